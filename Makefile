@@ -1,0 +1,40 @@
+# `make demo` and `make test` need git, make and Python >= 3.11; they build .venv themselves.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint lock benchmark clean
+
+demo: $(READY)
+	$(RUN) project.py simulate sweeps/demo.toml --parallel 2
+
+test: $(READY)
+	$(RUN) -m pytest
+
+lint: $(READY)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+benchmark: $(READY)
+	$(RUN) -m benchmarks
+
+$(READY): requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	touch $@
+
+# Pin everything that the pip route installs; commit the result.
+lock:
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check '.[develop]'
+	$(RUN) -m tools.lock > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+environment.yml: pyproject.toml tools/conda_environment.py
+	$(RUN) -m tools.conda_environment > $@
+
+clean:
+	rm -rf $(VENV)

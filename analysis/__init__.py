@@ -1,0 +1,1 @@
+"""From trajectories to ion clusters and relaxation times, each number with its uncertainty."""

@@ -1,0 +1,131 @@
+"""Command line: `python -m analysis clusters TRAJECTORY` and `python -m analysis relaxation ...`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from analysis.clusters import Pairs, ion_clusters
+from analysis.relaxation import segmental_relaxation
+from analysis.report import clusters_report, relaxation_report
+from analysis.trajectory import IntArray, open_trajectory
+from user_input import UserError, exits_on_user_error
+
+PROGRESS_AFTER_SECONDS = 2.0
+
+
+def main_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m analysis',
+        description='Analyse a trajectory: GSD (HOOMD) or LAMMPS text dump.',
+    )
+    commands = parser.add_subparsers(dest='command', required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument('trajectory', type=Path, help='GSD file or LAMMPS dump')
+    common.add_argument('--data', type=Path, metavar='FILE', help='LAMMPS data file of a dump')
+    common.add_argument(
+        '--first-frame', type=int, default=0, metavar='I', help='first frame to use, from 0'
+    )
+    common.add_argument('--json', action='store_true', help='print JSON and not a table')
+    common.add_argument('--plot', type=Path, metavar='FILE', help='write a figure (png, pdf, svg)')
+    clusters = commands.add_parser('clusters', parents=[common], help='ion clusters, percolation')
+    clusters.add_argument(
+        '--contact-distance', type=float, metavar='R', help='default: first minimum of g(+-)'
+    )
+    clusters.add_argument(
+        '--pairs',
+        choices=[str(p) for p in Pairs],
+        default=str(Pairs.UNLIKE),
+        help='ions that may be in contact (default: %(default)s)',
+    )
+    clusters.add_argument('--cations', nargs='+', metavar='TYPE', help='default: positive charges')
+    clusters.add_argument('--anions', nargs='+', metavar='TYPE', help='default: negative charges')
+    clusters.set_defaults(run=_clusters)
+    relaxation = commands.add_parser(
+        'relaxation', parents=[common], help='segmental relaxation times'
+    )
+    relaxation.add_argument(
+        '--time-step', type=float, metavar='DT', help='duration of a step; default: from the file'
+    )
+    relaxation.add_argument(
+        '--sigma', type=float, default=1.0, help='bead diameter, for q = pi/sigma (default: 1)'
+    )
+    relaxation.set_defaults(run=_relaxation)
+    return parser
+
+
+@exits_on_user_error
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 where it went well, 2 for a mistake of the user."""
+    options = main_parser().parse_args(arguments)
+    warnings.showwarning = _show_warning
+    options.run(options)
+    return 0
+
+
+def _clusters(options: argparse.Namespace) -> None:
+    result = ion_clusters(
+        open_trajectory(options.trajectory, options.data),
+        contact_distance=options.contact_distance,
+        pairs=Pairs(options.pairs),
+        cation_types=None if options.cations is None else tuple(options.cations),
+        anion_types=None if options.anions is None else tuple(options.anions),
+        first_frame=options.first_frame,
+        progress=_progress,
+    )
+    if options.plot is not None:
+        from analysis.plots import plot_cluster_distribution
+
+        _save(plot_cluster_distribution(result), options.plot)
+    print(_json(result) if options.json else clusters_report(result))
+
+
+def _relaxation(options: argparse.Namespace) -> None:
+    result = segmental_relaxation(
+        open_trajectory(options.trajectory, options.data),
+        time_step=options.time_step,
+        first_frame=options.first_frame,
+        sigma=options.sigma,
+        progress=_progress,
+    )
+    if options.plot is not None:
+        from analysis.plots import plot_relaxation
+
+        _save(plot_relaxation(result), options.plot)
+    print(_json(result) if options.json else relaxation_report(result))
+
+
+def _json(result: Any) -> str:
+    return json.dumps(result.as_dict(), allow_nan=False)
+
+
+def _save(ax: Any, path: Path) -> None:
+    try:
+        ax.figure.savefig(path, dpi=200)
+    except (OSError, ValueError) as error:
+        raise UserError(f'{path}: the figure cannot be written ({error}).') from None
+
+
+def _progress(frames: IntArray) -> Iterable[Any]:
+    if not sys.stderr.isatty():
+        return iter(frames)
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return iter(frames)
+    bar: Iterable[Any] = tqdm(frames, unit='frame', delay=PROGRESS_AFTER_SECONDS, file=sys.stderr)
+    return bar
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f'warning: {message}', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Whether the periodic images in a trajectory can be trusted for displacements."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.frame_selection import spread_out
+from analysis.trajectory import NO_IMAGES, IntArray, Topology, Trajectory
+
+CHECKED_PAIRS = 8
+
+
+def why_no_displacements(trajectory: Trajectory, frames: IntArray) -> str:
+    """Find out whether images follow the particles across the boundary.
+
+    Writers may leave images out, or write them once, and every reader then takes them for
+    constant. Two signs betray that: a bond that comes to cross the boundary between two frames
+    though the images of its ends stay as they were; or, of particles without bonds, coordinates
+    that jump by more than half the box from a frame to the next while no image ever changes.
+    Images that start wrong and then follow are fine: only their changes count.
+
+    Args:
+        trajectory: Its frames are read two at a time, 8 times at most.
+        frames: Frames that are to be used, rising.
+
+    Returns:
+        Empty where displacements can be trusted, else the reason with what to do.
+    """
+    if len(frames) < 2:
+        return ''
+    firsts = spread_out(np.arange(len(frames) - 1), CHECKED_PAIRS)
+    start = trajectory.read(int(frames[0]))
+    if start.images is None:
+        return NO_IMAGES
+    reference = _bond_windings(start.positions, start.images, start.box, trajectory.topology)
+    has_jump = has_change = False
+    for first in firsts:
+        one, two = (trajectory.read(int(frames[k])) for k in (first, first + 1))
+        if one.images is None or two.images is None:
+            return NO_IMAGES
+        for snapshot in (one, two):
+            windings = _bond_windings(
+                snapshot.positions, snapshot.images, snapshot.box, trajectory.topology
+            )
+            if not np.array_equal(windings, reference):
+                return 'the images do not follow the bonds across the boundary: ' + NO_IMAGES
+        has_change |= not np.array_equal(one.images, start.images)
+        has_change |= not np.array_equal(two.images, start.images)
+        has_jump |= bool(np.any(np.abs(two.positions - one.positions) > one.box / 2))
+    if has_jump and not has_change:
+        return 'particles cross the boundary and no image changes: ' + NO_IMAGES
+    return ''
+
+
+def _bond_windings(
+    positions: np.ndarray, images: np.ndarray | None, box: np.ndarray, topology: Topology
+) -> IntArray:
+    """Box lengths between the unwrapped bond and the nearest-image bond, shape (M, 3)."""
+    assert images is not None
+    first, second = topology.bonds[:, 0], topology.bonds[:, 1]
+    nearest = np.rint((positions[second] - positions[first]) / box).astype(np.int64)
+    windings: IntArray = images[second] - images[first] + nearest
+    return windings

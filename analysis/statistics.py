@@ -1,0 +1,267 @@
+"""Means of correlated series with honest 95 % intervals, and where a series is in equilibrium."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from analysis.plain import plain
+from analysis.trajectory import FloatArray
+
+CONFIDENCE = 0.95
+# Blocks this many statistical inefficiencies long understate the error by about 5 %.
+INEFFICIENCIES_PER_BLOCK = 5
+MOST_BLOCKS, FEWEST_BLOCKS = 20, 4
+# An equilibrium that begins in the last third of a series may be no equilibrium at all.
+LEAST_PART_LEFT = 1 / 3
+FEWEST_INDEPENDENT = 10
+START_CANDIDATES = 64
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % interval.
+
+    Attributes:
+        mean: The best value; None where there is none.
+        low: Lower end of the interval; None where the data cannot give one.
+        high: Upper end of the interval; None where the data cannot give one.
+        n_effective: How many independent values the data are worth.
+        verdict: Empty where all is well, else why the interval is not to be trusted.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n_effective: float
+    verdict: str = ''
+
+    @property
+    def is_converged(self) -> bool:
+        """Whether there is an interval and nothing speaks against it."""
+        return self.low is not None and not self.verdict
+
+    def as_dict(self) -> dict[str, Any]:
+        """Content as plain values for JSON."""
+        content: dict[str, Any] = plain(self)
+        return content
+
+
+@dataclass(frozen=True)
+class Equilibration:
+    """Where the equilibrated part of a series begins.
+
+    Attributes:
+        start: Index of the first value to use.
+        n_effective: Independent values from there on.
+        inefficiency: Statistical inefficiency from there on.
+        is_equilibrated: Whether enough of the series is left to believe it.
+        verdict: Empty, or why it is not believed.
+    """
+
+    start: int
+    n_effective: float
+    inefficiency: float
+    is_equilibrated: bool
+    verdict: str = ''
+
+
+def statistical_inefficiency(series: Sequence[float] | FloatArray) -> float:
+    """How many successive values are worth one independent value.
+
+    g = 1 + 2 sum_t (1 - t/T) C(t), the sum cut where Geyer's initial positive sequence ends
+    (Geyer 1992, doi 10.1214/ss/1177011137), with C(t) from a fast Fourier transform.
+
+    Args:
+        series: Values at equal spacing, shape (T,).
+
+    Returns:
+        At least 1; exactly 1 for a series that does not vary.
+    """
+    values = np.asarray(series, dtype=np.float64)
+    n = len(values)
+    deviation = values - values.mean() if n else values
+    if n < 3 or not _varies(values):
+        return 1.0
+    length = 1 << (2 * n - 1).bit_length()
+    spectrum = np.abs(np.fft.rfft(deviation, length)) ** 2
+    # Division by T and not by T - t tapers the sum as the formula asks.
+    tapered = np.fft.irfft(spectrum, length)[:n]
+    tapered = tapered / tapered[0]
+    pairs = tapered[: n - n % 2].reshape(-1, 2).sum(axis=1)
+    not_positive = np.flatnonzero(pairs <= 0)
+    last = not_positive[0] if len(not_positive) else len(pairs)
+    return max(1.0, float(2 * pairs[:last].sum() - 1))
+
+
+def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
+    """Find the start that leaves the most independent values.
+
+    Chodera 2016, doi 10.1021/acs.jctc.5b00784. A start that leaves less than a third of the
+    series, or fewer than 10 independent values, is not called equilibrated.
+
+    Args:
+        series: Values at equal spacing, shape (T,).
+    """
+    values = np.asarray(series, dtype=np.float64)
+    n = len(values)
+    if n < FEWEST_INDEPENDENT:
+        return Equilibration(0, float(n), 1.0, False, f'only {n} frames: too few to tell')
+    starts = np.unique(np.linspace(0, n - FEWEST_INDEPENDENT, START_CANDIDATES).astype(int))
+    inefficiencies = [statistical_inefficiency(values[start:]) for start in starts]
+    worth = [(n - int(t)) / g for t, g in zip(starts, inefficiencies, strict=True)]
+    best = int(np.argmax(worth))
+    start, g, n_effective = int(starts[best]), inefficiencies[best], float(worth[best])
+    verdict = ''
+    if n - start < LEAST_PART_LEFT * n:
+        verdict = f'not equilibrated: it still drifts at frame {start} of {n}'
+    elif n_effective < FEWEST_INDEPENDENT:
+        verdict = f'too short: {n_effective:.1f} independent values, {FEWEST_INDEPENDENT} needed'
+    return Equilibration(start, n_effective, g, not verdict, verdict)
+
+
+def mean_with_interval(series: Sequence[float] | FloatArray) -> Estimate:
+    """Mean of a correlated series from block averages, with Student's t for the interval.
+
+    Blocks are at least 5 statistical inefficiencies long, and their means must not be correlated
+    with their neighbours. Values that are not finite are left out.
+
+    Args:
+        series: Values at equal spacing, shape (T,).
+    """
+    values = np.asarray(series, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    n = len(values)
+    if n == 0:
+        return Estimate(None, None, None, 0.0, 'no values')
+    mean = float(values.mean())
+    if n < 2 * FEWEST_BLOCKS:
+        return Estimate(mean, None, None, float(n), f'only {n} frames: no interval')
+    if not _varies(values):
+        return Estimate(mean, None, None, 1.0, 'the same in every frame: no interval')
+    g = statistical_inefficiency(values)
+    blocks, is_sound = _choose_blocks(values, g)
+    spread = max(
+        float(blocks.std(ddof=1)) / math.sqrt(len(blocks)),
+        float(values.std(ddof=1)) * math.sqrt(g / n),
+    )
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(blocks) - 1)) * spread
+    verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, 20 needed'
+    return Estimate(mean, mean - half, mean + half, n / g, verdict)
+
+
+def proportion_with_interval(
+    happened: Sequence[bool] | np.ndarray, inefficiency: float
+) -> Estimate:
+    """How often something holds, with Wilson's interval, which stands at 0 and at 1 too.
+
+    Wilson 1927, doi 10.1080/01621459.1927.10502953, for T / g independent values.
+
+    Args:
+        happened: Whether it holds in each frame, shape (T,).
+        inefficiency: Statistical inefficiency of a series that varies and goes with it; the
+            larger of it and that of `happened` counts.
+    """
+    values = np.asarray(happened, dtype=np.float64)
+    n = len(values)
+    if n == 0:
+        return Estimate(None, None, None, 0.0, 'no values')
+    share = float(values.mean())
+    n_effective = max(1.0, n / max(inefficiency, statistical_inefficiency(values)))
+    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    weight = 1 + z**2 / n_effective
+    centre = (share + z**2 / (2 * n_effective)) / weight
+    root = math.sqrt(share * (1 - share) / n_effective + z**2 / (4 * n_effective**2))
+    half = z / weight * root
+    verdict = ''
+    if n_effective < FEWEST_INDEPENDENT:
+        verdict = f'too short: {n_effective:.1f} independent values'
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Estimate(share, min(low, share), max(high, share), n_effective, verdict)
+
+
+def combine_replicas(values: Sequence[float] | FloatArray) -> Estimate:
+    """Mean over independent replicas with Student's t; one replica gives no interval.
+
+    Args:
+        values: One value per replica; those that are not finite are left out and told.
+    """
+    given = np.asarray(values, dtype=np.float64)
+    kept = given[np.isfinite(given)]
+    lost = f'{len(given) - len(kept)} of {len(given)} replicas without a value'
+    verdict = lost if len(kept) < len(given) else ''
+    if len(kept) == 0:
+        return Estimate(None, None, None, 0.0, 'no values')
+    mean = float(kept.mean())
+    if len(kept) == 1:
+        return Estimate(mean, None, None, 1.0, verdict or 'one replica: no interval')
+    spread = float(kept.std(ddof=1)) / math.sqrt(len(kept))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(kept) - 1)) * spread
+    return Estimate(mean, mean - half, mean + half, float(len(kept)), verdict)
+
+
+def combine_replicas_log(values: Sequence[float] | FloatArray) -> Estimate:
+    """Geometric mean over replicas of a positive quantity, such as a relaxation time.
+
+    Raises:
+        ValueError: If a value is not positive.
+    """
+    given = np.asarray(values, dtype=np.float64)
+    if np.any(given <= 0):
+        raise ValueError('a geometric mean needs positive values')
+    return exponentiated(combine_replicas(np.log(given)))
+
+
+def exponentiated(logarithm: Estimate) -> Estimate:
+    """The estimate of a quantity from that of its natural logarithm."""
+    ends = (logarithm.mean, logarithm.low, logarithm.high)
+    mean, low, high = (None if end is None else math.exp(min(end, 700.0)) for end in ends)
+    return Estimate(mean, low, high, logarithm.n_effective, logarithm.verdict)
+
+
+def jackknife(whole: FloatArray, without_one: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Delete-one jackknife interval of any statistic of independent blocks.
+
+    Args:
+        whole: The statistic from all blocks, shape (...).
+        without_one: The statistic with each block left out in turn, shape (n, ...), n > 1.
+
+    Returns:
+        Lower and upper ends of the 95 % interval, Student's t with n - 1 degrees of freedom.
+    """
+    n = len(without_one)
+    deviation = without_one - without_one.mean(axis=0)
+    spread = np.sqrt((n - 1) / n * (deviation**2).sum(axis=0))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread
+    return whole - half, whole + half
+
+
+def _varies(values: FloatArray) -> bool:
+    return bool(np.ptp(values) > 1e-12 * max(1.0, float(np.abs(values).max())))
+
+
+def _choose_blocks(values: FloatArray, inefficiency: float) -> tuple[FloatArray, bool]:
+    """Means of as many blocks as are free of correlation, and whether such blocks exist."""
+    n = len(values)
+    for count in range(min(MOST_BLOCKS, n // 2), FEWEST_BLOCKS - 1, -1):
+        length = n // count
+        if length < INEFFICIENCIES_PER_BLOCK * inefficiency and length > 1:
+            continue
+        means = _block_means(values, count)
+        deviation = means - means.mean()
+        correlation = (deviation[1:] @ deviation[:-1]) / (deviation @ deviation)
+        if correlation < 2 / math.sqrt(count):
+            return means, True
+    return _block_means(values, FEWEST_BLOCKS), False
+
+
+def _block_means(values: FloatArray, count: int) -> FloatArray:
+    length = len(values) // count
+    # The remainder is dropped at the start, the part least in equilibrium.
+    means: FloatArray = values[len(values) - count * length :].reshape(count, length).mean(axis=1)
+    return means

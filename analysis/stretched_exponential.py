@@ -1,0 +1,209 @@
+"""Relaxation times of decaying curves: stretched exponential (KWW) and 1/e, or a bound.
+
+A curve C(t) with C(0) = 1 may lose a part in vibrations before the relaxation proper. The fit
+A exp(-(t/tau)^beta) therefore has a free amplitude A <= 1 that takes what is left of it, and uses
+only points with C <= 0.9. The mean time (tau/beta) Gamma(1/beta) is that of the normalised
+stretched exponential, without A: the time of the relaxation, not of the whole curve. The 1/e time
+is that of the whole curve, so it is shorter where A is well below 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import optimize, special
+
+from analysis.plain import plain
+from analysis.statistics import jackknife
+from analysis.trajectory import FloatArray
+
+FIT_BELOW = 0.9
+FEWEST_POINTS = 5
+LOWEST_BETA, HIGHEST_BETA = 0.1, 2.0
+FEWEST_BLOCKS = 4
+THRESHOLD = math.exp(-1)
+
+
+@dataclass(frozen=True)
+class StretchedExponential:
+    """The curve amplitude exp(-(t/tau)^beta).
+
+    Attributes:
+        amplitude: At most 1.
+        tau: In the unit of the times.
+        beta: Stretching exponent.
+    """
+
+    amplitude: float
+    tau: float
+    beta: float
+
+    @property
+    def mean_time(self) -> float:
+        """Integral of the normalised curve, (tau/beta) Gamma(1/beta)."""
+        return self.tau / self.beta * float(special.gamma(1 / self.beta))
+
+    def __call__(self, time: FloatArray) -> FloatArray:
+        """The curve at `time`, shape as `time`."""
+        curve: FloatArray = self.amplitude * np.exp(-((time / self.tau) ** self.beta))
+        return curve
+
+
+@dataclass(frozen=True)
+class RelaxationTime:
+    """A relaxation time with its 95 % interval, or a bound where the data do not reach.
+
+    Attributes:
+        value: The time; None where there is a bound or none at all.
+        low: Lower end of the interval, or None.
+        high: Upper end of the interval, or None.
+        longer_than: The data show that the time is longer than this; else None.
+        shorter_than: The data show that the time is shorter than this; else None.
+        verdict: Empty, or what speaks against the value.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    longer_than: float | None = None
+    shorter_than: float | None = None
+    verdict: str = ''
+
+    def as_dict(self) -> dict[str, Any]:
+        """Content as plain values for JSON."""
+        content: dict[str, Any] = plain(self)
+        return content
+
+
+@dataclass(frozen=True)
+class Decay:
+    """The times of one curve.
+
+    Attributes:
+        one_over_e: When the curve falls through 1/e.
+        mean: Mean time of the stretched exponential.
+        fit: The stretched exponential; None where the curve does not support one.
+    """
+
+    one_over_e: RelaxationTime
+    mean: RelaxationTime
+    fit: StretchedExponential | None
+
+
+def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedExponential | None:
+    """Least-squares fit to the points with C <= 0.9, equally weighted.
+
+    Args:
+        time: Positive, rising, best log-spaced, shape (n,).
+        curve: C(t), shape (n,).
+
+    Returns:
+        The fit; None where it does not converge, has fewer than 5 points, or ends at a limit of
+        beta (0.1, 2).
+    """
+    used = np.isfinite(curve) & (curve <= FIT_BELOW)
+    time, curve = time[used], curve[used]
+    if len(time) < FEWEST_POINTS:
+        return None
+    crossing = _crossing(time, curve)
+    guess = time[len(time) // 2] if crossing is None else crossing
+
+    def residual(parameters: FloatArray) -> FloatArray:
+        amplitude, log_tau, beta = parameters
+        model = amplitude * np.exp(-np.exp(np.clip(beta * (np.log(time) - log_tau), -700, 700)))
+        difference: FloatArray = model - curve
+        return difference
+
+    lowest = [0.0, math.log(time[0]) - 10, LOWEST_BETA]
+    highest = [1.0, math.log(time[-1]) + 10, HIGHEST_BETA]
+    best = optimize.least_squares(residual, [0.95, math.log(guess), 0.7], bounds=(lowest, highest))
+    amplitude, log_tau, beta = (float(value) for value in best.x)
+    margin = 1e-3
+    if not best.success or not LOWEST_BETA + margin < beta < HIGHEST_BETA - margin:
+        return None
+    return StretchedExponential(amplitude, math.exp(log_tau), beta)
+
+
+def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration: float) -> Decay:
+    """Times of a curve that was averaged in blocks, with jackknife intervals on their logarithms.
+
+    Args:
+        time: Lags, positive and rising, shape (L,).
+        sums: Sums of the correlation over the origins of each block, shape (B, L).
+        counts: Numbers of these origins, shape (B, L).
+        duration: Length of the whole run, in the unit of `time`.
+    """
+    curve = sums.sum(axis=0) / counts.sum(axis=0)
+    bound = _bound(time, curve)
+    if bound is not None:
+        return Decay(bound, bound, None)
+    kept = np.flatnonzero(counts.sum(axis=1) > 0)
+    others = [_without(sums, counts, int(block)) for block in kept]
+    crossing = _crossing(time, curve)
+    assert crossing is not None  # a curve without bound falls through 1/e
+    n_blocks = len(kept)
+    block_length = duration / max(1, len(sums))
+    crossings = [_crossing(time[np.isfinite(c)], c[np.isfinite(c)]) for c in others]
+    one_over_e = _with_interval(crossing, crossings, n_blocks, block_length)
+    fit = fit_stretched_exponential(time, curve)
+    if fit is None:
+        failed = 'no stretched exponential fits: the fit does not converge or beta is at a limit'
+        return Decay(one_over_e, RelaxationTime(verdict=failed), None)
+    if fit.mean_time > time[-1]:
+        longer = RelaxationTime(
+            longer_than=float(time[-1]),
+            verdict='the tail of the fit reaches past the longest lag',
+        )
+        return Decay(one_over_e, longer, fit)
+    fits = [fit_stretched_exponential(time, c) for c in others]
+    means = [None if f is None else f.mean_time for f in fits]
+    return Decay(one_over_e, _with_interval(fit.mean_time, means, n_blocks, block_length), fit)
+
+
+def _bound(time: FloatArray, curve: FloatArray) -> RelaxationTime | None:
+    if len(time) == 0:
+        return RelaxationTime(verdict='no lag has enough origins')
+    if curve[0] <= THRESHOLD:
+        return RelaxationTime(
+            shorter_than=float(time[0]), verdict='decayed before the shortest lag'
+        )
+    if curve.min() > THRESHOLD:
+        return RelaxationTime(
+            longer_than=float(time[-1]), verdict='not decayed to 1/e within the longest lag'
+        )
+    return None
+
+
+def _crossing(time: FloatArray, curve: FloatArray) -> float | None:
+    """When the curve first falls through 1/e, between points linear in log time."""
+    below = np.flatnonzero(curve <= THRESHOLD)
+    if len(below) == 0 or below[0] == 0:
+        return None
+    k = int(below[0])
+    part = (curve[k - 1] - THRESHOLD) / (curve[k - 1] - curve[k])
+    return float(time[k - 1] * (time[k] / time[k - 1]) ** part)
+
+
+def _without(sums: FloatArray, counts: FloatArray, block: int) -> FloatArray:
+    n = counts.sum(axis=0) - counts[block]
+    with np.errstate(invalid='ignore', divide='ignore'):
+        curve: FloatArray = (sums.sum(axis=0) - sums[block]) / n
+    return curve
+
+
+def _with_interval(
+    value: float, without_one: list[float | None], n_blocks: int, block_length: float
+) -> RelaxationTime:
+    found = np.array([v for v in without_one if v is not None])
+    if n_blocks < FEWEST_BLOCKS:
+        return RelaxationTime(value, verdict=f'only {n_blocks} blocks: no interval')
+    if len(found) < n_blocks:
+        return RelaxationTime(value, verdict='does not stand without one of its blocks')
+    low, high = jackknife(np.log([value]), np.log(found)[:, None])
+    verdict = ''
+    if value > block_length:
+        verdict = 'longer than a block: the interval may be too narrow'
+    return RelaxationTime(value, math.exp(low[0]), math.exp(min(high[0], 700)), verdict=verdict)

@@ -1,0 +1,107 @@
+"""Small systems and files with known answers, for the tests of the analysis."""
+
+from __future__ import annotations
+
+import gsd.hoomd
+import numpy as np
+
+
+def log_spaced_steps(n_blocks, base=1, block=64):
+    """Steps 0, base * (1, 2, 4, ... block/2) in each of `n_blocks` blocks of base * block."""
+    offsets = [0, *(2**k for k in range(int(np.log2(block))))]
+    return np.array([base * (b * block + o) for b in range(n_blocks) for o in offsets])
+
+
+def frame(step, positions, box, *, types=('A',), typeid=None, charge=None, bonds=(), images=None,
+          bond_types=('backbone',), bond_typeid=None, time_step=None, tilt=0.0):
+    """One frame of the HOOMD schema with unwrapped positions wrapped into the box."""
+    box = np.broadcast_to(np.asarray(box, dtype=float), (3,))
+    positions = np.asarray(positions, dtype=float)
+    crossed = np.floor(positions / box + 0.5)
+    result = gsd.hoomd.Frame()
+    result.configuration.step = int(step)
+    result.configuration.box = [*box, tilt, 0, 0]
+    result.particles.N = len(positions)
+    result.particles.types = list(types)
+    result.particles.typeid = np.zeros(len(positions), int) if typeid is None else typeid
+    result.particles.position = positions - crossed * box
+    result.particles.image = crossed.astype(int) if images is None else images
+    if charge is not None:
+        result.particles.charge = charge
+    bonds = np.asarray(bonds, dtype=int).reshape(-1, 2)
+    result.bonds.N = len(bonds)
+    if len(bonds):
+        result.bonds.types = list(bond_types)
+        result.bonds.group = bonds
+        result.bonds.typeid = np.zeros(len(bonds), int) if bond_typeid is None else bond_typeid
+    if time_step is not None:
+        result.log['time_step'] = np.array([time_step])
+    return result
+
+
+def write_gsd(path, frames):
+    """Write the frames into a GSD file and return its path."""
+    with gsd.hoomd.open(str(path), 'w') as file:
+        for each in frames:
+            file.append(each)
+    return path
+
+
+def ion_frames(n_frames, n_pairs=60, box=12.0, seed=0):
+    """Frames of loose ion pairs in chains of bonded anions, that diffuse."""
+    generator = np.random.default_rng(seed)
+    anions = generator.uniform(-box / 2, box / 2, (n_pairs, 1, 3))
+    cations = anions + generator.normal(0, 0.4, (n_pairs, 1, 3))
+    positions = np.concatenate([anions, cations], axis=1).reshape(-1, 3)
+    charge = np.tile([-1.0, 1.0], n_pairs)
+    typeid = np.tile([0, 1], n_pairs)
+    bonds = np.arange(0, 2 * n_pairs).reshape(-1, 2)
+    for k in range(n_frames):
+        pair_move = np.repeat(generator.normal(0, 0.1, (n_pairs, 3)), 2, axis=0)
+        positions = positions + pair_move + generator.normal(0, 0.02, positions.shape)
+        yield frame(10 * k, positions, box, types=('S', 'Li'), typeid=typeid, charge=charge,
+                    bonds=bonds, time_step=0.005)
+
+
+def write_dump(path, frames, *, columns='id type x y z ix iy iz', seed=0):
+    """Write frames as a LAMMPS dump with rows in random order and a box with a corner at 0."""
+    generator = np.random.default_rng(seed)
+    with open(path, 'w') as file:
+        for each in frames:
+            box = np.asarray(each.configuration.box[:3], dtype=float)
+            p, image = each.particles.position.astype(float), each.particles.image
+            n = each.particles.N
+            values = {'id': np.arange(1, n + 1), 'type': each.particles.typeid + 1}
+            for a, axis in enumerate('xyz'):
+                values[axis] = p[:, a] + box[a] / 2
+                values[axis + 's'] = p[:, a] / box[a] + 0.5
+                values[axis + 'u'] = p[:, a] + box[a] / 2 + image[:, a] * box[a]
+                values['i' + axis] = image[:, a]
+            file.write(f'ITEM: TIMESTEP\n{each.configuration.step}\nITEM: NUMBER OF ATOMS\n{n}\n')
+            file.write('ITEM: BOX BOUNDS pp pp pp\n')
+            file.writelines(f'0 {length!r}\n' for length in map(float, box))
+            file.write(f'ITEM: ATOMS {columns}\n')
+            for row in generator.permutation(n):
+                file.write(' '.join(repr(values[c][row].item()) for c in columns.split()) + '\n')
+    return path
+
+
+def write_data(path, each):
+    """Write a LAMMPS data file with type labels for a frame."""
+    particles, bonds = each.particles, each.bonds
+    lines = ['title', '', f'{particles.N} atoms', f'{bonds.N} bonds', '', 'Atom Type Labels', '']
+    lines += [f'{k + 1} {name}' for k, name in enumerate(particles.types)]
+    lines += ['', 'Bond Type Labels', '', *(f'{k + 1} {b}' for k, b in enumerate(bonds.types))]
+    lines += ['', 'Masses', '', *(f'{name} 1.0' for name in particles.types)]
+    lines += ['', 'Atoms # full', '']
+    lines += [
+        f'{k + 1} 1 {particles.types[particles.typeid[k]]} {particles.charge[k]} 0 0 0'
+        for k in range(particles.N)
+    ]
+    lines += ['', 'Bonds', '']
+    lines += [
+        f'{k + 1} {bonds.types[bonds.typeid[k]]} {i + 1} {j + 1}'
+        for k, (i, j) in enumerate(bonds.group)
+    ]
+    path.write_text('\n'.join(lines) + '\n')
+    return path

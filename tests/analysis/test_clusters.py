@@ -1,0 +1,115 @@
+"""Cluster statistics of constructed trajectories, and g(r)."""
+
+import json
+
+import numpy as np
+import pytest
+from builders import frame, ion_frames, log_spaced_steps, write_data, write_dump, write_gsd
+
+from analysis.clusters import Pairs, find_ions, has_ions, ion_clusters
+from analysis.frame_selection import evenly_spaced
+from analysis.pair_correlation import find_first_minimum, pair_correlation
+from analysis.plots import (
+    plot_charge_distribution,
+    plot_cluster_distribution,
+    plot_cluster_shapes,
+)
+from analysis.trajectory import open_trajectory
+from user_input import UserError
+
+
+def constructed(step, with_wire):
+    """A free cation, two pairs, a triple, and in some frames a wire through the box."""
+    points = [[0, 0, 0], [3, 0, 0], [3.5, 0, 0], [-3, 0, 0], [-3, 0.5, 0], [0, 3, 0],
+              [0.5, 3, 0], [1, 3, 0]]  # fmt: skip
+    charge = [1, 1, -1, 1, -1, 1, -1, 1]
+    gap = 0.5 if with_wire else 0.45
+    points += [[-5 + gap * k, -3, 3] for k in range(20)]
+    charge += [(-1) ** k for k in range(20)]
+    typeid = (np.array(charge) < 0).astype(int)
+    return frame(step, points, 10, types=('Li', 'S'), typeid=typeid,
+                 charge=np.array(charge) * 7.5)  # fmt: skip
+
+
+def test_known_clusters(tmp_path):
+    frames = [constructed(k, k % 2 == 0) for k in range(40)]
+    trajectory = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames))
+    result = ion_clusters(trajectory, contact_distance=0.6)
+    assert result.number_distribution.values.tolist() == [1, 2, 3, 20]
+    assert result.number_distribution.probability == pytest.approx([0.2, 0.4, 0.2, 0.2])
+    assert result.weight_distribution.probability == pytest.approx(np.array([1, 4, 3, 20]) / 28)
+    assert result.estimates['number_average_size'].mean == pytest.approx(28 / 5)
+    assert result.estimates['weight_average_size'].mean == pytest.approx((1 + 8 + 9 + 400) / 28)
+    assert result.estimates['free_ion_fraction'].mean == pytest.approx(1 / 28)
+    assert result.charge_distribution.values.tolist() == [0, 1]
+    assert result.charge_distribution.probability == pytest.approx([0.6, 0.4])
+    assert result.percolation['x'].mean == 0.5
+    assert result.percolation['y'].mean == 0
+    assert 0 < result.percolation['y'].high < 0.5
+    shapes = dict(zip(result.shapes.size, result.shapes.radius_of_gyration, strict=True))
+    assert shapes[2] == pytest.approx(0.25, abs=1e-6)
+    assert shapes[3] == pytest.approx(np.sqrt(1 / 6), abs=1e-6)
+    json.dumps(result.as_dict(), allow_nan=False)
+    for plot in (plot_cluster_distribution, plot_charge_distribution, plot_cluster_shapes):
+        assert plot(result).get_xlabel()
+
+
+def test_ions_by_name_and_by_charge(tmp_path):
+    frames = [constructed(0, True)]
+    topology = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)).topology
+    assert has_ions(topology)
+    assert set(find_ions(topology).charge) == {-1.0, 1.0}
+    assert np.array_equal(find_ions(topology, ('Li',), ('S',)).is_cation, topology.charge > 0)
+    with pytest.raises(UserError, match="Did you mean 'Li'"):
+        find_ions(topology, ('Lii',), ('S',))
+
+
+def test_frames_are_evenly_spaced():
+    steps = log_spaced_steps(10, 5, 64)
+    assert set(np.diff(steps[evenly_spaced(steps)])) == {160}
+    lost = np.delete(np.arange(0, 1000, 10), [40, 41])
+    assert len(evenly_spaced(lost)) == len(lost)
+    assert evenly_spaced(np.zeros(5, dtype=int)).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_lammps_gives_the_same(tmp_path):
+    frames = list(ion_frames(24))
+    data = write_data(tmp_path / 'a.data', frames[0])
+    reference = ion_clusters(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)),
+                             contact_distance=1.2, pairs=Pairs.ANY)  # fmt: skip
+    columns = ('id type x y z ix iy iz', 'zu type yu xu id', 'xs ys ys zs id type ix iy iz'
+               .replace('ys ys', 'ys'))  # fmt: skip
+    for k, names in enumerate(columns):
+        dump = write_dump(tmp_path / f'{k}.dump', frames, columns=names)
+        trajectory = open_trajectory(dump, data)
+        result = ion_clusters(trajectory, contact_distance=1.2, pairs=Pairs.ANY)
+        assert trajectory.topology.type_names == ('S', 'Li')
+        assert trajectory.topology.bond_type_names == ('backbone',)
+        assert trajectory.topology.bonds.tolist() == frames[0].bonds.group.tolist()
+        for name, series in reference.series.items():
+            assert result.series[name] == pytest.approx(series)
+        own, other = open_trajectory(tmp_path / 'a.gsd').read(5), trajectory.read(5)
+        assert own.unwrapped == pytest.approx(other.unwrapped, abs=1e-5)
+
+
+def test_ideal_gas_has_no_structure(tmp_path):
+    generator = np.random.default_rng(7)
+    frames = [frame(k, generator.uniform(-5, 5, (3000, 3)), 10) for k in range(10)]
+    trajectory = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames))
+    found = pair_correlation(trajectory, np.arange(1000), np.arange(1000, 3000), np.arange(10))
+    assert found.g[100:] == pytest.approx(1, abs=0.1)
+    assert found.g[100:].mean() == pytest.approx(1, abs=0.005)
+    assert found.first_minimum is None
+    assert found.verdict
+
+
+def test_first_minimum_of_a_noisy_liquid():
+    generator = np.random.default_rng(8)
+    r = (np.arange(400) + 0.5) * 0.01
+    g = (1 + 20 * np.exp(-(((r - 0.8) / 0.1) ** 2)) - 0.9 * np.exp(-(((r - 1.3) / 0.2) ** 2))
+         + 0.5 * np.exp(-(((r - 1.9) / 0.2) ** 2))) * (r > 0.5)  # fmt: skip
+    expected = 4000 * r**2
+    noisy = generator.poisson(g * expected) / expected
+    minimum, verdict = find_first_minimum(r, noisy, expected)
+    assert minimum == pytest.approx(1.28, abs=0.08)
+    assert not verdict

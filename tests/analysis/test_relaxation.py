@@ -1,0 +1,142 @@
+"""Relaxation against diffusion on a sphere and Brownian motion, whose answers are exact."""
+
+import numpy as np
+import pytest
+from builders import frame, log_spaced_steps, write_gsd
+
+from analysis.correlation_plan import plan_correlations
+from analysis.relaxation import segmental_relaxation
+from analysis.stretched_exponential import decay_times, fit_stretched_exponential
+from analysis.trajectory import open_trajectory
+from user_input import UserError
+
+ROTATION, DIFFUSION, TIME_STEP, BOX = 0.02, 0.01, 0.5, 9.0
+
+
+def rotating_dumbbells(steps, n=400, seed=0):
+    """Bonds that diffuse on the sphere, and whose first beads are Brownian walkers."""
+    generator = np.random.default_rng(seed)
+    bond = generator.normal(size=(n, 3))
+    bond /= np.linalg.norm(bond, axis=1, keepdims=True)
+    head = generator.uniform(-BOX / 2, BOX / 2, (n, 3))
+    wanted = set(int(s) for s in steps)
+    pairs = np.stack([np.arange(n), np.arange(n) + n], axis=1)
+    charge = np.repeat([1.0, 0.0], n)
+    for step in range(max(wanted) + 1):
+        if step in wanted:
+            yield frame(step, np.concatenate([head, head + bond]), BOX, types=('Li', 'B'),
+                        typeid=np.repeat([0, 1], n), charge=charge, bonds=pairs,
+                        bond_types=('backbone', 'LSP-side'),
+                        bond_typeid=np.arange(n) % 2, time_step=TIME_STEP)  # fmt: skip
+        # A rotation by a random angle about a random axis across the bond.
+        kick = generator.normal(size=(n, 3)) * np.sqrt(2 * ROTATION * TIME_STEP)
+        turned = np.cross(kick, bond)
+        bond = bond + turned
+        bond /= np.linalg.norm(bond, axis=1, keepdims=True)
+        head = head + generator.normal(size=(n, 3)) * np.sqrt(2 * DIFFUSION * TIME_STEP)
+
+
+@pytest.mark.parametrize('steps', [log_spaced_steps(16, block=64), np.arange(0, 1024, 4)])
+def test_rotational_diffusion_and_brownian_walkers(tmp_path, steps):
+    path = write_gsd(tmp_path / 'a.gsd', rotating_dumbbells(steps))
+    result = segmental_relaxation(open_trajectory(path))
+    assert result.time_unit == 'tau'
+    assert set(result.p1) == {'backbone', 'LSP-side'}
+    for name in result.p1:
+        for curves, rate in ((result.p1, 2 * ROTATION), (result.p2, 6 * ROTATION)):
+            curve = curves[name]
+            assert curve.value == pytest.approx(np.exp(-rate * curve.time), abs=0.05)
+            time = curve.decay.one_over_e
+            assert time.value == pytest.approx(1 / rate, rel=0.15)
+            assert time.low < time.value < time.high
+            assert curve.decay.mean.value == pytest.approx(1 / rate, rel=0.2)
+    for name, q in result.wave_numbers.items():
+        curve = result.scattering['cations'][name]
+        # Taking off the drift takes off 1/N of each walker's own motion, too little to see.
+        assert curve.value == pytest.approx(np.exp(-(q**2) * DIFFUSION * curve.time), abs=0.05)
+    assert result.wave_numbers['pi/sigma'] == pytest.approx(np.pi)
+
+
+def test_missing_images_stop_scattering_only(tmp_path):
+    frames = list(rotating_dumbbells(log_spaced_steps(8)))
+    for each in frames[1:]:
+        each.particles.image = frames[0].particles.image
+    result = segmental_relaxation(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)))
+    assert result.scattering == {}
+    assert any('particles/image' in verdict for verdict in result.verdicts)
+    assert 'backbone' in result.p1
+
+
+def test_images_that_start_wrong_and_follow_are_fine(tmp_path):
+    frames = list(rotating_dumbbells(log_spaced_steps(8)))
+    start = np.array(frames[0].particles.image)
+    for each in frames:
+        each.particles.image = each.particles.image - start
+    result = segmental_relaxation(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)))
+    assert 'all' in result.scattering
+
+
+def test_frozen_system_gives_a_bound(tmp_path):
+    still = next(iter(rotating_dumbbells([0])))
+    frames = []
+    for step in range(30):
+        each = frame(step, still.particles.position, BOX, bonds=still.bonds.group)
+        each.particles.image = still.particles.image
+        frames.append(each)
+    result = segmental_relaxation(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)))
+    decay = result.p2['backbone'].decay
+    assert decay.mean.value is None
+    assert decay.one_over_e.longer_than == result.p2['backbone'].time[-1]
+    assert result.time_unit == 'steps'
+    assert any('--time-step' in verdict for verdict in result.verdicts)
+
+
+def test_no_bonds_and_no_rising_steps(tmp_path):
+    points = np.zeros((4, 3))
+    bare = write_gsd(tmp_path / 'a.gsd', [frame(k, points, 5) for k in range(20)])
+    with pytest.raises(UserError, match='no bonds'):
+        segmental_relaxation(open_trajectory(bare))
+    same = write_gsd(tmp_path / 'b.gsd', [frame(7, points, 5, bonds=[[0, 1]])] * 20)
+    with pytest.raises(UserError, match='not later'):
+        segmental_relaxation(open_trajectory(same))
+
+
+def test_plan_is_exact_and_bounded():
+    short, long = (plan_correlations(log_spaced_steps(n, 100, 256)) for n in (100, 1000))
+    for plan, n in ((short, 100), (long, 1000)):
+        steps = log_spaced_steps(n, 100, 256)
+        lag = plan.lags[plan.lag_index]
+        assert np.array_equal(steps[plan.later] - steps[plan.origin], lag)
+        assert np.all(np.diff(plan.later) >= 0)
+        assert plan.lags[0] == 100
+        assert plan.lags[-1] > steps[-1] / 5
+    assert long.most_live_origins() < 2 * short.most_live_origins()
+    assert len(long.origin) < 2 * len(short.origin)
+
+
+def test_stretched_exponential_from_noise():
+    generator = np.random.default_rng(6)
+    time = np.logspace(-2, 3, 45)
+    amplitude, tau, beta = 0.85, 3.0, 0.6
+    truth = amplitude * np.exp(-((time / tau) ** beta))
+    mean = tau / beta * 1.5045755  # Gamma(5/3) = 0.9027453, Gamma(1/0.6)/0.6 below
+    mean = fit_stretched_exponential(time, truth).mean_time
+    assert mean == pytest.approx(3.0 / 0.6 * 0.9027453, rel=1e-3)
+    inside = 0
+    for _ in range(40):
+        blocks = truth + generator.normal(0, 0.02, (8, len(time)))
+        decay = decay_times(time, blocks, np.ones(blocks.shape), 1e4)
+        inside += decay.mean.low < mean < decay.mean.high
+        assert decay.mean.value == pytest.approx(mean, rel=0.15)
+    assert 34 <= inside <= 40
+
+
+def test_bounds_instead_of_numbers():
+    time = np.logspace(0, 2, 20)
+    counts = np.ones((8, 20))
+    slow = decay_times(time, counts * np.exp(-time / 1e4), counts, 300.0)
+    assert slow.mean.value is None
+    assert slow.mean.longer_than == pytest.approx(100)
+    fast = decay_times(time, counts * np.exp(-time * 5), counts, 300.0)
+    assert fast.one_over_e.value is None
+    assert fast.one_over_e.shorter_than == 1

@@ -1,0 +1,243 @@
+"""Every term of every engine against something independent of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import FeneBond, ForceField, HarmonicBond, force_field
+from models.melt import build_melt
+from models.model import load_model
+from workflow.coulomb import CoulombMesh, choose_mesh, ewald_sum
+from workflow.engines.contract import ConstantEnergy, Engine, Simulation, SoftPushOff
+from workflow.interruption import StopRequest
+from workflow.progress import ProgressWriter
+from workflow.relax import relax, segments, state_of
+from workflow.stage_run import System
+from workflow.state_point import StatePoint, as_plain_values
+from workflow.trajectory_log import frame_with_state
+
+COULOMB_ERROR = 1e-3
+
+
+def state_point(model: str, composition: dict[str, float], **changes: object) -> StatePoint:
+    values: dict[str, object] = {
+        'model': model,
+        'model_hash': 'test',
+        'composition': composition,
+        'chains': 8,
+        'degree_of_polymerisation': 10,
+        'kT': 1.0,
+        'density': 0.85,
+        'bjerrum_length': 16.0 if model == 'isp' else 0.0,
+        'replica': 0,
+        'protocol': {
+            'push_off': {'steps': 200},
+            'anneal': {'steps': 200, 'cooling_steps': 200},
+            'coulomb_error': COULOMB_ERROR,
+        },
+    }
+    return StatePoint.model_validate(values | changes)
+
+
+def melt(point: StatePoint, seed: int = 1) -> tuple[Frame, ForceField]:
+    model = load_model(point.model)
+    frame = build_melt(
+        model,
+        composition=point.composition,
+        chains=point.chains,
+        degree_of_polymerisation=point.degree_of_polymerisation,
+        density=point.density,
+        seed=seed,
+    )
+    return frame, force_field(model, point.bjerrum_length)
+
+
+CASES = {
+    'ISP50': state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}),
+    'ISP0': state_point('isp', {'DOPA': 1.0}),
+    'ISP100': state_point('isp', {'LSP': 1.0}),
+    'kremer_grest': state_point('kremer_grest', {'M': 1.0}, chains=20),
+}
+
+
+@pytest.fixture(scope='module', params=CASES)
+def relaxed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """Frames of relaxed melts, made with LAMMPS; both engines are then asked about them."""
+    from workflow.engines.lammps_engine import LammpsEngine
+
+    point = CASES[request.param]
+    frame, field = melt(point)
+    system = System(frame, field, LammpsEngine(), COULOMB_ERROR, as_plain_values(point))
+    folder = tmp_path_factory.mktemp(request.param)
+    progress = ProgressWriter(folder, 'relax', 0, 1)
+    state = relax(folder / 'relax', system, point, frame, StopRequest(), progress)
+    mesh = system.mesh(state)
+    return frame_with_state(frame, state), field, mesh
+
+
+def bare_simulation(
+    engine: Engine, frame: Frame, field: ForceField, mesh: CoulombMesh | None
+) -> Simulation:
+    return engine.simulation(frame, field, ConstantEnergy(0.005), mesh, seed=1, log_period=0)
+
+
+def reference(
+    frame: Frame, field: ForceField
+) -> tuple[dict[str, float], NDArray[np.float64]]:
+    """Energies and forces by direct sums over all minimum images, Coulomb apart."""
+    state = state_of(frame)
+    n = len(state.positions)
+    order = [field.bead_types.index(name) for name in frame.particles.types]
+    types = np.array(order)[frame.particles.typeid]
+    forces = np.zeros((n, 3))
+
+    def separations(i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
+        d = state.positions[i] - state.positions[j]
+        return np.asarray(d - state.box * np.round(d / state.box))
+
+    def add(i, j, d, r, slope):
+        pull = (-slope / r)[:, None] * d
+        np.add.at(forces, i, pull)
+        np.add.at(forces, j, -pull)
+
+    def lennard_jones(r, epsilon, sigma, cutoff):
+        inside = r < cutoff
+        power = np.where(inside, sigma / r, 0) ** 6
+        shift = np.where(inside, (sigma / cutoff) ** 12 - (sigma / cutoff) ** 6, 0)
+        energy = 4 * epsilon * np.where(inside, power**2 - power - shift, 0)
+        return energy, np.where(inside, -24 * epsilon * (2 * power**2 - power) / r, 0)
+
+    i, j = np.triu_indices(n, 1)
+    bonded = {tuple(sorted(pair)) for pair in np.asarray(frame.bonds.group).tolist()}
+    free = np.array([pair not in bonded for pair in zip(i.tolist(), j.tolist(), strict=True)])
+    i, j = i[free], j[free]
+    d = separations(i, j)
+    r = np.linalg.norm(d, axis=1)
+    table = (types[i], types[j])
+    near = (r < field.pair_cutoff[table]) & (field.pair_cutoff[table] > 0)
+    i, j, d, r = i[near], j[near], d[near], r[near]
+    table = (types[i], types[j])
+    pair_energy, slope = lennard_jones(
+        r, field.pair_epsilon[table], field.pair_sigma[table], field.pair_cutoff[table]
+    )
+    add(i, j, d, r, slope)
+
+    bond_energy = 0.0
+    for number, name in enumerate(frame.bonds.types):
+        bond = field.bonds[name]
+        i, j = np.asarray(frame.bonds.group)[np.asarray(frame.bonds.typeid) == number].T
+        d = separations(i, j)
+        r = np.linalg.norm(d, axis=1)
+        if isinstance(bond, HarmonicBond):
+            bond_energy += float(np.sum(bond.k / 2 * (r - bond.r0) ** 2))
+            add(i, j, d, r, bond.k * (r - bond.r0))
+            continue
+        assert isinstance(bond, FeneBond)
+        stretch = 1 - (r / bond.r0) ** 2
+        energy, slope = lennard_jones(r, bond.epsilon, bond.sigma, 2 ** (1 / 6) * bond.sigma)
+        bond_energy += float(np.sum(energy - bond.k * bond.r0**2 / 2 * np.log(stretch)))
+        add(i, j, d, r, slope + bond.k * r / stretch)
+    return {'pair': float(pair_energy.sum()), 'bond': bond_energy}, forces
+
+
+def relative_rms(measured: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean((measured - expected) ** 2) / np.mean(expected**2)))
+
+
+def test_short_range_energies_and_forces_equal_direct_sums(engine: Engine, relaxed) -> None:
+    frame, field, _ = relaxed
+    energies, forces = reference(frame, field)
+    simulation = bare_simulation(engine, frame, field, None)
+    measured = simulation.energies()
+    assert measured['pair'] == pytest.approx(energies['pair'], rel=1e-6)
+    assert measured['bond'] == pytest.approx(energies['bond'], rel=1e-6)
+    assert relative_rms(simulation.forces(), forces) < 1e-6
+    simulation.close()
+
+
+def test_coulomb_is_within_the_requested_error_of_a_direct_ewald_sum(
+    engine: Engine, relaxed
+) -> None:
+    frame, field, mesh = relaxed
+    if mesh is None:
+        pytest.skip('needs ions')
+    state = state_of(frame)
+    charges = np.asarray(frame.particles.charge, dtype=float)
+    energy, forces = ewald_sum(state.positions, charges, state.box, field.bjerrum_length)
+    with_coulomb = bare_simulation(engine, frame, field, mesh)
+    without = bare_simulation(engine, frame, field, None)
+    measured = with_coulomb.forces() - without.forces()
+    ions = charges != 0
+    error = np.sqrt(np.mean(np.sum((measured - forces)[ions] ** 2, axis=1)))
+    typical = np.sqrt(np.mean(np.sum(forces[ions] ** 2, axis=1)))
+    assert error / typical < COULOMB_ERROR
+    assert with_coulomb.energies()['coulomb'] == pytest.approx(energy, rel=2 * COULOMB_ERROR)
+    with_coulomb.close()
+    without.close()
+
+
+@pytest.mark.hoomd
+def test_engines_agree_on_twenty_frames(relaxed) -> None:
+    hoomd_engine = pytest.importorskip(
+        'workflow.engines.hoomd_engine', reason='needs HOOMD-blue, which is not on PyPI'
+    )
+    from workflow.engines.lammps_engine import LammpsEngine
+
+    frame, field, _ = relaxed
+    state = state_of(frame)
+    rng = np.random.default_rng(20)
+    for _ in range(20):
+        positions = state.positions + rng.uniform(-0.02, 0.02, state.positions.shape)
+        positions -= state.box * np.round(positions / state.box)
+        shaken = replace(state, positions=positions)
+        shaken_frame = frame_with_state(frame, shaken)
+        pair = [
+            bare_simulation(engine, shaken_frame, field, None)
+            for engine in (LammpsEngine(), hoomd_engine.HoomdEngine('cpu'))
+        ]
+        lammps, hoomd = (simulation.energies() for simulation in pair)
+        for term in ('pair', 'bond'):
+            assert hoomd[term] == pytest.approx(lammps[term], rel=1e-6)
+        assert relative_rms(pair[1].forces(), pair[0].forces()) < 1e-6
+        for simulation in pair:
+            simulation.close()
+
+
+def test_soft_push_off_is_a_gaussian(engine: Engine) -> None:
+    point = state_point('kremer_grest', {'M': 1.0}, chains=2, degree_of_polymerisation=2)
+    frame, field = melt(point)
+    frame.configuration.box = [10, 10, 10, 0, 0, 0]
+    frame.particles.image = np.zeros((4, 3), dtype=np.int32)
+    frame.particles.position = np.array([[0, 0, 0], [0.97, 0, 0], [0, 0.5, 0], [0.97, 0.5, 0]])
+    push_off = SoftPushOff(0.001, 1.0, 1.0, height=10.0)
+    simulation = engine.simulation(frame, field, push_off, None, seed=1, log_period=0)
+
+    def repulsion(r: float) -> float:
+        inside = r < push_off.CUTOFF
+        width = 2 * push_off.WIDTH**2
+        return inside * 10 * (np.exp(-(r**2) / width) - np.exp(-(push_off.CUTOFF**2) / width))
+
+    expected = 2 * repulsion(0.5) + 2 * repulsion(np.hypot(0.97, 0.5))
+    assert simulation.energies()['pair'] == pytest.approx(expected, rel=1e-6)
+    simulation.close()
+
+
+@pytest.mark.parametrize('requested', [1e-2, 1e-3, 1e-4])
+def test_chosen_mesh_is_estimated_within_the_request(requested: float) -> None:
+    rng = np.random.default_rng(3)
+    box = np.full(3, 12.0)
+    charges = np.repeat([1.0, -1.0], 100)
+    mesh = choose_mesh(rng.uniform(-6, 6, (200, 3)), charges, box, 16.0, requested, 5.0)
+    assert mesh.estimated_error <= requested
+    assert mesh.cutoff <= 5.0
+
+
+def test_relaxation_has_all_its_parts() -> None:
+    names = [segment.name for segment in segments(CASES['ISP50'])]
+    assert names[0].startswith('push_off')
+    assert names[-1].startswith('cool')

@@ -1,0 +1,157 @@
+"""What a user hands in, and how they are told that it is wrong.
+
+The one module that `models`, `analysis` and `workflow` share: it knows nothing of polymers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import sys
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pydantic
+
+Schema = TypeVar('Schema', bound=pydantic.BaseModel)
+
+EXIT_USER_ERROR = 2
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: its message says what, where and what to do."""
+
+
+class StrictModel(pydantic.BaseModel):
+    """Base of every table that a user writes: unknown keys are errors, values never change."""
+
+    model_config = pydantic.ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Suggest the known name that `name` was probably meant to be.
+
+    Returns:
+        A sentence for the end of an error message: the nearest known name, or all of them.
+    """
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return 'Known: ' + ', '.join(names) + '.' if names else ''
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        UserError: If the file cannot be read or is not TOML.
+    """
+    try:
+        with open(path, 'rb') as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise UserError(f'{path}: no such file.') from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f'{path}: cannot be read ({error}).') from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f'{path}: not valid TOML: {error}.') from None
+
+
+def validate(schema: type[Schema], data: dict[str, Any], where: str) -> Schema:
+    """Check the table `data`, which the user wrote in `where`, against `schema`.
+
+    Raises:
+        UserError: With one line for each fault: file, key, what is wrong, and the nearest
+            known name where a key is misspelt.
+    """
+    try:
+        return schema.model_validate(data)
+    except pydantic.ValidationError as error:
+        faults = [_describe(fault, schema) for fault in error.errors()]
+        raise UserError('\n'.join(f'{where}: {fault}' for fault in faults)) from None
+
+
+def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
+    """Make the command `main` answer a `UserError` with its message and exit code 2."""
+
+    @functools.wraps(main)
+    def wrapped(*args: Any, **kwargs: Any) -> int:
+        try:
+            return main(*args, **kwargs)
+        except UserError as error:
+            print(f'error: {error}', file=sys.stderr)
+            return EXIT_USER_ERROR
+
+    return wrapped
+
+
+def _describe(fault: Any, schema: type[pydantic.BaseModel]) -> str:
+    parts, holder = _locate(schema, fault['loc'])
+    key = '.'.join(parts)
+    if fault['type'] == 'extra_forbidden':
+        fields = getattr(holder, 'model_fields', {})
+        siblings = [field.alias or name for name, field in fields.items()]
+        return f"unknown key '{key}'. {nearest_name(parts[-1], siblings)}"
+    if fault['type'] == 'missing':
+        return f"the key '{key}' is missing."
+    message = fault['msg'].removeprefix('Value error, ')
+    given = '' if isinstance(fault['input'], dict) else f' (given: {fault["input"]!r})'
+    sentence = f"'{key}': {message}{given}" if key else message
+    return sentence if sentence.endswith(('.', '?')) else f'{sentence}.'
+
+
+def _locate(schema: Any, location: tuple[Any, ...]) -> tuple[list[str], Any]:
+    """The key as the user wrote it, and the schema of the table that holds it."""
+    parts: list[str] = []
+    current = schema
+    for number, part in enumerate(location):
+        tagged = _union_member(current, part)
+        if tagged is not None:
+            # pydantic names the chosen kind in the location; the user wrote no such key
+            current = tagged
+            continue
+        parts.append(str(part))
+        if number < len(location) - 1:
+            current = _descend(current, part)
+    return parts, current
+
+
+def _union_member(current: Any, tag: Any) -> Any:
+    """The schema that `tag` selects of a union told apart by a literal such as `kind`."""
+    for member in _arguments(current):
+        for field in getattr(member, 'model_fields', {}).values():
+            if typing.get_origin(field.annotation) is Literal and tag in typing.get_args(
+                field.annotation
+            ):
+                return member
+    return None
+
+
+def _descend(current: Any, part: Any) -> Any:
+    """The schema one level below `current`; for a mapping or list, that of its values."""
+    fields = getattr(current, 'model_fields', None)
+    if fields is not None:
+        annotations = [f.annotation for name, f in fields.items() if (f.alias or name) == part]
+        return _without_none(annotations[0]) if annotations else None
+    arguments = [argument for argument in _arguments(current) if argument is not ...]
+    return _without_none(arguments[-1]) if arguments else current
+
+
+def _without_none(current: Any) -> Any:
+    """`X` for `X | None` and for `Annotated[X, ...]`."""
+    if typing.get_origin(current) is typing.Annotated:
+        return _without_none(typing.get_args(current)[0])
+    if typing.get_origin(current) in (typing.Union, types.UnionType):
+        members = [member for member in typing.get_args(current) if member is not type(None)]
+        if len(members) == 1:
+            return _without_none(members[0])
+    return current
+
+
+def _arguments(current: Any) -> tuple[Any, ...]:
+    return typing.get_args(_without_none(current))

@@ -1,0 +1,1 @@
+"""Molecular dynamics engines behind one contract (`contract.py`), chosen in `selection.py`."""

@@ -1,0 +1,185 @@
+"""What an engine takes and gives. Nothing above this module knows which engine runs.
+
+An engine is handed a gsd Frame, a ForceField, an integrator, and a Coulomb mesh; it returns a
+`Simulation`, which advances and hands out its state and its thermodynamic log. It writes no files
+that last: the stage runner does, once for all engines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import ForceField
+from workflow.coulomb import CoulombMesh
+
+# Skin of the neighbour list in sigma; the same in both engines, so that a box which is large
+# enough for one is large enough for the other.
+NEIGHBOUR_BUFFER = 0.4
+
+THERMO_COLUMNS = (
+    'step',
+    'volume',
+    'kinetic_energy',
+    'potential_energy',
+    'pressure_xx',
+    'pressure_xy',
+    'pressure_xz',
+    'pressure_yy',
+    'pressure_yz',
+    'pressure_zz',
+)
+
+ENERGY_TERMS = ('pair', 'bond', 'angle', 'coulomb')
+
+
+@dataclass(frozen=True)
+class SoftPushOff:
+    """Langevin dynamics in which a soft Gaussian repulsion stands in for the pair forces.
+
+    U(r) = height exp(-r^2 / (2 width^2)), width = WIDTH sigma_ij, cut at CUTOFF sigma_ij. Bonds
+    and angles act in full; charges do not.
+    """
+
+    WIDTH = 0.4
+    CUTOFF = 1.3
+
+    time_step: float
+    kT: float
+    friction: float
+    height: float
+
+
+@dataclass(frozen=True)
+class CappedDescent:
+    """The full force field, with no bead moving farther than a cap in one step."""
+
+    time_step: float
+    maximum_displacement: float
+
+
+@dataclass(frozen=True)
+class Langevin:
+    """Constant volume; every bead has its own friction and noise."""
+
+    time_step: float
+    kT: float
+    friction: float
+
+
+@dataclass(frozen=True)
+class ConstantVolume:
+    """Constant volume with the stochastic velocity rescaling of Bussi et al. (2007)."""
+
+    time_step: float
+    kT: float
+    thermostat_time: float
+
+
+@dataclass(frozen=True)
+class ConstantPressure:
+    """Isotropic Martyna-Tobias-Klein barostat with stochastic velocity rescaling."""
+
+    time_step: float
+    kT: float
+    thermostat_time: float
+    pressure: float
+    barostat_time: float
+
+
+@dataclass(frozen=True)
+class ConstantEnergy:
+    """Newton's equations alone: used to measure energy drift."""
+
+    time_step: float
+
+
+Integrator = (
+    SoftPushOff | CappedDescent | Langevin | ConstantVolume | ConstantPressure | ConstantEnergy
+)
+
+
+@dataclass(frozen=True)
+class State:
+    """All that moves, in double precision.
+
+    Attributes:
+        step: Time step.
+        box: ``(3,)`` edge lengths of the box, which is centred on the origin.
+        positions: ``(N, 3)``, inside the box.
+        images: ``(N, 3)`` box crossings, so that ``positions + images * box`` is continuous.
+        velocities: ``(N, 3)``.
+    """
+
+    step: int
+    box: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    images: NDArray[np.int32]
+    velocities: NDArray[np.float64]
+
+
+class Simulation(Protocol):
+    """A system that one integrator moves forward. Close it to free the engine."""
+
+    @property
+    def step(self) -> int:
+        """The present time step."""
+
+    def run(self, steps: int) -> None:
+        """Advance by `steps`.
+
+        Raises:
+            SimulationFailed: If the engine gives up: a bond too long, particles lost, NaN.
+        """
+
+    def state(self) -> State:
+        """The present state."""
+
+    def take_thermo_rows(self) -> NDArray[np.float64]:
+        """``(n, len(THERMO_COLUMNS))`` rows logged since the last call, in order of step."""
+
+    def energies(self) -> dict[str, float]:
+        """Potential energy of each of ENERGY_TERMS at the present step, in epsilon."""
+
+    def forces(self) -> NDArray[np.float64]:
+        """``(N, 3)`` total forces at the present step."""
+
+    def close(self) -> None:
+        """Free the engine."""
+
+
+class Engine(Protocol):
+    """Makes simulations."""
+
+    name: str
+
+    def describe(self) -> dict[str, Any]:
+        """Engine, version, device, threads: what the job document records of a run."""
+
+    def simulation(
+        self,
+        frame: Frame,
+        force_field: ForceField,
+        integrator: Integrator,
+        mesh: CoulombMesh | None,
+        seed: int,
+        log_period: int,
+    ) -> Simulation:
+        """Set up `frame`, at its own step, under `force_field` and `integrator`.
+
+        Args:
+            frame: Positions, images, velocities, charges in e, topology.
+            force_field: Interactions.
+            integrator: How it moves.
+            mesh: How Coulomb forces are summed; None if nothing is charged.
+            seed: Of this run's random numbers.
+            log_period: Thermo rows are taken at the multiples of this step; 0 for none.
+        """
+
+
+class SimulationFailed(Exception):
+    """The engine gave up: its own message, and the step where that is known."""

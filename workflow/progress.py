@@ -1,0 +1,83 @@
+"""How far a job is: one small file that the run rewrites and any process may read."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PROGRESS_FILE = 'progress.json'
+_SECONDS_BETWEEN_WRITES = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a running stage.
+
+    Attributes:
+        stage: Name of the stage.
+        step: Steps done.
+        steps: Steps that the stage takes at most.
+        steps_per_second: Measured since the stage (re)started.
+        seconds_left: Until the stage ends at the latest.
+        process: Host and process id of the run.
+        time: Seconds since the epoch.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    steps_per_second: float
+    seconds_left: float
+    process: str
+    time: float
+
+
+class ProgressWriter:
+    """Measures the speed of a stage and writes its progress into the job's folder."""
+
+    def __init__(self, folder: Path, stage: str, first_step: int, steps: int) -> None:
+        self._path = folder / PROGRESS_FILE
+        self._stage, self._first_step, self._steps = stage, first_step, steps
+        self._started = time.monotonic()
+        self._written = -_SECONDS_BETWEEN_WRITES
+        self.steps_per_second = 0.0
+
+    def update(self, step: int) -> None:
+        """Take note of `step`; write if the last time is long enough ago."""
+        now = time.monotonic()
+        elapsed = now - self._started
+        if elapsed > 0:
+            self.steps_per_second = (step - self._first_step) / elapsed
+        if now - self._written < _SECONDS_BETWEEN_WRITES:
+            return
+        self._written = now
+        speed = self.steps_per_second
+        progress = Progress(
+            self._stage,
+            step,
+            self._steps,
+            speed,
+            (self._steps - step) / speed if speed > 0 else -1.0,
+            f'{socket.gethostname()}:{os.getpid()}',
+            time.time(),
+        )
+        temporary = self._path.with_name(self._path.name + '.temporary')
+        temporary.write_text(json.dumps(asdict(progress)))
+        os.replace(temporary, self._path)
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """The last progress written into a job's folder; None if there is none to read."""
+    try:
+        return Progress(**json.loads((folder / PROGRESS_FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def clear_progress(folder: Path) -> None:
+    """Take the progress file away: nothing runs here."""
+    (folder / PROGRESS_FILE).unlink(missing_ok=True)

@@ -1,0 +1,98 @@
+"""The stages of a simulation as a user writes them: part of the state point.
+
+Lengths are in steps, times in tau, energies in epsilon, distances in sigma.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from user_input import StrictModel
+from workflow.schedule import BlockSchedule
+
+Steps = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class PushOff(StrictModel):
+    """Soft repulsion that grows in steps until no two beads overlap."""
+
+    heights: tuple[Positive, ...] = (2.0, 8.0, 30.0, 100.0)
+    steps: Steps = 500
+    friction: Positive = 1.0
+
+
+class Anneal(StrictModel):
+    """Time at a higher temperature, and a linear way back in even steps."""
+
+    kT: Positive = 1.5
+    steps: Steps = 2000
+    cooling_steps: Steps = 2000
+
+
+class OpenEnded(StrictModel):
+    """A stage that runs until a review is content, between two limits."""
+
+    minimum_steps: Steps
+    maximum_steps: Steps
+
+    @model_validator(mode='after')
+    def _limits_are_ordered(self) -> Self:
+        if self.minimum_steps > self.maximum_steps:
+            raise ValueError(
+                f'minimum_steps {self.minimum_steps} exceeds maximum_steps {self.maximum_steps}'
+            )
+        return self
+
+
+class Equilibrate(OpenEnded):
+    """Run until equilibration is detected, or the limit is reached."""
+
+    minimum_steps: Steps = 10_000
+    maximum_steps: Steps = 200_000
+    thermostat_time: Positive = 1.0
+    barostat_time: Positive = 5.0
+
+
+class Sample(OpenEnded):
+    """Run at constant volume until the precision is reached, or the limit.
+
+    Frames are log-spaced: see `BlockSchedule`. `precision` asks for the relative half-width of the
+    95 % interval of a quantity, by its name in the results.
+    """
+
+    minimum_steps: Steps = 100_000
+    maximum_steps: Steps = 2_000_000
+    thermostat_time: Positive = 10.0
+    shortest_interval: Steps = 10
+    doublings: Annotated[int, Field(ge=1, le=40)] = 10
+    precision: dict[str, Positive] = {}
+
+    @model_validator(mode='after')
+    def _holds_one_block(self) -> Self:
+        if self.minimum_steps < self.schedule.block:
+            raise ValueError(
+                f'minimum_steps {self.minimum_steps} is shorter than one block of frames, '
+                f'shortest_interval * 2^doublings = {self.schedule.block}'
+            )
+        return self
+
+    @property
+    def schedule(self) -> BlockSchedule:
+        """When frames are written."""
+        return BlockSchedule(self.shortest_interval, self.doublings)
+
+
+class Protocol(StrictModel):
+    """All stages, and what they share."""
+
+    time_step: Annotated[float, Field(gt=0, le=0.02)] = 0.005
+    coulomb_error: Annotated[float, Field(gt=1e-7, lt=0.5)] = 1e-3
+    log_period: Steps = 10
+    push_off: PushOff = PushOff()
+    anneal: Anneal = Anneal()
+    equilibrate: Equilibrate = Equilibrate()
+    sample: Sample = Sample()
+

@@ -1,0 +1,236 @@
+"""From overlapping random walks to an annealed melt.
+
+Soft repulsion first, so that chains keep their large-scale shape while beads move apart (Auhl et
+al., J. Chem. Phys. 119, 12718 (2003)); then the full force field with capped displacements, which
+takes the last overlaps out; then time at a higher temperature, and cooling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import FeneBond, ForceField
+from workflow.engines.contract import (
+    CappedDescent,
+    ConstantPressure,
+    Integrator,
+    Langevin,
+    SimulationFailed,
+    SoftPushOff,
+    State,
+)
+from workflow.interruption import Interrupted, StopRequest
+from workflow.progress import ProgressWriter
+from workflow.seeds import derive_seed
+from workflow.stage_run import System
+from workflow.state_point import StatePoint
+from workflow.trajectory_log import frame_with_state, read_frame, write_frame
+
+STAGE = 'relax'
+_COOLING_SEGMENTS = 5
+_CAPPED_BURSTS = 10
+_CAPPED_STEPS = 50
+_MAXIMUM_DISPLACEMENT = 0.02
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One integrator for a number of steps.
+
+    Attributes:
+        name: Tells it from the others, for seeds and files.
+        integrator: How the beads move.
+        steps: How long.
+        redraw_velocities: The temperature from which velocities are drawn anew before; None to
+            keep them.
+    """
+
+    name: str
+    integrator: Integrator
+    steps: int
+    redraw_velocities: float | None = None
+
+
+def segments(point: StatePoint) -> list[Segment]:
+    """The segments of relaxation, in order."""
+    protocol, kT = point.protocol, point.kT
+    push_off, anneal, dt = protocol.push_off, protocol.anneal, protocol.time_step
+    hot = max(anneal.kT, kT)
+    parts = [
+        Segment(
+            f'push_off_{i}',
+            SoftPushOff(dt, kT, push_off.friction, height * kT),
+            push_off.steps,
+            kT if i == 0 else None,
+        )
+        for i, height in enumerate(push_off.heights)
+    ]
+    parts += [
+        Segment(f'capped_{i}', CappedDescent(dt / 2, _MAXIMUM_DISPLACEMENT), _CAPPED_STEPS, kT)
+        for i in range(_CAPPED_BURSTS)
+    ]
+    parts.append(Segment('settle', Langevin(dt, kT, push_off.friction), push_off.steps, kT))
+    parts.append(Segment('hot', _ensemble(point, hot), anneal.steps))
+    cooling = np.linspace(hot, kT, _COOLING_SEGMENTS + 1)[1:]
+    steps = max(1, anneal.cooling_steps // _COOLING_SEGMENTS)
+    parts += [
+        Segment(f'cool_{i}', _ensemble(point, float(temperature)), steps)
+        for i, temperature in enumerate(cooling)
+    ]
+    return parts
+
+
+def relax(
+    folder: Path,
+    system: System,
+    point: StatePoint,
+    start: Frame,
+    stop: StopRequest,
+    progress: ProgressWriter,
+) -> State:
+    """Run all segments from `start`; go on after the last whole one if some were run before.
+
+    Args:
+        folder: Holds the state after the last segment while relaxation is under way.
+        system: What is simulated.
+        point: State point.
+        start: The melt as built.
+        stop: Asked between chunks.
+        progress: Told of every chunk.
+
+    Returns:
+        The relaxed state, at step 0.
+
+    Raises:
+        Interrupted: If a stop was requested.
+        SimulationFailed: If beads stay overlapped or a bond is overstretched.
+    """
+    folder.mkdir(exist_ok=True)
+    done = 0
+    state = state_of(start)
+    for number, segment in enumerate(parts := segments(point)):
+        saved = folder / f'{number:03d}_{segment.name}.gsd'
+        if saved.exists():
+            state = state_of(read_frame(saved))
+        else:
+            state = _run_segment(system, segment, state, stop, progress, done)
+            write_frame(saved, frame_with_state(system.topology, state))
+            if number:
+                (folder / f'{number - 1:03d}_{parts[number - 1].name}.gsd').unlink(missing_ok=True)
+        done += segment.steps
+    check_bonds(system.topology, state, system.force_field)
+    return replace(state, step=0)
+
+
+def total_steps(point: StatePoint) -> int:
+    """Steps of all segments."""
+    return sum(segment.steps for segment in segments(point))
+
+
+def thermal_velocities(
+    masses: NDArray[np.float64], kT: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Maxwell-Boltzmann velocities ``(N, 3)`` without net momentum."""
+    velocities = rng.standard_normal((len(masses), 3)) * np.sqrt(kT / masses)[:, None]
+    velocities -= masses @ velocities / masses.sum()
+    return np.asarray(velocities)
+
+
+def check_bonds(topology: Frame, state: State, force_field: ForceField) -> None:
+    """Check that no FENE bond is near its limit.
+
+    Raises:
+        SimulationFailed: If one is longer than 97 % of it.
+    """
+    for length, limit, name in _fene_lengths(topology, state, force_field):
+        if length > 0.97 * limit:
+            raise SimulationFailed(
+                f"a bond '{name}' is {length:.3f} sigma long after relaxation, its limit is {limit}"
+            )
+
+
+def state_of(frame: Frame) -> State:
+    """The state that a frame holds; velocities it lacks are zero."""
+    particles = frame.particles
+    nothing = np.zeros((particles.N, 3))
+    return State(
+        int(frame.configuration.step),
+        np.asarray(frame.configuration.box[:3], dtype=float),
+        np.asarray(particles.position, dtype=float),
+        np.asarray(nothing if particles.image is None else particles.image, dtype=np.int32),
+        np.asarray(nothing if particles.velocity is None else particles.velocity, dtype=float),
+    )
+
+
+def _ensemble(point: StatePoint, kT: float) -> Integrator:
+    protocol = point.protocol
+    if point.pressure is None:
+        return Langevin(protocol.time_step, kT, protocol.push_off.friction)
+    return ConstantPressure(
+        protocol.time_step,
+        kT,
+        protocol.equilibrate.thermostat_time,
+        point.pressure,
+        protocol.equilibrate.barostat_time,
+    )
+
+
+def _run_segment(
+    system: System,
+    segment: Segment,
+    state: State,
+    stop: StopRequest,
+    progress: ProgressWriter,
+    done: int,
+) -> State:
+    if segment.redraw_velocities is not None:
+        rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
+        masses = _masses(system)
+        state = replace(state, velocities=thermal_velocities(masses, segment.redraw_velocities, rng))
+    soft = isinstance(segment.integrator, SoftPushOff)
+    mesh = None if soft else system.mesh(state)
+    simulation = system.simulation(state, segment.integrator, mesh, segment.name)
+    try:
+        for steps in _chunks(segment.steps):
+            simulation.run(steps)
+            done += steps
+            progress.update(done)
+            if stop.reason is not None:
+                raise Interrupted(f'{STAGE} stopped in {segment.name}')
+        return simulation.state()
+    finally:
+        simulation.close()
+
+
+def _chunks(steps: int) -> Iterator[int]:
+    for start in range(0, steps, _CHUNK):
+        yield min(_CHUNK, steps - start)
+
+
+def _masses(system: System) -> NDArray[np.float64]:
+    table = dict(zip(system.force_field.bead_types, system.force_field.masses, strict=True))
+    particles = system.topology.particles
+    return np.array([table[name] for name in particles.types])[particles.typeid]
+
+
+def _fene_lengths(
+    topology: Frame, state: State, force_field: ForceField
+) -> Iterator[tuple[float, float, str]]:
+    if not topology.bonds.N:
+        return
+    first, second = np.asarray(topology.bonds.group).T
+    vectors = state.positions[first] - state.positions[second]
+    vectors -= state.box * np.round(vectors / state.box)
+    lengths = np.linalg.norm(vectors, axis=1)
+    for number, name in enumerate(topology.bonds.types):
+        bond = force_field.bonds[name]
+        of_this_type = lengths[np.asarray(topology.bonds.typeid) == number]
+        if isinstance(bond, FeneBond) and of_this_type.size:
+            yield float(of_this_type.max()), bond.r0, name

@@ -1,0 +1,305 @@
+"""Running one stage on any engine: outputs, checkpoints, and going on where it was.
+
+While a stage runs, its files stand in a folder of their own (`StageFolder`); they take their final
+names only when the stage is done, so a product that exists is whole.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gsd.hoomd import Frame
+
+from models.force_field import ForceField
+from user_input import UserError
+from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
+from workflow.coulomb import CoulombMesh, choose_mesh
+from workflow.engines.contract import (
+    NEIGHBOUR_BUFFER,
+    Engine,
+    Integrator,
+    Simulation,
+    State,
+)
+from workflow.interruption import Interrupted, StopRequest
+from workflow.progress import ProgressWriter
+from workflow.schedule import BlockSchedule
+from workflow.seeds import derive_seed
+from workflow.thermo_log import ThermoLog
+from workflow.trajectory_log import TrajectoryLog, frame_with_state
+
+# A stage stops within about this time of a request, and reports its progress as often.
+_SECONDS_PER_CHUNK = 1.0
+_SECONDS_BETWEEN_CHECKPOINTS = 30.0
+# At constant pressure the mesh is chosen anew when an edge has changed by this much.
+_MESH_BOX_TOLERANCE = 0.02
+# Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
+_REVIEW_GROWTH = 1.25
+
+
+@dataclass(frozen=True)
+class System:
+    """What is simulated, and by which engine.
+
+    Attributes:
+        topology: A frame with types, charges, bonds and angles.
+        force_field: Interactions.
+        engine: Runs it.
+        coulomb_error: Requested relative RMS force error.
+        state_point: From which all seeds are derived.
+    """
+
+    topology: Frame
+    force_field: ForceField
+    engine: Engine
+    coulomb_error: float
+    state_point: dict[str, Any]
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether there are Coulomb forces."""
+        charges = self.topology.particles.charge
+        return self.force_field.is_charged and charges is not None and bool(np.any(charges))
+
+    def mesh(self, state: State) -> CoulombMesh | None:
+        """The Coulomb mesh for this state; None if nothing is charged.
+
+        Raises:
+            UserError: If the box is too small for the cut-offs.
+        """
+        largest = float(state.box.min()) / 2 - NEIGHBOUR_BUFFER - 1e-6
+        needed = self.force_field.largest_cutoff
+        if largest < needed:
+            edge = 2 * (needed + NEIGHBOUR_BUFFER)
+            raise UserError(
+                f'the box has an edge of {state.box.min():.2f} sigma, but the cut-off of '
+                f'{needed:g} sigma needs more than {edge:.2f}: take more or longer chains '
+                f'(at least {(edge / state.box.min()) ** 3:.1f} times as many beads).'
+            )
+        if not self.is_charged:
+            return None
+        return choose_mesh(
+            state.positions,
+            np.asarray(self.topology.particles.charge, dtype=float),
+            state.box,
+            self.force_field.bjerrum_length,
+            self.coulomb_error,
+            largest,
+        )
+
+    def simulation(
+        self,
+        state: State,
+        integrator: Integrator,
+        mesh: CoulombMesh | None,
+        purpose: str,
+        log_period: int = 0,
+    ) -> Simulation:
+        """Set up `state` in the engine; `purpose` and the step decide the random numbers."""
+        return self.engine.simulation(
+            frame_with_state(self.topology, state),
+            self.force_field,
+            integrator,
+            mesh,
+            derive_seed(self.state_point, purpose, state.step),
+            log_period,
+        )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How long a stage runs and what it writes.
+
+    Attributes:
+        name: Of the operation.
+        integrator: How the beads move.
+        minimum_steps: Before the first review.
+        maximum_steps: At the latest.
+        log_period: Steps between thermo rows.
+        schedule: When frames are written.
+    """
+
+    name: str
+    integrator: Integrator
+    minimum_steps: int
+    maximum_steps: int
+    log_period: int
+    schedule: BlockSchedule
+
+
+class StageFolder:
+    """The files of a stage that is under way."""
+
+    def __init__(self, job_folder: Path, stage: str) -> None:
+        self.path = job_folder / f'{stage}.in_progress'
+
+    @property
+    def trajectory(self) -> Path:
+        """Frames so far."""
+        return self.path / 'trajectory.gsd'
+
+    @property
+    def thermo(self) -> Path:
+        """Thermo rows so far, as raw records."""
+        return self.path / 'thermo.rows'
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where to go on."""
+        return self.path / 'checkpoint'
+
+    def remove(self) -> None:
+        """Delete the folder: its products have their final names."""
+        shutil.rmtree(self.path)
+
+
+def run_stage(
+    folder: StageFolder,
+    system: System,
+    stage: Stage,
+    start: State,
+    review: Callable[[StageFolder], bool],
+    stop: StopRequest,
+) -> State:
+    """Run a stage from `start`, or from its checkpoint, until `review` is content.
+
+    Args:
+        folder: Where the files of the stage stand.
+        system: What is simulated.
+        stage: How.
+        start: State at step 0.
+        review: Looks at the files so far and says whether they are enough; called at lengths that
+            grow by a quarter, from the minimum on.
+        stop: Asked between chunks.
+
+    Returns:
+        The last state. The files are complete up to it, and stay in `folder`.
+
+    Raises:
+        Interrupted: If a stop was requested; a checkpoint is written before.
+        SimulationFailed: If the engine gives up.
+        UserError: If the box is too small or no mesh reaches the requested error.
+    """
+    folder.path.mkdir(parents=True, exist_ok=True)
+    checkpoint, notes = read_latest_checkpoint(folder.checkpoint)
+    for note in notes:
+        print(f'{stage.name}: {note}')
+    if checkpoint is None:
+        checkpoint = Checkpoint(start, 0, 0, None)
+    elif checkpoint.state.step:
+        print(f'{stage.name}: going on from step {checkpoint.state.step}')
+    with ExitStack() as stack:
+        trajectory = stack.enter_context(
+            TrajectoryLog(
+                folder.trajectory,
+                system.topology,
+                stage.integrator.time_step,
+                checkpoint.frames,
+            )
+        )
+        thermo = stack.enter_context(ThermoLog(folder.thermo, checkpoint.rows))
+        progress = ProgressWriter(
+            folder.path.parent, stage.name, checkpoint.state.step, stage.maximum_steps
+        )
+        run = _Run(folder, system, stage, trajectory, thermo, progress, stop)
+        return run.until_enough(checkpoint.state, review)
+
+
+class _Run:
+    """One process's share of a stage."""
+
+    def __init__(
+        self,
+        folder: StageFolder,
+        system: System,
+        stage: Stage,
+        trajectory: TrajectoryLog,
+        thermo: ThermoLog,
+        progress: ProgressWriter,
+        stop: StopRequest,
+    ) -> None:
+        self._folder, self._system, self._stage = folder, system, stage
+        self._trajectory, self._thermo = trajectory, thermo
+        self._progress, self._stop = progress, stop
+        self._mesh: CoulombMesh | None = None
+        self._mesh_box = np.zeros(3)
+        self._checkpointed = time.monotonic()
+
+    def until_enough(self, state: State, review: Callable[[StageFolder], bool]) -> State:
+        stage = self._stage
+        simulation = self._set_up(state)
+        try:
+            if self._trajectory.frames == 0:
+                self._trajectory.append(state)
+            next_review = _next_review(stage, state.step)
+            while simulation.step < stage.maximum_steps:
+                self._advance(simulation, next_review)
+                state = self._record(simulation)
+                if simulation.step >= next_review:
+                    self._checkpoint(state)
+                    if review(self._folder):
+                        return state
+                    next_review = _next_review(stage, simulation.step)
+                if self._stop.reason is not None:
+                    self._checkpoint(state)
+                    raise Interrupted(f'{stage.name} stopped at step {state.step}')
+                if self._box_has_changed(state):
+                    simulation.close()
+                    simulation = self._set_up(state)
+            return state
+        finally:
+            simulation.close()
+
+    def _set_up(self, state: State) -> Simulation:
+        self._mesh = self._system.mesh(state)
+        self._mesh_box = state.box
+        return self._system.simulation(
+            state, self._stage.integrator, self._mesh, self._stage.name, self._stage.log_period
+        )
+
+    def _box_has_changed(self, state: State) -> bool:
+        change = np.abs(state.box / self._mesh_box - 1).max()
+        return self._mesh is not None and bool(change > _MESH_BOX_TOLERANCE)
+
+    def _advance(self, simulation: Simulation, next_review: int) -> None:
+        """Run to the next frame, review, or end; not much longer than a second."""
+        step = simulation.step
+        goal = min(self._stage.schedule.next_frame(step), next_review, self._stage.maximum_steps)
+        speed = self._progress.steps_per_second or 100.0
+        simulation.run(min(goal - step, max(1, int(speed * _SECONDS_PER_CHUNK))))
+        self._progress.update(simulation.step)
+
+    def _record(self, simulation: Simulation) -> State:
+        self._thermo.append(simulation.take_thermo_rows())
+        state = simulation.state()
+        if self._stage.schedule.is_due(simulation.step):
+            self._trajectory.append(state)
+        if time.monotonic() - self._checkpointed > _SECONDS_BETWEEN_CHECKPOINTS:
+            self._checkpoint(state)
+        return state
+
+    def _checkpoint(self, state: State) -> None:
+        self._trajectory.flush()
+        self._thermo.flush()
+        mesh = self._mesh.as_dict() if self._mesh else None
+        write_checkpoint(
+            self._folder.checkpoint,
+            Checkpoint(state, self._trajectory.frames, self._thermo.rows, mesh),
+        )
+        self._checkpointed = time.monotonic()
+
+
+def _next_review(stage: Stage, step: int) -> int:
+    """The first review after `step`: at whole blocks, so that blocks of frames are complete."""
+    block = stage.schedule.block
+    length = stage.minimum_steps
+    while length <= step:
+        length = max(int(length * _REVIEW_GROWTH), length + block)
+    return min(-(-length // block) * block, stage.maximum_steps)
