@@ -1,4 +1,4 @@
-"""Command line: `python -m analysis clusters TRAJECTORY` and `python -m analysis relaxation ...`."""
+"""Command line: `python -m analysis clusters TRAJECTORY` and `... relaxation TRAJECTORY`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from analysis.trajectory import IntArray, open_trajectory
 from user_input import UserError, exits_on_user_error
 
 PROGRESS_AFTER_SECONDS = 2.0
+FIGURE_SUFFIXES = ('.png', '.pdf', '.svg')
 
 
 def main_parser() -> argparse.ArgumentParser:
@@ -65,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 where it went well, 2 for a mistake of the user."""
     options = main_parser().parse_args(arguments)
     warnings.showwarning = _show_warning
+    if options.plot is not None:
+        _check_figure(options.plot)
     options.run(options)
     return 0
 
@@ -80,9 +83,9 @@ def _clusters(options: argparse.Namespace) -> None:
         progress=_progress,
     )
     if options.plot is not None:
-        from analysis.plots import plot_cluster_distribution
+        from analysis.plots import draw_clusters
 
-        _save(plot_cluster_distribution(result), options.plot)
+        _save(draw_clusters(result), options.plot)
     print(_json(result) if options.json else clusters_report(result))
 
 
@@ -95,9 +98,9 @@ def _relaxation(options: argparse.Namespace) -> None:
         progress=_progress,
     )
     if options.plot is not None:
-        from analysis.plots import plot_relaxation
+        from analysis.plots import draw_relaxation
 
-        _save(plot_relaxation(result), options.plot)
+        _save(draw_relaxation(result), options.plot)
     print(_json(result) if options.json else relaxation_report(result))
 
 
@@ -105,9 +108,21 @@ def _json(result: Any) -> str:
     return json.dumps(result.as_dict(), allow_nan=False)
 
 
-def _save(ax: Any, path: Path) -> None:
+def _check_figure(path: Path) -> None:
+    """Refuse a figure that cannot be written before the analysis, not after it."""
+    if not path.parent.is_dir():
+        raise UserError(
+            f'{path}: the figure cannot be written: there is no folder {path.parent}. Make it.'
+        )
+    if path.suffix not in FIGURE_SUFFIXES:
+        raise UserError(
+            f'{path}: the figure cannot be written: end its name in {", ".join(FIGURE_SUFFIXES)}.'
+        )
+
+
+def _save(figure: Any, path: Path) -> None:
     try:
-        ax.figure.savefig(path, dpi=200)
+        figure.savefig(path, dpi=200)
     except (OSError, ValueError) as error:
         raise UserError(f'{path}: the figure cannot be written ({error}).') from None
 

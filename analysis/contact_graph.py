@@ -205,7 +205,7 @@ def _spanning_forest(graph: ContactGraph, label: IntArray) -> IntArray:
     _, parent = csgraph.breadth_first_order(joined, n, directed=False, return_predecessors=True)
     parent = parent[:n].astype(np.int64)
     parent[roots] = roots
-    return parent
+    return np.asarray(parent, dtype=np.int64)
 
 
 def _unfold(graph: ContactGraph, parent: IntArray) -> IntArray:
@@ -220,6 +220,6 @@ def _unfold(graph: ContactGraph, parent: IntArray) -> IntArray:
     while True:
         further = above[above]
         if np.array_equal(further, above):
-            return offsets
+            return np.asarray(offsets, dtype=np.int64)
         offsets = offsets + offsets[above]
         above = further

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.frame_selection import spread_out
-from analysis.trajectory import NO_IMAGES, IntArray, Topology, Trajectory
+from analysis.trajectory import NO_IMAGES, BoolArray, IntArray, Snapshot, Topology, Trajectory
 
 CHECKED_PAIRS = 8
 
@@ -32,17 +32,15 @@ def why_no_displacements(trajectory: Trajectory, frames: IntArray) -> str:
     start = trajectory.read(int(frames[0]))
     if start.images is None:
         return NO_IMAGES
-    reference = _bond_windings(start.positions, start.images, start.box, trajectory.topology)
+    reference, was_short = _bond_windings(start, trajectory.topology)
     has_jump = has_change = False
     for first in firsts:
         one, two = (trajectory.read(int(frames[k])) for k in (first, first + 1))
         if one.images is None or two.images is None:
             return NO_IMAGES
         for snapshot in (one, two):
-            windings = _bond_windings(
-                snapshot.positions, snapshot.images, snapshot.box, trajectory.topology
-            )
-            if not np.array_equal(windings, reference):
+            windings, is_short = _bond_windings(snapshot, trajectory.topology)
+            if np.any((windings != reference).any(axis=1) & was_short & is_short):
                 return 'the images do not follow the bonds across the boundary: ' + NO_IMAGES
         has_change |= not np.array_equal(one.images, start.images)
         has_change |= not np.array_equal(two.images, start.images)
@@ -52,12 +50,14 @@ def why_no_displacements(trajectory: Trajectory, frames: IntArray) -> str:
     return ''
 
 
-def _bond_windings(
-    positions: np.ndarray, images: np.ndarray | None, box: np.ndarray, topology: Topology
-) -> IntArray:
-    """Box lengths between the unwrapped bond and the nearest-image bond, shape (M, 3)."""
-    assert images is not None
+def _bond_windings(snapshot: Snapshot, topology: Topology) -> tuple[IntArray, BoolArray]:
+    """Box lengths between the unwrapped and the nearest-image bond, shape (M, 3).
+
+    Also whether the bond is short enough for its nearest image to be the right one, shape (M,).
+    """
+    assert snapshot.images is not None
     first, second = topology.bonds[:, 0], topology.bonds[:, 1]
-    nearest = np.rint((positions[second] - positions[first]) / box).astype(np.int64)
-    windings: IntArray = images[second] - images[first] + nearest
-    return windings
+    part = (snapshot.positions[second] - snapshot.positions[first]) / snapshot.box
+    crossed = np.rint(part)
+    windings = snapshot.images[second] - snapshot.images[first] + crossed.astype(np.int64)
+    return windings, np.asarray(np.all(np.abs(part - crossed) < 0.25, axis=1))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from user_input import UserError
 FRAME_START = b'ITEM: TIMESTEP'
 CHUNK_BYTES = 4 * 1024 * 1024
 HEADER_BYTES = 4096
+TIME_BYTES = 128
 
 # (columns, whether they are fractions of the box, whether they are unwrapped), best first.
 COORDINATES = (
@@ -23,6 +26,8 @@ COORDINATES = (
     (('x', 'y', 'z'), False, False),
     (('xs', 'ys', 'zs'), True, False),
 )
+
+NUMBERS = {'id', 'ix', 'iy', 'iz', 'q', 'mass'}.union(*(names for names, _, _ in COORDINATES))
 
 
 def is_lammps_dump(beginning: bytes) -> bool:
@@ -35,7 +40,6 @@ class _Header:
     """The lines of a frame above its atoms."""
 
     step: int
-    time: float | None
     n_atoms: int
     low: FloatArray
     high: FloatArray
@@ -63,17 +67,10 @@ class LAMMPSTrajectory:
         self.path = path
         self._offsets, headers = _index_frames(path)
         self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
-        first = self._header(0)
+        first, table = self._load(0)
         self._n_atoms = first.n_atoms
-        for column in ('id', 'type'):
-            if column not in first.columns:
-                raise UserError(
-                    f"{path}: no column '{column}' in the dump. Write it: dump custom ... "
-                    'id type x y z ix iy iz'
-                )
         if not any(set(names) <= set(first.columns) for names, _, _ in COORDINATES):
             raise UserError(f'{path}: no coordinates. Dump the columns x y z or xu yu zu.')
-        table = self._table(0, first)
         self._ids = table['id'].astype(np.int64)
         data = None if data_file is None else read_lammps_data(data_file)
         self.topology = self._make_topology(table, data, data_file)
@@ -89,8 +86,7 @@ class LAMMPSTrajectory:
         Raises:
             UserError: If the particles change or the frame is damaged.
         """
-        header = self._header(index)
-        table = self._table(index, header)
+        header, table = self._load(index)
         if header.n_atoms != self._n_atoms or not np.array_equal(table['id'], self._ids):
             raise UserError(
                 f'{self.path}: frame {index}: the number of particles or their ids change. '
@@ -115,32 +111,47 @@ class LAMMPSTrajectory:
         positions, whole_images = wrap(centred, images, box)
         return Snapshot(header.step, box, positions, whole_images)
 
-    def _bytes(self, index: int) -> bytes:
+    def _load(self, index: int) -> tuple[_Header, dict[str, np.ndarray]]:
+        """The header of a frame and its columns, in the order of the ids."""
         start, end = self._offsets[index], self._offsets[index + 1]
         with open(self.path, 'rb') as file:
             file.seek(start)
-            return file.read(end - start)
+            text = file.read(end - start)
+        where = f'{self.path}: frame {index}'
+        header = _read_header(text[:HEADER_BYTES], where)
+        for column in ('id', 'type'):
+            if column not in header.columns:
+                raise UserError(
+                    f"{where}: no column '{column}' in the dump. Write it: dump custom ... "
+                    'id type x y z ix iy iz'
+                )
+        n_columns = len(header.columns)
+        # 'ITEM: TIME' of the next frame may stand behind the atoms.
+        body = text[header.n_bytes :].partition(b'ITEM:')[0]
+        words = body.split()
+        if len(words) != header.n_atoms * n_columns:
+            raise UserError(
+                f'{where}: rows of unequal length: the file is damaged. Copy it again from where '
+                'it was written.'
+            )
+        return header, self._columns(words, header, where)
 
-    def _header(self, index: int) -> _Header:
-        return _read_header(self._bytes(index)[:HEADER_BYTES], f'{self.path}: frame {index}')
-
-    def _table(self, index: int, header: _Header) -> dict[str, np.ndarray]:
-        """Columns of the frame, in the order of the ids."""
-        text = self._bytes(index)[header.n_bytes :]
-        shape = (header.n_atoms, len(header.columns))
-        tokens = np.array(text.split())
-        if tokens.size != shape[0] * shape[1]:
-            raise UserError(f'{self.path}: frame {index}: rows of unequal length: file damaged.')
-        tokens = tokens.reshape(shape)
+    def _columns(self, words: list[bytes], header: _Header, where: str) -> dict[str, np.ndarray]:
+        tokens = np.array(words).reshape(header.n_atoms, len(header.columns))
         order = np.argsort(tokens[:, header.columns.index('id')].astype(np.int64))
-        words = {'type', 'element', 'typelabel'}
         table: dict[str, np.ndarray] = {}
         for k, name in enumerate(header.columns):
             column = tokens[order, k]
-            try:
-                table[name] = column.astype(str) if name in words else column.astype(np.float64)
-            except ValueError:
+            if name not in NUMBERS:
                 table[name] = column.astype(str)
+                continue
+            try:
+                table[name] = column.astype(np.float64)
+            except ValueError:
+                raise UserError(
+                    f"{where}: column '{name}' holds something that is no number: the file is "
+                    'damaged. Copy it again from where it was written.'
+                ) from None
         return table
 
     def _make_topology(
@@ -191,7 +202,7 @@ def _index_frames(path: Path) -> tuple[list[int], list[tuple[int, float | None]]
                 is_whole = False
             if is_whole:
                 offsets.append(start)
-                headers.append((header.step, header.time))
+                headers.append((header.step, _time_before(file, start)))
             elif is_last and headers:
                 warnings.warn(
                     f'{path}: the end of the file is missing. The first {len(headers)} frames '
@@ -245,7 +256,7 @@ def _read_header(text: bytes, where: str) -> _Header:
         ValueError: If the header is not whole.
         UserError: If the box is triclinic or not periodic.
     """
-    step, n_atoms, time = 0, 0, None
+    step, n_atoms = 0, 0
     bounds: FloatArray | None = None
     lines = iter(text.split(b'\n'))
     n_lines = n_bytes = 0
@@ -281,11 +292,15 @@ def _read_header(text: bytes, where: str) -> _Header:
             if bounds is None:
                 raise ValueError
             columns = tuple(word.decode() for word in words[2:])
-            return _Header(
-                step, time, n_atoms, bounds[:, 0], bounds[:, 1], columns, n_lines, n_bytes
-            )
-        elif words[:2] == [b'ITEM:', b'TIME']:
-            time = float(following())
+            return _Header(step, n_atoms, bounds[:, 0], bounds[:, 1], columns, n_lines, n_bytes)
+
+
+def _time_before(file: IO[bytes], start: int) -> float | None:
+    """The time of the frame at `start`; LAMMPS writes it above 'ITEM: TIMESTEP'."""
+    from_byte = max(0, start - TIME_BYTES)
+    file.seek(from_byte)
+    found = re.search(rb'ITEM: TIME\s+(\S+)\s*$', file.read(start - from_byte))
+    return None if found is None else float(found[1])
 
 
 def _time_step(ends: list[tuple[int, float | None]]) -> float | None:

@@ -12,11 +12,33 @@ from analysis.relaxation import RelaxationCurve, SegmentalRelaxation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; markers tell them too.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vP*'
 BINS_PER_DECADE = 8
+
+
+def draw_clusters(result: IonClusters) -> Figure:
+    """Size distribution, and beside it g(+-) or, with a given distance, the net charges."""
+    figure = _figure(10.0)
+    left, right = figure.subplots(1, 2)
+    plot_cluster_distribution(result, left)
+    if result.pair_correlation is None:
+        plot_charge_distribution(result, right)
+    else:
+        plot_pair_correlation(result.pair_correlation, right)
+    return figure
+
+
+def draw_relaxation(result: SegmentalRelaxation) -> Figure:
+    """Bond vectors and, beside them, self-intermediate scattering."""
+    figure = _figure(10.0)
+    left, right = figure.subplots(1, 2)
+    plot_relaxation(result, left)
+    plot_scattering(result, right)
+    return figure
 
 
 def plot_cluster_distribution(result: IonClusters, ax: Axes | None = None) -> Axes:
@@ -84,7 +106,7 @@ def plot_relaxation(result: SegmentalRelaxation, ax: Axes | None = None) -> Axes
     ax = _axes(ax)
     _draw_curves(ax, result.p2)
     unit = '$\\tau$' if result.time_unit == 'tau' else result.time_unit
-    ax.set(xscale='log', xlabel=f'time $t$ [{unit}]', ylabel='$C_2(t)$', ylim=(-0.1, 1.05))
+    ax.set(xlabel=f'time $t$ [{unit}]', ylabel='$C_2(t)$', ylim=(-0.1, 1.05))
     ax.legend(frameon=False)
     return ax
 
@@ -99,7 +121,7 @@ def plot_scattering(result: SegmentalRelaxation, ax: Axes | None = None) -> Axes
     }
     _draw_curves(ax, curves)
     unit = '$\\tau$' if result.time_unit == 'tau' else result.time_unit
-    ax.set(xscale='log', xlabel=f'time $t$ [{unit}]', ylabel='$F_s(q, t)$', ylim=(-0.1, 1.05))
+    ax.set(xlabel=f'time $t$ [{unit}]', ylabel='$F_s(q, t)$', ylim=(-0.1, 1.05))
     if curves:
         ax.legend(frameon=False, fontsize='small')
     else:
@@ -110,13 +132,14 @@ def plot_scattering(result: SegmentalRelaxation, ax: Axes | None = None) -> Axes
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    return _figure(5.0).add_subplot()
+
+
+def _figure(width: float) -> Figure:
     from matplotlib.figure import Figure
 
     # Without pyplot no window opens and no figure is kept alive.
-    figure = Figure(figsize=(5.0, 3.8), layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    return Figure(figsize=(width, 3.8), layout='constrained')
 
 
 def _state(ax: Axes, verdict: str) -> None:
@@ -158,3 +181,16 @@ def _draw_curves(ax: Axes, curves: dict[str, RelaxationCurve]) -> None:
         if curve.decay.fit is not None:
             ax.plot(curve.time, curve.decay.fit(curve.time), '-', color=colour, lw=1)
     ax.axhline(np.exp(-1), color='0.6', lw=0.8, ls=':')
+    ax.set_xscale('log')
+    _label_short_axis(ax)
+
+
+def _label_short_axis(ax: Axes) -> None:
+    """Label 1, 2 and 5 on a logarithmic axis of less than two decades."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = ax.get_xlim()
+    if high < 100 * low:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
+        ax.xaxis.set_minor_formatter(NullFormatter())

@@ -229,7 +229,7 @@ class _Tally:
 
     def curves(self, time_step: float) -> list[RelaxationCurve]:
         """All observables as curves, in the order of the sums."""
-        time = self.plan.lags * time_step
+        time = np.asarray(self.plan.lags * time_step, dtype=np.float64)
         duration = self.plan.duration * time_step
         return [_curve(time, self.sums[k], self.counts, duration) for k in range(len(self.sums))]
 

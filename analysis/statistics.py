@@ -224,20 +224,24 @@ def exponentiated(logarithm: Estimate) -> Estimate:
     return Estimate(mean, low, high, logarithm.n_effective, logarithm.verdict)
 
 
-def jackknife(whole: FloatArray, without_one: FloatArray) -> tuple[FloatArray, FloatArray]:
+def jackknife(
+    whole: FloatArray, without_one: FloatArray, degrees_of_freedom: int | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Delete-one jackknife interval of any statistic of independent blocks.
 
     Args:
         whole: The statistic from all blocks, shape (...).
         without_one: The statistic with each block left out in turn, shape (n, ...), n > 1.
+        degrees_of_freedom: n - 1 by default; fewer where not all blocks count.
 
     Returns:
-        Lower and upper ends of the 95 % interval, Student's t with n - 1 degrees of freedom.
+        Lower and upper ends of the 95 % interval, from Student's t.
     """
     n = len(without_one)
     deviation = without_one - without_one.mean(axis=0)
     spread = np.sqrt((n - 1) / n * (deviation**2).sum(axis=0))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread
+    degrees = n - 1 if degrees_of_freedom is None else degrees_of_freedom
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees)) * spread
     return whole - half, whole + half
 
 

@@ -144,10 +144,14 @@ def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration
     others = [_without(sums, counts, int(block)) for block in kept]
     crossing = _crossing(time, curve)
     assert crossing is not None  # a curve without bound falls through 1/e
-    n_blocks = len(kept)
     block_length = duration / max(1, len(sums))
+    # Blocks without an origin at a lag say nothing about the spread of the curve there.
+    filled = (counts > 0).sum(axis=0)
+    passed = int(np.flatnonzero(curve <= THRESHOLD)[0])
     crossings = [_crossing(time[np.isfinite(c)], c[np.isfinite(c)]) for c in others]
-    one_over_e = _with_interval(crossing, crossings, n_blocks, block_length)
+    one_over_e = _with_interval(
+        crossing, crossings, int(filled[passed - 1 : passed + 1].min()), block_length
+    )
     fit = fit_stretched_exponential(time, curve)
     if fit is None:
         failed = 'no stretched exponential fits: the fit does not converge or beta is at a limit'
@@ -160,6 +164,8 @@ def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration
         return Decay(one_over_e, longer, fit)
     fits = [fit_stretched_exponential(time, c) for c in others]
     means = [None if f is None else f.mean_time for f in fits]
+    # The lags about the 1/e time and before it fix the fit.
+    n_blocks = int(filled[: passed + 1].min())
     return Decay(one_over_e, _with_interval(fit.mean_time, means, n_blocks, block_length), fit)
 
 
@@ -199,10 +205,12 @@ def _with_interval(
 ) -> RelaxationTime:
     found = np.array([v for v in without_one if v is not None])
     if n_blocks < FEWEST_BLOCKS:
-        return RelaxationTime(value, verdict=f'only {n_blocks} blocks: no interval')
-    if len(found) < n_blocks:
+        return RelaxationTime(
+            value, verdict=f'only {n_blocks} stretches of the run have origins there: no interval'
+        )
+    if len(found) < len(without_one):
         return RelaxationTime(value, verdict='does not stand without one of its blocks')
-    low, high = jackknife(np.log([value]), np.log(found)[:, None])
+    low, high = jackknife(np.log([value]), np.log(found)[:, None], n_blocks - 1)
     verdict = ''
     if value > block_length:
         verdict = 'longer than a block: the interval may be too narrow'

@@ -17,9 +17,7 @@ HOOMD_IS_MISSING = 'needs HOOMD-blue, which is not on PyPI: conda env create -f 
 needs_hoomd = pytest.mark.skipif('hoomd' not in available_engines(), reason=HOOMD_IS_MISSING)
 
 
-@pytest.fixture(
-    params=['lammps', pytest.param('hoomd', marks=[pytest.mark.hoomd, needs_hoomd])]
-)
+@pytest.fixture(params=['lammps', pytest.param('hoomd', marks=[pytest.mark.hoomd, needs_hoomd])])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn, on the CPU."""
     return select_engine(EngineChoice(request.param, 'cpu'))

@@ -78,7 +78,7 @@ def read_latest_checkpoint(path: Path) -> tuple[Checkpoint | None, list[str]]:
         The checkpoint at `path`, or the one before it if that is damaged or missing, or None; and
         what was found wrong on the way, for the user to read.
     """
-    notes = []
+    notes: list[str] = []
     for candidate in (path, _previous(path)):
         if not candidate.exists():
             continue

@@ -120,14 +120,17 @@ def choose_mesh(
             resolution, splitting, error = mesh
             cost = _relative_cost(len(charges), n_ions, box, float(cutoff), order, resolution)
             if best is None or cost < best[0]:
-                best = cost, CoulombMesh(
-                    resolution,
-                    order,
-                    float(cutoff),
-                    splitting,
-                    requested_error,
-                    error / typical_force,
-                    typical_force,
+                best = (
+                    cost,
+                    CoulombMesh(
+                        resolution,
+                        order,
+                        float(cutoff),
+                        splitting,
+                        requested_error,
+                        error / typical_force,
+                        typical_force,
+                    ),
                 )
     if best is None:
         raise UserError(

@@ -95,4 +95,3 @@ class Protocol(StrictModel):
     anneal: Anneal = Anneal()
     equilibrate: Equilibrate = Equilibrate()
     sample: Sample = Sample()
-

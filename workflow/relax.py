@@ -192,8 +192,8 @@ def _run_segment(
 ) -> State:
     if segment.redraw_velocities is not None:
         rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
-        masses = _masses(system)
-        state = replace(state, velocities=thermal_velocities(masses, segment.redraw_velocities, rng))
+        velocities = thermal_velocities(_masses(system), segment.redraw_velocities, rng)
+        state = replace(state, velocities=velocities)
     soft = isinstance(segment.integrator, SoftPushOff)
     mesh = None if soft else system.mesh(state)
     simulation = system.simulation(state, segment.integrator, mesh, segment.name)

@@ -26,7 +26,7 @@ class BlockSchedule:
     @property
     def block(self) -> int:
         """Steps in a block."""
-        return self.shortest * 2**self.doublings
+        return self.shortest << self.doublings
 
     @property
     def offsets(self) -> NDArray[np.int64]:

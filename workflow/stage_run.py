@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from gsd.hoomd import Frame
+from numpy.typing import NDArray
 
 from models.force_field import ForceField
 from user_input import UserError
@@ -74,15 +75,7 @@ class System:
         Raises:
             UserError: If the box is too small for the cut-offs.
         """
-        largest = float(state.box.min()) / 2 - NEIGHBOUR_BUFFER - 1e-6
-        needed = self.force_field.largest_cutoff
-        if largest < needed:
-            edge = 2 * (needed + NEIGHBOUR_BUFFER)
-            raise UserError(
-                f'the box has an edge of {state.box.min():.2f} sigma, but the cut-off of '
-                f'{needed:g} sigma needs more than {edge:.2f}: take more or longer chains '
-                f'(at least {(edge / state.box.min()) ** 3:.1f} times as many beads).'
-            )
+        largest = check_box(state.box, self.force_field)
         if not self.is_charged:
             return None
         return choose_mesh(
@@ -111,6 +104,28 @@ class System:
             derive_seed(self.state_point, purpose, state.step),
             log_period,
         )
+
+
+def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
+    """Check that neither engine would search for neighbours beyond the minimum image.
+
+    Returns:
+        The longest cut-off that the box of edges `box` allows.
+
+    Raises:
+        UserError: If a pair interaction reaches farther than that.
+    """
+    edge = float(np.min(box))
+    largest = edge / 2 - NEIGHBOUR_BUFFER - 1e-6
+    needed = force_field.largest_cutoff
+    if largest < needed:
+        needed_edge = 2 * (needed + NEIGHBOUR_BUFFER)
+        raise UserError(
+            f'the box has an edge of {edge:.2f} sigma, but the cut-off of {needed:g} sigma needs '
+            f'more than {needed_edge:.2f}: take more or longer chains '
+            f'(at least {(needed_edge / edge) ** 3:.1f} times as many beads).'
+        )
+    return largest
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,21 @@ def log_spaced_steps(n_blocks, base=1, block=64):
     return np.array([base * (b * block + o) for b in range(n_blocks) for o in offsets])
 
 
-def frame(step, positions, box, *, types=('A',), typeid=None, charge=None, bonds=(), images=None,
-          bond_types=('backbone',), bond_typeid=None, time_step=None, tilt=0.0):
+def frame(
+    step,
+    positions,
+    box,
+    *,
+    types=('A',),
+    typeid=None,
+    charge=None,
+    bonds=(),
+    images=None,
+    bond_types=('backbone',),
+    bond_typeid=None,
+    time_step=None,
+    tilt=0.0,
+):
     """One frame of the HOOMD schema with unwrapped positions wrapped into the box."""
     box = np.broadcast_to(np.asarray(box, dtype=float), (3,))
     positions = np.asarray(positions, dtype=float)
@@ -59,8 +72,16 @@ def ion_frames(n_frames, n_pairs=60, box=12.0, seed=0):
     for k in range(n_frames):
         pair_move = np.repeat(generator.normal(0, 0.1, (n_pairs, 3)), 2, axis=0)
         positions = positions + pair_move + generator.normal(0, 0.02, positions.shape)
-        yield frame(10 * k, positions, box, types=('S', 'Li'), typeid=typeid, charge=charge,
-                    bonds=bonds, time_step=0.005)
+        yield frame(
+            10 * k,
+            positions,
+            box,
+            types=('S', 'Li'),
+            typeid=typeid,
+            charge=charge,
+            bonds=bonds,
+            time_step=0.005,
+        )
 
 
 def write_dump(path, frames, *, columns='id type x y z ix iy iz', seed=0):

@@ -1,10 +1,13 @@
 """Relaxation against diffusion on a sphere and Brownian motion, whose answers are exact."""
 
+import json
+
 import numpy as np
 import pytest
 from builders import frame, log_spaced_steps, write_gsd
 
 from analysis.correlation_plan import plan_correlations
+from analysis.plots import plot_relaxation, plot_scattering
 from analysis.relaxation import segmental_relaxation
 from analysis.stretched_exponential import decay_times, fit_stretched_exponential
 from analysis.trajectory import open_trajectory
@@ -34,6 +37,7 @@ def rotating_dumbbells(steps, n=400, seed=0):
         bond = bond + turned
         bond /= np.linalg.norm(bond, axis=1, keepdims=True)
         head = head + generator.normal(size=(n, 3)) * np.sqrt(2 * DIFFUSION * TIME_STEP)
+        head = head + [0.05, 0, 0]  # a drift of the whole system must not show
 
 
 @pytest.mark.parametrize('steps', [log_spaced_steps(16, block=64), np.arange(0, 1024, 4)])
@@ -67,6 +71,16 @@ def test_missing_images_stop_scattering_only(tmp_path):
     assert 'backbone' in result.p1
 
 
+def test_images_that_follow_only_some_particles_stop_scattering(tmp_path):
+    frames = list(rotating_dumbbells(log_spaced_steps(8)))
+    for k, each in enumerate(frames):
+        images = np.array(frames[0].particles.image)
+        images[[0, 400]] += k
+        each.particles.image = images
+    result = segmental_relaxation(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)))
+    assert result.scattering == {}
+
+
 def test_images_that_start_wrong_and_follow_are_fine(tmp_path):
     frames = list(rotating_dumbbells(log_spaced_steps(8)))
     start = np.array(frames[0].particles.image)
@@ -96,7 +110,9 @@ def test_no_bonds_and_no_rising_steps(tmp_path):
     bare = write_gsd(tmp_path / 'a.gsd', [frame(k, points, 5) for k in range(20)])
     with pytest.raises(UserError, match='no bonds'):
         segmental_relaxation(open_trajectory(bare))
-    same = write_gsd(tmp_path / 'b.gsd', [frame(7, points, 5, bonds=[[0, 1]])] * 20)
+    same = write_gsd(
+        tmp_path / 'b.gsd', [frame(7, points + k / 99, 5, bonds=[[0, 1]]) for k in range(20)]
+    )
     with pytest.raises(UserError, match='not later'):
         segmental_relaxation(open_trajectory(same))
 
@@ -119,7 +135,6 @@ def test_stretched_exponential_from_noise():
     time = np.logspace(-2, 3, 45)
     amplitude, tau, beta = 0.85, 3.0, 0.6
     truth = amplitude * np.exp(-((time / tau) ** beta))
-    mean = tau / beta * 1.5045755  # Gamma(5/3) = 0.9027453, Gamma(1/0.6)/0.6 below
     mean = fit_stretched_exponential(time, truth).mean_time
     assert mean == pytest.approx(3.0 / 0.6 * 0.9027453, rel=1e-3)
     inside = 0
@@ -140,3 +155,23 @@ def test_bounds_instead_of_numbers():
     fast = decay_times(time, counts * np.exp(-time * 5), counts, 300.0)
     assert fast.one_over_e.value is None
     assert fast.one_over_e.shorter_than == 1
+
+
+def test_too_few_blocks_give_no_interval():
+    time = np.logspace(0, 2, 20)
+    counts = np.zeros((8, 20))
+    counts[[0, 4]] = 2
+    counts[:, 15:] = 1
+    decay = decay_times(time, counts * np.exp(-time / 10), counts, 300.0)
+    assert decay.one_over_e.value == pytest.approx(10, rel=0.05)
+    assert decay.one_over_e.low is None
+    assert 'only 2' in decay.one_over_e.verdict
+    assert decay.mean.low is None
+
+
+def test_relaxation_figures_and_json(tmp_path):
+    path = write_gsd(tmp_path / 'a.gsd', rotating_dumbbells(log_spaced_steps(8), n=50))
+    result = segmental_relaxation(open_trajectory(path))
+    json.dumps(result.as_dict(), allow_nan=False)
+    assert '[' in plot_relaxation(result).get_xlabel()
+    assert plot_scattering(result).get_ylabel() == '$F_s(q, t)$'

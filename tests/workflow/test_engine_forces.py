@@ -86,9 +86,7 @@ def bare_simulation(
     return engine.simulation(frame, field, ConstantEnergy(0.005), mesh, seed=1, log_period=0)
 
 
-def reference(
-    frame: Frame, field: ForceField
-) -> tuple[dict[str, float], NDArray[np.float64]]:
+def reference(frame: Frame, field: ForceField) -> tuple[dict[str, float], NDArray[np.float64]]:
     """Energies and forces by direct sums over all minimum images, Coulomb apart."""
     state = state_of(frame)
     n = len(state.positions)

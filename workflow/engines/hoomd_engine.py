@@ -171,9 +171,7 @@ class _ThermoLog(hoomd.custom.Action):  # type: ignore[misc]
         return rows
 
 
-def _snapshot(
-    device: hoomd.device.Device, frame: Frame, force_field: ForceField
-) -> hoomd.Snapshot:
+def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField) -> hoomd.Snapshot:
     snapshot = hoomd.Snapshot(device.communicator)
     if device.communicator.rank != 0:
         return snapshot
@@ -224,9 +222,7 @@ def _forces(
     return terms
 
 
-def _lennard_jones(
-    force_field: ForceField, cell: hoomd.md.nlist.NeighborList
-) -> hoomd.md.pair.LJ:
+def _lennard_jones(force_field: ForceField, cell: hoomd.md.nlist.NeighborList) -> hoomd.md.pair.LJ:
     pair = hoomd.md.pair.LJ(cell, mode='shift')
     names = force_field.bead_types
     for i, first in enumerate(names):
@@ -308,14 +304,13 @@ def _angles(force_field: ForceField) -> list[hoomd.md.force.Force]:
     return [force for kind, force in pairs if kind in kinds]
 
 
-def _method(
-    integrator: contract.Integrator, force_field: ForceField
-) -> hoomd.md.methods.Method:
+def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.md.methods.Method:
     everything = hoomd.filter.All()
     methods = hoomd.md.methods
     match integrator:
-        case contract.SoftPushOff(kT=kT, friction=friction) | contract.Langevin(
-            kT=kT, friction=friction
+        case (
+            contract.SoftPushOff(kT=kT, friction=friction)
+            | contract.Langevin(kT=kT, friction=friction)
         ):
             langevin = methods.Langevin(everything, kT=kT)
             for name, mass in zip(force_field.bead_types, force_field.masses, strict=True):

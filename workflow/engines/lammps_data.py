@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from gsd.hoomd import Frame
+from numpy.typing import NDArray
 
 from models.force_field import ForceField
 
@@ -56,7 +57,10 @@ def write_data_file(path: Path, frame: Frame, force_field: ForceField) -> None:
                 np.savetxt(file, np.column_stack(columns), fmt='%d')
 
 
-def _numbers(frame_types: list[str], typeid: object, names: list[str]) -> np.ndarray:
+def _numbers(
+    frame_types: list[str], typeid: NDArray[np.uint32], names: list[str]
+) -> NDArray[np.int64]:
     """Type numbers from 1, in the order of `names`, of items that the frame numbers its own way."""
     order = np.array([names.index(name) + 1 for name in frame_types])
-    return order[np.asarray(typeid, dtype=int)]
+    numbers: NDArray[np.int64] = order[typeid]
+    return numbers

@@ -211,7 +211,9 @@ def _system_commands(data_file: Path, frame: Frame, force_field: ForceField) -> 
 def _bond_style(force_field: ForceField) -> list[str]:
     # `special_bonds fene` is what the FENE style insists on; it is the rule for all bonds here.
     kinds = {type(bond) for bond in force_field.bonds.values()}
-    names = [name for kind, name in ((FeneBond, 'fene'), (HarmonicBond, 'harmonic')) if kind in kinds]
+    names = [
+        name for kind, name in ((FeneBond, 'fene'), (HarmonicBond, 'harmonic')) if kind in kinds
+    ]
     return [f'bond_style hybrid {" ".join(names)}' if names else 'bond_style none']
 
 

@@ -1,0 +1,1 @@
+"""Measured figures of speed, memory and overhead: `python -m benchmarks`."""

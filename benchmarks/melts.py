@@ -1,0 +1,83 @@
+"""The melts that are measured: ISP50 of about a given number of beads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gsd.hoomd import Frame
+
+from models.force_field import force_field
+from models.melt import build_melt
+from models.model import load_model
+from workflow.engines.contract import Engine, State
+from workflow.interruption import stop_requests
+from workflow.progress import ProgressWriter
+from workflow.protocol import Anneal, Protocol, PushOff
+from workflow.relax import relax, state_of, total_steps
+from workflow.stage_run import System
+from workflow.state_point import StatePoint, as_plain_values
+from workflow.trajectory_log import frame_with_state, read_frame, write_frame
+
+_COMPOSITION = {'LSP': 0.5, 'DOPA': 0.5}
+_MONOMERS_PER_CHAIN = 20
+# Three beads to a monomer, and half a counter-ion.
+_BEADS_PER_CHAIN = 3.5 * _MONOMERS_PER_CHAIN
+_DENSITY = 0.85
+# Long enough that no beads overlap; what is timed does not ask for an equilibrated melt.
+_SHORT = Protocol(push_off=PushOff(steps=200), anneal=Anneal(kT=1.1, steps=100, cooling_steps=50))
+# Many times the error of a production run: the relaxation only has to stay stable.
+_RELAX_COULOMB_ERROR = 0.05
+
+
+def melt_of(beads: int) -> Frame:
+    """A melt as built, of about so many beads."""
+    return build_melt(
+        load_model('isp'),
+        composition=_COMPOSITION,
+        chains=_chains(beads),
+        degree_of_polymerisation=_MONOMERS_PER_CHAIN,
+        density=_DENSITY,
+        seed=1,
+    )
+
+
+def melt_system(beads: int, engine: Engine) -> System:
+    """The melt as a system to simulate, with the Coulomb error that a sweep has by default."""
+    return _system(beads, engine, Protocol().coulomb_error)
+
+
+def relaxed(beads: int, engine: Engine, cache: Path) -> State:
+    """The melt without overlaps, at step 0; made once, by whichever engine comes first."""
+    saved = cache / f'isp50_{beads}.gsd'
+    if not saved.exists():
+        system, point = _system(beads, engine, _RELAX_COULOMB_ERROR), _state_point(beads)
+        progress = ProgressWriter(cache, 'relax', 0, total_steps(point))
+        with stop_requests() as stop:
+            folder = cache / f'relax_{beads}'
+            state = relax(folder, system, point, system.topology, stop, progress)
+        write_frame(saved, frame_with_state(system.topology, state))
+    return state_of(read_frame(saved))
+
+
+def _system(beads: int, engine: Engine, coulomb_error: float) -> System:
+    values = as_plain_values(_state_point(beads))
+    return System(melt_of(beads), force_field(load_model('isp')), engine, coulomb_error, values)
+
+
+def _state_point(beads: int) -> StatePoint:
+    return StatePoint(
+        model='isp',
+        model_hash='benchmark',
+        composition=_COMPOSITION,
+        chains=_chains(beads),
+        degree_of_polymerisation=_MONOMERS_PER_CHAIN,
+        kT=1.0,
+        density=_DENSITY,
+        bjerrum_length=16.0,
+        protocol=_SHORT,
+        replica=0,
+    )
+
+
+def _chains(beads: int) -> int:
+    return max(1, round(beads / _BEADS_PER_CHAIN))

@@ -1,0 +1,74 @@
+"""Runs without the project around them: the same system, moved and logged by the engine alone.
+
+The system is set up by the engine module, so that forces, mesh, neighbour list and random numbers
+are those of the stage it is compared with; from there on only the engine's own commands are used.
+That takes what the engine module keeps to itself: its private names are used here and nowhere
+else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from workflow.engines.contract import Simulation
+
+_LAMMPS_QUANTITIES = 'step vol ke pe pxx pxy pxz pyy pyz pzz'
+_HOOMD_QUANTITIES = ('volume', 'kinetic_energy', 'potential_energy', 'pressure_tensor')
+
+
+class NativeRun(Protocol):
+    """A system in its engine."""
+
+    def log(self, path: Path, period: int) -> None:
+        """Have the engine write the quantities of the thermo log, its own way."""
+
+    def run(self, steps: int) -> None:
+        """Advance by one plain run."""
+
+
+class LammpsRun:
+    """Plain commands to LAMMPS."""
+
+    def __init__(self, simulation: Any) -> None:
+        self._command = simulation._lammps.command
+
+    def log(self, path: Path, period: int) -> None:
+        """`thermo` output into a log file."""
+        self._command(f'log {path}')
+        self._command(f'thermo_style custom {_LAMMPS_QUANTITIES}')
+        self._command('thermo_modify norm no format float %.17g')
+        self._command(f'thermo {period}')
+        self._command('run 0 post no')
+
+    def run(self, steps: int) -> None:
+        """One `run`; the system has been set up before."""
+        self._command(f'run {steps} pre no post no')
+
+
+class HoomdRun:
+    """Plain calls to HOOMD-blue."""
+
+    def __init__(self, simulation: Any) -> None:
+        self._simulation, self._thermo = simulation._simulation, simulation._thermo
+
+    def log(self, path: Path, period: int) -> None:
+        """An `HDF5Log` writer."""
+        import hoomd
+
+        logger = hoomd.logging.Logger(categories=['scalar', 'sequence'])
+        logger.add(self._thermo, quantities=list(_HOOMD_QUANTITIES))
+        trigger = hoomd.trigger.Periodic(period)
+        self._simulation.operations.writers.append(
+            hoomd.write.HDF5Log(trigger, str(path), logger, mode='w')
+        )
+        self._simulation.run(0)
+
+    def run(self, steps: int) -> None:
+        """One `run`."""
+        self._simulation.run(steps)
+
+
+def native_run(engine_name: str, simulation: Simulation) -> NativeRun:
+    """The native way to advance a simulation of the engine module."""
+    return {'lammps': LammpsRun, 'hoomd': HoomdRun}[engine_name](simulation)

@@ -1,0 +1,149 @@
+"""What a sampling stage with all its outputs costs over the bare engine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.base import Benchmark, Figure, Setting
+from benchmarks.melts import melt_system, relaxed
+from benchmarks.native_runs import native_run
+from benchmarks.timing import Spread, Stopwatch, Timing, interleaved, ratios, spread
+from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
+from workflow.interruption import StopRequest
+from workflow.protocol import Protocol
+from workflow.schedule import BlockSchedule
+from workflow.stage_run import Stage, StageFolder, System, run_stage
+
+_PROTOCOL = Protocol()
+_SECONDS = 4.0
+_REPETITIONS = 5
+# The steps that all variants must agree on, and how well: they begin as the same floating-point
+# numbers, and a difference in the deck shows at once, while chaos takes some hundred steps.
+_STEPS_OF_COMPARISON = 20
+_SAME = 1e-6
+
+
+class SamplingOverhead(Benchmark):
+    """Speed of a stage over that of the same deck without and with native logging."""
+
+    name = 'sampling_overhead'
+    question = 'Which share of the speed of the bare engine does a sampling stage keep?'
+    sizes = (1_000, 20_000)
+
+    def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
+        """Measure all engines on one melt."""
+        # LAMMPS is the faster one on a CPU.
+        quickest = max(setting.engines, key=lambda engine: engine.name == 'lammps')
+        start = relaxed(size, quickest, setting.cache)
+        for engine in setting.engines:
+            yield from _Comparison(size, engine, start, setting.scratch).figures()
+
+
+class _Comparison:
+    """One engine, one melt, three ways to run it."""
+
+    def __init__(self, size: int, engine: Engine, start: State, scratch: Path) -> None:
+        self._engine, self._start, self._scratch = _WatchedEngine(engine), start, scratch
+        self._system: System = melt_system(size, self._engine)
+        self._case = f'{engine.name}, {len(start.positions)} beads'
+
+    def figures(self) -> Iterator[Figure]:
+        self._check_that_decks_agree()
+        steps = self._steps()
+        timings = interleaved(
+            {
+                'stage': lambda: self._stage(steps)[0],
+                'bare': lambda: self._native(steps, logs=False)[0],
+                'logging': lambda: self._native(steps, logs=True)[0],
+            },
+            _REPETITIONS,
+        )
+        wall = {name: [t.wall for t in several] for name, several in timings.items()}
+        processor = {name: [t.processor for t in several] for name, several in timings.items()}
+        case = f'{self._case}, {steps} steps'
+        for name, seconds in wall.items():
+            yield _figure(case, f'steps/s {name}', spread([steps / s for s in seconds]))
+        for other, limit in (('bare', 0.92), ('logging', 0.97)):
+            share = ratios(wall[other], wall['stage'])
+            yield _figure(case, f'stage / {other}', share, limit)
+            share = ratios(processor[other], processor['stage'])
+            yield _figure(case, f'stage / {other}, processor time', share)
+
+    def _check_that_decks_agree(self) -> None:
+        ends = [
+            self._stage(_STEPS_OF_COMPARISON)[1],
+            self._native(_STEPS_OF_COMPARISON, logs=False)[1],
+            self._native(_STEPS_OF_COMPARISON, logs=True)[1],
+        ]
+        paths = [end.positions + end.images * end.box for end in ends]
+        for path in paths[1:]:
+            difference = float(np.abs(path - paths[0]).max())
+            assert difference < _SAME, f'{self._case}: the decks differ by {difference:g} sigma'
+
+    def _steps(self) -> int:
+        """Whole doublings of the shortest interval that take the time wanted."""
+        trial = _STEPS_OF_COMPARISON
+        seconds = self._native(trial, logs=False)[0].wall
+        shortest = _PROTOCOL.sample.shortest_interval
+        doublings = np.log2(max(2.0, _SECONDS / seconds * trial / shortest))
+        return shortest * 2 ** int(np.ceil(doublings))
+
+    def _stage(self, steps: int) -> tuple[Timing, State]:
+        """All outputs; the time from where the engine is set up to where all files are closed.
+
+        The run is one block: it holds more frames to a step than the longer blocks of a sweep,
+        and a checkpoint in seconds where a sweep writes one in 30 s.
+        """
+        shortest = _PROTOCOL.sample.shortest_interval
+        schedule = BlockSchedule(shortest, int(np.log2(steps / shortest)))
+        stage = self._stage_of(steps, schedule)
+        folder = StageFolder(self._scratch, stage.name)
+        end = run_stage(folder, self._system, stage, self._start, lambda _: True, StopRequest())
+        timing = self._engine.stopwatch.read()
+        shutil.rmtree(folder.path)
+        return timing, end
+
+    def _stage_of(self, steps: int, schedule: BlockSchedule) -> Stage:
+        integrator = ConstantVolume(_PROTOCOL.time_step, 1.0, _PROTOCOL.sample.thermostat_time)
+        return Stage('sample', integrator, steps, steps, _PROTOCOL.log_period, schedule)
+
+    def _native(self, steps: int, *, logs: bool) -> tuple[Timing, State]:
+        stage = self._stage_of(steps, BlockSchedule(1, 1))
+        mesh = self._system.mesh(self._start)
+        # The name of the stage decides the random numbers.
+        simulation = self._system.simulation(self._start, stage.integrator, mesh, stage.name)
+        try:
+            native = native_run(self._engine.name, simulation)
+            if logs:
+                native.log(self._scratch / 'native.log', stage.log_period)
+            stopwatch = Stopwatch()
+            native.run(steps)
+            timing = stopwatch.read()
+            return timing, simulation.state()
+        finally:
+            simulation.close()
+
+
+class _WatchedEngine:
+    """Passes everything on, and starts a stopwatch when a simulation is ready."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self.name = engine, engine.name
+        self.stopwatch = Stopwatch()
+
+    def describe(self) -> dict[str, Any]:
+        return self._engine.describe()
+
+    def simulation(self, *arguments: Any) -> Simulation:
+        simulation = self._engine.simulation(*arguments)
+        self.stopwatch = Stopwatch()
+        return simulation
+
+
+def _figure(case: str, quantity: str, values: Spread, at_least: float | None = None) -> Figure:
+    return Figure(case, quantity, values.median, values.low, values.high, at_least)

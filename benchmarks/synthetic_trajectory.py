@@ -1,0 +1,59 @@
+"""Trajectories that no engine has to run for: a melt whose beads waver about where they began."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.melts import melt_of
+from models.melt import wrapped
+from workflow.engines.contract import State
+from workflow.protocol import Protocol
+from workflow.schedule import BlockSchedule
+from workflow.trajectory_log import TrajectoryLog
+
+FloatArray = NDArray[np.float64]
+
+# Steps over which a bead forgets where it was, and how far it strays along an axis.
+_MEMORY = 2_000.0
+_AMPLITUDE = 0.6
+_AMPLITUDE_OF_IONS = 0.2
+
+
+def write_trajectory(path: Path, beads: int, frames: int) -> None:
+    """Write `frames` log-spaced frames of about `beads` beads, the same ones every time."""
+    topology = melt_of(beads)
+    schedule = BlockSchedule(Protocol().sample.shortest_interval, 5)
+    rng = np.random.default_rng(0)
+    box = np.asarray(topology.configuration.box[:3], dtype=float)
+    home = topology.particles.position + topology.particles.image * box
+    amplitude = np.full((len(home), 1), _AMPLITUDE)
+    charge = np.asarray(topology.particles.charge)
+    for number, ions in enumerate((charge > 0, charge < 0)):
+        home[ions] = _sites(int(ions.sum()), number, float(box[0]), rng)
+        amplitude[ions] = _AMPLITUDE_OF_IONS
+    strayed = amplitude * rng.standard_normal(home.shape)
+    step = 0
+    with TrajectoryLog(path, topology, Protocol().time_step, 0) as trajectory:
+        for _ in range(frames):
+            positions, images = wrapped(home + strayed, float(box[0]))
+            trajectory.append(State(step, box, positions, images, np.zeros_like(home)))
+            later = schedule.next_frame(step)
+            kept = np.exp((step - later) / _MEMORY)
+            noise = rng.standard_normal(home.shape)
+            strayed = kept * strayed + amplitude * np.sqrt(1 - kept**2) * noise
+            step = later
+
+
+def _sites(ions: int, parity: int, box: float, rng: np.random.Generator) -> FloatArray:
+    """Half of the sites that a rock salt would give to ions of one sign, shape (ions, 3).
+
+    So g(+-) has a first minimum, and clusters have all sizes, as in a melt.
+    """
+    n = 2 * round((4 * ions) ** (1 / 3) / 2)
+    indices = np.stack(np.meshgrid(*3 * [np.arange(n)], indexing='ij'), axis=-1).reshape(-1, 3)
+    own = indices[indices.sum(axis=1) % 2 == parity]
+    chosen = rng.permutation(own)[:ions]
+    return np.asarray((chosen + 0.5) * box / n - box / 2)

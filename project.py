@@ -1,0 +1,140 @@
+"""The signac-flow project: operations in the order in which data flows.
+
+`python project.py init SWEEP` and `python project.py simulate SWEEP` are this project's own
+commands; `status`, `run`, `submit` and `exec` are those of signac-flow. Imports that are heavy, or
+need an engine, stand inside the operations: `status` must work on a login node.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from flow import FlowProject, aggregator
+from flow.errors import UserOperationError
+
+from user_input import UserError, exits_on_user_error
+from workflow import job_files
+from workflow.interruption import EXIT_INTERRUPTED, Interrupted
+
+
+class Project(FlowProject):
+    """Bead-spring melts of ionic copolymers, from a state point to its results."""
+
+
+@Project.pre.isfile(job_files.MODEL)
+@Project.post.isfile(job_files.BUILT)
+@Project.operation
+def build(job):
+    """Draw the melt."""
+    from workflow import operations
+
+    operations.build(operations.job_context(job))
+
+
+@Project.pre.isfile(job_files.BUILT)
+@Project.post.isfile(job_files.RELAXED)
+@Project.operation
+def relax(job):
+    """Push overlaps apart, anneal, and cool."""
+    from workflow import operations
+
+    operations.relax_melt(operations.job_context(job))
+
+
+@Project.pre.isfile(job_files.RELAXED)
+@Project.post.isfile(job_files.EQUILIBRATED)
+@Project.operation
+def equilibrate(job):
+    """Run until equilibration is detected."""
+    from workflow import operations
+
+    operations.equilibrate(operations.job_context(job))
+
+
+@Project.pre.isfile(job_files.EQUILIBRATED)
+@Project.post.isfile(job_files.TRAJECTORY)
+@Project.operation
+def sample(job):
+    """Run until the precision that the sweep asks for is reached."""
+    from workflow import operations
+
+    operations.sample(operations.job_context(job))
+
+
+@Project.pre.isfile(job_files.TRAJECTORY)
+@Project.post.isfile(job_files.THERMODYNAMICS)
+@Project.operation
+def thermodynamics(job):
+    """Average density, temperature, pressure and energy."""
+    from workflow import operations
+
+    operations.thermodynamics(operations.job_context(job))
+
+
+@Project.pre.isfile(job_files.TRAJECTORY)
+@Project.post.isfile(job_files.CLUSTERS)
+@Project.operation
+def clusters(job):
+    """Find ion clusters."""
+    from workflow import operations
+
+    operations.analyse_clusters(operations.job_context(job))
+
+
+@Project.pre.isfile(job_files.TRAJECTORY)
+@Project.post.isfile(job_files.RELAXATION)
+@Project.operation
+def relaxation(job):
+    """Correlate bond vectors and displacements."""
+    from workflow import operations
+
+    operations.analyse_relaxation(operations.job_context(job))
+
+
+def _by_sweep(jobs):
+    from workflow.workspace import jobs_by_sweep
+
+    yield from jobs_by_sweep(jobs)
+
+
+def _all_analysed(*jobs):
+    return all(job.isfile(name) for job in jobs for name in job_files.RESULTS)
+
+
+def _report_is_current(*jobs):
+    from workflow.workspace import report_is_current
+
+    return report_is_current(jobs)
+
+
+@Project.pre(_all_analysed)
+@Project.post(_report_is_current)
+@Project.operation(aggregator=aggregator(_by_sweep))
+def report(*jobs):
+    """Aggregate over replicas: summary.csv, figures and report.html."""
+    from workflow.workspace import write_sweep_results
+
+    write_sweep_results(jobs)
+
+
+@exits_on_user_error
+def main() -> int:
+    """Run a command of this project, or one of signac-flow."""
+    from workflow import commands
+
+    if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
+        return commands.main(sys.argv[1:])
+    try:
+        Project.get_project().main()
+    except Interrupted as stopped:
+        print(f'{stopped}. Run it again to go on.', file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except UserOperationError as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

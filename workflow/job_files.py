@@ -1,0 +1,59 @@
+"""The files of a job, by name: what each operation reads and leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from models.model import Model
+from user_input import UserError, validate
+from workflow.state_point import StatePoint
+
+MODEL = 'model.json'
+BUILT = 'init.gsd'
+RELAXED = 'relaxed.gsd'
+EQUILIBRATED = 'equilibrated.gsd'
+EQUILIBRATION_THERMO = 'equilibration_thermo.h5'
+TRAJECTORY = 'trajectory.gsd'
+THERMO = 'thermo.h5'
+THERMODYNAMICS = 'thermodynamics.json'
+CLUSTERS = 'clusters.json'
+RELAXATION = 'relaxation.json'
+
+SIMULATION_PRODUCTS = (BUILT, RELAXED, EQUILIBRATED, TRAJECTORY)
+RESULTS = (THERMODYNAMICS, CLUSTERS, RELAXATION)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content`, under a temporary name until it is whole."""
+    temporary = path.with_name(path.name + '.temporary')
+    temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
+    os.replace(temporary, path)
+
+
+def write_model(folder: Path, model: Model) -> None:
+    """Keep the model with the job, so that the job can be read without the model file."""
+    (folder / MODEL).write_text(model.model_dump_json(indent=1, by_alias=True, exclude_none=True))
+
+
+def read_model(folder: Path, point: StatePoint) -> Model:
+    """Read the job's own copy of its model.
+
+    Raises:
+        UserError: If it is missing, or not the one that the state point was made with.
+    """
+    path = folder / MODEL
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f'{path}: cannot be read ({error}). Run init with the sweep again.'
+        ) from None
+    model = validate(Model, content, str(path))
+    if model.content_hash() != point.model_hash:
+        raise UserError(
+            f'{path}: is not the model that this job was made with. Run init with the sweep again.'
+        )
+    return model

@@ -1,0 +1,39 @@
+"""One runner for each job: a lock that the operating system frees when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from user_input import UserError
+
+_LOCK = 'running.lock'
+
+
+class JobIsHeld(UserError):
+    """Another process runs this job."""
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Hold the job in `folder` for as long as the context lasts.
+
+    Raises:
+        JobIsHeld: If another process holds it; the message says which.
+    """
+    with open(folder / _LOCK, 'a+') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or 'another process'
+            raise JobIsHeld(f'job {folder.name} is being run by {holder}.') from None
+        file.truncate(0)
+        file.write(f'process {os.getpid()} on {socket.gethostname()}')
+        file.flush()
+        yield
+        file.truncate(0)

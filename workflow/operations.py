@@ -1,0 +1,288 @@
+"""What each operation of the project does to one job: plain functions over its folder.
+
+Products have their final names only when they are whole; an operation whose product stands is not
+run again.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gsd.hoomd import Frame
+
+from analysis.clusters import has_ions, ion_clusters
+from analysis.relaxation import segmental_relaxation
+from analysis.statistics import detect_equilibration, mean_with_interval
+from analysis.trajectory import Trajectory, open_trajectory
+from models.force_field import force_field
+from models.melt import build_melt
+from workflow import job_files
+from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
+from workflow.engines.selection import choice_from_environment, select_engine
+from workflow.interruption import stop_requests
+from workflow.job_lock import hold
+from workflow.progress import ProgressWriter, clear_progress
+from workflow.quantities import (
+    Quantity,
+    cluster_quantities,
+    relative_half_width,
+    relaxation_quantities,
+    thermodynamic_quantities,
+)
+from workflow.relax import relax, state_of, total_steps
+from workflow.schedule import BlockSchedule
+from workflow.seeds import derive_seed
+from workflow.stage_run import Stage, StageFolder, System, run_stage
+from workflow.state_point import StatePoint, as_plain_values, read_state_point
+from workflow.thermo_log import read_hdf5, read_rows, write_hdf5
+from workflow.trajectory_log import frame_with_state, read_frame, write_frame
+
+# An equilibration is believed when this share of it is past the detected start.
+_EQUILIBRATED_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """A job as the operations see it: signac stays outside.
+
+    Attributes:
+        folder: Where its files stand.
+        point: Its state point.
+        record: The job document, to which runs are added.
+    """
+
+    folder: Path
+    point: StatePoint
+    record: Any
+
+
+def job_context(job: Any) -> JobContext:
+    """The context of a signac job.
+
+    Raises:
+        UserError: If the state point was made by another version.
+    """
+    folder = Path(job.path)
+    where = f'{folder.name}/signac_statepoint.json'
+    return JobContext(folder, read_state_point(job.cached_statepoint, where), job.document)
+
+
+def build(job: JobContext) -> None:
+    """Draw the melt."""
+    point = job.point
+    frame = build_melt(
+        job_files.read_model(job.folder, point),
+        composition=point.composition,
+        chains=point.chains,
+        degree_of_polymerisation=point.degree_of_polymerisation,
+        density=point.density,
+        sequence=point.sequence,
+        chain_lengths=point.chain_lengths,
+        seed=derive_seed(as_plain_values(point), 'melt'),
+    )
+    _system(job, frame).mesh(state_of(frame))  # refuses a box too small before anything runs
+    write_frame(job.folder / job_files.BUILT, frame)
+
+
+def relax_melt(job: JobContext) -> None:
+    """Push overlaps apart, anneal, and cool."""
+    start = read_frame(job.folder / job_files.BUILT)
+    system = _system(job, start)
+    folder = job.folder / 'relax.in_progress'
+    with _running(job, 'relax', system), stop_requests() as stop:
+        progress = ProgressWriter(job.folder, 'relax', 0, total_steps(job.point))
+        state = relax(folder, system, job.point, start, stop, progress)
+    write_frame(job.folder / job_files.RELAXED, frame_with_state(start, state))
+    StageFolder(job.folder, 'relax').remove()
+
+
+def equilibrate(job: JobContext) -> None:
+    """Run until equilibration is detected in volume and energy, or the limit is reached."""
+    point, limits = job.point, job.point.protocol.equilibrate
+    frame = read_frame(job.folder / job_files.RELAXED)
+    system = _system(job, frame)
+    log_period = point.protocol.log_period
+    # Few frames: this trajectory only shows how the melt came to equilibrium.
+    spacing = max(log_period, limits.minimum_steps // 20 // log_period * log_period)
+    stage = Stage(
+        'equilibrate',
+        _equilibration_integrator(point),
+        limits.minimum_steps,
+        limits.maximum_steps,
+        log_period,
+        BlockSchedule(spacing, 1),
+    )
+    folder = StageFolder(job.folder, stage.name)
+    with _running(job, stage.name, system) as record, stop_requests() as stop:
+        end = run_stage(
+            folder, system, stage, state_of(frame), lambda f: _is_equilibrated(f)[0], stop
+        )
+        equilibrated, start = _is_equilibrated(folder)
+        record |= {'steps': end.step, 'equilibrated': equilibrated, 'equilibrated_from': start}
+    if point.pressure is not None:
+        end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
+    write_hdf5(folder.thermo, job.folder / job_files.EQUILIBRATION_THERMO, point.protocol.time_step)
+    write_frame(job.folder / job_files.EQUILIBRATED, frame_with_state(frame, replace(end, step=0)))
+    folder.remove()
+
+
+def sample(job: JobContext) -> None:
+    """Run at constant volume until the asked precision is reached, or the limit."""
+    point, limits = job.point, job.point.protocol.sample
+    frame = read_frame(job.folder / job_files.EQUILIBRATED)
+    system = _system(job, frame)
+    stage = Stage(
+        'sample',
+        ConstantVolume(point.protocol.time_step, point.kT, limits.thermostat_time),
+        limits.minimum_steps,
+        limits.maximum_steps,
+        point.protocol.log_period,
+        limits.schedule,
+    )
+    folder = StageFolder(job.folder, stage.name)
+    with _running(job, stage.name, system) as record, stop_requests() as stop:
+
+        def review(so_far: StageFolder) -> bool:
+            return _is_precise(so_far, limits.precision)
+
+        end = run_stage(folder, system, stage, state_of(frame), review, stop)
+        record |= {'steps': end.step}
+    write_hdf5(folder.thermo, job.folder / job_files.THERMO, point.protocol.time_step)
+    folder.trajectory.replace(job.folder / job_files.TRAJECTORY)
+    folder.remove()
+
+
+def thermodynamics(job: JobContext) -> None:
+    """Density, temperature, pressure and energy of the sampled run."""
+    columns = read_hdf5(job.folder / job_files.THERMO)
+    n_beads = open_trajectory(job.folder / job_files.TRAJECTORY).topology.typeid.size
+    job_files.write_json(
+        job.folder / job_files.THERMODYNAMICS, _thermodynamic_estimates(columns, n_beads)
+    )
+
+
+def analyse_clusters(job: JobContext) -> None:
+    """Ion clusters of the sampled run; a system without ions has none."""
+    trajectory = open_trajectory(job.folder / job_files.TRAJECTORY)
+    content = {'n_ions': 0}
+    if has_ions(trajectory.topology):
+        content = ion_clusters(trajectory).as_dict()
+    job_files.write_json(job.folder / job_files.CLUSTERS, content)
+
+
+def analyse_relaxation(job: JobContext) -> None:
+    """Segmental relaxation of the sampled run."""
+    trajectory = open_trajectory(job.folder / job_files.TRAJECTORY)
+    content = segmental_relaxation(trajectory).as_dict()
+    job_files.write_json(job.folder / job_files.RELAXATION, content)
+
+
+def _system(job: JobContext, topology: Frame) -> System:
+    point = job.point
+    model = job_files.read_model(job.folder, point)
+    return System(
+        topology,
+        force_field(model, point.bjerrum_length),
+        select_engine(choice_from_environment()),
+        point.protocol.coulomb_error,
+        as_plain_values(point),
+    )
+
+
+@contextmanager
+def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, Any]]:
+    """Hold the job, and add what ran, where and how long to its document."""
+    record: dict[str, Any] = {
+        'stage': stage,
+        'host': platform.node(),
+        'python': platform.python_version(),
+        'packages': {name: version(name) for name in ('numpy', 'gsd', 'signac', 'signac-flow')},
+        'seed': derive_seed(system.state_point, stage),
+        **system.engine.describe(),
+    }
+    started = time.time()
+    with hold(job.folder):
+        try:
+            yield record
+            record['outcome'] = 'done'
+        except BaseException as error:
+            record['outcome'] = f'{type(error).__name__}: {error}'
+            raise
+        finally:
+            record |= {'started': started, 'seconds': time.time() - started}
+            job.record.setdefault('runs', [])
+            job.record['runs'].append(record)
+            clear_progress(job.folder)
+
+
+def _equilibration_integrator(point: StatePoint) -> Integrator:
+    protocol, limits = point.protocol, point.protocol.equilibrate
+    if point.pressure is None:
+        return ConstantVolume(protocol.time_step, point.kT, limits.thermostat_time)
+    return ConstantPressure(
+        protocol.time_step, point.kT, limits.thermostat_time, point.pressure, limits.barostat_time
+    )
+
+
+def _is_equilibrated(folder: StageFolder) -> tuple[bool, int]:
+    """Whether volume and energy have settled, and the row from which on."""
+    columns = read_rows(folder.thermo)
+    found = [detect_equilibration(columns[name]) for name in ('volume', 'potential_energy')]
+    start = max(each.start for each in found)
+    settled = all(each.is_equilibrated for each in found)
+    share = 1 - start / len(columns['step'])
+    return settled and share >= _EQUILIBRATED_SHARE, start
+
+
+def _at_mean_volume(state: State, volumes: np.ndarray) -> State:
+    scale = float(np.cbrt(volumes.mean() / np.prod(state.box)))
+    return replace(state, box=state.box * scale, positions=state.positions * scale)
+
+
+def _is_precise(folder: StageFolder, precision: dict[str, float]) -> bool:
+    """Whether every asked quantity has an interval narrow enough; without any, no."""
+    if not precision:
+        return False
+    trajectory = open_trajectory(folder.trajectory)
+    thermo = read_rows(folder.thermo)
+    found = {q.name: q for q in _quantities_so_far(trajectory, thermo, set(precision))}
+    return all(
+        found[name].verdict == '' and (relative_half_width(found[name]) or np.inf) <= wanted
+        for name, wanted in precision.items()
+        if name in found
+    )
+
+
+def _quantities_so_far(
+    trajectory: Trajectory, thermo: dict[str, np.ndarray], names: set[str]
+) -> list[Quantity]:
+    """The quantities in `names`; only the analyses that they need are made."""
+    n_beads = trajectory.topology.typeid.size
+    quantities = thermodynamic_quantities(_thermodynamic_estimates(thermo, n_beads))
+    if any('_time_' in name for name in names):
+        quantities += relaxation_quantities(segmental_relaxation(trajectory).as_dict())
+    known = {quantity.name for quantity in quantities}
+    if names - known and has_ions(trajectory.topology):
+        quantities += cluster_quantities(ion_clusters(trajectory).as_dict())
+    return [quantity for quantity in quantities if quantity.name in names]
+
+
+def _thermodynamic_estimates(columns: dict[str, np.ndarray], n_beads: int) -> dict[str, Any]:
+    """Means over the equilibrated rows of a thermo log, by name."""
+    pressure = sum(columns[f'pressure_{axis}'] for axis in ('xx', 'yy', 'zz')) / 3
+    series = {
+        'density': n_beads / columns['volume'],
+        'temperature': 2 * columns['kinetic_energy'] / (3 * n_beads - 3),
+        'pressure': pressure,
+        'potential_energy_per_bead': columns['potential_energy'] / n_beads,
+    }
+    start = detect_equilibration(series['potential_energy_per_bead']).start
+    return {name: mean_with_interval(values[start:]).as_dict() for name, values in series.items()}

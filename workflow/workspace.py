@@ -1,0 +1,150 @@
+"""Sweeps in a signac workspace: their jobs, and the results over all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import signac
+
+from models.force_field import force_field
+from models.melt import build_melt
+from models.model import Model
+from user_input import UserError
+from workflow import job_files
+from workflow.quantities import check_precision_names
+from workflow.seeds import derive_seed
+from workflow.stage_run import check_box
+from workflow.state_point import StatePoint, as_plain_values, read_state_point
+from workflow.sweep import load_sweep, state_points
+
+_SWEEPS = 'sweeps'
+_JOB_LIST = 'jobs.json'
+
+Job = Any
+
+
+def init_sweep(path: Path) -> list[Job]:
+    """Make the jobs of a sweep file in the project of this folder; those that exist stay.
+
+    Returns:
+        The jobs, in the order of the sweep.
+
+    Raises:
+        UserError: If anything in the sweep or its model is wrong, or cannot be built.
+    """
+    sweep, model = load_sweep(path)
+    check_precision_names(sweep.protocol.sample.precision)
+    points = list(state_points(sweep, model))
+    for point in points:
+        if point.replica == 0:
+            _check_can_be_built(point, model, path)
+    project = signac.init_project()
+    jobs = []
+    for point in points:
+        job = project.open_job(as_plain_values(point)).init()
+        if not job.isfile(job_files.MODEL):
+            job_files.write_model(Path(job.path), model)
+        jobs.append(job)
+    sweeps = project.document.setdefault(_SWEEPS, {})
+    sweeps[sweep.name] = {
+        'jobs': [job.id for job in jobs],
+        'sweep': sweep.model_dump(mode='json'),
+        'model': {'name': model.name, 'description': model.description.strip()},
+    }
+    return jobs
+
+
+def is_simulated(job: Job) -> bool:
+    """Whether every product of a job stands."""
+    return all(job.isfile(name) for name in job_files.SIMULATION_PRODUCTS + job_files.RESULTS)
+
+
+def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
+    """Group jobs into the sweeps that they belong to; a job may be in several."""
+    by_id = {job.id: job for job in jobs}
+    if not by_id:
+        return
+    project = next(iter(by_id.values())).project
+    for content in project.document.get(_SWEEPS, {}).values():
+        members = tuple(by_id[job_id] for job_id in content['jobs'] if job_id in by_id)
+        if members:
+            yield members
+
+
+def sweep_of(jobs: Sequence[Job]) -> tuple[str, dict[str, Any]]:
+    """Name and content of the sweep whose jobs these are.
+
+    Raises:
+        UserError: If no sweep has just these jobs.
+    """
+    ids = [job.id for job in jobs]
+    for name, content in jobs[0].project.document.get(_SWEEPS, {}).items():
+        if list(content['jobs']) == ids:
+            return name, content()
+    raise UserError(f'no sweep has just these {len(ids)} jobs: run init with its file again.')
+
+
+def results_folder(jobs: Sequence[Job]) -> Path:
+    """Where the results of the sweep of these jobs stand."""
+    return Path(jobs[0].project.path) / 'results' / sweep_of(jobs)[0]
+
+
+def write_sweep_results(jobs: Sequence[Job]) -> Path:
+    """Write summary.csv, figures and report.html over the jobs that are done.
+
+    Raises:
+        UserError: If none is done.
+    """
+    from workflow.aggregate import read_job_result
+    from workflow.report import write_results
+
+    results = []
+    for job in jobs:
+        values = dict(job.cached_statepoint)
+        point = read_state_point(values, job.id)
+        result = read_job_result(Path(job.path), point)
+        if result is not None:
+            results.append(result)
+    name, content = sweep_of(jobs)
+    if not results:
+        raise UserError(f'sweep {name}: no job is done yet, so there is nothing to report.')
+    provenance = [run for job in jobs for run in job.document.get('runs', [])]
+    folder = results_folder(jobs)
+    write_results(folder, name, content, results, [dict(run) for run in provenance])
+    job_files.write_json(folder / _JOB_LIST, {'jobs': [job.id for job in jobs]})
+    return folder
+
+
+def report_is_current(jobs: Sequence[Job]) -> bool:
+    """Whether the report is of these jobs and newer than all of their results."""
+    folder = results_folder(jobs)
+    try:
+        listed = json.loads((folder / _JOB_LIST).read_text())['jobs']
+        written = (folder / _JOB_LIST).stat().st_mtime
+        newest = max(
+            Path(job.fn(name)).stat().st_mtime for job in jobs for name in job_files.RESULTS
+        )
+    except OSError:
+        return False
+    return bool(listed == [job.id for job in jobs] and written >= newest)
+
+
+def _check_can_be_built(point: StatePoint, model: Model, path: Path) -> None:
+    """Build the melt once, to say now what would otherwise be said in the middle of the night."""
+    try:
+        frame = build_melt(
+            model,
+            composition=point.composition,
+            chains=point.chains,
+            degree_of_polymerisation=point.degree_of_polymerisation,
+            density=point.density,
+            sequence=point.sequence,
+            chain_lengths=point.chain_lengths,
+            seed=derive_seed(as_plain_values(point), 'melt'),
+        )
+        check_box(frame.configuration.box[:3], force_field(model, point.bjerrum_length))
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from None
