@@ -8,9 +8,11 @@ need an engine, stand inside the operations: `status` must work on a login node.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 
 from flow import FlowProject, aggregator
 from flow.errors import UserOperationError
+from signac.job import Job
 
 from user_input import UserError, exits_on_user_error
 from workflow import job_files
@@ -24,7 +26,7 @@ class Project(FlowProject):
 @Project.pre.isfile(job_files.MODEL)
 @Project.post.isfile(job_files.BUILT)
 @Project.operation
-def build(job):
+def build(job: Job) -> None:
     """Draw the melt."""
     from workflow import operations
 
@@ -34,7 +36,7 @@ def build(job):
 @Project.pre.isfile(job_files.BUILT)
 @Project.post.isfile(job_files.RELAXED)
 @Project.operation
-def relax(job):
+def relax(job: Job) -> None:
     """Push overlaps apart, anneal, and cool."""
     from workflow import operations
 
@@ -44,7 +46,7 @@ def relax(job):
 @Project.pre.isfile(job_files.RELAXED)
 @Project.post.isfile(job_files.EQUILIBRATED)
 @Project.operation
-def equilibrate(job):
+def equilibrate(job: Job) -> None:
     """Run until equilibration is detected."""
     from workflow import operations
 
@@ -54,7 +56,7 @@ def equilibrate(job):
 @Project.pre.isfile(job_files.EQUILIBRATED)
 @Project.post.isfile(job_files.TRAJECTORY)
 @Project.operation
-def sample(job):
+def sample(job: Job) -> None:
     """Run until the precision that the sweep asks for is reached."""
     from workflow import operations
 
@@ -64,7 +66,7 @@ def sample(job):
 @Project.pre.isfile(job_files.TRAJECTORY)
 @Project.post.isfile(job_files.THERMODYNAMICS)
 @Project.operation
-def thermodynamics(job):
+def thermodynamics(job: Job) -> None:
     """Average density, temperature, pressure and energy."""
     from workflow import operations
 
@@ -74,7 +76,7 @@ def thermodynamics(job):
 @Project.pre.isfile(job_files.TRAJECTORY)
 @Project.post.isfile(job_files.CLUSTERS)
 @Project.operation
-def clusters(job):
+def clusters(job: Job) -> None:
     """Find ion clusters."""
     from workflow import operations
 
@@ -82,26 +84,27 @@ def clusters(job):
 
 
 @Project.pre.isfile(job_files.TRAJECTORY)
+@Project.pre.isfile(job_files.CLUSTERS)
 @Project.post.isfile(job_files.RELAXATION)
 @Project.operation
-def relaxation(job):
+def relaxation(job: Job) -> None:
     """Correlate bond vectors and displacements."""
     from workflow import operations
 
     operations.analyse_relaxation(operations.job_context(job))
 
 
-def _by_sweep(jobs):
+def _by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
     from workflow.workspace import jobs_by_sweep
 
     yield from jobs_by_sweep(jobs)
 
 
-def _all_analysed(*jobs):
+def _all_analysed(*jobs: Job) -> bool:
     return all(job.isfile(name) for job in jobs for name in job_files.RESULTS)
 
 
-def _report_is_current(*jobs):
+def _report_is_current(*jobs: Job) -> bool:
     from workflow.workspace import report_is_current
 
     return report_is_current(jobs)
@@ -110,7 +113,7 @@ def _report_is_current(*jobs):
 @Project.pre(_all_analysed)
 @Project.post(_report_is_current)
 @Project.operation(aggregator=aggregator(_by_sweep))
-def report(*jobs):
+def report(*jobs: Job) -> None:
     """Aggregate over replicas: summary.csv, figures and report.html."""
     from workflow.workspace import write_sweep_results
 

@@ -71,4 +71,4 @@ class HoomdRun:
 
 def native_run(engine_name: str, simulation: Simulation) -> NativeRun:
     """The native way to advance a simulation of the engine module."""
-    return {'lammps': LammpsRun, 'hoomd': HoomdRun}[engine_name](simulation)
+    return LammpsRun(simulation) if engine_name == 'lammps' else HoomdRun(simulation)

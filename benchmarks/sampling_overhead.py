@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,21 +87,20 @@ class _Comparison:
             assert difference < _SAME, f'{self._case}: the decks differ by {difference:g} sigma'
 
     def _steps(self) -> int:
-        """Whole doublings of the shortest interval that take the time wanted."""
+        """The steps that take the time wanted, up to whole shortest intervals."""
         trial = _STEPS_OF_COMPARISON
         seconds = self._native(trial, logs=False)[0].wall
         shortest = _PROTOCOL.sample.shortest_interval
-        doublings = np.log2(max(2.0, _SECONDS / seconds * trial / shortest))
-        return shortest * 2 ** int(np.ceil(doublings))
+        return shortest * max(2, math.ceil(_SECONDS / seconds * trial / shortest))
 
     def _stage(self, steps: int) -> tuple[Timing, State]:
         """All outputs; the time from where the engine is set up to where all files are closed.
 
-        The run is one block: it holds more frames to a step than the longer blocks of a sweep,
-        and a checkpoint in seconds where a sweep writes one in 30 s.
+        Blocks are as long as the run allows, which gives more frames to a step than the longer
+        ones of a sweep; and there is a checkpoint in seconds where a sweep writes one in 30 s.
         """
         shortest = _PROTOCOL.sample.shortest_interval
-        schedule = BlockSchedule(shortest, int(np.log2(steps / shortest)))
+        schedule = BlockSchedule(shortest, int(math.log2(steps / shortest)))
         stage = self._stage_of(steps, schedule)
         folder = StageFolder(self._scratch, stage.name)
         end = run_stage(folder, self._system, stage, self._start, lambda _: True, StopRequest())

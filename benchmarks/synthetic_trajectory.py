@@ -39,7 +39,8 @@ def write_trajectory(path: Path, beads: int, frames: int) -> None:
     with TrajectoryLog(path, topology, Protocol().time_step, 0) as trajectory:
         for _ in range(frames):
             positions, images = wrapped(home + strayed, float(box[0]))
-            trajectory.append(State(step, box, positions, images, np.zeros_like(home)))
+            inside = positions.astype(float)
+            trajectory.append(State(step, box, inside, images, np.zeros_like(home)))
             later = schedule.next_frame(step)
             kept = np.exp((step - later) / _MEMORY)
             noise = rng.standard_normal(home.shape)

@@ -41,6 +41,7 @@ COLUMNS = (
 RESULT_FILES = ('clusters', 'relaxation', 'thermodynamics')
 IONIC_MONOMER = 'LSP'
 SIGNIFICANT_DIGITS = 6
+BINS_PER_DECADE = 8
 
 AxisValue = float | str
 
@@ -292,12 +293,25 @@ def combine(quantities: Sequence[Quantity]) -> Combined:
 
 
 def mean_distribution(distributions: Sequence[Mapping[str, Any]]) -> MeanCurve:
-    """Mean over replicas of `Distribution.as_dict()`s; what a replica lacks has probability 0."""
-    values = np.unique(np.concatenate([np.asarray(d['values'], float) for d in distributions]))
-    table = np.zeros((len(distributions), len(values)))
+    """Mean over replicas of `Distribution.as_dict()`s of sizes, averaged in logarithmic bins.
+
+    Small sizes stay as they are; sizes that never occur count with 0 for the mean of their bin.
+
+    Returns:
+        Probability per size against the geometric centre of each bin.
+    """
+    largest = max((max(d['values'], default=1) for d in distributions), default=1)
+    sizes = np.arange(1, largest + 1)
+    bin_of = np.unique(np.floor(np.log10(sizes) * BINS_PER_DECADE), return_inverse=True)[1]
+    width = np.bincount(bin_of)
+    centre = np.exp(np.bincount(bin_of, np.log(sizes)) / width)
+    table = np.zeros((len(distributions), len(width)))
     for row, distribution in zip(table, distributions, strict=True):
-        row[np.searchsorted(values, distribution['values'])] = distribution['probability']
-    return MeanCurve(values, table.mean(axis=0), table.min(axis=0), table.max(axis=0))
+        np.add.at(
+            row, bin_of[np.asarray(distribution['values'], int) - 1], distribution['probability']
+        )
+    table /= width
+    return MeanCurve(centre, table.mean(axis=0), table.min(axis=0), table.max(axis=0))
 
 
 def mean_relaxation(curves: Sequence[Mapping[str, Any]]) -> MeanCurve:

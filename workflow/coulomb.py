@@ -183,9 +183,9 @@ def _relative_cost(
 
     The weights are those of a single CPU core running LAMMPS; only their order of size matters.
     """
-    pairs = 0.5 * n_beads**2 / float(np.prod(box)) * 4 / 3 * np.pi * (cutoff + 0.4) ** 3
-    transform = 4 * resolution**3 * np.log2(resolution**3) * 0.12
-    return pairs + transform + 1.0 * n_ions * order**3
+    neighbours = n_beads / float(np.prod(box)) * 4 / 3 * np.pi * (cutoff + 0.4) ** 3
+    transform = 0.5 * resolution**3 * float(np.log2(resolution**3))
+    return 0.5 * n_beads * neighbours + transform + n_ions * order**3
 
 
 def real_space_error(
@@ -217,7 +217,7 @@ def mesh_error(
     """
     spacing = kappa * box / resolution
     series = sum(c * spacing ** (2 * m) for m, c in enumerate(_IK_ERROR_COEFFICIENTS[order]))
-    squared = (
+    squared: NDArray[np.float64] = (
         charge_squared**2
         * spacing ** (2 * order)
         * kappa

@@ -6,6 +6,7 @@ run again.
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Iterator
@@ -17,10 +18,16 @@ from typing import Any
 
 import numpy as np
 from gsd.hoomd import Frame
+from numpy.typing import NDArray
 
 from analysis.clusters import has_ions, ion_clusters
 from analysis.relaxation import segmental_relaxation
-from analysis.statistics import detect_equilibration, mean_with_interval
+from analysis.statistics import (
+    Equilibration,
+    Estimate,
+    detect_equilibration,
+    mean_with_interval,
+)
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from models.melt import build_melt
@@ -161,27 +168,35 @@ def sample(job: JobContext) -> None:
 
 
 def thermodynamics(job: JobContext) -> None:
-    """Density, temperature, pressure and energy of the sampled run."""
+    """Density of the equilibration; temperature, pressure and energy of the sampled run."""
     columns = read_hdf5(job.folder / job_files.THERMO)
     n_beads = open_trajectory(job.folder / job_files.TRAJECTORY).topology.typeid.size
-    job_files.write_json(
-        job.folder / job_files.THERMODYNAMICS, _thermodynamic_estimates(columns, n_beads)
-    )
+    volumes = read_hdf5(job.folder / job_files.EQUILIBRATION_THERMO)['volume']
+    estimates = _thermodynamic_estimates(columns, n_beads)
+    estimates['density'] = _density(n_beads, volumes)
+    content = {name: estimate.as_dict() for name, estimate in estimates.items()}
+    job_files.write_json(job.folder / job_files.THERMODYNAMICS, content)
 
 
 def analyse_clusters(job: JobContext) -> None:
-    """Ion clusters of the sampled run; a system without ions has none."""
+    """Ion clusters of the production part of the run; a system without ions has none."""
     trajectory = open_trajectory(job.folder / job_files.TRAJECTORY)
-    content = {'n_ions': 0}
+    content: dict[str, Any] = {'n_ions': 0}
     if has_ions(trajectory.topology):
-        content = ion_clusters(trajectory).as_dict()
+        first = _first_production_frame(job, trajectory)
+        content = ion_clusters(trajectory, first_frame=first).as_dict()
     job_files.write_json(job.folder / job_files.CLUSTERS, content)
 
 
 def analyse_relaxation(job: JobContext) -> None:
-    """Segmental relaxation of the sampled run."""
+    """Segmental relaxation of the production part of the run, as the clusters tell it too."""
     trajectory = open_trajectory(job.folder / job_files.TRAJECTORY)
-    content = segmental_relaxation(trajectory).as_dict()
+    first = _first_production_frame(job, trajectory)
+    clusters = json.loads((job.folder / job_files.CLUSTERS).read_text())
+    if clusters['n_ions'] and clusters['equilibration']['is_equilibrated']:
+        settled = clusters['steps'][clusters['equilibration']['start']]
+        first = max(first, int(np.searchsorted(trajectory.steps, settled)))
+    content = segmental_relaxation(trajectory, first_frame=first).as_dict()
     job_files.write_json(job.folder / job_files.RELAXATION, content)
 
 
@@ -242,7 +257,7 @@ def _is_equilibrated(folder: StageFolder) -> tuple[bool, int]:
     return settled and share >= _EQUILIBRATED_SHARE, start
 
 
-def _at_mean_volume(state: State, volumes: np.ndarray) -> State:
+def _at_mean_volume(state: State, volumes: NDArray[np.float64]) -> State:
     scale = float(np.cbrt(volumes.mean() / np.prod(state.box)))
     return replace(state, box=state.box * scale, positions=state.positions * scale)
 
@@ -255,18 +270,19 @@ def _is_precise(folder: StageFolder, precision: dict[str, float]) -> bool:
     thermo = read_rows(folder.thermo)
     found = {q.name: q for q in _quantities_so_far(trajectory, thermo, set(precision))}
     return all(
-        found[name].verdict == '' and (relative_half_width(found[name]) or np.inf) <= wanted
+        found[name].verdict == '' and relative_half_width(found[name]) <= wanted
         for name, wanted in precision.items()
         if name in found
     )
 
 
 def _quantities_so_far(
-    trajectory: Trajectory, thermo: dict[str, np.ndarray], names: set[str]
+    trajectory: Trajectory, thermo: dict[str, NDArray[np.float64]], names: set[str]
 ) -> list[Quantity]:
     """The quantities in `names`; only the analyses that they need are made."""
     n_beads = trajectory.topology.typeid.size
-    quantities = thermodynamic_quantities(_thermodynamic_estimates(thermo, n_beads))
+    estimates = _thermodynamic_estimates(thermo, n_beads)
+    quantities = thermodynamic_quantities({k: v.as_dict() for k, v in estimates.items()})
     if any('_time_' in name for name in names):
         quantities += relaxation_quantities(segmental_relaxation(trajectory).as_dict())
     known = {quantity.name for quantity in quantities}
@@ -275,14 +291,40 @@ def _quantities_so_far(
     return [quantity for quantity in quantities if quantity.name in names]
 
 
-def _thermodynamic_estimates(columns: dict[str, np.ndarray], n_beads: int) -> dict[str, Any]:
-    """Means over the equilibrated rows of a thermo log, by name."""
-    pressure = sum(columns[f'pressure_{axis}'] for axis in ('xx', 'yy', 'zz')) / 3
+def _thermodynamic_estimates(
+    columns: dict[str, NDArray[np.float64]], n_beads: int
+) -> dict[str, Estimate]:
+    """Means over the production rows of a thermo log, by name."""
+    diagonal = [columns[f'pressure_{axis}'] for axis in ('xx', 'yy', 'zz')]
     series = {
-        'density': n_beads / columns['volume'],
         'temperature': 2 * columns['kinetic_energy'] / (3 * n_beads - 3),
-        'pressure': pressure,
+        'pressure': np.mean(diagonal, axis=0),
         'potential_energy_per_bead': columns['potential_energy'] / n_beads,
     }
-    start = detect_equilibration(series['potential_energy_per_bead']).start
-    return {name: mean_with_interval(values[start:]).as_dict() for name, values in series.items()}
+    found = _production(columns)
+    estimates = {name: mean_with_interval(each[found.start :]) for name, each in series.items()}
+    if found.is_equilibrated:
+        return estimates
+    return {name: replace(each, verdict=found.verdict) for name, each in estimates.items()}
+
+
+def _density(n_beads: int, volumes: NDArray[np.float64]) -> Estimate:
+    if np.ptp(volumes) == 0:  # a given density is what it is
+        density = n_beads / float(volumes[0])
+        return Estimate(density, density, density, np.inf)
+    found = detect_equilibration(volumes)
+    estimate = mean_with_interval(n_beads / volumes[found.start :])
+    return estimate if found.is_equilibrated else replace(estimate, verdict=found.verdict)
+
+
+def _production(columns: dict[str, NDArray[np.float64]]) -> Equilibration:
+    """Where production starts: rows of the log from which on the energy is stationary."""
+    return detect_equilibration(columns['potential_energy'])
+
+
+def _first_production_frame(job: JobContext, trajectory: Trajectory) -> int:
+    columns = read_hdf5(job.folder / job_files.THERMO)
+    found = _production(columns)
+    # An energy that never settles has no better start than the first frame; the results say so.
+    step = columns['step'][found.start] if found.is_equilibrated else 0
+    return int(np.searchsorted(trajectory.steps, step))

@@ -217,7 +217,8 @@ def _chunks(steps: int) -> Iterator[int]:
 def _masses(system: System) -> NDArray[np.float64]:
     table = dict(zip(system.force_field.bead_types, system.force_field.masses, strict=True))
     particles = system.topology.particles
-    return np.array([table[name] for name in particles.types])[particles.typeid]
+    masses: NDArray[np.float64] = np.array([table[name] for name in particles.types])
+    return np.asarray(masses[particles.typeid])
 
 
 def _fene_lengths(

@@ -10,18 +10,19 @@ from typing import TextIO
 
 from workflow.aggregate import AxisValue, SummaryRow, read_summary
 
-PLAIN_WIDTH = 120
+# Wide enough that no cell of plain text wraps.
+PLAIN_WIDTH = 240
 NOT_CONVERGED = '*'
 EMPTY = '-'
 
 _CLUSTER_COLUMNS = {
-    'percolation_probability_any': 'percolation probability',
-    'largest_cluster_fraction': 'largest-cluster fraction',
-    'free_ion_fraction': 'free-ion fraction',
-    'ion_coordination_number': 'coordination number',
+    'percolation_probability_any': 'P(percolation)',
+    'largest_cluster_fraction': 'largest cluster',
+    'free_ion_fraction': 'free ions',
+    'ion_coordination_number': 'coordination',
 }
 _SEGMENT_STEM = 'p2_time_'
-_SCATTERING_COLUMNS = {'fs_time_all_peak': 'F_s(q*), all beads'}
+_SCATTERING_COLUMNS = {'fs_time_all_peak': 'F_s(q*), all'}
 
 Key = tuple[float, float, tuple[tuple[str, AxisValue], ...]]
 
@@ -54,14 +55,20 @@ def chief_tables(rows: Sequence[SummaryRow]) -> list[ChiefTable]:
     """
     names = list(dict.fromkeys(row.quantity for row in rows))
     segments = {
-        name: f'P2, {name.removeprefix(_SEGMENT_STEM)} bonds'
+        name: f'P2 {name.removeprefix(_SEGMENT_STEM)}'
         for name in names
         if name.startswith(_SEGMENT_STEM)
     }
     units = sorted({row.unit for row in rows if row.quantity in segments})
-    times = f'Mean relaxation times [{", ".join(units)}]'
+    times = (
+        f'Mean relaxation times [{", ".join(units)}] of bond vectors (P2) and of positions (F_s)'
+    )
     tables = [
-        _table('Ion clusters', rows, _CLUSTER_COLUMNS),
+        _table(
+            'Ion clusters (largest cluster, free ions: fraction of all ions)',
+            rows,
+            _CLUSTER_COLUMNS,
+        ),
         _table(times, rows, segments | _SCATTERING_COLUMNS),
     ]
     return [table for table in tables if table is not None]
@@ -81,8 +88,7 @@ def format_interval(mean: float | None, low: float | None, high: float | None) -
         return EMPTY if high is None else f'< {high:.3g}'
     if low is None or high is None:
         return f'{mean:.3g}'
-    sides = [side for side in (mean - low, high - mean) if side > 0]
-    places = _places(min(sides, default=abs(mean)))
+    places = _places((high - low) / 2 or 1.0)
     if mean:
         # Two digits of the value, however wide the interval.
         places = max(places, min(_places(mean) + 1, 3))
@@ -125,7 +131,10 @@ def print_summary(path: Path, stream: TextIO) -> None:
         for line in chief.lines:
             table.add_row(
                 *(
-                    Text(cell, style='yellow' if cell.endswith(NOT_CONVERGED) else '')
+                    Text(
+                        _unbroken(cell) if is_terminal else cell,
+                        style='yellow' if cell.endswith(NOT_CONVERGED) else '',
+                    )
                     for cell in line
                 )
             )
@@ -139,7 +148,7 @@ def footnotes(tables: Sequence[ChiefTable]) -> list[str]:
     if not tables:
         return ['No job has finished.']
     notes = [
-        '[low, high]: 95 % interval over replicas (Student t; of logarithms for times); '
+        '[low, high]: 95 % interval over the n replicas (Student t; of logarithms for times); '
         '> and <: only a bound.'
     ]
     if any(table.has_unconverged for table in tables):
@@ -164,7 +173,12 @@ def _table(title: str, rows: Sequence[SummaryRow], columns: Mapping[str, str]) -
         cells = [f'{lsp_fraction:.3g}', f'{kT:.3g}', *(axis_text(v) for _, v in values)]
         cells += [format_row(found[name]) if name in found else EMPTY for name in shown]
         lines.append((*cells, str(n_replicas)))
-    return ChiefTable(title, ('LSP', 'kT', *axes, *shown.values(), 'replicas'), tuple(lines))
+    return ChiefTable(title, ('LSP', 'kT', *axes, *shown.values(), 'n'), tuple(lines))
+
+
+def _unbroken(cell: str) -> str:
+    """On a narrow terminal a cell breaks before its interval only."""
+    return cell.replace(', ', ',\N{NO-BREAK SPACE}').replace(' *', '\N{NO-BREAK SPACE}*')
 
 
 def _places(value: float) -> int:

@@ -17,7 +17,7 @@ from workflow import job_files
 from workflow.quantities import check_precision_names
 from workflow.seeds import derive_seed
 from workflow.stage_run import check_box
-from workflow.state_point import StatePoint, as_plain_values, read_state_point
+from workflow.state_point import StatePoint, as_plain_values
 from workflow.sweep import load_sweep, state_points
 
 _SWEEPS = 'sweeps'
@@ -36,7 +36,7 @@ def init_sweep(path: Path) -> list[Job]:
         UserError: If anything in the sweep or its model is wrong, or cannot be built.
     """
     sweep, model = load_sweep(path)
-    check_precision_names(sweep.protocol.sample.precision)
+    check_precision_names(sweep.protocol.sample.precision, model.bonds)
     points = list(state_points(sweep, model))
     for point in points:
         if point.replica == 0:
@@ -67,8 +67,7 @@ def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
     by_id = {job.id: job for job in jobs}
     if not by_id:
         return
-    project = next(iter(by_id.values())).project
-    for content in project.document.get(_SWEEPS, {}).values():
+    for content in _sweeps(next(iter(by_id.values()))).values():
         members = tuple(by_id[job_id] for job_id in content['jobs'] if job_id in by_id)
         if members:
             yield members
@@ -81,9 +80,9 @@ def sweep_of(jobs: Sequence[Job]) -> tuple[str, dict[str, Any]]:
         UserError: If no sweep has just these jobs.
     """
     ids = [job.id for job in jobs]
-    for name, content in jobs[0].project.document.get(_SWEEPS, {}).items():
-        if list(content['jobs']) == ids:
-            return name, content()
+    for name, content in _sweeps(jobs[0]).items():
+        if content['jobs'] == ids:
+            return name, content
     raise UserError(f'no sweep has just these {len(ids)} jobs: run init with its file again.')
 
 
@@ -103,9 +102,7 @@ def write_sweep_results(jobs: Sequence[Job]) -> Path:
 
     results = []
     for job in jobs:
-        values = dict(job.cached_statepoint)
-        point = read_state_point(values, job.id)
-        result = read_job_result(Path(job.path), point)
+        result = read_job_result(Path(job.path), dict(job.cached_statepoint))
         if result is not None:
             results.append(result)
     name, content = sweep_of(jobs)
@@ -130,6 +127,12 @@ def report_is_current(jobs: Sequence[Job]) -> bool:
     except OSError:
         return False
     return bool(listed == [job.id for job in jobs] and written >= newest)
+
+
+def _sweeps(job: Job) -> dict[str, dict[str, Any]]:
+    """Sweep name -> content, of the project that `job` belongs to."""
+    content: dict[str, dict[str, Any]] = job.project.document().get(_SWEEPS, {})
+    return content
 
 
 def _check_can_be_built(point: StatePoint, model: Model, path: Path) -> None:

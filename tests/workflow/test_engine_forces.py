@@ -9,53 +9,16 @@ import pytest
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import FeneBond, ForceField, HarmonicBond, force_field
-from models.melt import build_melt
-from models.model import load_model
+from models.force_field import FeneBond, ForceField, HarmonicBond
+from tests.workflow.systems import COULOMB_ERROR, melt, state_point
 from workflow.coulomb import CoulombMesh, choose_mesh, ewald_sum
 from workflow.engines.contract import ConstantEnergy, Engine, Simulation, SoftPushOff
 from workflow.interruption import StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax, segments, state_of
 from workflow.stage_run import System
-from workflow.state_point import StatePoint, as_plain_values
+from workflow.state_point import as_plain_values
 from workflow.trajectory_log import frame_with_state
-
-COULOMB_ERROR = 1e-3
-
-
-def state_point(model: str, composition: dict[str, float], **changes: object) -> StatePoint:
-    values: dict[str, object] = {
-        'model': model,
-        'model_hash': 'test',
-        'composition': composition,
-        'chains': 8,
-        'degree_of_polymerisation': 10,
-        'kT': 1.0,
-        'density': 0.85,
-        'bjerrum_length': 16.0 if model == 'isp' else 0.0,
-        'replica': 0,
-        'protocol': {
-            'push_off': {'steps': 200},
-            'anneal': {'steps': 200, 'cooling_steps': 200},
-            'coulomb_error': COULOMB_ERROR,
-        },
-    }
-    return StatePoint.model_validate(values | changes)
-
-
-def melt(point: StatePoint, seed: int = 1) -> tuple[Frame, ForceField]:
-    model = load_model(point.model)
-    frame = build_melt(
-        model,
-        composition=point.composition,
-        chains=point.chains,
-        degree_of_polymerisation=point.degree_of_polymerisation,
-        density=point.density,
-        seed=seed,
-    )
-    return frame, force_field(model, point.bjerrum_length)
-
 
 CASES = {
     'ISP50': state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}),

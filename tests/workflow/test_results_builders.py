@@ -42,7 +42,9 @@ def clusters(
 ) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     sizes = np.concatenate([np.arange(1, 40), np.arange(300, 320)])
-    number = np.concatenate([np.arange(1, 40) ** -2.1, np.full(20, largest * 2e-4)])
+    number = np.concatenate(
+        [np.arange(1, 40) ** (-1.4 - 1.2 * largest), np.full(20, largest * 2e-4)]
+    )
     number *= np.exp(0.15 * rng.normal(size=len(number)))
     number /= number.sum()
     weight = number * sizes / (number * sizes).sum()

@@ -143,7 +143,7 @@ class _HoomdSimulation:
         del self._simulation
 
 
-class _ThermoLog(hoomd.custom.Action):  # type: ignore[misc]
+class _ThermoLog(hoomd.custom.Action):
     """Keeps one row of THERMO_COLUMNS each time it is triggered."""
 
     flags = [hoomd.custom.Action.Flags.PRESSURE_TENSOR]

@@ -1,0 +1,1 @@
+"""Tests: physics and behaviour, on real engines and real files."""

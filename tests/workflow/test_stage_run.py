@@ -1,0 +1,180 @@
+"""Stages on real engines: every scheduled frame and row exactly once, whatever stops them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import gsd.hoomd
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.workflow.systems import melt, state_point
+from workflow.checkpoint import read_latest_checkpoint
+from workflow.engines.contract import ConstantVolume, Engine, State
+from workflow.interruption import Interrupted, StopRequest
+from workflow.progress import ProgressWriter
+from workflow.relax import relax
+from workflow.schedule import BlockSchedule
+from workflow.stage_run import Stage, StageFolder, System, run_stage
+from workflow.state_point import as_plain_values
+from workflow.thermo_log import read_rows
+
+STEPS = 2560
+STAGE = Stage('sample', ConstantVolume(0.005, 1.0, 1.0), STEPS, STEPS, 10, BlockSchedule(10, 6))
+
+
+@pytest.fixture
+def start(engine: Engine, tmp_path: Path) -> tuple[System, State]:
+    point = state_point('isp', {'LSP': 0.5, 'DOPA': 0.5})
+    frame, field = melt(point)
+    system = System(frame, field, engine, 1e-2, as_plain_values(point))
+    progress = ProgressWriter(tmp_path, 'relax', 0, 1)
+    state = relax(tmp_path / 'relax', system, point, frame, StopRequest(), progress)
+    return system, state
+
+
+class StopAfter(StopRequest):
+    """Asks to stop at the n-th question."""
+
+    def __init__(self, questions: int) -> None:
+        super().__init__()
+        self._left = questions
+
+    @property
+    def reason(self) -> str | None:
+        self._left -= 1
+        return 'test' if self._left < 0 else None
+
+
+def run(folder: StageFolder, start: tuple[System, State], stop: StopRequest) -> State:
+    system, state = start
+    return run_stage(folder, system, STAGE, state, lambda _: False, stop)
+
+
+def assert_exactly_once(folder: StageFolder) -> None:
+    assert read_rows(folder.thermo)['step'].tolist() == list(range(10, STEPS + 1, 10))
+    with gsd.hoomd.open(folder.trajectory) as trajectory:
+        steps = [int(frame.configuration.step) for frame in trajectory]
+    schedule = STAGE.schedule
+    assert steps == [step for step in range(STEPS + 1) if schedule.is_due(step)]
+    assert len(steps) == schedule.frames_until(STEPS)
+
+
+def test_an_interrupted_stage_goes_on_with_every_frame_and_row_once(
+    start: tuple[System, State], tmp_path: Path
+) -> None:
+    folder = StageFolder(tmp_path, 'sample')
+    for questions in (3, 1, 11):
+        with pytest.raises(Interrupted):
+            run(folder, start, StopAfter(questions))
+    assert run(folder, start, StopRequest()).step == STEPS
+    assert_exactly_once(folder)
+
+
+def test_outputs_beyond_the_checkpoint_are_cut_back(
+    start: tuple[System, State], tmp_path: Path
+) -> None:
+    folder = StageFolder(tmp_path, 'sample')
+    with pytest.raises(Interrupted):
+        run(folder, start, StopAfter(8))
+    # As after a kill between a write and the next checkpoint.
+    with gsd.hoomd.open(folder.trajectory, 'r+') as trajectory:
+        trajectory.append(trajectory[0])
+    with open(folder.thermo, 'ab') as thermo:
+        thermo.write(b'half a row')
+    run(folder, start, StopRequest())
+    assert_exactly_once(folder)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    start: tuple[System, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = StageFolder(tmp_path, 'sample')
+    for questions in (3, 5):
+        with pytest.raises(Interrupted):
+            run(folder, start, StopAfter(questions))
+    content = bytearray(folder.checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    folder.checkpoint.write_bytes(content)
+    run(folder, start, StopRequest())
+    assert 'damaged' in capsys.readouterr().out
+    assert_exactly_once(folder)
+
+
+def test_velocities_and_energy_are_continuous_across_a_restart(
+    start: tuple[System, State], tmp_path: Path
+) -> None:
+    folder = StageFolder(tmp_path, 'sample')
+    with pytest.raises(Interrupted):
+        run(folder, start, StopAfter(4))
+    checkpoint, _ = read_latest_checkpoint(folder.checkpoint)
+    assert checkpoint is not None
+    system, _ = start
+    simulation = system.simulation(
+        checkpoint.state, STAGE.integrator, system.mesh(checkpoint.state), 'sample', 10
+    )
+    again = simulation.state()
+    simulation.close()
+    box = checkpoint.state.box
+    unwrapped = checkpoint.state.positions + checkpoint.state.images * box
+    np.testing.assert_allclose(again.positions + again.images * box, unwrapped, atol=1e-9)
+    np.testing.assert_allclose(again.velocities, checkpoint.state.velocities, atol=1e-9)
+    assert again.step == checkpoint.state.step
+
+
+def _run_until_killed(folder: StageFolder, start: tuple[System, State]) -> None:
+    from workflow import stage_run
+
+    stage_run._SECONDS_BETWEEN_CHECKPOINTS = 0.05
+    run(folder, start, StopRequest())
+
+
+def test_a_killed_stage_goes_on(start: tuple[System, State], tmp_path: Path) -> None:
+    if start[0].engine.name == 'hoomd':
+        pytest.skip('needs an engine whose objects survive a fork')
+    folder = StageFolder(tmp_path, 'sample')
+    rng = np.random.default_rng(7)
+    for delay in rng.uniform(0.1, 1.0, 4):
+        process = multiprocessing.get_context('fork').Process(
+            target=_run_until_killed, args=(folder, start)
+        )
+        process.start()
+        time.sleep(delay)
+        os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+    run(folder, start, StopRequest())
+    assert_exactly_once(folder)
+
+
+def kinetic_temperature(folder: StageFolder, n_beads: int) -> NDArray[np.float64]:
+    return np.asarray(2 * read_rows(folder.thermo)['kinetic_energy'] / (3 * n_beads - 3))
+
+
+def test_the_thermostat_holds_its_temperature(start: tuple[System, State], tmp_path: Path) -> None:
+    system, state = start
+    folder = StageFolder(tmp_path, 'warm')
+    integrator = ConstantVolume(0.005, 0.8, 0.2)
+    stage = replace(STAGE, name='warm', integrator=integrator, maximum_steps=4 * STEPS)
+    run_stage(folder, system, stage, state, lambda _: False, StopRequest())
+    settled = kinetic_temperature(folder, len(state.positions))[400:]
+    assert settled.mean() == pytest.approx(0.8, rel=0.02)
+    # Canonical: var(T)/T^2 = 2/(degrees of freedom).
+    expected = np.sqrt(2 / (3 * len(state.positions) - 3))
+    assert settled.std() / settled.mean() == pytest.approx(expected, rel=0.35)
+
+
+def test_schedule_counts_its_own_frames() -> None:
+    schedule = BlockSchedule(5, 4)
+    due = [step for step in range(400) if schedule.is_due(step)]
+    assert due[:7] == [0, 5, 10, 20, 40, 80, 85]
+    walked = [0]
+    while schedule.next_frame(walked[-1]) < 400:
+        walked.append(schedule.next_frame(walked[-1]))
+    assert walked == due
+    assert all(schedule.frames_until(s) == sum(d <= s for d in due) for s in (0, 4, 5, 79, 80, 399))
