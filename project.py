@@ -128,7 +128,13 @@ def main() -> int:
     if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
         return commands.main(sys.argv[1:])
     try:
-        Project.get_project().main()
+        project = Project.get_project()
+    except LookupError:
+        raise UserError(
+            'there is no project in this folder: make one with python project.py init SWEEP.'
+        ) from None
+    try:
+        project.main()
     except Interrupted as stopped:
         print(f'{stopped}. Run it again to go on.', file=sys.stderr)
         return EXIT_INTERRUPTED

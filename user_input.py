@@ -5,13 +5,14 @@ The one module that `models`, `analysis` and `workflow` share: it knows nothing 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import sys
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -74,6 +75,15 @@ def validate(schema: type[Schema], data: dict[str, Any], where: str) -> Schema:
     except pydantic.ValidationError as error:
         faults = [_describe(fault, schema) for fault in error.errors()]
         raise UserError('\n'.join(f'{where}: {fault}' for fault in faults)) from None
+
+
+@contextlib.contextmanager
+def said_of(where: str | Path) -> Iterator[None]:
+    """Say of every `UserError` from within that it is about `where`."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f'{where}: {error}') from None
 
 
 def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:

@@ -162,7 +162,7 @@ def draw_overview(series: Series) -> Figure | None:
     """Percolation, size distributions, relaxation times and one correlation, two by two."""
     if not _has_ions(series) or not _bonds(series):
         return None
-    figure = _figure(WIDTH, 6.8)
+    figure = _figure(WIDTH, 8.0)
     axes = figure.subplots(2, 2)
     shown = {'percolation_probability_any': 'percolation probability'} | {
         'largest_cluster_fraction': 'largest-cluster fraction',
@@ -170,19 +170,19 @@ def draw_overview(series: Series) -> Figure | None:
     }
     plot_quantities(axes[0, 0], series, shown)
     _scale_unit(axes[0, 0], 'probability or fraction')
-    axes[0, 0].legend(handles=_with_open_symbol(axes[0, 0], series, shown))
+    _legend_below(axes[0, 0], _with_open_symbol(axes[0, 0], series, shown))
     plot_distributions(axes[0, 1], series, 'weight_distribution')
     axes[0, 1].set_ylabel('share of ions per size, $P_w(n)$')
-    axes[0, 1].legend(title=_short_label(series.axis), ncols=2, handlelength=1.2)
+    _legend_below(axes[0, 1], axes[0, 1].get_legend_handles_labels()[0], series, 5)
     times = {f'p2_time_{bond}': bond for bond in _bonds(series)}
     times |= {name: f'$F_s(q^*)$, {text}' for name, text in _scattering(series, ('all',)).items()}
     plot_quantities(axes[1, 0], series, times)
     _scale_times(axes[1, 0], series, times)
-    axes[1, 0].legend(handles=_with_open_symbol(axes[1, 0], series, times))
+    _legend_below(axes[1, 0], _with_open_symbol(axes[1, 0], series, times))
     bond = _chief_bond(series)
     plot_correlations(axes[1, 1], series, 'p2', bond)
     axes[1, 1].set_ylabel(f'$C_2(t)$, {bond} bonds')
-    axes[1, 1].legend(title=_short_label(series.axis), ncols=2, handlelength=1.2)
+    _legend_below(axes[1, 1], axes[1, 1].get_legend_handles_labels()[0], series, 5)
     for letter, ax in zip('abcd', axes.flat, strict=True):
         ax.set_title(f'({letter})')
     return figure
@@ -284,7 +284,9 @@ def plot_quantities(ax: Axes, series: Series, names: Mapping[str, str]) -> None:
         ax.plot([], [], marker + '-', color=colour, label=names[name])
         for x, row in points:
             _plot_point(ax, x, row, colour, marker)
-    room = 0.06 * (max(places) - min(places)) or 0.5
+    room = 0.06 * (max(places) - min(places)) or 0.1
+    if len(set(places)) == 1:
+        ax.set_xticks(places[:1])
     # Panels of one sweep share their axis, whichever states have the quantity.
     ax.set(xlabel=series.axis_label, xlim=(min(places) - room, max(places) + room))
 
@@ -385,6 +387,8 @@ def _scale_unit(ax: Axes, label: str) -> None:
 
 
 def _scale_times(ax: Axes, series: Series, names: Mapping[str, str]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     values = [
         value
         for name in names
@@ -395,6 +399,11 @@ def _scale_times(ax: Axes, series: Series, names: Mapping[str, str]) -> None:
     ax.set_yscale('log')
     if values:
         ax.set_ylim(min(values) / ROOM_ON_LOG_AXIS, max(values) * ROOM_ON_LOG_AXIS)
+    low, high = ax.get_ylim()
+    if high < 1e3 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel(f'mean relaxation time [{_time_unit(series)}]')
 
 
@@ -413,9 +422,17 @@ def _with_open_symbol(ax: Axes, series: Series, names: Iterable[str]) -> list[An
     return handles
 
 
-def _legend_below(ax: Axes, handles: list[Any]) -> None:
+def _legend_below(
+    ax: Axes, handles: list[Any], series: Series | None = None, n_columns: int = 2
+) -> None:
     ax.legend(
-        handles=handles, loc='upper center', bbox_to_anchor=(0.5, -0.18), ncols=2, columnspacing=1.2
+        handles=handles,
+        title=None if series is None else _short_label(series.axis),
+        loc='upper center',
+        bbox_to_anchor=(0.5, -0.18),
+        ncols=n_columns,
+        columnspacing=1.2,
+        handlelength=1.6,
     )
 
 
@@ -433,13 +450,12 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _sequence(series: Series) -> list[Any]:
-    """A colour for each state, by its place on the axis."""
+    """A colour for each state, in the order of the axis."""
     from matplotlib import colormaps
 
-    places = np.array([_place(state, series.axis) for state in series.states])
-    span = np.ptp(places) or 1.0
-    viridis = colormaps['viridis']
-    return [viridis(DARK_PART_OF_VIRIDIS * (place - places.min()) / span) for place in places]
+    # By rank: a sweep is dense where something happens, and colours by value would merge there.
+    ranks = np.linspace(0, DARK_PART_OF_VIRIDIS, len(series.states))
+    return [colormaps['viridis'](rank) for rank in ranks]
 
 
 def _has_ions(series: Series) -> bool:

@@ -30,7 +30,6 @@ from analysis.statistics import (
 )
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
-from models.melt import build_melt
 from workflow import job_files
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.selection import choice_from_environment, select_engine
@@ -48,7 +47,7 @@ from workflow.relax import relax, state_of, total_steps
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
 from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import StatePoint, as_plain_values, read_state_point
+from workflow.state_point import StatePoint, as_plain_values, melt_of, read_state_point
 from workflow.thermo_log import read_hdf5, read_rows, write_hdf5
 from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
@@ -84,17 +83,7 @@ def job_context(job: Any) -> JobContext:
 
 def build(job: JobContext) -> None:
     """Draw the melt."""
-    point = job.point
-    frame = build_melt(
-        job_files.read_model(job.folder, point),
-        composition=point.composition,
-        chains=point.chains,
-        degree_of_polymerisation=point.degree_of_polymerisation,
-        density=point.density,
-        sequence=point.sequence,
-        chain_lengths=point.chain_lengths,
-        seed=derive_seed(as_plain_values(point), 'melt'),
-    )
+    frame = melt_of(job.point, job_files.read_model(job.folder, job.point))
     _system(job, frame).mesh(state_of(frame))  # refuses a box too small before anything runs
     write_frame(job.folder / job_files.BUILT, frame)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
+from gsd.hoomd import Frame
 from pydantic import Field, model_validator
 
 from models.chain_length import ChainLengths, Monodisperse
+from models.melt import build_melt
+from models.model import Model
 from models.sequence import IdealSequence, SequenceStatistics
 from user_input import StrictModel, validate
 from workflow.protocol import Protocol
+from workflow.seeds import derive_seed
 
 
 class StatePoint(StrictModel):
@@ -64,3 +68,21 @@ def read_state_point(values: dict[str, Any], where: str) -> StatePoint:
         UserError: If this version does not know one of its keys: it was made by another one.
     """
     return validate(StatePoint, values, where)
+
+
+def melt_of(point: StatePoint, model: Model) -> Frame:
+    """The melt of a state point: the same each time.
+
+    Raises:
+        UserError: If it cannot be built.
+    """
+    return build_melt(
+        model,
+        composition=point.composition,
+        chains=point.chains,
+        degree_of_polymerisation=point.degree_of_polymerisation,
+        density=point.density,
+        sequence=point.sequence,
+        chain_lengths=point.chain_lengths,
+        seed=derive_seed(as_plain_values(point), 'melt'),
+    )

@@ -21,7 +21,7 @@ from pydantic import (
 from models.chain_length import ChainLengths, Monodisperse
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
-from user_input import StrictModel, UserError, read_toml, validate
+from user_input import StrictModel, read_toml, said_of, validate
 from workflow.protocol import Protocol
 from workflow.state_point import StatePoint
 
@@ -100,12 +100,10 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
         UserError: If anything in either is wrong.
     """
     sweep = validate(Sweep, read_toml(path), str(path))
-    model = load_model(_model_reference(sweep.model, path))
-    for composition in sweep.compositions:
-        try:
+    with said_of(path):
+        model = load_model(_model_reference(sweep.model, path))
+        for composition in sweep.compositions:
             check_composition(composition, model.monomers)
-        except UserError as error:
-            raise UserError(f'{path}: {error}') from None
     return sweep, model
 
 

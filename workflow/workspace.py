@@ -10,14 +10,12 @@ from typing import Any
 import signac
 
 from models.force_field import force_field
-from models.melt import build_melt
 from models.model import Model
-from user_input import UserError
+from user_input import UserError, said_of
 from workflow import job_files
 from workflow.quantities import check_precision_names
-from workflow.seeds import derive_seed
 from workflow.stage_run import check_box
-from workflow.state_point import StatePoint, as_plain_values
+from workflow.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep import load_sweep, state_points
 
 _SWEEPS = 'sweeps'
@@ -36,11 +34,12 @@ def init_sweep(path: Path) -> list[Job]:
         UserError: If anything in the sweep or its model is wrong, or cannot be built.
     """
     sweep, model = load_sweep(path)
-    check_precision_names(sweep.protocol.sample.precision, model.bonds)
     points = list(state_points(sweep, model))
-    for point in points:
-        if point.replica == 0:
-            _check_can_be_built(point, model, path)
+    with said_of(path):
+        check_precision_names(sweep.protocol.sample.precision, model.bonds)
+        for point in points:
+            if point.replica == 0:
+                _check_can_be_built(point, model)
     project = signac.init_project()
     jobs = []
     for point in points:
@@ -135,19 +134,7 @@ def _sweeps(job: Job) -> dict[str, dict[str, Any]]:
     return content
 
 
-def _check_can_be_built(point: StatePoint, model: Model, path: Path) -> None:
+def _check_can_be_built(point: StatePoint, model: Model) -> None:
     """Build the melt once, to say now what would otherwise be said in the middle of the night."""
-    try:
-        frame = build_melt(
-            model,
-            composition=point.composition,
-            chains=point.chains,
-            degree_of_polymerisation=point.degree_of_polymerisation,
-            density=point.density,
-            sequence=point.sequence,
-            chain_lengths=point.chain_lengths,
-            seed=derive_seed(as_plain_values(point), 'melt'),
-        )
-        check_box(frame.configuration.box[:3], force_field(model, point.bjerrum_length))
-    except UserError as error:
-        raise UserError(f'{path}: {error}') from None
+    frame = melt_of(point, model)
+    check_box(frame.configuration.box[:3], force_field(model, point.bjerrum_length))

@@ -1,0 +1,160 @@
+"""A user's mistake is answered with what, where and what to do, with exit code 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from models.model import SHIPPED_MODELS
+from project import main
+from workflow.engines.selection import DEVICE_VARIABLE, ENGINE_VARIABLE, available_engines
+
+ROOT = Path(__file__).parent.parent.parent
+
+SWEEP = """
+name = 'small'
+model = 'isp'
+replicas = 1
+compositions = [{ LSP = 0.5, DOPA = 0.5 }]
+
+[grid]
+chains = 8
+degree_of_polymerisation = 10
+pressure = 0.0
+"""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    code: int
+    message: str
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Refusal]:
+    """The project's command line, run in a folder of its own."""
+
+    def run(*arguments: str) -> Refusal:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', ['project.py', *arguments])
+        return Refusal(main(), capsys.readouterr().err)
+
+    for variable in (ENGINE_VARIABLE, DEVICE_VARIABLE):
+        monkeypatch.setenv(variable, 'auto')  # restores what a command sets
+    return run
+
+
+def assert_refused(done: Refusal, *parts: str) -> None:
+    assert done.code == 2
+    for part in parts:
+        assert part in done.message
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'parts'),
+    [
+        ('chains = 8', 'chanis = 8', ["'grid.chanis'", "'chains'"]),
+        ('replicas = 1', 'replica = 1', ["'replica'", "'replicas'"]),
+        ('LSP = 0.5,', 'LPS = 0.5,', ["'LPS'", "'LSP'"]),
+        ('LSP = 0.5,', 'LSP = 0.4,', ['add up to 0.9', 'make their sum 1']),
+        ('LSP = 0.5,', 'LSP = 1.5,', ['LSP', 'less than or equal to 1', '1.5']),
+        ('LSP = 0.5,', "LSP = '1/0',", ["'1/0'", "'1/3'"]),
+        ('LSP = 0.5, DOPA = 0.5', 'LSP = 0.33, DOPA = 0.67', ['80', '0.325']),
+        ('chains = 8', 'chains = 0', ['chains', 'greater than 0']),
+        ('degree_of_polymerisation = 10', 'degree_of_polymerisation = -3', ['greater than 0']),
+        ('chains = 8', 'chains = 1', ['box', 'cut-off', 'times as many beads']),
+        ('pressure = 0.0', '', ['either pressure or density']),
+        ('pressure = 0.0', 'pressure = 0.0\ndensity = 0.8', ['either pressure or density']),
+        ("model = 'isp'", "model = 'ips'", ["'ips'", "'isp'"]),
+        ("model = 'isp'", "model = 'mine.toml'", ['mine.toml', 'no such file']),
+        ("name = 'small'", "name = '../escape'", ['name']),
+        ('[grid]', '[grid', ['not valid TOML', 'line']),
+        (
+            'pressure = 0.0',
+            'pressure = 0.0\n[protocol.sample.precision]\nfree_ion_fracton = 0.1',
+            ["'free_ion_fracton'", "'free_ion_fraction'"],
+        ),
+        (
+            'pressure = 0.0',
+            'pressure = 0.0\n[protocol.equilibrate]\nminimum_steps = 9\nmaximum_steps = 8',
+            ['minimum_steps 9 exceeds maximum_steps 8'],
+        ),
+    ],
+)
+def test_faulty_sweep_is_refused(
+    project: Callable[..., Refusal], tmp_path: Path, old: str, new: str, parts: list[str]
+) -> None:
+    assert old in SWEEP
+    (tmp_path / 'sweep.toml').write_text(SWEEP.replace(old, new, 1))
+    assert_refused(project('init', 'sweep.toml'), 'sweep.toml', *parts)
+    assert not (tmp_path / 'workspace').exists()
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'parts'),
+    [
+        ("S = 'Li'", '', ['counter']),
+        (
+            'B = { mass = 1.0, charge = 0.0',
+            'B = { mass = 1.0, charge = 1.0',
+            ['bond', 'charge'],
+        ),
+        ('mass = 1.0, charge = -1.0', 'mass = -1.0, charge = -1.0', ['beads.S.mass']),
+        ("['B', 'P', 'S']", "['B', 'P', 'SS']", ["'SS'"]),
+    ],
+)
+def test_faulty_model_is_refused(
+    project: Callable[..., Refusal], tmp_path: Path, old: str, new: str, parts: list[str]
+) -> None:
+    model = (SHIPPED_MODELS / 'isp.toml').read_text()
+    assert old in model
+    (tmp_path / 'mine.toml').write_text(model.replace(old, new, 1))
+    (tmp_path / 'sweep.toml').write_text(SWEEP.replace("'isp'", "'mine.toml'"))
+    assert_refused(project('init', 'sweep.toml'), 'mine.toml', *parts)
+
+
+def test_missing_sweep_file(project: Callable[..., Refusal], tmp_path: Path) -> None:
+    assert_refused(project('init', 'nowhere.toml'), 'nowhere.toml', 'no such file')
+
+
+def test_engine_that_is_not_installed(project: Callable[..., Refusal], tmp_path: Path) -> None:
+    if 'hoomd' in available_engines():
+        pytest.skip('needs an environment without HOOMD-blue')
+    (tmp_path / 'sweep.toml').write_text(SWEEP)
+    done = project('simulate', 'sweep.toml', '--engine', 'hoomd')
+    assert_refused(done, 'hoomd is not installed', 'conda env create')
+
+
+def test_gpu_where_there_is_none(project: Callable[..., Refusal], tmp_path: Path) -> None:
+    (tmp_path / 'sweep.toml').write_text(SWEEP)
+    done = project('simulate', 'sweep.toml', '--engine', 'lammps', '--device', 'gpu')
+    assert_refused(done, 'GPU', '--engine hoomd')
+
+
+def test_unknown_engine_in_the_environment(
+    project: Callable[..., Refusal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'sweep.toml').write_text(SWEEP)
+    monkeypatch.setenv(ENGINE_VARIABLE, 'lamps')
+    done = project('simulate', 'sweep.toml')
+    assert_refused(done, 'ISP_ENGINE=lamps', "'lammps'")
+
+
+def test_a_mistake_leaves_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / 'project.py'), 'init', 'nowhere.toml']
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == 'error: nowhere.toml: no such file.\n'
+
+
+def test_status_before_init_says_what_to_do(
+    project: Callable[..., Refusal], tmp_path: Path
+) -> None:
+    assert_refused(project('status'), 'init')
