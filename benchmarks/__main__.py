@@ -94,7 +94,7 @@ def _line(figure: Figure) -> str:
     verdict = {None: '', True: 'met', False: 'MISSED'}[figure.meets_target]
     limits = (('>=', figure.at_least), ('<=', figure.at_most))
     target = ' '.join(f'{sign} {limit:g}' for sign, limit in limits if limit is not None)
-    line = f'  {figure.case:<38} {figure.quantity:<33} {figure.value:>9.4g}'
+    line = f'  {figure.case:<38} {figure.quantity:<32} {figure.value:>9.4g}'
     return f'{line}  {several:<20} {target:<8} {verdict}'.rstrip()
 
 

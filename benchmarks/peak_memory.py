@@ -12,16 +12,16 @@ from pathlib import Path
 from analysis.__main__ import main
 
 
-def peak_memory_of(command: str, trajectory: Path) -> float:
+def peak_memory_of(command: str, trajectory: Path, *options: str) -> float:
     """Peak resident memory, in MB, of an analysis in a process of its own."""
-    call = [sys.executable, '-m', 'benchmarks.peak_memory', command, str(trajectory)]
+    call = [sys.executable, '-m', 'benchmarks.peak_memory', command, str(trajectory), *options]
     root = Path(__file__).parents[1]
     done = subprocess.run(call, cwd=root, check=True, capture_output=True, text=True)
     return int(done.stdout) / 1e3
 
 
 def _own_peak() -> int:
-    """In kB. `ru_maxrss` is handed down from a parent, so Linux is asked for another number."""
+    """In kB. `ru_maxrss` comes down from the parent, so on Linux it is another number."""
     status = Path('/proc/self/status')
     if not status.exists():
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -150,6 +150,11 @@ def write_figures(
                     continue
                 if series.label:
                     figure.suptitle(series.label, fontsize=9)
+                # Laid out once: both files then show the same, and the second costs less.
+                layout = figure.get_layout_engine()
+                assert layout is not None  # `_figure` gives one
+                layout.execute(figure)
+                figure.set_layout_engine('none')
                 stem = name if len(many) == 1 else f'{name}-{number + 1}'
                 figure.savefig(folder / f'{stem}.png', dpi=PNG_DPI, metadata={'Software': None})
                 figure.savefig(folder / f'{stem}.svg', metadata={'Date': None})
@@ -173,16 +178,17 @@ def draw_overview(series: Series) -> Figure | None:
     _legend_below(axes[0, 0], _with_open_symbol(axes[0, 0], series, shown))
     plot_distributions(axes[0, 1], series, 'weight_distribution')
     axes[0, 1].set_ylabel('share of ions per size, $P_w(n)$')
-    _legend_below(axes[0, 1], axes[0, 1].get_legend_handles_labels()[0], series, 5)
+    _legend_below(axes[0, 1], axes[0, 1].get_legend_handles_labels()[0], series)
     times = {f'p2_time_{bond}': bond for bond in _bonds(series)}
-    times |= {name: f'$F_s(q^*)$, {text}' for name, text in _scattering(series, ('all',)).items()}
+    for name, text in _scattering(series, ('all',)).items():
+        times[name] = f'$F_s$ at {_wave_number(name)}, {text}'
     plot_quantities(axes[1, 0], series, times)
     _scale_times(axes[1, 0], series, times)
     _legend_below(axes[1, 0], _with_open_symbol(axes[1, 0], series, times))
     bond = _chief_bond(series)
     plot_correlations(axes[1, 1], series, 'p2', bond)
     axes[1, 1].set_ylabel(f'$C_2(t)$, {bond} bonds')
-    _legend_below(axes[1, 1], axes[1, 1].get_legend_handles_labels()[0], series, 5)
+    _legend_below(axes[1, 1], axes[1, 1].get_legend_handles_labels()[0], series)
     for letter, ax in zip('abcd', axes.flat, strict=True):
         ax.set_title(f'({letter})')
     return figure
@@ -224,9 +230,7 @@ def draw_times(series: Series) -> Figure | None:
     panels = [(bonds, 'bond vectors, $P_2$')] if bonds else []
     positions = _scattering(series, GROUPS)
     if positions:
-        peak = any(name.endswith('_peak') for name in positions)
-        where = '$q^*$' if peak else r'$\pi/\sigma$'
-        panels.append((positions, f'positions, $F_s$ at {where}'))
+        panels.append((positions, f'positions, $F_s$ at {_wave_number(next(iter(positions)))}'))
     if not panels:
         return None
     figure = _figure(WIDTH * max(len(panels), 1.3) / 2, 3.9)
@@ -422,15 +426,15 @@ def _with_open_symbol(ax: Axes, series: Series, names: Iterable[str]) -> list[An
     return handles
 
 
-def _legend_below(
-    ax: Axes, handles: list[Any], series: Series | None = None, n_columns: int = 2
-) -> None:
+def _legend_below(ax: Axes, handles: list[Any], series: Series | None = None) -> None:
+    """A legend in two columns, or in as few lines as fit for the states of a series."""
+    n_lines = -(-len(handles) // 5)
     ax.legend(
         handles=handles,
         title=None if series is None else _short_label(series.axis),
         loc='upper center',
         bbox_to_anchor=(0.5, -0.18),
-        ncols=n_columns,
+        ncols=2 if series is None else -(-len(handles) // max(1, n_lines)),
         columnspacing=1.2,
         handlelength=1.6,
     )
@@ -483,6 +487,10 @@ def _scattering(series: Series, groups: Iterable[str]) -> dict[str, str]:
     return {}
 
 
+def _wave_number(quantity: str) -> str:
+    return '$q^*$' if quantity.endswith('_peak') else r'$\pi/\sigma$'
+
+
 def _time_unit(series: Series) -> str:
     units = {str(r.relaxation['time_unit']) for s in series.states for r in s.results}
     return ', '.join(sorted(units)).replace('tau', r'$\tau$')
@@ -526,7 +534,7 @@ def _short_label(axis: str) -> str:
 
 _CLUSTER_DEFINITION = (
     'An ion cluster is a connected set of ions: a cation and an anion are in contact when closer '
-    'than r_c, the first minimum of g(+-) of the same run.'
+    'than r_c, which stands above with where it is from.'
 )
 _POINTS = (
     'Bars are 95 % intervals over replicas and may run out of the axes; open symbols are not '

@@ -91,7 +91,7 @@ def format_interval(mean: float | None, low: float | None, high: float | None) -
     places = _places((high - low) / 2 or 1.0)
     if mean:
         # Two digits of the value, however wide the interval.
-        places = max(places, min(_places(mean) + 1, 3))
+        places = max(places, min(1 - math.floor(math.log10(abs(mean))), 3))
     return f'{_fixed(mean, places)} [{_fixed(low, places)}, {_fixed(high, places)}]'
 
 
@@ -152,7 +152,9 @@ def footnotes(tables: Sequence[ChiefTable]) -> list[str]:
         '> and <: only a bound.'
     ]
     if any(table.has_unconverged for table in tables):
-        notes.append(f'{NOT_CONVERGED} not converged: the report says why.')
+        notes.append(
+            f'{NOT_CONVERGED} not converged: the report says why, under "What is not converged".'
+        )
     return notes
 
 
