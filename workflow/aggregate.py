@@ -279,6 +279,8 @@ def combine(quantities: Sequence[Quantity]) -> Combined:
         return Combined(None, None, None, 0, reasons or ('no replica has a value',))
     if len(values) < len(quantities) and not reasons:
         reasons = (f'{len(quantities) - len(values)} of {len(quantities)} replicas have no value',)
+    if len(values) == 1:
+        reasons = (*reasons, 'one replica: no interval')
     kind = quantities[0].kind
     over = combine_replicas_log if kind is Combination.POSITIVE_TIME else combine_replicas
     estimate = over(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -196,14 +196,10 @@ def relaxation_quantities(relaxation: Mapping[str, Any]) -> list[Quantity]:
 
 def thermodynamic_quantities(thermodynamics: Mapping[str, Any]) -> list[Quantity]:
     """Scalars of a table of `Estimate.as_dict()` by name."""
-    found = [
+    return [
         _from_estimate(name, unit, Combination.MEAN, thermodynamics[name], '', limits)
         for name, (unit, limits) in _THERMODYNAMIC.items()
         if name in thermodynamics
-    ]
-    # Sampled at constant volume, a run has one density: only replicas tell how sure it is.
-    return [
-        replace(q, low=None, high=None, verdict='') if q.name == 'density' else q for q in found
     ]
 
 

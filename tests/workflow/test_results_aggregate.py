@@ -82,6 +82,7 @@ def test_one_replica_has_no_interval(quantity: Quantity) -> None:
     found = combine([quantity])
     assert found.mean == pytest.approx(quantity.value)
     assert (found.low, found.high) == (None, None)
+    assert found.reasons == ('one replica: no interval',)
 
 
 def test_replicas_that_agree_to_the_last_digit_have_no_interval() -> None:

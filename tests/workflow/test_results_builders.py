@@ -121,7 +121,7 @@ def relaxation(
 
 def thermodynamics(density: float = 0.85) -> dict[str, Any]:
     return {
-        'density': Estimate(density, None, None, 1.0, 'the same in every frame').as_dict(),
+        'density': Estimate(density, density - 0.001, density + 0.001, 50.0).as_dict(),
         'temperature': estimate(1.0, 0.001).as_dict(),
         'pressure': estimate(0.02, 0.03).as_dict(),
         'potential_energy_per_bead': estimate(-4.2, 0.02).as_dict(),

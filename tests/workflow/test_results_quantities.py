@@ -53,9 +53,6 @@ def test_a_mean_at_its_limit_is_no_fault() -> None:
     assert by_name(cluster_quantities(stuck))['ion_coordination_number'].verdict
 
 
-def test_density_of_a_constant_volume_is_no_fault() -> None:
-    assert by_name(thermodynamic_quantities(thermodynamics()))['density'].verdict == ''
-
 
 def test_times_and_bounds() -> None:
     found = by_name(
