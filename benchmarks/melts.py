@@ -51,7 +51,7 @@ def relaxed(beads: int, engine: Engine, cache: Path) -> State:
     saved = cache / f'isp50_{beads}.gsd'
     if not saved.exists():
         system, point = _system(beads, engine, _RELAX_COULOMB_ERROR), _state_point(beads)
-        progress = ProgressWriter(cache, 'relax', 0, total_steps(point))
+        progress = ProgressWriter(cache, 'relax', total_steps(point))
         with stop_requests() as stop:
             folder = cache / f'relax_{beads}'
             state = relax(folder, system, point, system.topology, stop, progress)

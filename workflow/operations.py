@@ -94,7 +94,7 @@ def relax_melt(job: JobContext) -> None:
     system = _system(job, start)
     folder = job.folder / 'relax.in_progress'
     with _running(job, 'relax', system), stop_requests() as stop:
-        progress = ProgressWriter(job.folder, 'relax', 0, total_steps(job.point))
+        progress = ProgressWriter(job.folder, 'relax', total_steps(job.point))
         state = relax(folder, system, job.point, start, stop, progress)
     write_frame(job.folder / job_files.RELAXED, frame_with_state(start, state))
     StageFolder(job.folder, 'relax').remove()

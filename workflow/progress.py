@@ -39,11 +39,16 @@ class Progress:
 class ProgressWriter:
     """Measures the speed of a stage and writes its progress into the job's folder."""
 
-    def __init__(self, folder: Path, stage: str, first_step: int, steps: int) -> None:
+    def __init__(self, folder: Path, stage: str, steps: int) -> None:
         self._path = folder / PROGRESS_FILE
-        self._stage, self._first_step, self._steps = stage, first_step, steps
-        self._started = time.monotonic()
+        self._stage, self._steps = stage, steps
         self._written = -_SECONDS_BETWEEN_WRITES
+        self.restart(0)
+
+    def restart(self, step: int) -> None:
+        """Measure the speed from `step` and from now on."""
+        self._first_step = step
+        self._started = time.monotonic()
         self.steps_per_second = 0.0
 
     def update(self, step: int) -> None:

@@ -220,9 +220,7 @@ def run_stage(
             )
         )
         thermo = stack.enter_context(ThermoLog(folder.thermo, checkpoint.rows))
-        progress = ProgressWriter(
-            folder.path.parent, stage.name, checkpoint.state.step, stage.maximum_steps
-        )
+        progress = ProgressWriter(folder.path.parent, stage.name, stage.maximum_steps)
         run = _Run(folder, system, stage, trajectory, thermo, progress, stop)
         return run.until_enough(checkpoint.state, review)
 
@@ -275,9 +273,11 @@ class _Run:
     def _set_up(self, state: State) -> Simulation:
         self._mesh = self._system.mesh(state)
         self._mesh_box = state.box
-        return self._system.simulation(
+        simulation = self._system.simulation(
             state, self._stage.integrator, self._mesh, self._stage.name, self._stage.log_period
         )
+        self._progress.restart(state.step)  # the time of setting up says nothing about speed
+        return simulation
 
     def _box_has_changed(self, state: State) -> bool:
         change = np.abs(state.box / self._mesh_box - 1).max()
@@ -288,7 +288,12 @@ class _Run:
         step = simulation.step
         goal = min(self._stage.schedule.next_frame(step), next_review, self._stage.maximum_steps)
         speed = self._progress.steps_per_second or 100.0
-        simulation.run(min(goal - step, max(1, int(speed * _SECONDS_PER_CHUNK))))
+        end = min(goal, step + max(1, int(speed * _SECONDS_PER_CHUNK)))
+        # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
+        period = self._stage.log_period
+        if period and end // period * period > step:
+            end = end // period * period
+        simulation.run(end - step)
         self._progress.update(simulation.step)
 
     def _record(self, simulation: Simulation) -> State:

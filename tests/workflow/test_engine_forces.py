@@ -37,7 +37,7 @@ def relaxed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     frame, field = melt(point)
     system = System(frame, field, LammpsEngine(), COULOMB_ERROR, as_plain_values(point))
     folder = tmp_path_factory.mktemp(request.param)
-    progress = ProgressWriter(folder, 'relax', 0, 1)
+    progress = ProgressWriter(folder, 'relax', 1)
     state = relax(folder / 'relax', system, point, frame, StopRequest(), progress)
     mesh = system.mesh(state)
     return frame_with_state(frame, state), field, mesh

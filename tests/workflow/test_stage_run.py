@@ -34,7 +34,7 @@ def start(engine: Engine, tmp_path: Path) -> tuple[System, State]:
     point = state_point('isp', {'LSP': 0.5, 'DOPA': 0.5})
     frame, field = melt(point)
     system = System(frame, field, engine, 1e-2, as_plain_values(point))
-    progress = ProgressWriter(tmp_path, 'relax', 0, 1)
+    progress = ProgressWriter(tmp_path, 'relax', 1)
     state = relax(tmp_path / 'relax', system, point, frame, StopRequest(), progress)
     return system, state
 
