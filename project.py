@@ -16,6 +16,7 @@ from signac.job import Job
 
 from user_input import UserError, exits_on_user_error
 from workflow import job_files
+from workflow.engines.failure import SimulationFailed
 from workflow.interruption import EXIT_INTERRUPTED, Interrupted
 
 
@@ -141,6 +142,9 @@ def main() -> int:
     except UserOperationError as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
+        if isinstance(error.__cause__, SimulationFailed):
+            print(f'error: {error.__cause__}', file=sys.stderr)
+            return 1
         raise
     return 0
 

@@ -45,7 +45,7 @@ class CorrelationPlan:
         """How many origins are in memory at once, at most."""
         if len(self.origin) == 0:
             return 0
-        origins, first = np.unique(self.origin, return_index=True)
+        origins = np.unique(self.origin)
         last = np.full(int(self.later.max()) + 1, -1)
         np.maximum.at(last, self.origin, self.later)
         change = np.zeros(int(self.later.max()) + 2, dtype=np.int64)

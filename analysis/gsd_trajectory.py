@@ -152,7 +152,7 @@ def _open(path: Path) -> tuple[Any, int]:
 def _salvage(path: Path) -> tuple[Any, int]:
     """Open a file whose tail is missing, with the frames that are still whole."""
     try:
-        file: Any = gsd.pygsd.GSDFile(open(path, 'rb'))
+        file: Any = gsd.pygsd.GSDFile(open(path, 'rb'))  # noqa: SIM115 (it closes it)
         promised = int(file.nframes)
     except (RuntimeError, OSError, ValueError, IndexError):
         raise UserError(CUT_OFF.format(path=path)) from None

@@ -117,5 +117,5 @@ def find_first_minimum(
         error = float(np.hypot(errors[lowest], errors[k]))
         if lowest > start and smooth[k] - smooth[lowest] > max(LEAST_RISE, RISE_IN_ERRORS * error):
             bottom = np.flatnonzero(smooth[start:k] <= smooth[lowest] + 1e-9) + start
-            return float(distance[int(round(bottom.mean()))]), ''
+            return float(distance[round(bottom.mean())]), ''
     return None, 'g(r) has no minimum after its first peak within half the box'

@@ -1,8 +1,8 @@
 """From overlapping random walks to an annealed melt.
 
 Soft repulsion first, so that chains keep their large-scale shape while beads move apart (Auhl et
-al., J. Chem. Phys. 119, 12718 (2003)); then the full force field with capped displacements, which
-takes the last overlaps out; then time at a higher temperature, and cooling.
+al., J. Chem. Phys. 119, 12718 (2003)); then the full force field in short, damped steps; then time at
+a higher temperature, and cooling.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from models.force_field import FeneBond, ForceField
 from workflow.engines.contract import (
-    CappedDescent,
     ConstantPressure,
     Integrator,
     Langevin,
-    SimulationFailed,
     SoftPushOff,
     State,
 )
+from workflow.engines.failure import SimulationFailed
 from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.seeds import derive_seed
@@ -34,9 +33,10 @@ from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 STAGE = 'relax'
 _COOLING_SEGMENTS = 5
-_CAPPED_BURSTS = 10
-_CAPPED_STEPS = 50
-_MAXIMUM_DISPLACEMENT = 0.02
+# When the full forces come on, overlaps are gone but contacts are still strained: the first steps
+# are short and strongly damped.
+_SHORTENED_BY = (50, 10, 2)
+_DAMPING = 10.0
 _CHUNK = 500
 
 
@@ -73,10 +73,9 @@ def segments(point: StatePoint) -> list[Segment]:
         for i, height in enumerate(push_off.heights)
     ]
     parts += [
-        Segment(f'capped_{i}', CappedDescent(dt / 2, _MAXIMUM_DISPLACEMENT), _CAPPED_STEPS, kT)
-        for i in range(_CAPPED_BURSTS)
+        Segment(f'settle_{i}', Langevin(dt / shorter, kT, _DAMPING), push_off.steps)
+        for i, shorter in enumerate(_SHORTENED_BY)
     ]
-    parts.append(Segment('settle', Langevin(dt, kT, push_off.friction), push_off.steps, kT))
     parts.append(Segment('hot', _ensemble(point, hot), anneal.steps))
     cooling = np.linspace(hot, kT, _COOLING_SEGMENTS + 1)[1:]
     steps = max(1, anneal.cooling_steps // _COOLING_SEGMENTS)

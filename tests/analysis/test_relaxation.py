@@ -22,7 +22,7 @@ def rotating_dumbbells(steps, n=400, seed=0):
     bond = generator.normal(size=(n, 3))
     bond /= np.linalg.norm(bond, axis=1, keepdims=True)
     head = generator.uniform(-BOX / 2, BOX / 2, (n, 3))
-    wanted = set(int(s) for s in steps)
+    wanted = {int(s) for s in steps}
     pairs = np.stack([np.arange(n), np.arange(n) + n], axis=1)
     charge = np.repeat([1.0, 0.0], n)
     for step in range(max(wanted) + 1):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tests.workflow.test_results_builders import clusters, job, relaxation, thermodynamics
+from tests.workflow.test_results_builders import clusters, job, relaxation
 from user_input import UserError
 from workflow.quantities import (
     Combination,
@@ -16,7 +16,6 @@ from workflow.quantities import (
     known_names,
     relative_half_width,
     relaxation_quantities,
-    thermodynamic_quantities,
 )
 
 
@@ -51,7 +50,6 @@ def test_a_mean_at_its_limit_is_no_fault() -> None:
         'verdict': 'the same in every frame: no interval',
     }
     assert by_name(cluster_quantities(stuck))['ion_coordination_number'].verdict
-
 
 
 def test_times_and_bounds() -> None:

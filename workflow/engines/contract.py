@@ -55,14 +55,6 @@ class SoftPushOff:
 
 
 @dataclass(frozen=True)
-class CappedDescent:
-    """The full force field, with no bead moving farther than a cap in one step."""
-
-    time_step: float
-    maximum_displacement: float
-
-
-@dataclass(frozen=True)
 class Langevin:
     """Constant volume; every bead has its own friction and noise."""
 
@@ -98,9 +90,7 @@ class ConstantEnergy:
     time_step: float
 
 
-Integrator = (
-    SoftPushOff | CappedDescent | Langevin | ConstantVolume | ConstantPressure | ConstantEnergy
-)
+Integrator = SoftPushOff | Langevin | ConstantVolume | ConstantPressure | ConstantEnergy
 
 
 @dataclass(frozen=True)
@@ -179,7 +169,3 @@ class Engine(Protocol):
             seed: Of this run's random numbers.
             log_period: Thermo rows are taken at the multiples of this step; 0 for none.
         """
-
-
-class SimulationFailed(Exception):
-    """The engine gave up: its own message, and the step where that is known."""

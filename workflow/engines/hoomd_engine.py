@@ -15,6 +15,7 @@ from models.force_field import CosineSquaredAngle, FeneBond, ForceField, Harmoni
 from user_input import UserError
 from workflow.coulomb import CoulombMesh
 from workflow.engines import contract
+from workflow.engines.failure import SimulationFailed
 
 
 class HoomdEngine:
@@ -108,14 +109,14 @@ class _HoomdSimulation:
             self._simulation.run(steps)
         except RuntimeError as error:
             message = ' '.join(str(error).split())
-            raise contract.SimulationFailed(f'HOOMD-blue: {message}') from None
+            raise SimulationFailed(f'HOOMD-blue: {message}') from None
 
     def state(self) -> contract.State:
         snapshot = self._simulation.state.get_snapshot()
         particles = snapshot.particles
         positions = np.array(particles.position, dtype=float)
         if not np.isfinite(positions).all():
-            raise contract.SimulationFailed('positions are not finite')
+            raise SimulationFailed('positions are not finite')
         return contract.State(
             self.step,
             np.array(snapshot.configuration.box[:3], dtype=float),
@@ -316,8 +317,6 @@ def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.m
             for name, mass in zip(force_field.bead_types, force_field.masses, strict=True):
                 langevin.gamma[name] = friction * mass
             return langevin
-        case contract.CappedDescent(maximum_displacement=cap):
-            return methods.DisplacementCapped(everything, maximum_displacement=cap)
         case contract.ConstantVolume(kT=kT, thermostat_time=tau):
             return methods.ConstantVolume(everything, methods.thermostats.Bussi(kT, tau))
         case contract.ConstantPressure(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from workflow.coulomb import CoulombMesh
 from workflow.engines import contract
+from workflow.engines.failure import SimulationFailed
 from workflow.engines.lammps_data import write_data_file
 
 # What its random number generator takes.
@@ -124,7 +125,7 @@ class _LammpsSimulation:
         images = self._gather_images() + crossings.astype(np.int32)
         positions = (relative - crossings) * box - box / 2
         if not np.isfinite(positions).all():
-            raise contract.SimulationFailed('positions are not finite')
+            raise SimulationFailed('positions are not finite')
         return contract.State(self.step, box, positions, images, self._gather('v', 3))
 
     def forces(self) -> NDArray[np.float64]:
@@ -167,7 +168,7 @@ class _LammpsSimulation:
                 self._lammps.command(command)
         except Exception as error:  # LAMMPS raises bare Exceptions for its own errors
             message = ' '.join(str(error).split())
-            raise contract.SimulationFailed(f'LAMMPS: {message}') from None
+            raise SimulationFailed(f'LAMMPS: {message}') from None
 
     def _log_commands(self) -> list[str]:
         commands = ['thermo 0', 'thermo_modify norm no']
@@ -296,8 +297,6 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
             commands += _langevin_commands(kT, friction, seed)
         case contract.Langevin(kT=kT, friction=friction):
             commands += _langevin_commands(kT, friction, seed)
-        case contract.CappedDescent(maximum_displacement=cap):
-            commands += [f'fix move all nve/limit {cap}']
         case contract.ConstantVolume(kT=kT, thermostat_time=tau):
             commands += ['fix move all nve', f'fix bath all temp/csvr {kT} {kT} {tau} {seed}']
         case contract.ConstantPressure(
