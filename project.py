@@ -17,7 +17,12 @@ from signac.job import Job
 from user_input import UserError, exits_on_user_error
 from workflow import job_files
 from workflow.engines.failure import SimulationFailed
+from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
 from workflow.interruption import EXIT_INTERRUPTED, Interrupted
+
+RANKS = asked_ranks()
+# Without it flow would start even serial operations through mpiexec.
+ENGINE_DIRECTIVES = {'nranks': RANKS} if RANKS > 1 else {}
 
 
 class Project(FlowProject):
@@ -36,7 +41,7 @@ def build(job: Job) -> None:
 
 @Project.pre.isfile(job_files.BUILT)
 @Project.post.isfile(job_files.RELAXED)
-@Project.operation
+@Project.operation(directives=ENGINE_DIRECTIVES)
 def relax(job: Job) -> None:
     """Push overlaps apart, anneal, and cool."""
     from workflow import operations
@@ -46,7 +51,7 @@ def relax(job: Job) -> None:
 
 @Project.pre.isfile(job_files.RELAXED)
 @Project.post.isfile(job_files.EQUILIBRATED)
-@Project.operation
+@Project.operation(directives=ENGINE_DIRECTIVES)
 def equilibrate(job: Job) -> None:
     """Run until equilibration is detected."""
     from workflow import operations
@@ -56,7 +61,7 @@ def equilibrate(job: Job) -> None:
 
 @Project.pre.isfile(job_files.EQUILIBRATED)
 @Project.post.isfile(job_files.TRAJECTORY)
-@Project.operation
+@Project.operation(directives=ENGINE_DIRECTIVES)
 def sample(job: Job) -> None:
     """Run until the precision that the sweep asks for is reached."""
     from workflow import operations
@@ -126,8 +131,15 @@ def main() -> int:
     """Run a command of this project, or one of signac-flow."""
     from workflow import commands
 
+    if started_ranks() > 1:
+        with leading_or_following() as leads:
+            return _project_main() if leads else 0
     if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
         return commands.main(sys.argv[1:])
+    return _project_main()
+
+
+def _project_main() -> int:
     try:
         project = Project.get_project()
     except LookupError:

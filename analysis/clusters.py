@@ -30,6 +30,8 @@ Progress = Callable[[IntArray], Iterable[Any]]
 # Histograms are kept per block of frames: blocks before equilibration are dropped afterwards.
 BLOCKS = 20
 FEWEST_BLOCKS = 4
+# Student's t with 2 degrees takes one event to 5.3, and Poisson's distribution to 5.6.
+FEWEST_SEEN = 3
 AXES = ('x', 'y', 'z')
 
 
@@ -367,7 +369,9 @@ def _distribution(values: IntArray, counts: FloatArray) -> Distribution:
     if len(counts) < FEWEST_BLOCKS:
         return Distribution(values[seen], probability, None, None)
     others = total - counts
-    low, high = jackknife(probability, others / others.sum(axis=1, keepdims=True))
+    # What a few blocks saw has a spread that is known from these alone.
+    degrees = np.maximum((counts > 0).sum(axis=0), FEWEST_SEEN) - 1
+    low, high = jackknife(probability, others / others.sum(axis=1, keepdims=True), degrees)
     return Distribution(values[seen], probability, np.maximum(low, 0), np.minimum(high, 1))
 
 

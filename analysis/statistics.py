@@ -11,16 +11,27 @@ import numpy as np
 from scipy import stats
 
 from analysis.plain import plain
-from analysis.trajectory import FloatArray
+from analysis.trajectory import BoolArray, FloatArray, IntArray
 
 CONFIDENCE = 0.95
-# Blocks this many statistical inefficiencies long understate the error by about 5 %.
+# Shorter blocks are correlated by more than the correction for it can make good.
 INEFFICIENCIES_PER_BLOCK = 5
 MOST_BLOCKS, FEWEST_BLOCKS = 20, 4
+LEAST_WORTH = INEFFICIENCIES_PER_BLOCK * FEWEST_BLOCKS
+# With fewer blocks than these, a series whose inefficiency came out low would get too narrow an
+# interval too often (measured: validation/intervals.py).
+ENOUGH_BLOCKS = 8
+MOST_SHARED = 0.3
+ENOUGH_STRETCHES = 20
 # An equilibrium that begins in the last third of a series may be no equilibrium at all.
 LEAST_PART_LEFT = 1 / 3
 FEWEST_INDEPENDENT = 10
 START_CANDIDATES = 64
+DECAY_CANDIDATES = 24
+TRANSIENT_IN_ERRORS = 3.0
+SHIFT_IN_ERRORS = 1 / 3
+# The correction of an inefficiency for the mean that was taken off holds to this part of it.
+MOST_LOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,9 @@ def statistical_inefficiency(series: Sequence[float] | FloatArray) -> float:
     """How many successive values are worth one independent value.
 
     g = 1 + 2 sum_t (1 - t/T) C(t), the sum cut where Geyer's initial positive sequence ends
-    (Geyer 1992, doi 10.1214/ss/1177011137), with C(t) from a fast Fourier transform.
+    (Geyer 1992, doi 10.1214/ss/1177011137), with C(t) from a fast Fourier transform. Deviations
+    from the mean of the series itself lower every C(t) by about g/T, and the sum over W lags by
+    W g/T of its own value; that is made good, or short series would pass for independent ones.
 
     Args:
         series: Values at equal spacing, shape (T,).
@@ -95,15 +108,20 @@ def statistical_inefficiency(series: Sequence[float] | FloatArray) -> float:
     tapered = tapered / tapered[0]
     pairs = tapered[: n - n % 2].reshape(-1, 2).sum(axis=1)
     not_positive = np.flatnonzero(pairs <= 0)
-    last = not_positive[0] if len(not_positive) else len(pairs)
-    return max(1.0, float(2 * pairs[:last].sum() - 1))
+    last = int(not_positive[0]) if len(not_positive) else len(pairs)
+    lost = min((4 * last - 1) / n, MOST_LOST)
+    return max(1.0, float(2 * pairs[:last].sum() - 1)) / (1 - lost)
 
 
 def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
-    """Find the start that leaves the most independent values.
+    """Find the start that leaves the most independent values, and no transient that would show.
 
-    Chodera 2016, doi 10.1021/acs.jctc.5b00784. A start that leaves less than a third of the
-    series, or fewer than 10 independent values, is not called equilibrated.
+    Chodera 2016, doi 10.1021/acs.jctc.5b00784. That start alone believes in transients that fill
+    the run: what is left of one looks like correlation. So an exponential transient is fitted to
+    the whole series; where it is significant, the start moves on until what is left of it shifts
+    the mean by less than a third of a standard error. A start that leaves less than a third of the
+    series, or fewer than 10 independent values, is not called equilibrated. A drift over the run
+    that is within its noise cannot be seen (measured: validation/intervals.py).
 
     Args:
         series: Values at equal spacing, shape (T,).
@@ -113,12 +131,16 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     if n < FEWEST_INDEPENDENT:
         return Equilibration(0, float(n), 1.0, False, f'only {n} frames: too few to tell')
     starts = np.unique(np.linspace(0, n - FEWEST_INDEPENDENT, START_CANDIDATES).astype(int))
-    inefficiencies = [statistical_inefficiency(values[start:]) for start in starts]
-    worth = [(n - int(t)) / g for t, g in zip(starts, inefficiencies, strict=True)]
+    inefficiencies = np.array([statistical_inefficiency(values[start:]) for start in starts])
+    worth = (n - starts) / inefficiencies
     best = int(np.argmax(worth))
-    start, g, n_effective = int(starts[best]), inefficiencies[best], float(worth[best])
+    settled = np.flatnonzero(_is_free_of_transient(values, starts))
+    if len(settled):
+        first = int(settled[0])
+        best = max(best, first + int(np.argmax(worth[first:])))
+    start, g, n_effective = int(starts[best]), float(inefficiencies[best]), float(worth[best])
     verdict = ''
-    if n - start < LEAST_PART_LEFT * n:
+    if n - start < LEAST_PART_LEFT * n or len(settled) == 0:
         verdict = f'not equilibrated: it still drifts at frame {start} of {n}'
     elif n_effective < FEWEST_INDEPENDENT:
         verdict = f'too short: {n_effective:.1f} independent values, {FEWEST_INDEPENDENT} needed'
@@ -129,7 +151,8 @@ def mean_with_interval(series: Sequence[float] | FloatArray) -> Estimate:
     """Mean of a correlated series from block averages, with Student's t for the interval.
 
     Blocks are at least 5 statistical inefficiencies long, and their means must not be correlated
-    with their neighbours. Values that are not finite are left out.
+    with their neighbours. A series that is worth fewer than 20 independent values has a verdict.
+    Values that are not finite are left out.
 
     Args:
         series: Values at equal spacing, shape (T,).
@@ -146,12 +169,15 @@ def mean_with_interval(series: Sequence[float] | FloatArray) -> Estimate:
         return Estimate(mean, None, None, 1.0, 'the same in every frame: no interval')
     g = statistical_inefficiency(values)
     blocks, is_sound = _choose_blocks(values, g)
-    spread = max(
-        float(blocks.std(ddof=1)) / math.sqrt(len(blocks)),
-        float(values.std(ddof=1)) * math.sqrt(g / n),
-    )
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(blocks) - 1)) * spread
-    verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, 20 needed'
+    # Neighbouring blocks share what is correlated across their border. The share is exact for an
+    # autoregressive series, and nothing without correlation.
+    shared = min((g - 1 / g) / (2 * (n // len(blocks))), MOST_SHARED)
+    variance = float(blocks.var(ddof=1)) / len(blocks) / (1 - shared)
+    if len(blocks) < ENOUGH_BLOCKS:
+        variance = max(variance, float(values.var(ddof=1)) * g / n)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(blocks) - 1)) * math.sqrt(variance)
+    is_sound &= n >= LEAST_WORTH * g
+    verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, {LEAST_WORTH} needed'
     return Estimate(mean, mean - half, mean + half, n / g, verdict)
 
 
@@ -164,15 +190,19 @@ def proportion_with_interval(
 
     Args:
         happened: Whether it holds in each frame, shape (T,).
-        inefficiency: Statistical inefficiency of a series that varies and goes with it; the
-            larger of it and that of `happened` counts.
+        inefficiency: Statistical inefficiency of a series that varies and goes with it. The
+            larger of it and that of `happened` counts where the rarer of the two answers comes in
+            fewer than 20 separate stretches, which tell nothing of correlation.
     """
     values = np.asarray(happened, dtype=np.float64)
     n = len(values)
     if n == 0:
         return Estimate(None, None, None, 0.0, 'no values')
     share = float(values.mean())
-    n_effective = max(1.0, n / max(inefficiency, statistical_inefficiency(values)))
+    own = statistical_inefficiency(values)
+    if _stretches(values) < ENOUGH_STRETCHES:
+        own = max(own, inefficiency)
+    n_effective = max(1.0, n / own)
     z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
     weight = 1 + z**2 / n_effective
     centre = (share + z**2 / (2 * n_effective)) / weight
@@ -225,14 +255,15 @@ def exponentiated(logarithm: Estimate) -> Estimate:
 
 
 def jackknife(
-    whole: FloatArray, without_one: FloatArray, degrees_of_freedom: int | None = None
+    whole: FloatArray, without_one: FloatArray, degrees_of_freedom: int | IntArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Delete-one jackknife interval of any statistic of independent blocks.
 
     Args:
         whole: The statistic from all blocks, shape (...).
         without_one: The statistic with each block left out in turn, shape (n, ...), n > 1.
-        degrees_of_freedom: n - 1 by default; fewer where not all blocks count.
+        degrees_of_freedom: n - 1 by default; fewer where not all blocks count, of any
+            shape that broadcasts to (...).
 
     Returns:
         Lower and upper ends of the 95 % interval, from Student's t.
@@ -241,12 +272,42 @@ def jackknife(
     deviation = without_one - without_one.mean(axis=0)
     spread = np.sqrt((n - 1) / n * (deviation**2).sum(axis=0))
     degrees = n - 1 if degrees_of_freedom is None else degrees_of_freedom
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees)) * spread
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, degrees) * spread
     return whole - half, whole + half
 
 
 def _varies(values: FloatArray) -> bool:
     return bool(np.ptp(values) > 1e-12 * max(1.0, float(np.abs(values).max())))
+
+
+def _is_free_of_transient(values: FloatArray, starts: IntArray) -> BoolArray:
+    """Which starts leave a transient too small to shift the mean, shape as `starts`."""
+    n = len(values)
+    deviation = values - values.mean()
+    time = np.arange(n) / n
+    if not _varies(values):
+        return np.ones(len(starts), dtype=bool)
+    # The longest of these is a straight line to the eye.
+    times = np.geomspace(2 / n, 3, DECAY_CANDIDATES)
+    shapes = np.exp(-time / times[:, None])
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    squares = (shapes**2).sum(axis=1)
+    amplitudes = shapes @ deviation / squares
+    best = int(np.argmax(amplitudes**2 * squares))
+    amplitude, decay = float(amplitudes[best]), float(times[best])
+    residual = deviation - amplitude * shapes[best]
+    noise = statistical_inefficiency(residual) * float(residual.var())
+    if amplitude**2 * squares[best] <= TRANSIENT_IN_ERRORS**2 * noise:
+        return np.ones(len(starts), dtype=bool)
+    left = 1 - starts / n
+    shift = abs(amplitude) * decay / left * (np.exp(-starts / n / decay) - math.exp(-1 / decay))
+    return np.asarray(shift < SHIFT_IN_ERRORS * np.sqrt(noise / (n * left)))
+
+
+def _stretches(values: FloatArray) -> int:
+    """How many separate stretches the rarer of two values, 0 and 1, comes in."""
+    rarer = values == (1.0 if values.mean() <= 0.5 else 0.0)
+    return int(rarer[0]) + int(np.sum(rarer[1:] & ~rarer[:-1]))
 
 
 def _choose_blocks(values: FloatArray, inefficiency: float) -> tuple[FloatArray, bool]:

@@ -24,6 +24,7 @@ FIT_BELOW = 0.9
 FEWEST_POINTS = 5
 LOWEST_BETA, HIGHEST_BETA = 0.1, 2.0
 FEWEST_BLOCKS = 4
+MOST_SHARED = 0.5
 THRESHOLD = math.exp(-1)
 
 
@@ -211,7 +212,12 @@ def _with_interval(
     if len(found) < len(without_one):
         return RelaxationTime(value, verdict='does not stand without one of its blocks')
     low, high = jackknife(np.log([value]), np.log(found)[:, None], n_blocks - 1)
+    # Neighbouring blocks share what is correlated across their border, as in `statistics`.
+    shared = value / block_length
     verdict = ''
-    if value > block_length:
-        verdict = 'longer than a block: the interval may be too narrow'
+    if shared > MOST_SHARED:
+        shared = MOST_SHARED
+        verdict = 'longer than half a block: the interval may be too narrow'
+    wider = 1 / math.sqrt(1 - shared)
+    low, high = (math.log(value) + wider * (end - math.log(value)) for end in (low, high))
     return RelaxationTime(value, math.exp(low[0]), math.exp(min(high[0], 700)), verdict=verdict)

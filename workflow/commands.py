@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from user_input import UserError
+from workflow.engines.ranks import RANKS_VARIABLE, asked_ranks
 from workflow.engines.selection import (
     DEVICE_VARIABLE,
     DEVICES,
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     simulate.add_argument('--engine', choices=ENGINES, help='default: auto')
     simulate.add_argument('--device', choices=DEVICES, help='default: auto')
     simulate.add_argument('--threads', type=int, help='threads of each job (default: 1)')
+    simulate.add_argument('--ranks', type=int, help='MPI ranks of each job (default: 1)')
     report = commands.add_parser('report', help='report on what is done of a sweep')
     report.add_argument('sweep', type=Path, help='sweep file')
     options = parser.parse_args(arguments)
@@ -60,6 +62,7 @@ def _simulate(options: argparse.Namespace) -> int:
         (ENGINE_VARIABLE, options.engine),
         (DEVICE_VARIABLE, options.device),
         (THREADS_VARIABLE, options.threads),
+        (RANKS_VARIABLE, options.ranks),
     ):
         if value is not None:
             os.environ[variable] = str(value)
@@ -67,6 +70,7 @@ def _simulate(options: argparse.Namespace) -> int:
         raise UserError(f'--parallel {options.parallel}: give a whole number from 1 up.')
     # Asked for here so that a missing engine is told once, and before anything is made.
     engine = select_engine(choice_from_environment()).describe()
+    asked_ranks()
     jobs = init_sweep(options.sweep)
     print(f'{len(jobs)} jobs on {engine["engine"]} {engine["version"]} ({engine["device"]})')
     return simulate_jobs(jobs, options.parallel) or _write_report(jobs)

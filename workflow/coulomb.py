@@ -51,6 +51,13 @@ _MESH_SIZES = tuple(
         if 8 <= 2**a * 3**b * 5**c <= 256
     )
 )
+_ORDERS = (4, 5, 6)
+# The estimates hold to some 20 % on ionic melts, by either sign: this much of the request is used.
+_SHARE_OF_REQUEST = 0.8
+# Below this the neighbour list costs as much as the pairs; above it, the mesh is always cheaper.
+_SHORTEST_CUTOFF, _LONGEST_CUTOFF = 2.0, 6.0
+# A box that shrinks a little at constant pressure must still hold the cut-off.
+_SHARE_OF_BOX = 0.97
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,10 @@ def choose_mesh(
 ) -> CoulombMesh:
     """Choose the cheapest mesh, order and cut-off for a relative RMS force error.
 
-    The error is relative to the RMS Coulomb force on the ions of this very configuration. At each
-    cut-off and order, kappa makes the real-space and the mesh error equal; the cost that is
-    compared counts pairs, mesh points and assignments.
+    The error is relative to the RMS Coulomb force on the ions of this very configuration. For
+    each mesh and order, kappa is where the mesh takes half of the squared error, and the cut-off
+    where the real-space sum takes the other half: no accuracy is bought that was not asked for.
+    The cost that is compared counts pairs, mesh points and assignments.
 
     Args:
         positions: ``(N, 3)`` of all beads.
@@ -107,31 +115,33 @@ def choose_mesh(
     """
     ions = charges != 0
     typical_force = typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length)
-    target = requested_error * typical_force
-    charge_squared = bjerrum_length * float(np.sum(charges[ions] ** 2))
-    n_ions = int(ions.sum())
+    system = _Ions(bjerrum_length * float(np.sum(charges[ions] ** 2)), int(ions.sum()), box)
+    target = _SHARE_OF_REQUEST * requested_error * typical_force
+    longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
     best: tuple[float, CoulombMesh] | None = None
-    longest = min(largest_cutoff, 6.0)
-    for cutoff in np.arange(min(2.5, longest), longest + 1e-9, 0.25):
-        for order in (4, 5, 6):
-            mesh = _smallest_mesh(charge_squared, n_ions, box, float(cutoff), order, target)
-            if mesh is None:
-                continue
-            resolution, splitting, error = mesh
-            cost = _relative_cost(len(charges), n_ions, box, float(cutoff), order, resolution)
-            if best is None or cost < best[0]:
-                best = (
-                    cost,
-                    CoulombMesh(
-                        resolution,
-                        order,
-                        float(cutoff),
-                        splitting,
-                        requested_error,
-                        error / typical_force,
-                        typical_force,
-                    ),
-                )
+    for order, resolution in itertools.product(_ORDERS, _MESH_SIZES):
+        split = _split(system, resolution, order, target, longest)
+        if split is None:
+            continue
+        cutoff, splitting = split
+        cost = _relative_cost(len(charges), system.number, box, cutoff, order, resolution)
+        if best is None or cost < best[0]:
+            error = np.hypot(
+                system.real_space_error(cutoff, splitting),
+                system.mesh_error(resolution, order, splitting),
+            )
+            best = (
+                cost,
+                CoulombMesh(
+                    resolution,
+                    order,
+                    cutoff,
+                    splitting,
+                    requested_error,
+                    float(error) / typical_force,
+                    typical_force,
+                ),
+            )
     if best is None:
         raise UserError(
             f'no mesh of up to {_MESH_SIZES[-1]} points along an edge of {box.max():.1f} sigma '
@@ -141,34 +151,60 @@ def choose_mesh(
     return best[1]
 
 
-def _smallest_mesh(
-    charge_squared: float,
-    n_ions: int,
-    box: NDArray[np.float64],
-    cutoff: float,
-    order: int,
-    target: float,
-) -> tuple[int, float, float] | None:
-    """Fewest points per edge that reach `target`, with kappa and the error there."""
+@dataclass(frozen=True, eq=False)
+class _Ions:
+    """What the error estimates need to know of a system."""
 
-    def error_difference(log_kappa: float, resolution: int) -> float:
-        kappa = np.exp(log_kappa)
-        real = real_space_error(charge_squared, n_ions, box, cutoff, kappa)
-        mesh = mesh_error(charge_squared, n_ions, box, resolution, order, kappa)
-        return float(np.log(real) - np.log(mesh))
+    charge_squared: float
+    number: int
+    box: NDArray[np.float64]
 
-    low, high = np.log(0.05 / cutoff), np.log(20.0 / cutoff)
-    for resolution in _MESH_SIZES:
-        if error_difference(low, resolution) * error_difference(high, resolution) > 0:
-            continue
-        kappa = float(np.exp(brentq(error_difference, low, high, args=(resolution,))))
-        error = np.hypot(
-            real_space_error(charge_squared, n_ions, box, cutoff, kappa),
-            mesh_error(charge_squared, n_ions, box, resolution, order, kappa),
-        )
-        if error <= target:
-            return resolution, kappa, float(error)
-    return None
+    def real_space_error(self, cutoff: float, kappa: float) -> float:
+        return real_space_error(self.charge_squared, self.number, self.box, cutoff, kappa)
+
+    def mesh_error(self, resolution: int, order: int, kappa: float) -> float:
+        return mesh_error(self.charge_squared, self.number, self.box, resolution, order, kappa)
+
+
+def _split(
+    system: _Ions, resolution: int, order: int, target: float, longest: float
+) -> tuple[float, float] | None:
+    """The shortest cut-off, and its kappa, that reach `target`; None if none up to `longest`.
+
+    Kappa always makes both errors equal: HOOMD-blue chooses its own so, and takes no other.
+    """
+    share = target / np.sqrt(2)
+
+    def mesh_excess(log_kappa: float) -> float:
+        return _log_ratio(system.mesh_error(resolution, order, np.exp(log_kappa)), share)
+
+    low, high = np.log(0.02), np.log(20.0)
+    if mesh_excess(low) > 0 or mesh_excess(high) < 0:
+        return None
+    kappa = float(np.exp(brentq(mesh_excess, low, high)))
+
+    def real_excess(cutoff: float) -> float:
+        return _log_ratio(system.real_space_error(cutoff, kappa), share)
+
+    shortest = min(_SHORTEST_CUTOFF, longest)
+    if real_excess(longest) > 0:
+        return None
+    if real_excess(shortest) > 0:
+        return float(brentq(real_excess, shortest, longest)), kappa
+
+    def difference(log_kappa: float) -> float:
+        splitting = float(np.exp(log_kappa))
+        real = system.real_space_error(shortest, splitting)
+        return _log_ratio(real, system.mesh_error(resolution, order, splitting))
+
+    # The shortest cut-off is more than enough: share what is left over.
+    return shortest, float(np.exp(brentq(difference, low, np.log(kappa))))
+
+
+def _log_ratio(error: float, other: float) -> float:
+    """Log of a ratio of errors; one that underflows to zero is as good as the smallest number."""
+    smallest = np.finfo(float).tiny
+    return float(np.log(max(error, smallest)) - np.log(max(other, smallest)))
 
 
 def _relative_cost(
@@ -277,13 +313,54 @@ def ewald_sum(
 ) -> tuple[float, NDArray[np.float64]]:
     """Sum Coulomb energy and forces directly, to about `accuracy` of the nearest-pair force.
 
-    Ewald summation without a mesh: quadratic cost, meant for checks on up to some thousand ions.
+    Ewald summation without a mesh, meant for checks.
 
     Returns:
         The energy in epsilon and the ``(N, 3)`` forces in epsilon/sigma.
     """
-    cutoff = 0.499 * float(box.min())
-    exponent = np.sqrt(-np.log(accuracy))
+    forces = np.zeros((len(charges), 3))
+    ions = np.flatnonzero(charges)
+    energy, forces[ions] = _ewald(
+        positions[ions], charges[ions], box, bjerrum_length, accuracy, np.arange(len(ions))
+    )
+    return energy, forces
+
+
+def ewald_forces(
+    positions: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+    sample: NDArray[np.int64],
+    accuracy: float = 1e-8,
+) -> NDArray[np.float64]:
+    """Sum the Coulomb forces ``(len(sample), 3)`` on some beads directly, due to all of them.
+
+    Args:
+        positions: ``(N, 3)``.
+        charges: ``(N,)`` in e.
+        box: ``(3,)`` edge lengths.
+        bjerrum_length: In sigma, at kT = 1.
+        sample: Indices of the beads, all of them charged.
+        accuracy: Of the sum, relative to the nearest-pair force.
+    """
+    ions = np.flatnonzero(charges)
+    among_ions = np.searchsorted(ions, sample)
+    return _ewald(positions[ions], charges[ions], box, bjerrum_length, accuracy, among_ions)[1]
+
+
+def _ewald(
+    positions: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+    accuracy: float,
+    sample: NDArray[np.int64],
+) -> tuple[float, NDArray[np.float64]]:
+    """Energy of all ions, and forces on those in `sample`."""
+    exponent = float(np.sqrt(-np.log(accuracy)))
+    # In a large box a cut-off that keeps both sums short.
+    cutoff = min(0.499 * float(box.min()), max(5.0, 0.3 * float(box.min())))
     kappa = exponent / cutoff
     wrapped = np.mod(positions, box)
     i, j = cKDTree(wrapped, boxsize=box).query_pairs(cutoff, output_type='ndarray').T
@@ -297,24 +374,47 @@ def ewald_sum(
     np.add.at(forces, i, pair_forces)
     np.add.at(forces, j, -pair_forces)
     energy -= bjerrum_length * kappa / np.sqrt(np.pi) * float(np.sum(charges**2))
+    more_energy, more_forces = _reciprocal(
+        wrapped, charges, box, bjerrum_length, kappa, 2 * kappa * exponent, sample
+    )
+    return energy + more_energy, forces[sample] + more_forces
 
-    longest = 2 * kappa * exponent
+
+def _reciprocal(
+    positions: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+    kappa: float,
+    longest: float,
+    sample: NDArray[np.int64],
+) -> tuple[float, NDArray[np.float64]]:
+    """The sum over wave vectors up to `longest`; phases are products of one factor per axis."""
     highest = np.ceil(longest * box / (2 * np.pi)).astype(int)
-    indices = np.stack(
-        np.meshgrid(*(np.arange(-n, n + 1) for n in highest), indexing='ij'), axis=-1
-    ).reshape(-1, 3)
-    # k and -k contribute alike: keep one of each pair.
-    half = indices[len(indices) // 2 + 1 :]
-    vectors = 2 * np.pi * half / box
-    squares = np.sum(vectors**2, axis=1)
-    vectors, squares = vectors[squares <= longest**2], squares[squares <= longest**2]
+    ky, kz = (2 * np.pi / box[a] * np.arange(-highest[a], highest[a] + 1) for a in (1, 2))
+    phase_y, phase_z = (
+        np.exp(1j * np.outer(positions[:, 1], ky)),
+        np.exp(1j * np.outer(positions[:, 2], kz)),
+    )
+    energy, forces = 0.0, np.zeros((len(sample), 3))
     prefactor = 4 * np.pi * bjerrum_length / np.prod(box)
-    for start in range(0, len(vectors), 512):
-        k, k2 = vectors[start : start + 512], squares[start : start + 512]
-        phases = np.exp(1j * wrapped @ k.T)
-        structure = charges @ phases
-        weight = prefactor * np.exp(-k2 / (4 * kappa**2)) / k2
+    # k and -k contribute alike: half of the planes, and the first one once.
+    for nx in range(highest[0] + 1):
+        kx = 2 * np.pi * nx / box[0]
+        k2 = kx**2 + ky[:, None] ** 2 + kz[None, :] ** 2
+        used = (k2 > 0) & (k2 <= longest**2)
+        k2 = np.where(used, k2, 1.0)
+        weight = np.where(used, prefactor * np.exp(-k2 / (4 * kappa**2)) / k2, 0.0)
+        weight *= 1.0 if nx else 0.5
+        phase_x = np.exp(1j * kx * positions[:, 0])
+        structure = ((charges * phase_x)[:, None] * phase_y).T @ phase_z
         energy += float(np.sum(weight * np.abs(structure) ** 2))
-        imaginary = np.imag(phases * np.conj(structure))
-        forces += 2 * charges[:, None] * ((imaginary * weight) @ k)
-    return energy, forces
+        field = weight * np.conj(structure)
+        along = phase_y[sample] @ field
+        across = (phase_y[sample] * ky) @ field
+        sampled_z = phase_x[sample, None] * phase_z[sample]
+        potential = np.imag(np.sum(along * sampled_z, axis=1))
+        forces[:, 0] += kx * potential
+        forces[:, 1] += np.imag(np.sum(across * sampled_z, axis=1))
+        forces[:, 2] += np.imag(np.sum(along * sampled_z * kz, axis=1))
+    return energy, 2 * charges[sample, None] * forces

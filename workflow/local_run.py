@@ -90,8 +90,15 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             stderr=log,
             # A Ctrl-C in the terminal comes to this process alone, which passes it on once.
             start_new_session=True,
-            env=os.environ | {'OMP_NUM_THREADS': os.environ.get('ISP_THREADS', '1')},
+            env=_environment(),
         )
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a job: threads as asked, and the mpiexec of this Python first."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))
+    threads = os.environ.get('ISP_THREADS', '1')
+    return os.environ | {'OMP_NUM_THREADS': threads, 'PATH': path}
 
 
 def _interrupt(running: list[_Running]) -> None:

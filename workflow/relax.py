@@ -1,8 +1,8 @@
 """From overlapping random walks to an annealed melt.
 
 Soft repulsion first, so that chains keep their large-scale shape while beads move apart (Auhl et
-al., J. Chem. Phys. 119, 12718 (2003)); then the full force field in short, damped steps; then time at
-a higher temperature, and cooling.
+al., J. Chem. Phys. 119, 12718 (2003)); then the full force field in short, damped steps; then time
+at a higher temperature, and cooling.
 """
 
 from __future__ import annotations

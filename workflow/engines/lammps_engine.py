@@ -142,7 +142,7 @@ class _LammpsSimulation:
 
     def take_thermo_rows(self) -> NDArray[np.float64]:
         empty = np.empty((0, len(contract.THERMO_COLUMNS)))
-        if not self._log_period:
+        if not self._log_file.exists():  # nothing is logged, or another MPI rank writes it
             return empty
         with open(self._log_file) as file:
             file.seek(self._log_position)

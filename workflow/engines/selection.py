@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from user_input import UserError, nearest_name
 from workflow.engines.contract import Engine
+from workflow.engines.ranks import LeadingEngine, started_ranks
 
 ENGINES = ('auto', 'hoomd', 'lammps')
 DEVICES = ('auto', 'cpu', 'gpu')
@@ -52,7 +53,17 @@ def available_engines() -> list[str]:
 
 
 def select_engine(choice: EngineChoice) -> Engine:
-    """Make the engine that `choice` asks for; `auto` is HOOMD where it imports, else LAMMPS.
+    """Make the engine that `choice` asks for, over all MPI ranks that were started.
+
+    Raises:
+        UserError: See `select_serial_engine`.
+    """
+    engine = select_serial_engine(choice)
+    return LeadingEngine(engine) if started_ranks() > 1 else engine
+
+
+def select_serial_engine(choice: EngineChoice) -> Engine:
+    """Make this rank's engine; `auto` is HOOMD where it imports, else LAMMPS.
 
     Raises:
         UserError: If that engine is not installed, or a GPU is asked for where none is.

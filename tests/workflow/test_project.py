@@ -1,0 +1,161 @@
+"""The project as its user runs it: a small sweep from the command line to the report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gsd.hoomd
+import pytest
+
+from workflow.interruption import EXIT_INTERRUPTED
+from workflow.job_lock import hold
+from workflow.schedule import BlockSchedule
+from workflow.thermo_log import read_hdf5
+
+ROOT = Path(__file__).parent.parent.parent
+
+SWEEP = """
+name = 'small'
+model = 'isp'
+replicas = 2
+compositions = [{ DOPA = 1 }, { LSP = 0.5, DOPA = 0.5 }]
+
+[grid]
+chains = 8
+degree_of_polymerisation = 10
+density = 0.85
+
+[protocol]
+time_step = 0.01
+coulomb_error = 1e-2
+push_off = { steps = 100 }
+anneal = { kT = 1.5, steps = 100, cooling_steps = 100 }
+equilibrate = { minimum_steps = 400, maximum_steps = 400 }
+sample = { minimum_steps = 2560, maximum_steps = 2560, doublings = 4 }
+"""
+SCHEDULE = BlockSchedule(10, 4)
+COLUMNS = (
+    'sweep,lsp_fraction,kT,quantity,unit,mean,ci95_low,ci95_high,n_replicas,converged'
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / 'sweep.toml').write_text(SWEEP)
+    return tmp_path
+
+
+def simulate(folder: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / 'project.py'), 'simulate', 'sweep.toml', *options]
+    return subprocess.Popen(
+        [*command, '--engine', 'lammps', '--parallel', '2'],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> str:
+    output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+def assert_every_frame_and_row_once(job: Path) -> None:
+    with gsd.hoomd.open(job / 'trajectory.gsd') as trajectory:
+        steps = [int(frame.configuration.step) for frame in trajectory]
+        assert trajectory[-1].particles.image.any()
+    assert steps == [step for step in range(2561) if SCHEDULE.is_due(step)]
+    assert read_hdf5(job / 'thermo.h5')['step'].tolist() == list(range(10, 2561, 10))
+
+
+def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> None:
+    process = simulate(folder)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob('workspace/*/sample.in_progress/thermo.rows')):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert 'goes on where it was' in process.communicate(timeout=60)[0]
+    assert process.returncode == EXIT_INTERRUPTED
+
+    finished(simulate(folder))
+    jobs = sorted(folder.glob('workspace/*'))
+    assert len(jobs) == 4
+    for job in jobs:
+        assert_every_frame_and_row_once(job)
+        assert not list(job.glob('*.in_progress'))
+
+    with open(folder / 'results/small/summary.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert ','.join(rows[0]) == COLUMNS
+        'sweep',
+        'lsp_fraction',
+        'kT',
+        'quantity',
+        'unit',
+        'mean',
+        'ci95_low',
+        'ci95_high',
+        'n_replicas',
+        'converged',
+    ]
+    temperatures = [row for row in rows if row['quantity'] == 'temperature']
+    assert [row['n_replicas'] for row in temperatures] == ['2', '2']
+    assert all(0.8 < float(row['mean']) < 1.2 for row in temperatures)
+    assert (folder / 'results/small/report.html').stat().st_size > 10_000
+
+    started = time.monotonic()
+    assert '4 of 4 jobs are done already' in finished(simulate(folder))
+    assert time.monotonic() - started < 10
+
+
+def test_replicas_differ_in_sequence_and_positions(folder: Path) -> None:
+    for command in (['init', 'sweep.toml'], ['run', '-o', '^build$']):
+        subprocess.run(
+            [sys.executable, str(ROOT / 'project.py'), *command],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+        )
+    by_composition: dict[str, list[gsd.hoomd.Frame]] = {}
+    for job in folder.glob('workspace/*'):
+        point = json.loads((job / 'signac_statepoint.json').read_text())
+        with gsd.hoomd.open(job / 'init.gsd') as trajectory:
+            by_composition.setdefault(str(point['composition']), []).append(trajectory[0])
+    first, second = by_composition["{'DOPA': 0.5, 'LSP': 0.5}"]
+    assert first.particles.typeid.tolist() != second.particles.typeid.tolist()
+    assert sorted(first.particles.typeid) == sorted(second.particles.typeid)
+    first, second = by_composition["{'DOPA': 1.0}"]
+    assert abs(first.particles.position - second.particles.position).max() > 0.1
+
+
+def test_two_mpi_ranks_write_one_set_of_files(folder: Path) -> None:
+    pytest.importorskip('mpi4py', reason='needs mpi4py')
+    one_job = SWEEP.replace('replicas = 2', 'replicas = 1').replace('{ DOPA = 1 },', '')
+    (folder / 'sweep.toml').write_text(one_job)
+    finished(simulate(folder, '--ranks', '2'))
+    (job,) = folder.glob('workspace/*')
+    assert_every_frame_and_row_once(job)
+    runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
+    assert [run['ranks'] for run in runs] == [2, 2, 2]
+
+
+def test_a_job_is_run_by_one_process_at_a_time(folder: Path) -> None:
+    with hold(folder):
+        other = 'import sys, pathlib, workflow.job_lock as lock\n'
+        other += 'lock.hold(pathlib.Path(sys.argv[1])).__enter__()'
+        done = subprocess.run(
+            [sys.executable, '-c', other, str(folder)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert f'is being run by process {os.getpid()}' in done.stderr
+    with hold(folder):
+        pass  # it is free again

@@ -1,0 +1,7 @@
+"""To come."""
+
+TITLE = 'electrostatics'
+
+
+def jobs():
+    return iter(())

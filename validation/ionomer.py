@@ -1,0 +1,7 @@
+"""To come."""
+
+TITLE = 'ionomer'
+
+
+def jobs():
+    return iter(())

@@ -1,0 +1,7 @@
+"""To come."""
+
+TITLE = 'recorded'
+
+
+def jobs():
+    return iter(())

@@ -1,0 +1,7 @@
+"""To come."""
+
+TITLE = 'start_states'
+
+
+def jobs():
+    return iter(())
