@@ -41,9 +41,7 @@ equilibrate = { minimum_steps = 400, maximum_steps = 400 }
 sample = { minimum_steps = 2560, maximum_steps = 2560, doublings = 4 }
 """
 SCHEDULE = BlockSchedule(10, 4)
-COLUMNS = (
-    'sweep,lsp_fraction,kT,quantity,unit,mean,ci95_low,ci95_high,n_replicas,converged'
-)
+COLUMNS = 'sweep,lsp_fraction,kT,quantity,unit,mean,ci95_low,ci95_high,n_replicas,converged'
 
 
 @pytest.fixture
@@ -97,17 +95,6 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
     with open(folder / 'results/small/summary.csv') as file:
         rows = list(csv.DictReader(file))
     assert ','.join(rows[0]) == COLUMNS
-        'sweep',
-        'lsp_fraction',
-        'kT',
-        'quantity',
-        'unit',
-        'mean',
-        'ci95_low',
-        'ci95_high',
-        'n_replicas',
-        'converged',
-    ]
     temperatures = [row for row in rows if row['quantity'] == 'temperature']
     assert [row['n_replicas'] for row in temperatures] == ['2', '2']
     assert all(0.8 < float(row['mean']) < 1.2 for row in temperatures)
