@@ -1,1 +1,0 @@
-"""Claims about forces, ensembles and melts, each measured against something independent."""

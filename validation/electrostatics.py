@@ -1,7 +1,0 @@
-"""To come."""
-
-TITLE = 'electrostatics'
-
-
-def jobs():
-    return iter(())

@@ -1,7 +1,0 @@
-"""To come."""
-
-TITLE = 'ionomer'
-
-
-def jobs():
-    return iter(())

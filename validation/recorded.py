@@ -1,7 +1,0 @@
-"""To come."""
-
-TITLE = 'recorded'
-
-
-def jobs():
-    return iter(())

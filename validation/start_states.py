@@ -1,7 +1,0 @@
-"""To come."""
-
-TITLE = 'start_states'
-
-
-def jobs():
-    return iter(())
