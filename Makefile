@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint lock benchmark clean
+.PHONY: demo test lint lock benchmark faults clean
 
 demo: $(READY)
 	$(RUN) project.py simulate sweeps/demo.toml --parallel 2
@@ -19,6 +19,9 @@ lint: $(READY)
 
 benchmark: $(READY)
 	$(RUN) -m benchmarks
+
+faults: $(READY)
+	$(RUN) -m faults
 
 $(READY): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 demo")'

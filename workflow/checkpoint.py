@@ -71,21 +71,37 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     os.replace(temporary, path)
 
 
-def read_latest_checkpoint(path: Path) -> tuple[Checkpoint | None, list[str]]:
-    """Read the newest whole checkpoint.
+def read_latest_checkpoint(
+    path: Path, frames: int, rows: int
+) -> tuple[Checkpoint | None, list[str]]:
+    """Read the newest whole checkpoint whose outputs are there.
+
+    Args:
+        path: Of the newest checkpoint.
+        frames: How many whole frames the trajectory holds.
+        rows: How many whole rows the log holds.
 
     Returns:
-        The checkpoint at `path`, or the one before it if that is damaged or missing, or None; and
-        what was found wrong on the way, for the user to read.
+        The checkpoint at `path`, or the one before it if that is of no use, or None; and what was
+        found wrong on the way, for the user to read.
     """
     notes: list[str] = []
     for candidate in (path, _previous(path)):
         if not candidate.exists():
             continue
         try:
-            return read_checkpoint(candidate), notes
+            checkpoint = read_checkpoint(candidate)
         except DamagedCheckpoint as error:
-            notes.append(f'{candidate.name} is damaged ({error}) and was passed over')
+            notes.append(f'{candidate.name} is damaged ({error}) and is passed over')
+            continue
+        if checkpoint.frames <= frames and checkpoint.rows <= rows:
+            return checkpoint, notes
+        notes.append(
+            f'{candidate.name} counts {checkpoint.frames} frames and {checkpoint.rows} rows, but '
+            f'only {frames} and {rows} are there: it is passed over'
+        )
+    if notes:
+        notes.append('no checkpoint is of use: the stage begins anew')
     return None, notes
 
 

@@ -1,19 +1,26 @@
-"""Stopping on request: signals set a mark, and the stage runner stops at the next safe point."""
+"""Stopping on request: signals set a mark, and the stage runner stops at the next safe point.
+
+Outside a stage there is nothing to save, and a request ends the process as soon as it comes.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 EXIT_INTERRUPTED = 130
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-# Time kept for the last checkpoint and for leaving before the scheduler kills.
+# Time kept for the last checkpoint and for leaving before the scheduler kills: this long, or this
+# share of a short job. The signal that the submit script asks for comes earlier; this is for jobs
+# that were started otherwise.
 _WALLTIME_MARGIN = 60.0
+_WALLTIME_SHARE = 0.1
 
 
 class Interrupted(BaseException):
@@ -28,8 +35,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._signal: str | None = None
-        end = os.environ.get('SLURM_JOB_END_TIME', '')
-        self._deadline = float(end) - _WALLTIME_MARGIN if end.isdecimal() else None
+        self._deadline = _walltime_deadline()
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """Signal handler."""
@@ -46,10 +52,63 @@ class StopRequest:
         return None
 
 
+def _walltime_deadline() -> float | None:
+    """When to stop for the walltime, as Slurm (23.02 and newer) tells it; None if it does not."""
+    start, end = (os.environ.get(f'SLURM_JOB_{name}_TIME', '') for name in ('START', 'END'))
+    if not end.isdecimal():
+        return None
+    margin = _WALLTIME_MARGIN
+    if start.isdecimal():
+        margin = min(margin, _WALLTIME_SHARE * max(0, int(end) - int(start)))
+    return float(end) - margin
+
+
+def leave_on_request(has_followers: bool, follows: bool) -> None:
+    """Decide what a request does to this process outside `stop_requests`.
+
+    Args:
+        has_followers: The process waits for MPI ranks that it started: they are told, and it leaves
+            when they have.
+        follows: The process is one of several ranks: they end together, when rank 0 has left its
+            stage, so that none of them leaves by itself.
+    """
+    if follows:
+        handler: Callable[[int, FrameType | None], None] = _remember
+    else:
+        handler = _tell_children if has_followers else _leave
+    for number in _SIGNALS:
+        signal.signal(number, handler)
+
+
+_remembered: list[int] = []
+
+
+def _remember(number: int, frame: FrameType | None) -> None:
+    del frame
+    _remembered.append(number)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Interrupted(f'stopped by {signal.Signals(number).name}')
+
+
+def _tell_children(number: int, frame: FrameType | None) -> None:
+    """Pass a request on as SIGUSR1: to SIGINT and SIGTERM, mpiexec answers by killing the ranks."""
+    listed = Path(f'/proc/self/task/{os.getpid()}/children')
+    children = listed.read_text().split() if listed.exists() else []
+    for child in children:
+        os.kill(int(child), signal.SIGUSR1)
+    if not children:
+        _leave(number, frame)
+
+
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
     """Turn SIGINT, SIGTERM and SIGUSR1 into a request for as long as the context lasts."""
     request = StopRequest()
+    for number in _remembered:
+        request.receive(number, None)
     before = {number: signal.signal(number, request.receive) for number in _SIGNALS}
     try:
         yield request

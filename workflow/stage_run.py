@@ -6,6 +6,7 @@ names only when the stage is done, so a product that exists is whole.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -33,12 +34,12 @@ from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
-from workflow.thermo_log import ThermoLog
-from workflow.trajectory_log import TrajectoryLog, frame_with_state
+from workflow.thermo_log import ThermoLog, whole_rows
+from workflow.trajectory_log import TrajectoryLog, frame_with_state, whole_frames
 
 # A stage stops within about this time of a request, and reports its progress as often.
 _SECONDS_PER_CHUNK = 1.0
-_SECONDS_BETWEEN_CHECKPOINTS = 30.0
+_SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get('ISP_SECONDS_BETWEEN_CHECKPOINTS', '30'))
 # At constant pressure the mesh is chosen anew when an edge has changed by this much.
 _MESH_BOX_TOLERANCE = 0.02
 # Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
@@ -203,7 +204,9 @@ def run_stage(
         UserError: If the box is too small or no mesh reaches the requested error.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    checkpoint, notes = read_latest_checkpoint(folder.checkpoint)
+    checkpoint, notes = read_latest_checkpoint(
+        folder.checkpoint, whole_frames(folder.trajectory), whole_rows(folder.thermo)
+    )
     for note in notes:
         print(f'{stage.name}: {note}')
     if checkpoint is None:

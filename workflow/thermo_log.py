@@ -15,7 +15,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from user_input import UserError
 from workflow.engines.contract import THERMO_COLUMNS
 
 _RECORD = np.dtype('<f8')
@@ -33,19 +32,8 @@ class ThermoLog:
     """Appends rows to a raw file, from a given number of rows on."""
 
     def __init__(self, path: Path, keep: int) -> None:
-        """Open `path` and cut it back to its first `keep` rows.
-
-        Raises:
-            UserError: If the file holds fewer rows than that.
-        """
+        """Open `path` and cut it back to its first `keep` rows, which it must hold."""
         self._file = open(path, 'r+b' if path.exists() else 'x+b')  # noqa: SIM115
-        length = self._file.seek(0, os.SEEK_END)
-        if length < keep * _RECORD_LENGTH:
-            self._file.close()
-            raise UserError(
-                f'{path}: holds {length // _RECORD_LENGTH} rows, but its checkpoint counts {keep}: '
-                'it was cut off by something else. Delete the folder to run this stage again.'
-            )
         self._file.truncate(keep * _RECORD_LENGTH)
         self._file.seek(0, os.SEEK_END)
         self.rows = keep
@@ -70,6 +58,11 @@ class ThermoLog:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+def whole_rows(path: Path) -> int:
+    """How many whole rows a raw file holds; 0 if there is none."""
+    return path.stat().st_size // _RECORD_LENGTH if path.exists() else 0
 
 
 def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:

@@ -12,7 +12,6 @@ import gsd.hoomd
 import numpy as np
 from gsd.hoomd import Frame
 
-from user_input import UserError
 from workflow.engines.contract import State
 
 # The chunks of a frame after the first; all else is taken from the first by every reader.
@@ -23,11 +22,7 @@ class TrajectoryLog:
     """Appends frames, from a given number of frames on."""
 
     def __init__(self, path: Path, topology: Frame, time_step: float, keep: int) -> None:
-        """Open `path` and cut it back to its first `keep` frames.
-
-        Raises:
-            UserError: If the file holds fewer frames than that.
-        """
+        """Open `path` and cut it back to its first `keep` frames, which it must hold."""
         if keep:
             _keep_frames(path, keep)
         self._path = path
@@ -100,14 +95,20 @@ def read_frame(path: Path) -> Frame:
         return trajectory[0]
 
 
+def whole_frames(path: Path) -> int:
+    """How many frames a file holds; 0 if there is none, or if it cannot be read."""
+    if not path.exists():
+        return 0
+    try:
+        with gsd.fl.open(path, 'r') as file:
+            return int(file.nframes)
+    except (OSError, RuntimeError):
+        return 0
+
+
 def _keep_frames(path: Path, keep: int) -> None:
     """Cut the file back to `keep` frames by copying them: GSD cannot drop frames in place."""
     with gsd.fl.open(path, 'r') as source:
-        if source.nframes < keep:
-            raise UserError(
-                f'{path}: holds {source.nframes} frames, but its checkpoint counts {keep}: it was '
-                'cut off by something else. Delete the folder to run this stage again.'
-            )
         if source.nframes == keep:
             return
         temporary = path.with_name(path.name + '.temporary')

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.workflow.systems import melt, state_point
-from workflow.checkpoint import read_latest_checkpoint
+from workflow.checkpoint import read_checkpoint
 from workflow.engines.contract import ConstantVolume, Engine, State
 from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
@@ -107,14 +107,27 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     assert_exactly_once(folder)
 
 
+@pytest.mark.parametrize('output', ['trajectory.gsd', 'thermo.rows'])
+def test_a_truncated_output_goes_back_to_what_is_whole(
+    start: tuple[System, State], tmp_path: Path, output: str
+) -> None:
+    folder = StageFolder(tmp_path, 'sample')
+    for questions in (3, 5):
+        with pytest.raises(Interrupted):
+            run(folder, start, StopAfter(questions))
+    content = (folder.path / output).read_bytes()
+    (folder.path / output).write_bytes(content[: int(0.7 * len(content))])
+    run(folder, start, StopRequest())
+    assert_exactly_once(folder)
+
+
 def test_velocities_and_energy_are_continuous_across_a_restart(
     start: tuple[System, State], tmp_path: Path
 ) -> None:
     folder = StageFolder(tmp_path, 'sample')
     with pytest.raises(Interrupted):
         run(folder, start, StopAfter(4))
-    checkpoint, _ = read_latest_checkpoint(folder.checkpoint)
-    assert checkpoint is not None
+    checkpoint = read_checkpoint(folder.checkpoint)
     system, _ = start
     simulation = system.simulation(
         checkpoint.state, STAGE.integrator, system.mesh(checkpoint.state), 'sample', 10

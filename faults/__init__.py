@@ -1,0 +1,1 @@
+"""Faults on purpose: kills and damaged files, and whether anything is lost, doubled or wrong."""

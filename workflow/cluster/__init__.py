@@ -1,0 +1,1 @@
+"""Where jobs run on a cluster: what they ask for, and how that is said to Slurm."""

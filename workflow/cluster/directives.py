@@ -1,0 +1,184 @@
+"""What each operation asks of a machine: cores, GPUs, memory and time, from the state point."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from user_input import UserError, validate
+from workflow.cluster.description import Cluster, Speed, find_cluster
+from workflow.engines.ranks import asked_ranks
+from workflow.engines.selection import choice_from_environment
+from workflow.job_files import MODEL
+
+ENGINE_OPERATIONS = ('relax', 'equilibrate', 'sample')
+
+# An estimate that is too short costs another wait in the queue, one too long a little priority.
+_SAFETY = 1.5
+_SETTING_UP = 300.0
+_SHORTEST_HOURS = 0.25
+_ANALYSIS_HOURS = 2.0
+# 4,200 charged beads: 0.32 M bead-steps/s on one core, 0.40 M on two.
+_SCALING = 0.35
+# Python with an engine and its libraries; a GPU's runtime maps more.
+_GB_PER_RANK, _GB_PER_GPU = 1.0, 2.0
+_GB_PER_BEAD = 2.0e-5
+_ANALYSIS_GB, _ANALYSIS_GB_PER_BEAD = 2.0, 1.0e-4
+# Of a model that cannot be read; the operation itself will tell why.
+_USUAL_BEADS_PER_MONOMER = 3.0
+
+Job = Any
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How simulations are to run.
+
+    Attributes:
+        device: `auto`, `cpu` or `gpu`; only `gpu` asks the scheduler for one.
+        ranks: MPI ranks of a simulation.
+        threads: Of each rank.
+    """
+
+    device: str = 'auto'
+    ranks: int = 1
+    threads: int = 1
+
+    @property
+    def cores(self) -> int:
+        """Cores of one simulation."""
+        return self.ranks * self.threads
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one simulation: one for each rank."""
+        return self.ranks if self.device == 'gpu' else 0
+
+
+def asked() -> Asked:
+    """What ISP_DEVICE, ISP_RANKS and ISP_THREADS say.
+
+    Raises:
+        UserError: If one of them is not a known value.
+    """
+    choice = choice_from_environment()
+    return Asked(choice.device, asked_ranks(), choice.threads)
+
+
+def directives(
+    operation: str, beads: float, steps: int, how: Asked, speed: Speed, max_hours: float | None
+) -> dict[str, Any]:
+    """What one operation of one job asks for, by signac-flow's names.
+
+    Args:
+        operation: Its name; those that are no simulations have one core and no GPU.
+        beads: In the melt.
+        steps: That the operation takes at most.
+        how: Simulations are to run.
+        speed: That they reach.
+        max_hours: The longest time that may be asked for; None for no limit. What does not fit is
+            continued by the next submission.
+
+    Returns:
+        ``np``, ``ngpu``, ``memory`` in GB, ``walltime`` in hours, and ``nranks`` for more than one
+        rank only: signac-flow starts even one rank through mpiexec, and in a process of its own,
+        which signals would not reach. For the same reason threads are part of ``np``, not
+        ``omp_num_threads``; the submit script exports their number.
+    """
+    longest = math.inf if max_hours is None else max_hours
+    if operation not in ENGINE_OPERATIONS:
+        return {
+            'np': 1,
+            'ngpu': 0,
+            'memory': math.ceil(_ANALYSIS_GB + beads * _ANALYSIS_GB_PER_BEAD),
+            'walltime': min(_ANALYSIS_HOURS, longest),
+        }
+    bead_steps = speed.gpu if how.gpus else speed.cpu_core * how.cores**_SCALING
+    hours = (_SAFETY * beads * steps / bead_steps + _SETTING_UP) / 3600
+    memory = how.ranks * (_GB_PER_RANK + beads * _GB_PER_BEAD) + how.gpus * _GB_PER_GPU
+    found = {
+        'np': how.cores,
+        'ngpu': how.gpus,
+        'memory': math.ceil(memory),
+        'walltime': min(max(hours, _SHORTEST_HOURS), longest),
+    }
+    return found | ({'nranks': how.ranks} if how.ranks > 1 else {})
+
+
+def directives_of(operation: str) -> dict[str, Callable[..., Any]]:
+    """The directives of an operation as signac-flow takes them: each a function of the job."""
+    names = ['np', 'ngpu', 'memory', 'walltime']
+    if operation in ENGINE_OPERATIONS and asked_ranks() > 1:
+        names.append('nranks')
+    return {name: functools.partial(_directive, operation, name) for name in names}
+
+
+def _directive(operation: str, name: str, *jobs: Job) -> Any:
+    how = asked()
+    found = find_cluster()
+    cluster = found[0] if found else Cluster()
+    gpus = how.gpus if operation in ENGINE_OPERATIONS else 0
+    longest = cluster.max_hours(cluster.partition(None, gpus > 0)) if name == 'walltime' else None
+    point = dict(jobs[0].cached_statepoint)
+    steps = _steps(operation, point) if name == 'walltime' else 0
+    return directives(operation, _beads(jobs[0], point), steps, how, cluster.speed, longest)[name]
+
+
+def _steps(operation: str, point: dict[str, Any]) -> int:
+    if operation == 'relax':
+        # Imported here: this module is read by `status` too.
+        from workflow.relax import total_steps
+        from workflow.state_point import read_state_point
+
+        try:
+            return total_steps(read_state_point(point, 'state point'))
+        except UserError:  # made by another version; the operation itself will tell
+            return 0
+    if operation in ENGINE_OPERATIONS:
+        return int(point['protocol'][operation]['maximum_steps'])
+    return 0
+
+
+def _beads(job: Job, point: dict[str, Any]) -> float:
+    per_monomer = _beads_of_monomers(Path(job.path), point['model_hash'])
+    monomers = point['chains'] * point['degree_of_polymerisation']
+    return float(
+        monomers
+        * sum(
+            fraction * per_monomer.get(name, _USUAL_BEADS_PER_MONOMER)
+            for name, fraction in point['composition'].items()
+        )
+    )
+
+
+_KNOWN: dict[str, dict[str, float]] = {}
+
+
+def _beads_of_monomers(folder: Path, model_hash: str) -> dict[str, float]:
+    """Of the model with this hash: read once, however many jobs have it."""
+    if model_hash not in _KNOWN:
+        found = _read_beads_of_monomers(folder / MODEL)
+        if not found:
+            return {}
+        _KNOWN[model_hash] = found
+    return _KNOWN[model_hash]
+
+
+def _read_beads_of_monomers(path: Path) -> dict[str, float]:
+    """Beads and counter-ions that each monomer brings; empty if the model cannot be read."""
+    from models.model import Model
+    from models.model_rules import counter_ions_of
+
+    try:
+        model = validate(Model, json.loads(path.read_text()), str(path))
+    except (OSError, ValueError, UserError):
+        return {}
+    return {
+        name: float(len(monomer.beads) + sum(counter_ions_of(model, name).values()))
+        for name, monomer in model.monomers.items()
+    }

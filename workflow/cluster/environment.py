@@ -1,0 +1,160 @@
+"""Slurm as signac-flow sees it: chosen by a cluster file, or by Slurm being there."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flow.environment import DefaultSlurmEnvironment
+from flow.scheduling.base import ClusterJob, JobStatus
+from flow.scheduling.slurm import SlurmScheduler
+
+from user_input import UserError
+from workflow.cluster.description import Cluster, find_cluster
+from workflow.cluster.request import (
+    LOG_FOLDER,
+    Wishes,
+    check_line,
+    environment_of,
+    quoted_command,
+    request_of,
+)
+
+_SECONDS_FOR_AN_ANSWER = 60
+# All others that squeue lists (configuring, requeued, suspended, ...) will run or run on: to
+# signac-flow's own reading they are free to be submitted once more.
+_STATES = {
+    'R': JobStatus.active,
+    'CG': JobStatus.inactive,
+    'CD': JobStatus.inactive,
+    'CA': JobStatus.inactive,
+    'TO': JobStatus.inactive,
+    'F': JobStatus.error,
+    'NF': JobStatus.error,
+}
+
+
+class Queue(SlurmScheduler):
+    """Slurm's queue; one that does not answer is told of, and holds no jobs."""
+
+    def jobs(self) -> Iterator[ClusterJob]:
+        """The user's jobs that wait or run."""
+        type(self)._silent = ''
+        command = ['squeue', '-u', getpass.getuser(), '-h', '-o', '%t|%j']
+        try:
+            answer = subprocess.run(
+                command, check=True, capture_output=True, text=True, timeout=_SECONDS_FOR_AN_ANSWER
+            )
+        except FileNotFoundError:
+            self._no_answer('squeue is not installed here')
+            return
+        except subprocess.TimeoutExpired:
+            self._no_answer(f'no answer in {_SECONDS_FOR_AN_ANSWER} s')
+            return
+        except subprocess.CalledProcessError as error:
+            self._no_answer(error.stderr.strip().splitlines()[-1] if error.stderr else str(error))
+            return
+        for line in answer.stdout.splitlines():
+            state, _, name = line.strip().partition('|')
+            yield ClusterJob(name, _STATES.get(state, JobStatus.queued))
+
+    def submit(self, script: str, *, pretend: bool = False, **options: Any) -> bool:
+        """Hand a script to sbatch, or print it.
+
+        Raises:
+            UserError: If jobs that are in the queue would be submitted once more, or sbatch is
+                missing.
+        """
+        if not pretend:
+            if self._silent:
+                raise UserError(
+                    f'the queue of Slurm cannot be read ({self._silent}), so that jobs might be '
+                    'submitted twice: nothing was submitted. Try again later, or look at the '
+                    'script with submit --pretend.'
+                )
+            if shutil.which('sbatch') is None:
+                raise UserError('sbatch is not installed here: submit on a login node.')
+        return bool(super().submit(script, pretend=pretend, **options))
+
+    _silent = ''
+
+    def _no_answer(self, reason: str) -> None:
+        type(self)._silent = reason
+        print(f'note: the queue of Slurm cannot be read ({reason}).', file=sys.stderr)
+
+
+class SlurmCluster(DefaultSlurmEnvironment):
+    """A Slurm cluster; what is particular to it stands in its cluster file."""
+
+    scheduler_type = Queue
+    template = 'slurm_cluster.sh'
+
+    @classmethod
+    def is_present(cls) -> bool:
+        """Whether a cluster file is chosen or fits this host, or Slurm is installed."""
+        return find_cluster() is not None or shutil.which('sbatch') is not None
+
+    @classmethod
+    def add_args(cls, parser: argparse.ArgumentParser) -> None:
+        """Add what `submit` takes on a cluster."""
+        super().add_args(parser)
+        parser.add_argument('--partition', help='default: chosen by the need of GPUs')
+        parser.add_argument('--account', help='default: that of the cluster file')
+        parser.add_argument(
+            '--simulations-per-gpu',
+            type=int,
+            metavar='N',
+            help='simulations of a bundle that share one GPU; default: that of the cluster file',
+        )
+
+    @classmethod
+    def _get_mpi_prefix(cls, operation: Any, parallel: bool) -> str:
+        """Start the ranks in place of the shell, which would not pass signals on to them."""
+        del parallel
+        ranks = operation.directives.get('nranks')
+        return f'exec {_cluster()[0].mpi_command} -n {ranks} ' if ranks else ''
+
+    @classmethod
+    def _get_scheduler_values(cls, context: dict[str, Any]) -> dict[str, Any]:
+        """What the template writes, beside the operations."""
+        cluster, path = _cluster()
+        sharing = context.get('simulations_per_gpu')
+        if sharing is not None and sharing < 1:
+            raise UserError(f'--simulations-per-gpu {sharing}: give a whole number from 1 up.')
+        operations = context['operations']
+        for option in ('partition', 'account', 'job_output'):
+            check_line(context.get(option) or '', f'--{option.replace("_", "-")}')
+        wishes = Wishes(
+            context.get('partition'),
+            context.get('account'),
+            sharing,
+            bool(context.get('parallel')),
+        )
+        request = request_of([dict(each.directives) for each in operations], cluster, wishes)
+        folder = Path(context['project'].path)
+        check_line(str(folder), 'the folder')
+        if not context.get('pretend'):  # Slurm would not make it, and lose all that a job says
+            (folder / LOG_FOLDER).mkdir(exist_ok=True)
+        return {
+            'cluster': cluster,
+            'request': request,
+            'gpu_option': request.gpu_option(cluster),
+            'output': context.get('job_output') or f'{folder}/{LOG_FOLDER}/%j.out',
+            'environment': environment_of(path),
+            'python_folder': str(Path(sys.executable).parent),
+            'commands': [quoted_command(each.cmd) for each in operations],
+            'ncpu_tasks': request.tasks * request.cores_per_task,
+            'ngpu_tasks': request.gpus,
+            'num_nodes': 1,
+        }
+
+
+def _cluster() -> tuple[Cluster, Path | None]:
+    """The cluster of this host; without a file, all is left to Slurm's own defaults."""
+    return find_cluster() or (Cluster(), None)

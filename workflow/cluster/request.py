@@ -1,0 +1,176 @@
+"""What one submission asks of Slurm: the directives of its operations put together."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from user_input import UserError
+from workflow.cluster.description import CLUSTER_VARIABLE, Cluster
+from workflow.engines.ranks import RANKS_VARIABLE
+from workflow.engines.selection import DEVICE_VARIABLE, ENGINE_VARIABLE, THREADS_VARIABLE
+
+LOG_FOLDER = 'slurm'
+
+# The job runs as it was submitted, whatever the cluster does with the environment.
+_PASSED_ON = (ENGINE_VARIABLE, DEVICE_VARIABLE, RANKS_VARIABLE, THREADS_VARIABLE)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the submit command says beside the cluster file.
+
+    Attributes:
+        partition: Instead of the one chosen by the need of GPUs.
+        account: Instead of that of the file.
+        simulations_per_gpu: Instead of that of the file.
+        parallel: Whether the operations of a bundle run side by side.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    simulations_per_gpu: int | None = None
+    parallel: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One job of the scheduler, on one node.
+
+    Attributes:
+        partition: None for the scheduler's default.
+        account: Charged; None for the user's default.
+        tasks: MPI ranks of all operations that run at a time.
+        cores_per_task: Threads of each.
+        gpus: All together.
+        memory: In GB.
+        minutes: Time limit.
+        options: More lines for sbatch.
+        gpu_slots: For each operation the first of its GPUs and their number.
+    """
+
+    partition: str | None
+    account: str | None
+    tasks: int
+    cores_per_task: int
+    gpus: int
+    memory: int
+    minutes: int
+    options: tuple[str, ...]
+    gpu_slots: tuple[tuple[int, int], ...]
+
+    def gpu_option(self, cluster: Cluster) -> str:
+        """The line that asks for the GPUs, in the manner of `cluster`; empty without GPUs."""
+        if not self.gpus:
+            return ''
+        known = cluster.partitions.get(self.partition) if self.partition else None
+        kind = f'{known.gpu_type}:' if known and known.gpu_type else ''
+        amount = f'{kind}{self.gpus}'
+        return f'--gres=gpu:{amount}' if cluster.gpu_request == 'gres' else (
+            f'--{cluster.gpu_request}={amount}'
+        )
+
+
+def request_of(
+    operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: Wishes
+) -> Request:
+    """Put the directives of `operations` together.
+
+    Raises:
+        UserError: If no node of the partition has as much.
+    """
+    gpus_each = [int(each['ngpu']) for each in operations]
+    sharing = wishes.simulations_per_gpu or cluster.simulations_per_gpu
+    slots = _gpu_slots(gpus_each, sharing) if wishes.parallel else [(0, n) for n in gpus_each]
+    gpus = max(first + number for first, number in slots)
+    partition = cluster.partition(wishes.partition, gpus > 0)
+    at_a_time = sum if wishes.parallel else max
+    ranks = [max(1, int(each.get('nranks') or 1)) for each in operations]
+    threads = [
+        -(-int(each['np']) // number) for each, number in zip(operations, ranks, strict=True)
+    ]
+    seconds = [each['walltime'].total_seconds() for each in operations]
+    # One after the other takes the sum: beyond the limit, the rest is for the next submission.
+    total = max(seconds) if wishes.parallel else sum(seconds)
+    longest = cluster.max_hours(partition)
+    if longest is not None:
+        total = min(total, longest * 3600)
+    known = cluster.partitions.get(partition) if partition else None
+    request = Request(
+        partition,
+        wishes.account or cluster.account,
+        at_a_time(ranks),
+        max(threads),
+        gpus,
+        math.ceil(at_a_time(each['memory'] for each in operations)),
+        max(1, math.ceil(total / 60)) if longest is None else max(1, int(total / 60 + 1e-6)),
+        (*cluster.options, *(known.options if known else ())),
+        tuple(slots),
+    )
+    if known:
+        _check_fits(request, known, f'partition {partition}')
+    return request
+
+
+def _gpu_slots(gpus_each: Sequence[int], sharing: int) -> list[tuple[int, int]]:
+    """First GPU and number of GPUs of operations side by side; `sharing` have one together.
+
+    Operations on several GPUs share none of them.
+    """
+    slots, used, sharers = [], 0, 0
+    for number in gpus_each:
+        if number == 1 and sharers % sharing:
+            slots.append((shared, 1))
+            sharers += 1
+            continue
+        slots.append((used, number))
+        if number == 1:
+            shared, sharers = used, sharers + 1
+        used += number
+    return slots
+
+
+def _check_fits(request: Request, node: Any, where: str) -> None:
+    for name, needed, there, advice in (
+        ('cores', request.tasks * request.cores_per_task, node.cores, 'smaller bundles'),
+        ('GPUs', request.gpus, node.gpus, 'smaller bundles, or --simulations-per-gpu'),
+        ('GB of memory', request.memory, node.memory, 'smaller bundles'),
+    ):
+        if needed > there:
+            raise UserError(
+                f'one submission needs {needed} {name}, but a node of {where} has {there:g}: '
+                f'take {advice}, or another partition.'
+            )
+
+
+def environment_of(path: Path | None) -> dict[str, str]:
+    """What the job's environment is to hold, so that it runs as it was submitted."""
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    if path is not None:
+        passed[CLUSTER_VARIABLE] = str(path)
+    threads = os.environ.get(THREADS_VARIABLE, '1')
+    return passed | {'OMP_NUM_THREADS': threads}
+
+
+def quoted_command(command: str) -> str:
+    """A command of signac-flow, which does not quote the paths that it begins with."""
+    program, separator, rest = command.partition(' run -o ')
+    script = program.removeprefix(sys.executable).strip()
+    return f'{shlex.quote(sys.executable)} {shlex.quote(script)}{separator}{rest}'
+
+
+def check_line(text: str, what: str) -> str:
+    """Check that `text` can stand in a line of a script.
+
+    Raises:
+        UserError: If it would end the line or its quotes.
+    """
+    if not text.isprintable() or '"' in text or '\\' in text:
+        raise UserError(f'{what} {text!r} cannot stand in a submit script.')
+    return text
