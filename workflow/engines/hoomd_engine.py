@@ -16,6 +16,7 @@ from user_input import UserError
 from workflow.coulomb import CoulombMesh
 from workflow.engines import contract
 from workflow.engines.failure import SimulationFailed
+from workflow.engines.ranks import started_ranks
 
 
 class HoomdEngine:
@@ -258,8 +259,11 @@ def _soft_pair(
 def _coulomb(
     force_field: ForceField, cell: hoomd.md.nlist.NeighborList, mesh: CoulombMesh
 ) -> list[hoomd.md.force.Force]:
+    points = mesh.resolution
+    if started_ranks() > 1:  # the distributed transform takes powers of two alone
+        points = 1 << (points - 1).bit_length()
     real, reciprocal = hoomd.md.long_range.pppm.make_pppm_coulomb_forces(
-        cell, resolution=(mesh.resolution,) * 3, order=mesh.order, r_cut=mesh.cutoff
+        cell, resolution=(points,) * 3, order=mesh.order, r_cut=mesh.cutoff
     )
     names = force_field.bead_types
     for i, first in enumerate(names):
