@@ -1,4 +1,4 @@
-"""Command line: `python -m analysis clusters TRAJECTORY` and `... relaxation TRAJECTORY`."""
+"""Command line: `python -m analysis COMMAND FILE`; the commands are in `main_parser`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from analysis.clusters import Pairs, ion_clusters
+from analysis.internal_distances import chain_sizes
+from analysis.mean_squared_displacement import mean_squared_displacements
+from analysis.plain import plain
 from analysis.relaxation import segmental_relaxation
-from analysis.report import clusters_report, relaxation_report
+from analysis.report import (
+    chains_report,
+    clusters_report,
+    displacements_report,
+    relaxation_report,
+    stress_report,
+)
+from analysis.stress_relaxation import stress_relaxation
 from analysis.trajectory import IntArray, open_trajectory
 from user_input import UserError, exits_on_user_error
 
@@ -27,13 +39,16 @@ def main_parser() -> argparse.ArgumentParser:
         description='Analyse a trajectory: GSD (HOOMD) or LAMMPS text dump.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument('trajectory', type=Path, help='GSD file or LAMMPS dump')
-    common.add_argument('--data', type=Path, metavar='FILE', help='LAMMPS data file of a dump')
-    common.add_argument(
+    basic = argparse.ArgumentParser(add_help=False)
+    basic.add_argument('--json', action='store_true', help='print JSON and not a table')
+    basic.set_defaults(plot=None)
+    source = argparse.ArgumentParser(add_help=False, parents=[basic])
+    source.add_argument('trajectory', type=Path, help='GSD file or LAMMPS dump')
+    source.add_argument('--data', type=Path, metavar='FILE', help='LAMMPS data file of a dump')
+    source.add_argument(
         '--first-frame', type=int, default=0, metavar='I', help='first frame to use, from 0'
     )
-    common.add_argument('--json', action='store_true', help='print JSON and not a table')
+    common = argparse.ArgumentParser(add_help=False, parents=[source])
     common.add_argument('--plot', type=Path, metavar='FILE', help='write a figure (png, pdf, svg)')
     clusters = commands.add_parser('clusters', parents=[common], help='ion clusters, percolation')
     clusters.add_argument(
@@ -58,6 +73,21 @@ def main_parser() -> argparse.ArgumentParser:
         '--sigma', type=float, default=1.0, help='bead diameter, for q = pi/sigma (default: 1)'
     )
     relaxation.set_defaults(run=_relaxation)
+    msd = commands.add_parser('msd', parents=[source], help='mean squared displacements')
+    msd.add_argument(
+        '--time-step', type=float, metavar='DT', help='duration of a step; default: from the file'
+    )
+    msd.set_defaults(run=_displacements)
+    chains = commands.add_parser('chains', parents=[source], help='sizes of linear chains')
+    chains.add_argument(
+        '--bond-type', metavar='TYPE', help="bonds along the chains; default: 'backbone', or all"
+    )
+    chains.set_defaults(run=_chains)
+    stress = commands.add_parser('stress', parents=[basic], help="G(t), G', G'' from a thermo.h5")
+    stress.add_argument('thermo', type=Path, help='HDF5 file with pressure columns and time_step')
+    stress.add_argument('--kT', type=float, required=True, help='of the bath')
+    stress.add_argument('--first-row', type=int, default=0, metavar='I', help='first row to use')
+    stress.set_defaults(run=_stress)
     return parser
 
 
@@ -104,8 +134,51 @@ def _relaxation(options: argparse.Namespace) -> None:
     print(_json(result) if options.json else relaxation_report(result))
 
 
+def _displacements(options: argparse.Namespace) -> None:
+    result = mean_squared_displacements(
+        open_trajectory(options.trajectory, options.data),
+        time_step=options.time_step,
+        first_frame=options.first_frame,
+        progress=_progress,
+    )
+    print(_json(result) if options.json else displacements_report(result))
+
+
+def _chains(options: argparse.Namespace) -> None:
+    result = chain_sizes(
+        open_trajectory(options.trajectory, options.data),
+        bond_type=options.bond_type,
+        first_frame=options.first_frame,
+        progress=_progress,
+    )
+    print(_json(result) if options.json else chains_report(result))
+
+
+def _stress(options: argparse.Namespace) -> None:
+    import h5py
+
+    try:
+        with h5py.File(options.thermo, 'r') as file:
+            pressure = {
+                name: np.asarray(file[f'pressure_{name}'], dtype=np.float64)[options.first_row :]
+                for name in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')
+            }
+            volume = float(np.mean(file['volume'][options.first_row :]))
+            steps = np.asarray(file['step'])[options.first_row :]
+            time_step = float(file.attrs['time_step'])
+    except (OSError, KeyError) as error:
+        raise UserError(f'{options.thermo}: no thermo log that can be read ({error}).') from None
+    if len(np.unique(np.diff(steps))) != 1:
+        raise UserError(f'{options.thermo}: the rows from there on are not at equal intervals.')
+    interval = time_step * float(steps[1] - steps[0])
+    result = stress_relaxation(pressure, volume, options.kT, interval)
+    print(_json(result) if options.json else stress_report(result))
+
+
 def _json(result: Any) -> str:
-    return json.dumps(result.as_dict(), allow_nan=False)
+    return json.dumps(
+        plain(result) if isinstance(result, dict) else result.as_dict(), allow_nan=False
+    )
 
 
 def _check_figure(path: Path) -> None:

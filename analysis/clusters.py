@@ -19,6 +19,7 @@ from analysis.statistics import (
     detect_equilibration,
     jackknife,
     mean_with_interval,
+    merge_blocks,
     proportion_with_interval,
     statistical_inefficiency,
 )
@@ -316,9 +317,9 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
     start = int(starts[first_block])
     used = slice(start, None)
     inefficiency = max(statistical_inefficiency(tally.series[name][used]) for name in WATCHED)
-    number = _merge(tally.number[first_block:], inefficiency, len(steps) - start)
-    charge = _merge(tally.charge[first_block:], inefficiency, len(steps) - start)
-    form = _merge(tally.shape_sums[first_block:], inefficiency, len(steps) - start)
+    number = merge_blocks(tally.number[first_block:], inefficiency, len(steps) - start)
+    charge = merge_blocks(tally.charge[first_block:], inefficiency, len(steps) - start)
+    form = merge_blocks(tally.shape_sums[first_block:], inefficiency, len(steps) - start)
     sizes = np.arange(tally.number.shape[1])
     charges = np.arange(tally.charge.shape[1]) - tally.most_charge
     percolation = {
@@ -349,15 +350,6 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
 
 def _block_starts(tally: _Tally) -> IntArray:
     return np.searchsorted(tally.block_of, np.arange(tally.n_blocks))
-
-
-def _merge(blocks: FloatArray, inefficiency: float, n_frames: int) -> FloatArray:
-    """Join neighbouring blocks until each is 5 inefficiencies long, or as few as 4 are left."""
-    wanted = max(FEWEST_BLOCKS, int(n_frames / (5 * inefficiency)))
-    n = min(len(blocks), wanted)
-    edges = np.arange(n) * len(blocks) // n
-    merged: FloatArray = np.add.reduceat(blocks, edges, axis=0)
-    return merged
 
 
 def _distribution(values: IntArray, counts: FloatArray) -> Distribution:

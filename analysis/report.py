@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from analysis.clusters import SCALARS, IonClusters
+from analysis.internal_distances import ChainSizes
+from analysis.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.relaxation import RelaxationCurve, SegmentalRelaxation
 from analysis.statistics import Estimate
+from analysis.stress_relaxation import StressRelaxation
 from analysis.stretched_exponential import RelaxationTime
 
 
@@ -48,6 +55,47 @@ def relaxation_report(result: SegmentalRelaxation) -> str:
     for group, by_q in result.scattering.items():
         named |= {f'F_s {group}, q {name}': curve for name, curve in by_q.items()}
     lines += [line for name, curve in named.items() for line in _times(name, curve)]
+    return '\n'.join(lines)
+
+
+def displacements_report(result: Mapping[str, MeanSquaredDisplacement]) -> str:
+    """Diffusion coefficients by particle type."""
+    lines = [f'{"":32}{"mean":>11}  {"95 % interval":24}{"n_eff":>8}']
+    for name, curve in result.items():
+        lines.append(_row(f'diffusion coefficient, {name}', curve.diffusion))
+        lines.append(_row(f'exponent of the MSD, {name}', curve.exponent))
+    return '\n'.join(lines)
+
+
+def chains_report(result: ChainSizes) -> str:
+    """Sizes of chains, and their internal distances at a few separations."""
+    lines = [
+        f'Linear chains: {result.n_chains}, {result.n_frames} frames evenly spaced',
+        f'{"":32}{"mean":>11}  {"95 % interval":24}{"n_eff":>8}',
+        _row('squared end-to-end distance', result.squared_end_to_end),
+        _row('squared radius of gyration', result.squared_radius_of_gyration),
+        '',
+        f'{"n":>8}{"<R^2(n)>/n":>14}',
+    ]
+    longest = len(result.separation)
+    for n in np.unique(np.geomspace(1, longest, 12).round().astype(int)):
+        lines.append(f'{n:>8}{result.squared_distance[n - 1] / n:>14.4g}')
+    return '\n'.join(lines)
+
+
+def stress_report(result: StressRelaxation) -> str:
+    """Moduli and tau_s(w) against frequency."""
+    lines = [
+        f'Stress relaxation: G(t) is cut at t = {result.cut:.4g}',
+        f'verdict            {result.verdict or "relaxed"}',
+        f"{'w':>11}{'G':>31}'{'G':>30}''{'tau_s':>31}",
+    ]
+    for k, frequency in enumerate(result.frequency):
+        cells = ''.join(
+            f'{m.value[k]:>11.4g} ({m.low[k]:.3g} to {m.high[k]:.3g})'.rjust(32)
+            for m in (result.storage, result.loss, result.segmental_time)
+        )
+        lines.append(f'{frequency:>11.4g}{cells}')
     return '\n'.join(lines)
 
 

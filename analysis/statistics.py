@@ -276,6 +276,21 @@ def jackknife(
     return whole - half, whole + half
 
 
+def merge_blocks(blocks: FloatArray, inefficiency: float, n_frames: int) -> FloatArray:
+    """Join neighbouring sums until each is 5 inefficiencies long, or as few as 4 are left.
+
+    Args:
+        blocks: Sums over stretches of frames of equal length, shape (B, ...).
+        inefficiency: Statistical inefficiency in frames.
+        n_frames: Number of frames in all the blocks.
+    """
+    wanted = max(FEWEST_BLOCKS, int(n_frames / (INEFFICIENCIES_PER_BLOCK * inefficiency)))
+    n = min(len(blocks), wanted)
+    edges = np.arange(n) * len(blocks) // n
+    merged: FloatArray = np.add.reduceat(blocks, edges, axis=0)
+    return merged
+
+
 def _varies(values: FloatArray) -> bool:
     return bool(np.ptp(values) > 1e-12 * max(1.0, float(np.abs(values).max())))
 
@@ -319,8 +334,7 @@ def _choose_blocks(values: FloatArray, inefficiency: float) -> tuple[FloatArray,
             continue
         means = _block_means(values, count)
         deviation = means - means.mean()
-        correlation = (deviation[1:] @ deviation[:-1]) / (deviation @ deviation)
-        if correlation < 2 / math.sqrt(count):
+        if deviation[1:] @ deviation[:-1] < 2 / math.sqrt(count) * (deviation @ deviation):
             return means, True
     return _block_means(values, FEWEST_BLOCKS), False
 

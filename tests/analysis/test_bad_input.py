@@ -6,9 +6,11 @@ import warnings
 from pathlib import Path
 
 import gsd.hoomd
+import h5py
 import numpy as np
 import pytest
 from builders import frame, ion_frames, write_dump, write_gsd
+from scipy.signal import lfilter
 
 from analysis.__main__ import main
 from analysis.trajectory import open_trajectory
@@ -50,6 +52,29 @@ def test_tables(capsys, good):
     assert 'percolation probability, any' in capsys.readouterr().out
     assert main(['relaxation', str(good), '--time-step', '0.01']) == 0
     assert 'P2 backbone' in capsys.readouterr().out
+
+
+def test_displacements_chains_and_stress(capsys, tmp_path, good):
+    assert main(['msd', str(good)]) == 0
+    assert 'diffusion coefficient, Li' in capsys.readouterr().out
+    assert main(['chains', str(good)]) == 0
+    assert 'squared radius of gyration' in capsys.readouterr().out
+    thermo = tmp_path / 'thermo.h5'
+    generator = np.random.default_rng(0)
+    with h5py.File(thermo, 'w') as file:
+        file.attrs['time_step'] = 0.005
+        file['step'] = np.arange(10, 20010, 10)
+        file['volume'] = np.full(2000, 100.0)
+        for name in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz'):
+            series = lfilter([1], [1, -0.9], generator.normal(size=2000))
+            file[f'pressure_{name}'] = series
+    assert main(['stress', str(thermo), '--kT', '1']) == 0
+    assert 'tau_s' in capsys.readouterr().out
+    assert main(['stress', str(thermo), '--kT', '1', '--json']) == 0
+    assert 'NaN' not in capsys.readouterr().out
+    assert 'kT -1' in refuse(capsys, 'stress', thermo, '--kT', '-1')
+    assert 'no thermo log' in refuse(capsys, 'stress', good, '--kT', '1')
+    assert 'no bond type' in refuse(capsys, 'chains', good, '--bond-type', 'spine')
 
 
 def test_wrong_files(capsys, tmp_path, good):

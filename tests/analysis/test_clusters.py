@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 from builders import frame, ion_frames, log_spaced_steps, write_data, write_dump, write_gsd
+from scipy.signal import lfilter
 
-from analysis.clusters import Pairs, find_ions, has_ions, ion_clusters
+from analysis.array_trajectory import ArrayTrajectory
+from analysis.clusters import Pairs, _distribution, find_ions, has_ions, ion_clusters
 from analysis.frame_selection import evenly_spaced
 from analysis.pair_correlation import find_first_minimum, pair_correlation
 from analysis.plots import (
@@ -14,6 +16,7 @@ from analysis.plots import (
     plot_cluster_distribution,
     plot_cluster_shapes,
 )
+from analysis.statistics import merge_blocks, statistical_inefficiency
 from analysis.trajectory import open_trajectory
 from user_input import UserError
 
@@ -113,3 +116,64 @@ def test_first_minimum_of_a_noisy_liquid():
     minimum, verdict = find_first_minimum(r, noisy, expected)
     assert minimum == pytest.approx(1.28, abs=0.08)
     assert not verdict
+
+
+def test_estimates_begin_where_equilibrium_does(tmp_path):
+    """Ions pair up in the first third of the run: the estimates must not count it."""
+    generator = np.random.default_rng(9)
+    charge = np.tile([1.0, -1.0], 20)
+    frames = []
+    for k in range(160):
+        cations = generator.permutation(125)[:20]
+        points = np.stack(np.unravel_index(cations, (5, 5, 5)), axis=1) * 2.0 - 4
+        n_apart = int(20 * np.exp(-k / 8)) + generator.integers(0, 5)
+        apart = np.arange(20) < n_apart
+        anions = points + np.where(apart, 0.9, 0.3)[:, None] * [1, 0, 0]
+        both = np.stack([points, anions], axis=1).reshape(-1, 3)
+        frames.append(frame(k, both, 10, types=('A',), charge=charge))
+    found = ion_clusters(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)),
+                         contact_distance=0.5)  # fmt: skip
+    assert found.equilibration.is_equilibrated
+    assert found.n_frames < 150
+    # Two of twenty pairs are apart at any time in equilibrium.
+    expected = found.series['free_ion_fraction'][-found.n_frames :].mean()
+    assert found.estimates['free_ion_fraction'].mean == pytest.approx(expected)
+    assert found.estimates['free_ion_fraction'].mean == pytest.approx(0.1, abs=0.03)
+
+
+def test_distributions_are_covered():
+    """Counts whose rates follow a slow variable, common sizes and rare ones."""
+    generator = np.random.default_rng(10)
+    rates, slopes = np.array([20.0, 4.0, 1.0, 0.1]), np.array([-0.5, 0, 0.5, 1])
+    truth = rates * np.exp(slopes**2 / 2)
+    truth /= truth.sum()
+    inside, offered = np.zeros(4), np.zeros(4)
+    for _ in range(200):
+        noise = generator.normal(size=300) * np.sqrt(1 - 0.5**2)
+        noise[0] = generator.normal()
+        slow = lfilter([1], [1, -0.5], noise)
+        counts = generator.poisson(rates * np.exp(slopes * slow[:, None]))
+        blocks = counts.reshape(20, 15, 4).sum(axis=1).astype(float)
+        found = _distribution(
+            np.arange(4), merge_blocks(blocks, statistical_inefficiency(slow), 300)
+        )
+        inside[found.values] += (found.low <= truth[found.values]) & (
+            truth[found.values] <= found.high
+        )
+        offered[found.values] += 1
+    assert np.all(inside / offered >= 0.9)
+    assert np.all(inside / offered <= 0.99)
+
+
+def test_error_of_the_g_of_an_ideal_gas():
+    """Bins scatter about 1 as the number of pairs in them says."""
+    generator = np.random.default_rng(11)
+    positions = generator.uniform(-5, 5, (10, 1500, 3))
+    found = pair_correlation(
+        ArrayTrajectory(positions, 10.0), np.arange(500), np.arange(500, 1500), np.arange(10)
+    )
+    shells = 4 * np.pi * found.distance**2 * (found.distance[1] - found.distance[0])
+    expected = shells * 500 * 1000 / 1000 * 10
+    deviation = (found.g - 1) * np.sqrt(expected)
+    assert found.n_frames == 10
+    assert np.sqrt(np.mean(deviation[100:] ** 2)) == pytest.approx(1, abs=0.15)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from gsd.hoomd import Frame
-from numpy.typing import NDArray
 
-from models.force_field import FeneBond, ForceField, HarmonicBond
+from models.force_field import ForceField
 from tests.workflow.systems import COULOMB_ERROR, melt, state_point
+from validation.reference_forces import reference, relative_rms
 from workflow.coulomb import CoulombMesh, choose_mesh, ewald_sum
 from workflow.engines.contract import ConstantEnergy, Engine, Simulation, SoftPushOff
 from workflow.interruption import StopRequest
@@ -47,67 +47,6 @@ def bare_simulation(
     engine: Engine, frame: Frame, field: ForceField, mesh: CoulombMesh | None
 ) -> Simulation:
     return engine.simulation(frame, field, ConstantEnergy(0.005), mesh, seed=1, log_period=0)
-
-
-def reference(frame: Frame, field: ForceField) -> tuple[dict[str, float], NDArray[np.float64]]:
-    """Energies and forces by direct sums over all minimum images, Coulomb apart."""
-    state = state_of(frame)
-    n = len(state.positions)
-    order = [field.bead_types.index(name) for name in frame.particles.types]
-    types = np.array(order)[frame.particles.typeid]
-    forces = np.zeros((n, 3))
-
-    def separations(i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
-        d = state.positions[i] - state.positions[j]
-        return np.asarray(d - state.box * np.round(d / state.box))
-
-    def add(i, j, d, r, slope):
-        pull = (-slope / r)[:, None] * d
-        np.add.at(forces, i, pull)
-        np.add.at(forces, j, -pull)
-
-    def lennard_jones(r, epsilon, sigma, cutoff):
-        inside = r < cutoff
-        power = np.where(inside, sigma / r, 0) ** 6
-        shift = np.where(inside, (sigma / cutoff) ** 12 - (sigma / cutoff) ** 6, 0)
-        energy = 4 * epsilon * np.where(inside, power**2 - power - shift, 0)
-        return energy, np.where(inside, -24 * epsilon * (2 * power**2 - power) / r, 0)
-
-    i, j = np.triu_indices(n, 1)
-    bonded = {tuple(sorted(pair)) for pair in np.asarray(frame.bonds.group).tolist()}
-    free = np.array([pair not in bonded for pair in zip(i.tolist(), j.tolist(), strict=True)])
-    i, j = i[free], j[free]
-    d = separations(i, j)
-    r = np.linalg.norm(d, axis=1)
-    table = (types[i], types[j])
-    near = (r < field.pair_cutoff[table]) & (field.pair_cutoff[table] > 0)
-    i, j, d, r = i[near], j[near], d[near], r[near]
-    table = (types[i], types[j])
-    pair_energy, slope = lennard_jones(
-        r, field.pair_epsilon[table], field.pair_sigma[table], field.pair_cutoff[table]
-    )
-    add(i, j, d, r, slope)
-
-    bond_energy = 0.0
-    for number, name in enumerate(frame.bonds.types):
-        bond = field.bonds[name]
-        i, j = np.asarray(frame.bonds.group)[np.asarray(frame.bonds.typeid) == number].T
-        d = separations(i, j)
-        r = np.linalg.norm(d, axis=1)
-        if isinstance(bond, HarmonicBond):
-            bond_energy += float(np.sum(bond.k / 2 * (r - bond.r0) ** 2))
-            add(i, j, d, r, bond.k * (r - bond.r0))
-            continue
-        assert isinstance(bond, FeneBond)
-        stretch = 1 - (r / bond.r0) ** 2
-        energy, slope = lennard_jones(r, bond.epsilon, bond.sigma, 2 ** (1 / 6) * bond.sigma)
-        bond_energy += float(np.sum(energy - bond.k * bond.r0**2 / 2 * np.log(stretch)))
-        add(i, j, d, r, slope + bond.k * r / stretch)
-    return {'pair': float(pair_energy.sum()), 'bond': bond_energy}, forces
-
-
-def relative_rms(measured: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean((measured - expected) ** 2) / np.mean(expected**2)))
 
 
 def test_short_range_energies_and_forces_equal_direct_sums(engine: Engine, relaxed) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tests.workflow.systems import melt, state_point
 from workflow.checkpoint import read_checkpoint
-from workflow.engines.contract import ConstantVolume, Engine, State
+from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
 from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax
@@ -190,3 +190,37 @@ def test_schedule_counts_its_own_frames() -> None:
         walked.append(schedule.next_frame(walked[-1]))
     assert walked == due
     assert all(schedule.frames_until(s) == sum(d <= s for d in due) for s in (0, 4, 5, 79, 80, 399))
+
+
+def test_frames_hold_the_images_of_the_state(start: tuple[System, State], tmp_path: Path) -> None:
+    folder = StageFolder(tmp_path, 'sample')
+    last = run(folder, start, StopRequest())
+    with gsd.hoomd.open(folder.trajectory) as trajectory:
+        frame, first = trajectory[-1], trajectory[0]
+        assert int(frame.configuration.step) == last.step
+        np.testing.assert_array_equal(frame.particles.image, last.images)
+        assert np.any(frame.particles.image != first.particles.image)
+
+
+def test_thermo_rows_of_an_ideal_gas_are_those_of_its_velocities(engine: Engine) -> None:
+    """Far apart nothing interacts: the pressure tensor is sum m v_a v_b / V, with known order."""
+    point = state_point('kremer_grest', {'M': 1.0}, chains=8, degree_of_polymerisation=1)
+    frame, field = melt(point)
+    rng = np.random.default_rng(3)
+    n = int(frame.particles.N)
+    frame.configuration.box = [60, 60, 60, 0, 0, 0]
+    corners = np.stack(np.meshgrid(*[[-15.0, 15.0]] * 3), axis=-1).reshape(-1, 3)
+    frame.particles.position = corners[:n]
+    frame.particles.image = np.zeros((n, 3), dtype=np.int32)
+    velocities = rng.normal(size=(n, 3)) * [1.0, 2.0, 3.0]
+    frame.particles.velocity = velocities - velocities.mean(axis=0)
+    simulation = engine.simulation(frame, field, ConstantEnergy(0.001), None, 1, log_period=10)
+    simulation.run(10)
+    row = dict(zip(THERMO_COLUMNS, simulation.take_thermo_rows()[-1], strict=True))
+    v = simulation.state().velocities
+    simulation.close()
+    assert row['kinetic_energy'] == pytest.approx(0.5 * np.sum(v**2), rel=1e-6)
+    tensor = v.T @ v / 60**3
+    for a, b in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz'):
+        expected = tensor['xyz'.index(a), 'xyz'.index(b)]
+        assert row[f'pressure_{a}{b}'] == pytest.approx(expected, rel=1e-6, abs=1e-12)

@@ -1,0 +1,108 @@
+"""What must not change the answer: the origin, wrapping, labels, the order of molecules."""
+
+import numpy as np
+import pytest
+from builders import log_spaced_steps
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.array_trajectory import ArrayTrajectory
+from analysis.clusters import ion_clusters
+from analysis.internal_distances import chain_sizes
+from analysis.mean_squared_displacement import mean_squared_displacements
+from analysis.relaxation import segmental_relaxation
+
+STEPS = log_spaced_steps(4, block=16)
+BOX = np.array([6.0, 7.0, 8.0])
+MOLECULES, BEADS = 8, 4
+
+seeds = st.integers(0, 10**6)
+shifts = st.lists(st.floats(-40, 40), min_size=3, max_size=3)
+boxes_away = st.integers(-3, 3)
+
+
+def molecules(seed):
+    """Chains of three with an ion at the end that diffuse, shape (F, MOLECULES, BEADS, 3)."""
+    generator = np.random.default_rng(seed)
+    start = generator.uniform(-3, 3, (MOLECULES, 1, 3))
+    start = start + np.cumsum(generator.normal(0, 0.4, (MOLECULES, BEADS, 3)), axis=1)
+    kicks = generator.normal(0, 0.1, (len(STEPS), MOLECULES, BEADS, 3))
+    return start + np.cumsum(kicks, axis=0)
+
+
+def trajectory(positions, order=None):
+    """As a trajectory, with the beads of all molecules relabelled by `order`."""
+    n = MOLECULES * BEADS
+    order = np.arange(n) if order is None else order
+    new_label = np.argsort(order)
+    first = (np.arange(MOLECULES)[:, None] * BEADS + np.arange(BEADS - 1)).ravel()
+    typeid = np.where(np.arange(n) % BEADS == 0, 1 + np.arange(n) // BEADS % 2, 0)
+    charge = np.array([0.0, 1.0, -1.0])[typeid]
+    return ArrayTrajectory(
+        positions.reshape(len(STEPS), n, 3)[:, order],
+        BOX,
+        steps=STEPS,
+        typeid=typeid[order],
+        type_names=('B', 'Li', 'S'),
+        charge=charge[order],
+        bonds=new_label[np.stack([first, first + 1], axis=1)],
+        time_step=0.01,
+    )
+
+
+def answers(source):
+    relaxation = segmental_relaxation(source)
+    clusters = ion_clusters(source, contact_distance=1.5)
+    sizes = chain_sizes(source)
+    found = {f'msd {k}': v.value for k, v in mean_squared_displacements(source).items()}
+    found |= {f'F_s {k}': v['pi/sigma'].value for k, v in relaxation.scattering.items()}
+    found |= clusters.series
+    found |= {
+        'p1': relaxation.p1['backbone'].value,
+        'p2': relaxation.p2['backbone'].value,
+        'sizes': clusters.number_distribution.probability,
+        'internal distances': sizes.squared_distance,
+        'gyration': np.array([sizes.squared_radius_of_gyration.mean]),
+    }
+    return found
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert other[name] == pytest.approx(value, abs=2e-4), name
+
+
+def is_sharp(positions):
+    """No pair of ions so close to the contact distance that rounding decides."""
+    ions = positions[:, :, 0]
+    delta = ions[:, :, None] - ions[:, None]
+    delta -= BOX * np.rint(delta / BOX)
+    return np.all(np.abs(np.linalg.norm(delta, axis=-1) - 1.5) > 1e-5)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seeds, shifts)
+def test_translation_and_wrapping(seed, shift):
+    positions = molecules(seed)
+    if is_sharp(positions):
+        assert_same(answers(trajectory(positions)), answers(trajectory(positions + shift)))
+
+
+@settings(max_examples=6, deadline=None)
+@given(seeds, st.lists(boxes_away, min_size=MOLECULES, max_size=MOLECULES))
+def test_molecules_in_other_images(seed, away):
+    positions = molecules(seed)
+    if is_sharp(positions):
+        moved = positions + np.array(away)[None, :, None, None] * BOX
+        assert_same(answers(trajectory(positions)), answers(trajectory(moved)))
+
+
+@settings(max_examples=6, deadline=None)
+@given(seeds, st.randoms(use_true_random=False))
+def test_labels_of_beads_and_order_of_molecules(seed, random):
+    positions = molecules(seed)
+    order = list(range(MOLECULES * BEADS))
+    random.shuffle(order)
+    if is_sharp(positions):
+        assert_same(answers(trajectory(positions)), answers(trajectory(positions, np.array(order))))
