@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint lock benchmark faults clean
+.PHONY: demo test lint lock benchmark validate faults clean
 
 demo: $(READY)
 	$(RUN) project.py simulate sweeps/demo.toml --parallel 2
@@ -19,6 +19,9 @@ lint: $(READY)
 
 benchmark: $(READY)
 	$(RUN) -m benchmarks
+
+validate: $(READY)
+	$(RUN) -m validation
 
 faults: $(READY)
 	$(RUN) -m faults

@@ -42,6 +42,8 @@ _SECONDS_PER_CHUNK = 1.0
 _SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get('ISP_SECONDS_BETWEEN_CHECKPOINTS', '30'))
 # At constant pressure the mesh is chosen anew when an edge has changed by this much.
 _MESH_BOX_TOLERANCE = 0.02
+# A box at constant pressure may shrink this far between two choices of the mesh.
+_LEAST_SHARE_OF_EDGE = 0.97
 # Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
 _REVIEW_GROWTH = 1.25
 
@@ -116,14 +118,14 @@ def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
     Raises:
         UserError: If a pair interaction reaches farther than that.
     """
-    edge = float(np.min(box))
-    largest = edge / 2 - NEIGHBOUR_BUFFER - 1e-6
+    edge = _LEAST_SHARE_OF_EDGE * float(np.min(box))
+    largest = edge / 2 - NEIGHBOUR_BUFFER
     needed = force_field.largest_cutoff
     if largest < needed:
         needed_edge = 2 * (needed + NEIGHBOUR_BUFFER)
         raise UserError(
-            f'the box has an edge of {edge:.2f} sigma, but the cut-off of {needed:g} sigma needs '
-            f'more than {needed_edge:.2f}: take more or longer chains '
+            f'the box has an edge of {np.min(box):.2f} sigma, but the cut-off of {needed:g} sigma '
+            f'needs more than {needed_edge / _LEAST_SHARE_OF_EDGE:.2f}: take more or longer chains '
             f'(at least {(needed_edge / edge) ** 3:.1f} times as many beads).'
         )
     return largest

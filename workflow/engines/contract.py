@@ -15,6 +15,7 @@ from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
 from models.force_field import ForceField
+from user_input import UserError
 from workflow.coulomb import CoulombMesh
 
 # Skin of the neighbour list in sigma; the same in both engines, so that a box which is large
@@ -140,6 +141,16 @@ class Simulation(Protocol):
 
     def close(self) -> None:
         """Free the engine."""
+
+
+def check_orthorhombic(frame: Frame) -> None:
+    """Check that the box has no tilt, which one engine would drop without a word.
+
+    Raises:
+        UserError: If it has.
+    """
+    if np.any(np.asarray(frame.configuration.box)[3:] != 0):
+        raise UserError('the box is triclinic: only orthorhombic boxes can be simulated.')
 
 
 class Engine(Protocol):

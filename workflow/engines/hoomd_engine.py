@@ -66,6 +66,7 @@ class HoomdEngine:
         log_period: int,
     ) -> contract.Simulation:
         """See `contract.Engine.simulation`."""
+        contract.check_orthorhombic(frame)
         return _HoomdSimulation(
             self._device, frame, force_field, integrator, mesh, seed, log_period
         )

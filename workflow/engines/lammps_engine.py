@@ -67,6 +67,7 @@ class LammpsEngine:
         log_period: int,
     ) -> contract.Simulation:
         """See `contract.Engine.simulation`."""
+        contract.check_orthorhombic(frame)
         return _LammpsSimulation(
             self._threads, frame, force_field, integrator, mesh, seed, log_period
         )

@@ -1,0 +1,1 @@
+"""Claims about forces, ensembles and melts, each measured against something independent."""

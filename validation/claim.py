@@ -1,0 +1,60 @@
+"""A claim, what it is held against, and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Verdict(StrEnum):
+    """What became of a claim."""
+
+    PASS = 'pass'
+    FAIL = 'fail'
+    NOT_RUN = 'not run'
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim, measured.
+
+    Attributes:
+        claim: What is said to hold, and for what system.
+        engine: Engine that it was measured on.
+        reference: What it is held against, with the source.
+        measured: The number, with its uncertainty where it has one.
+        tolerance: How far it may be off, and why so far.
+        verdict: What became of it.
+        reason: Why it failed or was not run; empty if it passed.
+    """
+
+    claim: str
+    engine: str
+    reference: str
+    measured: str
+    tolerance: str
+    verdict: Verdict
+    reason: str = ''
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Undo `as_dict`."""
+        return cls(**values | {'verdict': Verdict(values['verdict'])})
+
+
+def judged(
+    claim: str, engine: str, reference: str, measured: str, tolerance: str, *, holds: bool
+) -> Row:
+    """A row with a verdict; a comparison with NaN never holds."""
+    verdict = Verdict.PASS if holds else Verdict.FAIL
+    return Row(claim, engine, reference, measured, tolerance, verdict)
+
+
+def not_run(claim: str, engine: str, reason: str) -> Row:
+    """A claim that was not measured."""
+    return Row(claim, engine, '', '', '', Verdict.NOT_RUN, reason)

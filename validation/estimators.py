@@ -1,0 +1,246 @@
+"""Every analysis on data whose answer is known in closed form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.signal import lfilter
+
+from analysis.array_trajectory import ArrayTrajectory
+from analysis.contact_graph import connected_components, contacts_among
+from analysis.internal_distances import chain_sizes
+from analysis.mean_squared_displacement import mean_squared_displacements
+from analysis.pair_correlation import pair_correlation
+from analysis.relaxation import segmental_relaxation
+from analysis.stress_relaxation import stress_relaxation
+from analysis.stretched_exponential import decay_times
+from analysis.structure_factor import structure_factor
+from analysis.trajectory import FloatArray, IntArray
+
+Row = dict[str, Any]
+
+ROTATION, DIFFUSION, TIME_STEP = 0.02, 0.01, 0.5
+MODULUS, MAXWELL_TIME = 3.0, 2.0
+
+
+def rows() -> list[Row]:
+    """All estimators as rows of the table of validation."""
+    return [
+        *_segments(),
+        *_chains(),
+        *_stress(),
+        _stretched(),
+        *_walkers(),
+        *_networks(),
+        *_gas(),
+    ]
+
+
+def log_spaced_steps(blocks: int, doublings: int) -> IntArray:
+    """The schedule of sweeps with a shortest interval of one step, shape (F,)."""
+    offsets = np.concatenate([[0], 2 ** np.arange(doublings)])
+    return np.asarray((np.arange(blocks)[:, None] * 2**doublings + offsets).ravel())
+
+
+def _segments() -> list[Row]:
+    """Dumbbells whose bonds diffuse on the sphere."""
+    generator = np.random.default_rng(1)
+    steps, n = log_spaced_steps(24, 6), 600
+    bond = generator.normal(size=(n, 3))
+    bond /= np.linalg.norm(bond, axis=1, keepdims=True)
+    wanted, frames = set(steps.tolist()), []
+    for step in range(int(steps[-1]) + 1):
+        if step in wanted:
+            frames.append(np.concatenate([np.zeros((n, 3)), bond]))
+        kick = generator.normal(size=(n, 3)) * math.sqrt(2 * ROTATION * TIME_STEP)
+        bond = bond + np.cross(kick, bond)
+        bond /= np.linalg.norm(bond, axis=1, keepdims=True)
+    pairs = np.stack([np.arange(n), np.arange(n) + n], axis=1)
+    trajectory = ArrayTrajectory(frames, 9.0, steps=steps, bonds=pairs, time_step=TIME_STEP)
+    found = segmental_relaxation(trajectory)
+    result = []
+    for name, curves, rate in (('P1', found.p1, 2 * ROTATION), ('P2', found.p2, 6 * ROTATION)):
+        curve = curves['backbone']
+        off = float(np.abs(curve.value - np.exp(-rate * curve.time)).max())
+        claim = f'rotational diffusion: {name}(t) of bonds'
+        result.append(_within(claim, f'exp(-{rate:g} t)', off, 0.05))
+        time = curve.decay.one_over_e.value or math.nan
+        claim = f'rotational diffusion: 1/e time of {name}'
+        result.append(_close(claim, f'{1 / rate:.3g}', time, 1 / rate, 0.1))
+    return result
+
+
+def _chains() -> list[Row]:
+    generator = np.random.default_rng(2)
+    chains, beads, frames = 100, 41, 60
+    first = np.arange(chains * beads).reshape(chains, beads)
+    pairs = np.stack([first[:, :-1].ravel(), first[:, 1:].ravel()], axis=1)
+    result = []
+    for name, cosine in (('ideal', 0.0), ('freely rotating, cos 0.5,', 0.5)):
+        bonds = generator.normal(size=(frames, chains, beads - 1, 3))
+        bonds /= np.linalg.norm(bonds, axis=-1, keepdims=True)
+        for k in range(1, beads - 1) if cosine else ():
+            along = bonds[..., k - 1, :]
+            across = np.cross(along, bonds[..., k, :])
+            across /= np.linalg.norm(across, axis=-1, keepdims=True)
+            bonds[..., k, :] = cosine * along + math.sqrt(1 - cosine**2) * across
+        start = generator.uniform(-5, 5, (frames, chains, 1, 3))
+        positions = np.concatenate([start, start + np.cumsum(bonds, axis=2)], axis=2)
+        found = chain_sizes(ArrayTrajectory(positions.reshape(frames, -1, 3), 10.0, bonds=pairs))
+        n = np.arange(1.0, beads)
+        exact = n * (1 + cosine) / (1 - cosine) - 2 * cosine * (1 - cosine**n) / (1 - cosine) ** 2
+        off = float(np.abs(found.squared_distance / exact - 1).max())
+        claim = f'{name} chains: internal distances <R^2(n)>, n = 1 to {beads - 1}'
+        result.append(_within(claim, 'Flory 1969, closed form', off, 0.05))
+        gyration = float(((beads - n) * exact).sum()) / beads**2
+        measured = found.squared_radius_of_gyration.mean or math.nan
+        claim = f'{name} chains: squared radius of gyration'
+        result.append(_close(claim, f'{gyration:.4g}', measured, gyration, 0.03))
+    return result
+
+
+def _stress() -> list[Row]:
+    """A Maxwell fluid: Ornstein-Uhlenbeck stress."""
+    generator = np.random.default_rng(3)
+    interval, volume, kT, n = 0.1, 50.0, 1.5, 400_000
+    memory, variance = math.exp(-interval / MAXWELL_TIME), MODULUS * kT / volume
+
+    def series(factor: float) -> FloatArray:
+        noise = generator.normal(size=n) * math.sqrt(factor * variance * (1 - memory**2))
+        noise[0] = generator.normal() * math.sqrt(factor * variance)
+        return np.asarray(lfilter([1], [1, -memory], noise))
+
+    pressure = {name: series(1) for name in ('xy', 'xz', 'yz')}
+    pressure |= {name: series(2) for name in ('xx', 'yy', 'zz')}
+    found = stress_relaxation(pressure, volume, kT, interval)
+    x = found.frequency * MAXWELL_TIME
+    exact = {
+        'G(t)': (found.modulus.value, MODULUS * np.exp(-found.time / MAXWELL_TIME)),
+        "G'(w)": (found.storage.value, MODULUS * x**2 / (1 + x**2)),
+        "G''(w)": (found.loss.value, MODULUS * x / (1 + x**2)),
+        'tau_s(w) w': (found.segmental_time.value * found.frequency, x / np.sqrt(1 + x**2)),
+    }
+    return [
+        _within(
+            f'Ornstein-Uhlenbeck stress: {name}, largest error in its scale',
+            'Maxwell model, closed form',
+            float(np.abs(measured - truth).max() / np.abs(truth).max()),
+            0.07,
+        )
+        for name, (measured, truth) in exact.items()
+    ]
+
+
+def _stretched() -> Row:
+    generator = np.random.default_rng(4)
+    time = np.logspace(-2, 3, 45)
+    truth = 0.85 * np.exp(-((time / 3.0) ** 0.6))
+    exact = 3.0 / 0.6 * math.gamma(1 / 0.6)
+    means = []
+    for _ in range(50):
+        blocks = truth + generator.normal(0, 0.02, (8, len(time)))
+        means.append(decay_times(time, blocks, np.ones(blocks.shape), 1e4).mean.value or math.nan)
+    claim = 'stretched exponential with noise of 0.02: mean time, average of 50'
+    return _close(claim, f'{exact:.4g}', float(np.mean(means)), exact, 0.03)
+
+
+def _walkers() -> list[Row]:
+    generator = np.random.default_rng(5)
+    steps, n, box = log_spaced_steps(48, 6), 400, 6.0
+    kicks = generator.normal(size=(len(steps), n, 3)) * math.sqrt(2 * DIFFUSION * TIME_STEP)
+    kicks *= np.sqrt(np.diff(steps, prepend=0))[:, None, None]
+    drift = 0.02 * steps[:, None, None]
+    positions = generator.uniform(-3, 3, (n, 3)) + np.cumsum(kicks, axis=0) + drift
+    charge = np.where(np.arange(n) == 0, 1.0, 0.0)
+    trajectory = ArrayTrajectory(
+        positions, box, steps=steps, bonds=[[0, 1]], charge=charge, time_step=TIME_STEP
+    )
+    curve = mean_squared_displacements(trajectory)['A']
+    # Taking off the drift takes off 1/N of the motion.
+    exact = DIFFUSION * (1 - 1 / n)
+    off = float(np.abs(curve.value / (6 * exact * curve.time) - 1).max())
+    value = curve.diffusion.mean or math.nan
+    scattering = segmental_relaxation(trajectory).scattering['all']['pi/sigma']
+    decayed = np.exp(-(math.pi**2) * exact * scattering.time)
+    return [
+        _within('Brownian walkers that drift: MSD, relative', '6 D t', off, 0.1),
+        _close('Brownian walkers: diffusion coefficient', f'{exact:.4g}', value, exact, 0.05),
+        _within(
+            'Brownian walkers: F_s(q, t) at q = pi',
+            'exp(-q^2 D t)',
+            float(np.abs(scattering.value - decayed).max()),
+            0.03,
+        ),
+    ]
+
+
+def _networks() -> list[Row]:
+    """Constructed clusters: sizes and dimension of percolation."""
+    line = np.arange(10.0)[:, None]
+    axes = np.eye(3)
+    turns = np.arange(0, 8 * math.pi, 0.3)
+    helix = np.stack([2 * np.cos(turns) + 5, 2 * np.sin(turns), turns / (0.8 * math.pi)], axis=1)
+    stair = np.cumsum(np.tile([[0.0, 0, 0.9], [0.9, 0, 0]], (7, 1)), axis=0)
+    cases: tuple[tuple[str, FloatArray, float, int], ...] = (
+        ('a bent open line across the boundary', stair + 4, 1.0, 0),
+        ('a line through the box', line * axes[0], 1.05, 1),
+        ('two crossed lines', np.concatenate([line * axes[0], line[1:] * axes[1]]), 1.05, 2),
+        (
+            'three crossed lines',
+            np.concatenate([line * axes[0], line[1:] * axes[1], line[1:] * axes[2]]),
+            1.05,
+            3,
+        ),
+        ('a helix that meets itself through the boundary', helix, 0.9, 1),
+        ('the helix with a tenth left out', helix[:-9], 0.9, 0),
+        ('three that touch their image round a short box', line[:3] * axes[1] * 3.2, 3.5, 1),
+    )
+    result = []
+    for name, points, distance, dimension in cases:
+        box = np.array([10.0, 9.6 if 'short' in name else 10.0, 10.0])
+        inside = points - box * np.floor(points / box + 0.5)
+        found = connected_components(contacts_among(inside, box, distance))
+        measured = f'{found.dimension.max()}, {len(found.size)} cluster of {found.size.max()}'
+        passed = found.dimension.max() == dimension and len(found.size) == 1
+        claim = f'dimension of percolation: {name}'
+        exact = f'{dimension}, 1 cluster of {len(points)}'
+        result.append(_row(claim, 'construction', measured, f'exactly {exact}', bool(passed)))
+    return result
+
+
+def _gas() -> list[Row]:
+    generator = np.random.default_rng(6)
+    trajectory = ArrayTrajectory(generator.uniform(-5, 5, (20, 3000, 3)), 10.0)
+    frames = np.arange(20)
+    found = pair_correlation(trajectory, np.arange(1000), np.arange(1000, 3000), frames)
+    shells = 4 * math.pi * found.distance**2 * (found.distance[1] - found.distance[0])
+    scores = (found.g - 1) * np.sqrt(shells * 2000 * 20)
+    scatter = float(np.sqrt(np.mean(scores[50:] ** 2)))
+    s = float(structure_factor(trajectory, frames).s.mean())
+    return [
+        _close('ideal gas: g(r)', '1', float(found.g[100:].mean()), 1.0, 0.003),
+        _close('ideal gas: scatter of g(r) in its counting errors', '1', scatter, 1.0, 0.12),
+        _close('ideal gas: S(q)', '1', s, 1.0, 0.05),
+    ]
+
+
+def _within(claim: str, reference: str, off: float, most: float) -> Row:
+    return _row(claim, reference, f'off by at most {off:.3g}', f'{most:g}', off <= most)
+
+
+def _close(claim: str, reference: str, measured: float, exact: float, relative: float) -> Row:
+    passed = abs(measured - exact) <= relative * abs(exact)
+    return _row(claim, reference, f'{measured:.4g}', f'{100 * relative:g} %', passed)
+
+
+def _row(claim: str, reference: str, measured: str, tolerance: str, passed: bool) -> Row:
+    return {
+        'claim': claim,
+        'engine': '-',
+        'reference': reference,
+        'measured': measured,
+        'tolerance': tolerance,
+        'passed': bool(passed),
+    }

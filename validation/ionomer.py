@@ -1,0 +1,104 @@
+"""Perfect screening: charges of an ionic melt are correlated as electroneutrality demands.
+
+F. H. Stillinger and R. Lovett, J. Chem. Phys. 49, 1991 (1968): at small k the charge structure
+factor S_ZZ(k) = <|sum q exp(i k.r)|^2> / sum q^2 tends to k^2/k_D^2, k_D^2 = 4 pi l_B sum q^2 / V,
+whatever else the particles do to each other. A wrong Coulomb constant, a wrong charge or a
+force that is cut shows here, and the check needs neither engine nor Ewald sum.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.claim import Row, judged, not_run
+from validation.job import Job
+from validation.systems import TIME_STEP, Sample, ion_liquid, make_engine, melt
+from workflow.engines.contract import Langevin
+
+TITLE = 'Ionomers'
+
+COULOMB_ERROR = 1e-2
+# S_ZZ k_D^2/k^2 is a line in k^2 only as long as k is well below the inverse size of an ion.
+LARGEST_K = 1.05
+BLOCKS = 8
+TOLERANCE, REASON = 0.1, '10 %: curvature that a line in k^2 leaves; and 2 standard errors'
+
+
+def jobs() -> Iterator[Job]:
+    """All jobs of this section."""
+    yield Job('screening in a melt', melt_screening)
+    yield Job('screening in a liquid', liquid_screening)
+    yield Job('published ionomer', published, ('lammps',))
+
+
+def liquid_screening(engine: str) -> Iterator[Row]:
+    """A liquid of ions alone, weakly coupled."""
+    sample = ion_liquid(1_000, 0.4, 4.0, 1_000)
+    yield _row('liquid of 1000 ions, density 0.4, l_B 4', sample, engine, 30_000, 30)
+
+
+def melt_screening(engine: str) -> Iterator[Row]:
+    """The isp model with its own parameters."""
+    sample = melt('isp', {'LSP': 1.0}, 60, 10)
+    yield _row('isp, LSP 1, 2400 beads, l_B 16', sample, engine, 15_000, 25)
+
+
+def published(engine: str) -> Iterator[Row]:
+    """A published result on another ionomer model."""
+    yield not_run(
+        'a published bead-spring ionomer result from its own parameters',
+        engine,
+        'none has been looked up yet',
+    )
+
+
+def _row(name: str, sample: Sample, engine: str, steps: int, period: int) -> Row:
+    intercept, error, smallest = screening(sample, engine, steps, period)
+    return judged(
+        f'S_ZZ(k) k_D^2/k^2 as k -> 0, {name}',
+        engine,
+        '1 (Stillinger and Lovett 1968)',
+        f'{intercept:.3f} +- {error:.3f}, from k = {smallest:.2f} up',
+        REASON,
+        holds=abs(intercept - 1) < TOLERANCE + 2 * error,
+    )
+
+
+def screening(sample: Sample, engine: str, steps: int, period: int) -> tuple[float, float, float]:
+    """The intercept of S_ZZ k_D^2/k^2 against k^2, its standard error, and the smallest k."""
+    state, charges = sample.state, sample.charges
+    ions = np.flatnonzero(charges)
+    edge = float(state.box[0])
+    vectors = wave_vectors(edge)
+    squares = np.sum(vectors**2, axis=1)
+    debye = 4 * np.pi * sample.field.bjerrum_length * float(np.sum(charges**2)) / edge**3
+    simulation = sample.simulation(
+        make_engine(engine), Langevin(TIME_STEP, 1.0, 0.2), sample.mesh(COULOMB_ERROR), seed=21
+    )
+    simulation.run(steps // 4)
+    values = []
+    for _ in range(3 * steps // (4 * period)):
+        simulation.run(period)
+        phases = np.exp(1j * simulation.state().positions[ions] @ vectors.T)
+        values.append(np.abs(charges[ions] @ phases) ** 2 / np.sum(charges**2))
+    simulation.close()
+    ratios = np.array(values) * debye / squares
+    intercepts = [
+        float(np.polyfit(squares, part.mean(axis=0), 1)[1])
+        for part in np.array_split(ratios, BLOCKS)
+    ]
+    error = float(np.std(intercepts, ddof=1) / np.sqrt(BLOCKS))
+    return float(np.mean(intercepts)), error, float(np.sqrt(squares.min()))
+
+
+def wave_vectors(edge: float) -> NDArray[np.float64]:
+    """Wave vectors of the box up to LARGEST_K, one of each pair k, -k."""
+    highest = int(LARGEST_K * edge / (2 * np.pi))
+    indices = np.array(list(itertools.product(range(-highest, highest + 1), repeat=3)))
+    half = indices[len(indices) // 2 + 1 :]
+    vectors: NDArray[np.float64] = 2 * np.pi / edge * half
+    return np.asarray(vectors[np.linalg.norm(vectors, axis=1) <= LARGEST_K])

@@ -1,0 +1,118 @@
+"""The page: every claim with its reference, what was measured, and the verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from validation.claim import Row, Verdict
+from validation.sections import SECTIONS, section
+from validation.systems import cache, make_engine
+from workflow.engines.selection import available_engines
+
+_COLUMNS = ('claim', 'engine', 'reference', 'measured', 'tolerance', 'verdict')
+
+
+@dataclass(frozen=True)
+class SectionResult:
+    """The rows of one section, and how they were made.
+
+    Attributes:
+        section: Name.
+        date: When.
+        command: The command.
+        seconds: Processor time, about: the time of all its jobs together.
+        engines: Engine -> version.
+        rows: What was measured.
+    """
+
+    section: str
+    date: str
+    command: str
+    seconds: float
+    engines: dict[str, str]
+    rows: list[Row]
+
+    @classmethod
+    def now(cls, name: str, command: str, seconds: float, rows: list[Row]) -> Self:
+        """A result of this moment and of the engines of this machine."""
+        date = time.strftime('%Y-%m-%d %H:%M', time.gmtime())
+        return cls(name, date, command, seconds, engine_versions(), rows)
+
+
+def engine_versions() -> dict[str, str]:
+    """Versions of the engines that import here."""
+    return {name: make_engine(name).describe()['version'] for name in available_engines()}
+
+
+def save_result(result: SectionResult) -> None:
+    """Keep the rows of a section for pages that are made of several runs."""
+    values: dict[str, Any] = vars(result) | {'rows': [row.as_dict() for row in result.rows]}
+    (cache() / f'result_{result.section}.json').write_text(json.dumps(values))
+
+
+def read_results() -> dict[str, SectionResult]:
+    """The rows of the last run of each section on this machine."""
+    results = {}
+    for name in SECTIONS:
+        file = cache() / f'result_{name}.json'
+        if file.exists():
+            values = json.loads(file.read_text())
+            rows = [Row.from_dict(row) for row in values.pop('rows')]
+            results[name] = SectionResult(**values, rows=rows)
+    return results
+
+
+def write_page(path: Path, results: dict[str, SectionResult]) -> None:
+    """Write the page."""
+    rows = [row for result in results.values() for row in result.rows]
+    counts = ', '.join(f'{sum(r.verdict == v for r in rows)} {v}' for v in Verdict)
+    lines = [
+        '# Validation',
+        '',
+        'Written by `make validate` (`python -m validation`): do not edit. Each claim is measured '
+        'against something independent of the engine that is asked; the reason of each tolerance '
+        'stands beside it. Units are those of Lennard-Jones.',
+        '',
+        f'- rows: {counts}',
+        f'- machine: {os.cpu_count()} processors, Python {platform.python_version()}',
+        '- sections that were run apart stand with their own date, versions and duration',
+        '',
+    ]
+    for name in SECTIONS:
+        module = section(name)
+        lines += [f'## {module.TITLE}', '', _paragraph(module), '']
+        if name not in results:
+            lines += [f'Not run: `python -m validation --only {name}` runs it.', '']
+            continue
+        result = results[name]
+        engines = ', '.join(f'{engine} {version}' for engine, version in result.engines.items())
+        lines += [
+            f'`{result.command}`, {result.date} UTC, {result.seconds:.0f} s of one core; '
+            f'{engines}.',
+            '',
+            '| ' + ' | '.join(_COLUMNS) + ' |',
+            '|' + ' --- |' * len(_COLUMNS),
+            *(_line(row) for row in result.rows),
+            '',
+        ]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('\n'.join(lines).rstrip() + '\n')
+
+
+def _paragraph(module: Any) -> str:
+    """The docstring of the section, without line breaks."""
+    return ' '.join((module.__doc__ or '').split())
+
+
+def _line(row: Row) -> str:
+    verdict = str(row.verdict) if row.verdict == Verdict.PASS else f'**{row.verdict}**'
+    if row.reason:
+        verdict += f': {row.reason}'
+    cells = (row.claim, row.engine, row.reference, row.measured, row.tolerance, verdict)
+    return '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |'
