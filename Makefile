@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint lock benchmark validate faults clean
+.PHONY: demo test lint lock benchmark validate faults slurm clean
 
 demo: $(READY)
 	$(RUN) project.py simulate sweeps/demo.toml --parallel 2
@@ -22,6 +22,10 @@ benchmark: $(READY)
 
 validate: $(READY)
 	$(RUN) -m validation
+
+# Needs root and Debian's slurmctld, slurmd, slurm-client and munge.
+slurm: $(READY)
+	$(RUN) -m pytest -m slurm tests/cluster
 
 faults: $(READY)
 	$(RUN) -m faults

@@ -7,31 +7,81 @@ need an engine, stand inside the operations: `status` must work on a login node.
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 import sys
+import time
+import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from flow import FlowProject, aggregator
-from flow.errors import UserOperationError
+from flow.errors import NoSchedulerError, SubmitError, UserOperationError
 from signac.job import Job
 
 from user_input import UserError, exits_on_user_error
 from workflow import job_files
+from workflow.cluster.directives import directives_of
+from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
 from workflow.engines.failure import SimulationFailed
 from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
-from workflow.interruption import EXIT_INTERRUPTED, Interrupted
+from workflow.interruption import EXIT_INTERRUPTED, Interrupted, leave_on_request
+from workflow.progress import read_progress
 
-RANKS = asked_ranks()
-# Without it flow would start even serial operations through mpiexec.
-ENGINE_DIRECTIVES = {'nranks': RANKS} if RANKS > 1 else {}
+SECONDS_OF_SILENCE = 120.0
 
 
 class Project(FlowProject):
     """Bead-spring melts of ionic copolymers, from a state point to its results."""
 
+    def run(self, jobs: Any = None, names: list[str] | None = None, **options: Any) -> None:
+        """Run operations; see `_operations_named` for `names`."""
+        super().run(jobs=jobs, names=self._operations_named(names), **options)
 
+    def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
+        """Submit operations; see `_operations_named` for `names`."""
+        super().submit(names=self._operations_named(names), **options)
+
+    def _operations_named(self, names: list[str] | None) -> list[str] | None:
+        """Operations for patterns; a group only by its full name.
+
+        A pattern such as `.*` would else select operations by themselves and in their groups, which
+        signac-flow refuses.
+        """
+        if names is None:
+            return None
+        found: list[str] = []
+        for name in names:
+            matching = [each for each in self.operations if re.fullmatch(name, each)]
+            found += [name] if name in self.groups or not matching else matching
+        return found
+
+
+# One submission takes a job through all of a group's operations.
+whole_job = Project.make_group('job')
+simulation = Project.make_group('simulation')
+analysis = Project.make_group('analysis')
+
+
+@Project.label
+def under_way(job: Job) -> str | None:
+    """The stage that a job is in the middle of, and whether anything works on it."""
+    for stage in ('relax', 'equilibrate', 'sample'):
+        if os.path.isdir(job.fn(f'{stage}.in_progress')):
+            progress = read_progress(Path(job.path))
+            # A run that was killed could not take its progress away.
+            runs = progress is not None and time.time() - progress.time < SECONDS_OF_SILENCE
+            return f'{stage} runs' if runs else f'{stage} to be continued'
+    return None
+
+
+@whole_job
+@simulation
 @Project.pre.isfile(job_files.MODEL)
 @Project.post.isfile(job_files.BUILT)
-@Project.operation
+@Project.operation(directives=directives_of('build'))
 def build(job: Job) -> None:
     """Draw the melt."""
     from workflow import operations
@@ -39,9 +89,11 @@ def build(job: Job) -> None:
     operations.build(operations.job_context(job))
 
 
+@whole_job
+@simulation
 @Project.pre.isfile(job_files.BUILT)
 @Project.post.isfile(job_files.RELAXED)
-@Project.operation(directives=ENGINE_DIRECTIVES)
+@Project.operation(directives=directives_of('relax'))
 def relax(job: Job) -> None:
     """Push overlaps apart, anneal, and cool."""
     from workflow import operations
@@ -49,9 +101,11 @@ def relax(job: Job) -> None:
     operations.relax_melt(operations.job_context(job))
 
 
+@whole_job
+@simulation
 @Project.pre.isfile(job_files.RELAXED)
 @Project.post.isfile(job_files.EQUILIBRATED)
-@Project.operation(directives=ENGINE_DIRECTIVES)
+@Project.operation(directives=directives_of('equilibrate'))
 def equilibrate(job: Job) -> None:
     """Run until equilibration is detected."""
     from workflow import operations
@@ -59,9 +113,11 @@ def equilibrate(job: Job) -> None:
     operations.equilibrate(operations.job_context(job))
 
 
+@whole_job
+@simulation
 @Project.pre.isfile(job_files.EQUILIBRATED)
 @Project.post.isfile(job_files.TRAJECTORY)
-@Project.operation(directives=ENGINE_DIRECTIVES)
+@Project.operation(directives=directives_of('sample'))
 def sample(job: Job) -> None:
     """Run until the precision that the sweep asks for is reached."""
     from workflow import operations
@@ -69,9 +125,11 @@ def sample(job: Job) -> None:
     operations.sample(operations.job_context(job))
 
 
+@whole_job
+@analysis
 @Project.pre.isfile(job_files.TRAJECTORY)
 @Project.post.isfile(job_files.THERMODYNAMICS)
-@Project.operation
+@Project.operation(directives=directives_of('thermodynamics'))
 def thermodynamics(job: Job) -> None:
     """Average density, temperature, pressure and energy."""
     from workflow import operations
@@ -79,9 +137,11 @@ def thermodynamics(job: Job) -> None:
     operations.thermodynamics(operations.job_context(job))
 
 
+@whole_job
+@analysis
 @Project.pre.isfile(job_files.TRAJECTORY)
 @Project.post.isfile(job_files.CLUSTERS)
-@Project.operation
+@Project.operation(directives=directives_of('clusters'))
 def clusters(job: Job) -> None:
     """Find ion clusters."""
     from workflow import operations
@@ -89,10 +149,12 @@ def clusters(job: Job) -> None:
     operations.analyse_clusters(operations.job_context(job))
 
 
+@whole_job
+@analysis
 @Project.pre.isfile(job_files.TRAJECTORY)
 @Project.pre.isfile(job_files.CLUSTERS)
 @Project.post.isfile(job_files.RELAXATION)
-@Project.operation
+@Project.operation(directives=directives_of('relaxation'))
 def relaxation(job: Job) -> None:
     """Correlate bond vectors and displacements."""
     from workflow import operations
@@ -111,19 +173,21 @@ def _all_analysed(*jobs: Job) -> bool:
 
 
 def _report_is_current(*jobs: Job) -> bool:
-    from workflow.workspace import report_is_current
+    from workflow.workspace import report_is_current, sweeps_with
 
-    return report_is_current(jobs)
+    sweeps = sweeps_with(jobs)
+    return bool(sweeps) and all(map(report_is_current, sweeps))
 
 
 @Project.pre(_all_analysed)
 @Project.post(_report_is_current)
-@Project.operation(aggregator=aggregator(_by_sweep))
+@Project.operation(aggregator=aggregator(_by_sweep), directives=directives_of('report'))
 def report(*jobs: Job) -> None:
     """Aggregate over replicas: summary.csv, figures and report.html."""
-    from workflow.workspace import write_sweep_results
+    from workflow.workspace import sweeps_with, write_sweep_results
 
-    write_sweep_results(jobs)
+    for sweep in sweeps_with(jobs):
+        write_sweep_results(sweep)
 
 
 @exits_on_user_error
@@ -131,11 +195,13 @@ def main() -> int:
     """Run a command of this project, or one of signac-flow."""
     from workflow import commands
 
+    leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
     if started_ranks() > 1:
         with leading_or_following() as leads:
             return _project_main() if leads else 0
-    if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
-        return commands.main(sys.argv[1:])
+    asked = sys.argv[1] if sys.argv[1:] else '--help'
+    if asked in commands.COMMANDS or asked in ('-h', '--help'):
+        return commands.main(sys.argv[1:] or [asked])
     return _project_main()
 
 
@@ -149,14 +215,31 @@ def _project_main() -> int:
     try:
         project.main()
     except Interrupted as stopped:
-        print(f'{stopped}. Run it again to go on.', file=sys.stderr)
+        again = 'Submit' if 'SLURM_JOB_ID' in os.environ else 'Run'
+        print(f'{stopped}. {again} it again to go on.', file=sys.stderr)
         return EXIT_INTERRUPTED
+    except NoSchedulerError:
+        raise UserError(
+            'there is no scheduler here. To see what would be submitted, name a cluster file: '
+            'ISP_CLUSTER=FILE.toml python project.py submit --pretend (see docs/clusters.md).'
+        ) from None
+    except SubmitError as error:
+        raise UserError(str(error)) from None
     except UserOperationError as error:
+        if isinstance(error.__cause__, subprocess.CalledProcessError):
+            # The process of that operation has said why.
+            return EXIT_INTERRUPTED if error.__cause__.returncode == EXIT_INTERRUPTED else 1
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         if isinstance(error.__cause__, SimulationFailed):
             print(f'error: {error.__cause__}', file=sys.stderr)
             return 1
+        # Flow's own wrapping would hide what happened from the last line of a log.
+        traceback.print_exception(error.__cause__ or error)
+        return 1
+    except LookupError as error:
+        if type(error) is LookupError:  # flow's word for a job that is not there
+            raise UserError(str(error)) from None
         raise
     return 0
 

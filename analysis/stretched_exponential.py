@@ -10,7 +10,7 @@ is that of the whole curve, so it is shorter where A is well below 1.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from analysis.trajectory import FloatArray
 
 FIT_BELOW = 0.9
 FEWEST_POINTS = 5
+# A fit that misses its points by more than this does not give their mean time.
+LARGEST_MISFIT = 0.05
 LOWEST_BETA, HIGHEST_BETA = 0.1, 2.0
 FEWEST_BLOCKS = 4
 MOST_SHARED = 0.5
@@ -167,7 +169,19 @@ def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration
     means = [None if f is None else f.mean_time for f in fits]
     # The lags about the 1/e time and before it fix the fit.
     n_blocks = int(filled[: passed + 1].min())
-    return Decay(one_over_e, _with_interval(fit.mean_time, means, n_blocks, block_length), fit)
+    mean = _with_interval(fit.mean_time, means, n_blocks, block_length)
+    misfit = _misfit(fit, time, curve)
+    if misfit > LARGEST_MISFIT:
+        # The interval is that of the noise: it does not see that the form is wrong.
+        told = f'the fit misses the curve by up to {misfit:.2f}'
+        mean = replace(mean, verdict='; '.join(filter(None, (told, mean.verdict))))
+    return Decay(one_over_e, mean, fit)
+
+
+def _misfit(fit: StretchedExponential, time: FloatArray, curve: FloatArray) -> float:
+    """Largest distance between the fit and the points that it was made to."""
+    used = np.isfinite(curve) & (curve <= FIT_BELOW)
+    return float(np.abs(fit(time[used]) - curve[used]).max())
 
 
 def _bound(time: FloatArray, curve: FloatArray) -> RelaxationTime | None:

@@ -289,9 +289,16 @@ def combine(quantities: Sequence[Quantity]) -> Combined:
     if kind is Combination.PROPORTION and low is not None and high is not None:
         low, high = _at_least_within_runs(quantities, mean, low, high)
     if low is None or high is None or not high - low > 1e-9 * abs(mean):
+        if not reasons and mean not in quantities[0].limits and not _is_given(quantities):
+            reasons = ('no interval: all replicas are the same',)
         return Combined(mean, None, None, len(values), reasons)
     lowest, highest = quantities[0].limits
     return Combined(mean, max(low, lowest), min(high, highest), len(values), reasons)
+
+
+def _is_given(quantities: Sequence[Quantity]) -> bool:
+    """Whether a value is exact within every run, as a density that the sweep gives."""
+    return all(q.low == q.value == q.high for q in quantities)
 
 
 def mean_distribution(distributions: Sequence[Mapping[str, Any]]) -> MeanCurve:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from user_input import UserError
 from workflow.engines.ranks import RANKS_VARIABLE, asked_ranks
@@ -19,6 +20,10 @@ from workflow.engines.selection import (
     choice_from_environment,
     select_engine,
 )
+from workflow.interruption import EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from workflow.workspace import SweepJobs
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +32,11 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         UserError: For anything that the user can mend.
     """
-    parser = argparse.ArgumentParser(prog='project.py')
+    parser = argparse.ArgumentParser(
+        prog='project.py',
+        epilog='In a folder with a project also the commands of signac-flow: status, next, run, '
+        'submit, exec; each has its own --help.',
+    )
     commands = parser.add_subparsers(dest='command', required=True)
     init = commands.add_parser('init', help='make the jobs of a sweep')
     init.add_argument('sweep', type=Path, help='sweep file')
@@ -49,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 def _init(options: argparse.Namespace) -> int:
     from workflow.workspace import init_sweep
 
-    jobs = init_sweep(options.sweep)
+    jobs = init_sweep(options.sweep).jobs
     print(f'{len(jobs)} jobs. Next: python project.py status, run, or submit.')
     return 0
 
@@ -71,9 +80,12 @@ def _simulate(options: argparse.Namespace) -> int:
     # Asked for here so that a missing engine is told once, and before anything is made.
     engine = select_engine(choice_from_environment()).describe()
     asked_ranks()
-    jobs = init_sweep(options.sweep)
-    print(f'{len(jobs)} jobs on {engine["engine"]} {engine["version"]} ({engine["device"]})')
-    return simulate_jobs(jobs, options.parallel) or _write_report(jobs)
+    sweep = init_sweep(options.sweep)
+    print(f'{len(sweep.jobs)} jobs on {engine["engine"]} {engine["version"]} ({engine["device"]})')
+    code = simulate_jobs(sweep.jobs, options.parallel)
+    if code == EXIT_INTERRUPTED:
+        return code
+    return _write_report(sweep) or code
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -82,14 +94,22 @@ def _report(options: argparse.Namespace) -> int:
     return _write_report(init_sweep(options.sweep))
 
 
-def _write_report(jobs: Sequence[object]) -> int:
+def _write_report(sweep: SweepJobs) -> int:
     from workflow.summary_table import print_summary
-    from workflow.workspace import report_is_current, results_folder, write_sweep_results
+    from workflow.workspace import (
+        is_simulated,
+        report_is_current,
+        results_folder,
+        write_sweep_results,
+    )
 
-    folder = results_folder(jobs)
-    if not report_is_current(jobs):
-        write_sweep_results(jobs)
+    folder = results_folder(sweep)
+    if not report_is_current(sweep):
+        write_sweep_results(sweep)
     print_summary(folder / 'summary.csv', sys.stdout)
+    done = sum(map(is_simulated, sweep.jobs))
+    if done < len(sweep.jobs):
+        print(f'{done} of {len(sweep.jobs)} jobs are done.')
     print(f'{folder / "summary.csv"}\n{folder / "report.html"}')
     return 0
 

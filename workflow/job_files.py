@@ -35,7 +35,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def write_model(folder: Path, model: Model) -> None:
     """Keep the model with the job, so that the job can be read without the model file."""
-    (folder / MODEL).write_text(model.model_dump_json(indent=1, by_alias=True, exclude_none=True))
+    write_json(folder / MODEL, model.model_dump(mode='json', by_alias=True, exclude_none=True))
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:

@@ -92,12 +92,12 @@ def relax_melt(job: JobContext) -> None:
     """Push overlaps apart, anneal, and cool."""
     start = read_frame(job.folder / job_files.BUILT)
     system = _system(job, start)
-    folder = job.folder / 'relax.in_progress'
+    folder = StageFolder(job.folder, 'relax').path
     with _running(job, 'relax', system), stop_requests() as stop:
         progress = ProgressWriter(job.folder, 'relax', total_steps(job.point))
         state = relax(folder, system, job.point, start, stop, progress)
-    write_frame(job.folder / job_files.RELAXED, frame_with_state(start, state))
-    StageFolder(job.folder, 'relax').remove()
+        write_frame(job.folder / job_files.RELAXED, frame_with_state(start, state))
+        StageFolder(job.folder, 'relax').remove()
 
 
 def equilibrate(job: JobContext) -> None:
@@ -151,9 +151,11 @@ def sample(job: JobContext) -> None:
 
         end = run_stage(folder, system, stage, state_of(frame), review, stop)
         record |= {'steps': end.step}
-    write_hdf5(folder.thermo, job.folder / job_files.THERMO, point.protocol.time_step)
-    folder.trajectory.replace(job.folder / job_files.TRAJECTORY)
-    folder.remove()
+        for name in job_files.RESULTS:  # of a trajectory that was taken away since
+            (job.folder / name).unlink(missing_ok=True)
+        write_hdf5(folder.thermo, job.folder / job_files.THERMO, point.protocol.time_step)
+        folder.trajectory.replace(job.folder / job_files.TRAJECTORY)
+        folder.remove()
 
 
 def thermodynamics(job: JobContext) -> None:

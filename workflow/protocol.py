@@ -16,6 +16,11 @@ Steps = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+_FEWEST_ROWS = 40
+# Correlations need some origins at every lag, also after a start that is left out.
+_FEWEST_BLOCKS = 8
+
+
 class PushOff(StrictModel):
     """Soft repulsion that grows in steps until no two beads overlap."""
 
@@ -71,11 +76,11 @@ class Sample(OpenEnded):
     precision: dict[str, Positive] = {}
 
     @model_validator(mode='after')
-    def _holds_one_block(self) -> Self:
-        if self.minimum_steps < self.schedule.block:
+    def _holds_some_blocks(self) -> Self:
+        if self.minimum_steps < _FEWEST_BLOCKS * self.schedule.block:
             raise ValueError(
-                f'minimum_steps {self.minimum_steps} is shorter than one block of frames, '
-                f'shortest_interval * 2^doublings = {self.schedule.block}'
+                f'minimum_steps {self.minimum_steps} is shorter than {_FEWEST_BLOCKS} blocks of '
+                f'frames, each shortest_interval * 2^doublings = {self.schedule.block} steps'
             )
         return self
 
@@ -95,3 +100,13 @@ class Protocol(StrictModel):
     anneal: Anneal = Anneal()
     equilibrate: Equilibrate = Equilibrate()
     sample: Sample = Sample()
+
+    @model_validator(mode='after')
+    def _logs_often_enough(self) -> Self:
+        shortest = min(self.equilibrate.minimum_steps, self.sample.minimum_steps)
+        if self.log_period > shortest // _FEWEST_ROWS:
+            raise ValueError(
+                f'log_period {self.log_period} is too long for a stage of {shortest} steps: '
+                f'at least {_FEWEST_ROWS} rows are needed'
+            )
+        return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,16 @@ _JOB_LIST = 'jobs.json'
 Job = Any
 
 
-def init_sweep(path: Path) -> list[Job]:
-    """Make the jobs of a sweep file in the project of this folder; those that exist stay.
+@dataclass(frozen=True)
+class SweepJobs:
+    """A sweep in the workspace: its name, and its jobs in the order of its file."""
 
-    Returns:
-        The jobs, in the order of the sweep.
+    name: str
+    jobs: list[Job]
+
+
+def init_sweep(path: Path) -> SweepJobs:
+    """Make the jobs of a sweep file in the project of this folder; those that exist stay.
 
     Raises:
         UserError: If anything in the sweep or its model is wrong, or cannot be built.
@@ -37,6 +43,8 @@ def init_sweep(path: Path) -> list[Job]:
     points = list(state_points(sweep, model))
     with said_of(path):
         check_precision_names(sweep.protocol.sample.precision, model.bonds)
+        if len({json.dumps(as_plain_values(p), sort_keys=True) for p in points}) < len(points):
+            raise UserError('a composition or a value of the grid stands twice: remove one.')
         for point in points:
             if point.replica == 0:
                 _check_can_be_built(point, model)
@@ -44,16 +52,22 @@ def init_sweep(path: Path) -> list[Job]:
     jobs = []
     for point in points:
         job = project.open_job(as_plain_values(point)).init()
-        if not job.isfile(job_files.MODEL):
-            job_files.write_model(Path(job.path), model)
+        job_files.write_model(Path(job.path), model)
         jobs.append(job)
     sweeps = project.document.setdefault(_SWEEPS, {})
+    ids = [job.id for job in jobs]
+    left_out = set(sweeps.get(sweep.name, {}).get('jobs', [])) - set(ids)
+    if left_out:
+        print(
+            f'{len(left_out)} jobs of an earlier {sweep.name!r} are no longer part of it: '
+            'give the sweep another name to keep both.'
+        )
     sweeps[sweep.name] = {
-        'jobs': [job.id for job in jobs],
+        'jobs': ids,
         'sweep': sweep.model_dump(mode='json'),
         'model': {'name': model.name, 'description': model.description.strip()},
     }
-    return jobs
+    return SweepJobs(sweep.name, jobs)
 
 
 def is_simulated(job: Job) -> bool:
@@ -72,26 +86,24 @@ def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
             yield members
 
 
-def sweep_of(jobs: Sequence[Job]) -> tuple[str, dict[str, Any]]:
-    """Name and content of the sweep whose jobs these are.
-
-    Raises:
-        UserError: If no sweep has just these jobs.
-    """
+def sweeps_with(jobs: Sequence[Job]) -> list[SweepJobs]:
+    """The sweeps whose jobs, as far as they are in the workspace, are just these."""
     ids = [job.id for job in jobs]
-    for name, content in _sweeps(jobs[0]).items():
-        if content['jobs'] == ids:
-            return name, content
-    raise UserError(f'no sweep has just these {len(ids)} jobs: run init with its file again.')
+    workspace = Path(jobs[0].project.workspace)
+    return [
+        SweepJobs(name, list(jobs))
+        for name, content in _sweeps(jobs[0]).items()
+        if [each for each in content['jobs'] if (workspace / each).is_dir()] == ids
+    ]
 
 
-def results_folder(jobs: Sequence[Job]) -> Path:
-    """Where the results of the sweep of these jobs stand."""
-    return Path(jobs[0].project.path) / 'results' / sweep_of(jobs)[0]
+def results_folder(sweep: SweepJobs) -> Path:
+    """Where the results of a sweep stand."""
+    return Path(sweep.jobs[0].project.path) / 'results' / sweep.name
 
 
-def write_sweep_results(jobs: Sequence[Job]) -> Path:
-    """Write summary.csv, figures and report.html over the jobs that are done.
+def write_sweep_results(sweep: SweepJobs) -> Path:
+    """Write summary.csv, figures and report.html over the jobs of a sweep that are done.
 
     Raises:
         UserError: If none is done.
@@ -100,32 +112,34 @@ def write_sweep_results(jobs: Sequence[Job]) -> Path:
     from workflow.report import write_results
 
     results = []
-    for job in jobs:
+    for job in sweep.jobs:
         result = read_job_result(Path(job.path), dict(job.cached_statepoint))
         if result is not None:
             results.append(result)
-    name, content = sweep_of(jobs)
     if not results:
-        raise UserError(f'sweep {name}: no job is done yet, so there is nothing to report.')
-    provenance = [run for job in jobs for run in job.document.get('runs', [])]
-    folder = results_folder(jobs)
-    write_results(folder, name, content, results, [dict(run) for run in provenance])
-    job_files.write_json(folder / _JOB_LIST, {'jobs': [job.id for job in jobs]})
+        raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
+    provenance = [run for job in sweep.jobs for run in job.document.get('runs', [])]
+    folder = results_folder(sweep)
+    content = _sweeps(sweep.jobs[0])[sweep.name]
+    write_results(folder, sweep.name, content, results, [dict(run) for run in provenance])
+    job_files.write_json(folder / _JOB_LIST, {'jobs': [job.id for job in sweep.jobs]})
     return folder
 
 
-def report_is_current(jobs: Sequence[Job]) -> bool:
-    """Whether the report is of these jobs and newer than all of their results."""
-    folder = results_folder(jobs)
+def report_is_current(sweep: SweepJobs) -> bool:
+    """Whether the report is there, of these jobs, and newer than all of their results."""
+    folder = results_folder(sweep)
+    if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
+        return False
     try:
         listed = json.loads((folder / _JOB_LIST).read_text())['jobs']
         written = (folder / _JOB_LIST).stat().st_mtime
         newest = max(
-            Path(job.fn(name)).stat().st_mtime for job in jobs for name in job_files.RESULTS
+            Path(job.fn(name)).stat().st_mtime for job in sweep.jobs for name in job_files.RESULTS
         )
-    except OSError:
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(listed == [job.id for job in jobs] and written >= newest)
+    return bool(listed == [job.id for job in sweep.jobs] and written >= newest)
 
 
 def _sweeps(job: Job) -> dict[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ ENGINE_OPERATIONS = ('relax', 'equilibrate', 'sample')
 _SAFETY = 1.5
 _SETTING_UP = 300.0
 _SHORTEST_HOURS = 0.25
-_ANALYSIS_HOURS = 2.0
+_ANALYSIS_HOURS = 1.0
 # 4,200 charged beads: 0.32 M bead-steps/s on one core, 0.40 M on two.
 _SCALING = 0.35
 # Python with an engine and its libraries; a GPU's runtime maps more.

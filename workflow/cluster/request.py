@@ -72,14 +72,14 @@ class Request:
         known = cluster.partitions.get(self.partition) if self.partition else None
         kind = f'{known.gpu_type}:' if known and known.gpu_type else ''
         amount = f'{kind}{self.gpus}'
-        return f'--gres=gpu:{amount}' if cluster.gpu_request == 'gres' else (
-            f'--{cluster.gpu_request}={amount}'
+        return (
+            f'--gres=gpu:{amount}'
+            if cluster.gpu_request == 'gres'
+            else (f'--{cluster.gpu_request}={amount}')
         )
 
 
-def request_of(
-    operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: Wishes
-) -> Request:
+def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: Wishes) -> Request:
     """Put the directives of `operations` together.
 
     Raises:
@@ -123,16 +123,18 @@ def _gpu_slots(gpus_each: Sequence[int], sharing: int) -> list[tuple[int, int]]:
 
     Operations on several GPUs share none of them.
     """
-    slots, used, sharers = [], 0, 0
+    slots: list[tuple[int, int]] = []
+    used = shared = sharers = 0
     for number in gpus_each:
-        if number == 1 and sharers % sharing:
-            slots.append((shared, 1))
-            sharers += 1
-            continue
-        slots.append((used, number))
         if number == 1:
-            shared, sharers = used, sharers + 1
-        used += number
+            if sharers % sharing == 0:
+                shared = used
+                used += 1
+            sharers += 1
+            slots.append((shared, 1))
+        else:
+            slots.append((used, number))
+            used += number
     return slots
 
 

@@ -47,6 +47,7 @@ module load {{ module|quote_argument }} || exit 1
     {% endfor %}
 {% endblock project_header %}
 {% block custom_content %}
+{% raw %}
 
 # Slurm signals this shell only: before the time limit (USR1), and when the job is cancelled (TERM).
 # Simulations stop at USR1 with a checkpoint.
@@ -86,6 +87,7 @@ on_gpus() {
     fi
     exec "${@:3}"
 }
+{% endraw %}
 {% endblock custom_content %}
 {% block body %}
     {% for operation in operations %}

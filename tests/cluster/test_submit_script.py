@@ -1,0 +1,181 @@
+"""The scripts that `submit` hands to Slurm, rendered and run without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import ROOT, Sweep
+from tests.cluster.one_node_slurm import wait_for
+
+GOLDEN = Path(__file__).parent / 'golden'
+
+# Renders the golden files anew: look at what changed before you commit it.
+RENEW = 'ISP_RENEW_GOLDEN'
+
+CLUSTER = """
+account = 'polymers'
+gpu_request = 'gres'
+simulations_per_gpu = 2
+requeue = true
+options = ['--mail-type=FAIL']
+modules = ['cuda/12.4']
+prologue = ['source "$HOME/env" isp']
+
+[partitions.standard]
+cores = 64
+memory = 250
+max_hours = 2
+
+[partitions.a100]
+cores = 48
+memory = 480
+gpus = 4
+gpu_type = 'a100'
+max_hours = 24
+options = ['--qos=gpu']
+"""
+
+
+def rendered(sweep: Sweep, *words: str, **environment: str) -> str:
+    """The script, with what differs between machines and versions of the model taken out."""
+    text = sweep.project('submit', '--pretend', *words, **environment).stdout
+    for found, put in (
+        (str(sweep.folder), '/project'),
+        (str(ROOT), '/isp-cgmd'),
+        (str(Path(sys.executable).parent), '/python/bin'),
+    ):
+        text = text.replace(found, put)
+    return re.sub(r'[0-9a-f]{32,40}', 'ID', text)
+
+
+@pytest.mark.parametrize(
+    ('name', 'words', 'environment'),
+    [
+        ('one_simulation', ('-o', 'job', '-n', '1'), {}),
+        ('bundle_on_gpus', ('-o', 'simulation', '-b', '3', '-p'), {'ISP_DEVICE': 'gpu'}),
+        ('threads', ('-o', 'relax|build', '-b', '3'), {'ISP_THREADS': '4'}),
+    ],
+)
+def test_the_script_is_what_it_was(
+    sweep: Sweep, name: str, words: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    sweep.start(replicas=3)
+    (sweep.folder / 'cluster.toml').write_text(CLUSTER)
+    script = rendered(sweep, *words, **environment)
+    path = GOLDEN / f'{name}.sh'
+    if RENEW in os.environ:
+        path.write_text(script)
+    assert script == path.read_text()
+    assert subprocess.run(['bash', '-n'], input=script, text=True).returncode == 0
+
+
+def test_without_scheduler_and_cluster_file_the_way_is_told(sweep: Sweep) -> None:
+    sweep.start()
+    del sweep.environment['ISP_CLUSTER']
+    said = sweep.project(
+        'submit', '--pretend', exit_status=2, SIGNAC_FLOW_ENVIRONMENT='StandardEnvironment'
+    ).stderr
+    assert 'ISP_CLUSTER=FILE.toml' in said
+    assert 'Traceback' not in said
+
+
+def test_nothing_is_submitted_while_the_queue_cannot_be_read(sweep: Sweep) -> None:
+    sweep.start()
+    said = sweep.project('submit', exit_status=2).stderr
+    assert 'nothing was submitted' in said
+    assert 'the queue of Slurm cannot be read' in sweep.project('status').stderr
+
+
+def test_a_faulty_cluster_file_is_told(sweep: Sweep) -> None:
+    sweep.start()
+    (sweep.folder / 'cluster.toml').write_text('acount = 1')
+    said = sweep.project('status', exit_status=2).stderr
+    assert "unknown key 'acount'. Did you mean 'account'?" in said
+
+
+def test_a_folder_with_a_space_and_quotes_is_no_trap(tmp_path: Path, sweep: Sweep) -> None:
+    sweep.folder = tmp_path / "my sweep's; touch hacked"
+    sweep.folder.mkdir()
+    sweep.environment['ISP_CLUSTER'] = str(sweep.folder / 'cluster.toml')
+    sweep.start(replicas=1)
+    run_script(sweep, '-o', 'build').wait(60)
+    assert (sweep.jobs[0] / 'init.gsd').exists()
+    assert not list(tmp_path.rglob('hacked'))
+
+
+def run_script(sweep: Sweep, *words: str) -> subprocess.Popen[str]:
+    """Run a script as Slurm would: the shell alone gets signals."""
+    script = sweep.project('submit', '--pretend', *words).stdout
+    return subprocess.Popen(
+        ['bash', '-c', script],
+        cwd=sweep.folder,
+        env=sweep.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slurm  # for its length
+@pytest.mark.parametrize(
+    ('number', 'ranks'), [(signal.SIGUSR1, 1), (signal.SIGTERM, 1), (signal.SIGUSR1, 2)]
+)
+def test_the_script_passes_a_signal_on_and_ends_well(sweep: Sweep, number: int, ranks: int) -> None:
+    if ranks > 1:
+        pytest.importorskip('mpi4py', reason='needs mpi4py')
+        sweep.environment['ISP_RANKS'] = str(ranks)
+    sweep.start(replicas=2, steps=1_000_000)
+    process = run_script(sweep, '-o', 'simulation', '-b', '2', '-p')
+    rows = [job / 'sample.in_progress/thermo.rows' for job in sweep.jobs]
+    wait_for(lambda: all(each.exists() and each.stat().st_size for each in rows), 120, 'rows')
+    asked = time.monotonic()
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[0]
+    assert time.monotonic() - asked < 30
+    assert process.returncode == 0, said
+    assert '2 of 2 stopped before the end: submit again to continue.' in said
+    assert 'Traceback' not in said
+    for job in sweep.jobs:
+        assert (job / 'sample.in_progress/checkpoint').exists()
+        runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
+        assert runs[-1]['outcome'].startswith('Interrupted')
+
+
+def test_a_failed_operation_fails_the_job_of_the_scheduler(sweep: Sweep) -> None:
+    sweep.start(replicas=1)
+    (sweep.jobs[0] / 'model.json').write_text('{}')
+    process = run_script(sweep, '-o', 'simulation')
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 1, said
+    assert 'model.json' in said
+
+
+@pytest.mark.parametrize(
+    ('visible', 'first', 'number', 'given'),
+    [('3,5', 1, 1, '5'), ('0,1,2,3', 2, 2, '2,3'), ('7', 0, 1, '7'), ('', 0, 1, '')],
+)
+def test_operations_side_by_side_are_given_their_own_gpus(
+    sweep: Sweep, visible: str, first: int, number: int, given: str
+) -> None:
+    script = (GOLDEN / 'bundle_on_gpus.sh').read_text()
+    found = re.search(r'^on_gpus\(\) \{.*?^\}', script, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    words = f'on_gpus {first} {number} sh -c {shlex.quote("echo $CUDA_VISIBLE_DEVICES")}'
+    done = subprocess.run(
+        ['bash', '-c', f'{found[0]}\n{words}'],
+        env=os.environ | {'CUDA_VISIBLE_DEVICES': visible},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == given, done.stderr
