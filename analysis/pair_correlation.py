@@ -11,7 +11,7 @@ from analysis.frame_selection import spread_out
 from analysis.plain import plain
 from analysis.trajectory import FloatArray, IntArray, Trajectory
 
-MOST_FRAMES = 20
+MOST_FRAMES = 100
 BINS = 400
 # In units of the mean distance between neighbouring particles: several coordination shells.
 REACH = 4.0
@@ -56,7 +56,7 @@ def pair_correlation(
         trajectory: Where the frames come from.
         group: Indices of the particles of the one group, shape (n,).
         other: Indices of the particles of the other group, shape (m,).
-        frames: Frames to choose from; at most 20 of them, evenly spread, are read.
+        frames: Frames to choose from; at most 100 of them, evenly spread, are read.
     """
     import freud
 

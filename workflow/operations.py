@@ -30,6 +30,7 @@ from analysis.statistics import (
 )
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
+from user_input import UserError
 from workflow import job_files
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.selection import choice_from_environment, select_engine
@@ -175,7 +176,12 @@ def analyse_clusters(job: JobContext) -> None:
     content: dict[str, Any] = {'n_ions': 0}
     if has_ions(trajectory.topology):
         first = _first_production_frame(job, trajectory)
-        content = ion_clusters(trajectory, first_frame=first).as_dict()
+        try:
+            content = ion_clusters(trajectory, first_frame=first).as_dict()
+        except UserError as error:
+            # Too few ions for a first minimum of g(+-): the replica goes without, and is told so.
+            print(f'clusters: {error}')
+            content['verdict'] = str(error)
     job_files.write_json(job.folder / job_files.CLUSTERS, content)
 
 
@@ -259,7 +265,10 @@ def _is_precise(folder: StageFolder, precision: dict[str, float]) -> bool:
         return False
     trajectory = open_trajectory(folder.trajectory)
     thermo = read_rows(folder.thermo)
-    found = {q.name: q for q in _quantities_so_far(trajectory, thermo, set(precision))}
+    try:
+        found = {q.name: q for q in _quantities_so_far(trajectory, thermo, set(precision))}
+    except UserError:  # what is there so far cannot be analysed: it is not enough
+        return False
     return all(
         found[name].verdict == '' and relative_half_width(found[name]) <= wanted
         for name, wanted in precision.items()
