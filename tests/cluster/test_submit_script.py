@@ -51,8 +51,9 @@ def rendered(sweep: Sweep, *words: str, **environment: str) -> str:
     text = sweep.project('submit', '--pretend', *words, **environment).stdout
     for found, put in (
         (str(sweep.folder), '/project'),
-        (str(ROOT), '/isp-cgmd'),
+        # before the root, below which it may stand
         (str(Path(sys.executable).parent), '/python/bin'),
+        (str(ROOT), '/isp-cgmd'),
     ):
         text = text.replace(found, put)
     return re.sub(r'[0-9a-f]{32,40}', 'ID', text)
