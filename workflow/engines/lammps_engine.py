@@ -250,7 +250,6 @@ def _force_commands(
 ) -> list[str]:
     if isinstance(integrator, contract.SoftPushOff):
         return _soft_pair_commands(force_field, integrator)
-    charged = mesh is not None
     # The global cut-off only fills pairs that are not set below, and all of them are.
     style = f'lj/cut/coul/long 2.5 {mesh.cutoff}' if mesh else 'lj/cut 2.5'
     commands = [f'pair_style {style}', 'pair_modify shift yes']
@@ -262,7 +261,7 @@ def _force_commands(
         commands.append(
             f'pair_coeff {i + 1} {j + 1} {epsilon:.17g} {sigma:.17g} {cutoff or sigma:.17g}'
         )
-    if charged and mesh is not None:
+    if mesh is not None:
         n = mesh.resolution
         commands += [
             # q_i q_j / (dielectric r) is l_B q_i q_j / r.
