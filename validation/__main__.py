@@ -16,7 +16,7 @@ from pathlib import Path
 
 from user_input import exits_on_user_error
 from validation.claim import Row, Verdict, not_run
-from validation.job import Job
+from validation.job import NO_ENGINE, Job
 from validation.page import SectionResult, read_results, save_result, write_page
 from validation.sections import SECTIONS, section
 from workflow.engines.selection import available_engines
@@ -74,13 +74,15 @@ def main(arguments: list[str] | None = None) -> int:
         for name in chosen
         for job in section(name).jobs()
         for engine in job.engines
-        if engine in wanted and engine in installed
+        if engine == NO_ENGINE or (engine in wanted and engine in installed)
     ]
     rows = _run_all(tasks, started + 60 * options.minutes)
     for name in chosen:
         of_section = [(task, found) for task, found in rows if task.section == name]
         found = [row for _, rows_of_task in of_section for row in rows_of_task[0]]
-        for engine in ('lammps', 'hoomd'):
+        for engine in sorted(
+            {e for job in section(name).jobs() for e in job.engines} - {NO_ENGINE}
+        ):
             if engine not in installed:
                 found.append(not_run('all claims of this section', engine, 'not installed here'))
             elif engine not in wanted:
@@ -100,6 +102,11 @@ def main(arguments: list[str] | None = None) -> int:
     counts = f'{len(all_rows)} rows, {failed} failed, {missing} not run'
     print(f'{counts}, {minutes:.0f} min; {options.page} is written.')
     return 1 if failed or missing else 0
+
+
+def _engines_of(name: str) -> list[str]:
+    """The engines that some job of a section is for."""
+    return sorted({engine for job in section(name).jobs() for engine in job.engines} - {NO_ENGINE})
 
 
 def _names() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.signal import lfilter
@@ -18,24 +18,27 @@ from analysis.stress_relaxation import stress_relaxation
 from analysis.stretched_exponential import decay_times
 from analysis.structure_factor import structure_factor
 from analysis.trajectory import FloatArray, IntArray
+from validation.claim import Row, judged
+from validation.job import NO_ENGINE, Job
 
-Row = dict[str, Any]
+TITLE = 'Estimators on exact input'
 
 ROTATION, DIFFUSION, TIME_STEP = 0.02, 0.01, 0.5
 MODULUS, MAXWELL_TIME = 3.0, 2.0
 
 
-def rows() -> list[Row]:
-    """All estimators as rows of the table of validation."""
-    return [
-        *_segments(),
-        *_chains(),
-        *_stress(),
-        _stretched(),
-        *_walkers(),
-        *_networks(),
-        *_gas(),
-    ]
+def jobs() -> Iterator[Job]:
+    """One job for each kind of data."""
+    for name, measure in (
+        ('rotors', _segments),
+        ('chains', _chains),
+        ('stress', _stress),
+        ('stretched exponential', _stretched),
+        ('walkers', _walkers),
+        ('networks', _networks),
+        ('ideal gas', _gas),
+    ):
+        yield Job(name, measure, (NO_ENGINE,))
 
 
 def log_spaced_steps(blocks: int, doublings: int) -> IntArray:
@@ -44,7 +47,7 @@ def log_spaced_steps(blocks: int, doublings: int) -> IntArray:
     return np.asarray((np.arange(blocks)[:, None] * 2**doublings + offsets).ravel())
 
 
-def _segments() -> list[Row]:
+def _segments(engine: str) -> list[Row]:
     """Dumbbells whose bonds diffuse on the sphere."""
     generator = np.random.default_rng(1)
     steps, n = log_spaced_steps(24, 6), 600
@@ -72,7 +75,7 @@ def _segments() -> list[Row]:
     return result
 
 
-def _chains() -> list[Row]:
+def _chains(engine: str) -> list[Row]:
     generator = np.random.default_rng(2)
     chains, beads, frames = 100, 41, 60
     first = np.arange(chains * beads).reshape(chains, beads)
@@ -101,7 +104,7 @@ def _chains() -> list[Row]:
     return result
 
 
-def _stress() -> list[Row]:
+def _stress(engine: str) -> list[Row]:
     """A Maxwell fluid: Ornstein-Uhlenbeck stress."""
     generator = np.random.default_rng(3)
     interval, volume, kT, n = 0.1, 50.0, 1.5, 400_000
@@ -133,7 +136,7 @@ def _stress() -> list[Row]:
     ]
 
 
-def _stretched() -> Row:
+def _stretched(engine: str) -> list[Row]:
     generator = np.random.default_rng(4)
     time = np.logspace(-2, 3, 45)
     truth = 0.85 * np.exp(-((time / 3.0) ** 0.6))
@@ -143,10 +146,10 @@ def _stretched() -> Row:
         blocks = truth + generator.normal(0, 0.02, (8, len(time)))
         means.append(decay_times(time, blocks, np.ones(blocks.shape), 1e4).mean.value or math.nan)
     claim = 'stretched exponential with noise of 0.02: mean time, average of 50'
-    return _close(claim, f'{exact:.4g}', float(np.mean(means)), exact, 0.03)
+    return [_close(claim, f'{exact:.4g}', float(np.mean(means)), exact, 0.03)]
 
 
-def _walkers() -> list[Row]:
+def _walkers(engine: str) -> list[Row]:
     generator = np.random.default_rng(5)
     steps, n, box = log_spaced_steps(48, 6), 400, 6.0
     kicks = generator.normal(size=(len(steps), n, 3)) * math.sqrt(2 * DIFFUSION * TIME_STEP)
@@ -176,7 +179,7 @@ def _walkers() -> list[Row]:
     ]
 
 
-def _networks() -> list[Row]:
+def _networks(engine: str) -> list[Row]:
     """Constructed clusters: sizes and dimension of percolation."""
     line = np.arange(10.0)[:, None]
     axes = np.eye(3)
@@ -210,7 +213,7 @@ def _networks() -> list[Row]:
     return result
 
 
-def _gas() -> list[Row]:
+def _gas(engine: str) -> list[Row]:
     generator = np.random.default_rng(6)
     trajectory = ArrayTrajectory(generator.uniform(-5, 5, (20, 3000, 3)), 10.0)
     frames = np.arange(20)
@@ -236,11 +239,4 @@ def _close(claim: str, reference: str, measured: float, exact: float, relative: 
 
 
 def _row(claim: str, reference: str, measured: str, tolerance: str, passed: bool) -> Row:
-    return {
-        'claim': claim,
-        'engine': '-',
-        'reference': reference,
-        'measured': measured,
-        'tolerance': tolerance,
-        'passed': bool(passed),
-    }
+    return judged(claim, NO_ENGINE, reference, measured, tolerance, holds=passed)

@@ -8,8 +8,7 @@ verdict; the share of series for which it is offered stands beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from scipy.signal import lfilter
@@ -29,6 +28,10 @@ from analysis.statistics import (
 )
 from analysis.stretched_exponential import RelaxationTime, decay_times
 from analysis.trajectory import FloatArray
+from validation.claim import Row, judged
+from validation.job import NO_ENGINE, Job
+
+TITLE = 'Intervals'
 
 LOWEST, HIGHEST = 0.93, 0.97
 # Counting errors of a coverage that are allowed beside the target.
@@ -36,19 +39,18 @@ COUNTING_ERRORS = 2.5
 SERIES, REPLICA_SETS, CURVES, DETECTIONS = 1000, 4000, 300, 300
 ROTORS = 30
 
-Row = dict[str, Any]
 
-
-def rows() -> list[Row]:
-    """All coverages and error rates as rows of the table of validation."""
-    return [
-        *mean_rows(),
-        *replica_rows(),
-        *proportion_rows(),
-        *distribution_rows(),
-        *relaxation_rows(),
-        *detection_rows(),
-    ]
+def jobs() -> Iterator[Job]:
+    """One job for each kind of interval, the longest first."""
+    for name, measure in (
+        ('relaxation', relaxation_rows),
+        ('detection', detection_rows),
+        ('means', mean_rows),
+        ('proportions', proportion_rows),
+        ('distributions', distribution_rows),
+        ('replicas', replica_rows),
+    ):
+        yield Job(name, measure, (NO_ENGINE,))
 
 
 def autoregressive(n: int, memory: float, generator: np.random.Generator) -> FloatArray:
@@ -64,7 +66,7 @@ def inefficiency_of(memory: float) -> float:
     return (1 + memory) / (1 - memory)
 
 
-def mean_rows() -> list[Row]:
+def mean_rows(engine: str) -> list[Row]:
     """Means of correlated series, by how many independent values they are worth."""
     generator = np.random.default_rng(1)
     found = []
@@ -86,7 +88,7 @@ def mean_rows() -> list[Row]:
     return found
 
 
-def replica_rows() -> list[Row]:
+def replica_rows(engine: str) -> list[Row]:
     """Means over the numbers of replicas that sweeps use."""
     generator = np.random.default_rng(2)
 
@@ -112,7 +114,7 @@ def replica_rows() -> list[Row]:
     ]
 
 
-def proportion_rows() -> list[Row]:
+def proportion_rows(engine: str) -> list[Row]:
     """How often a correlated series is below a threshold."""
     generator = np.random.default_rng(3)
     found = []
@@ -137,7 +139,7 @@ def proportion_rows() -> list[Row]:
     return found
 
 
-def distribution_rows() -> list[Row]:
+def distribution_rows(engine: str) -> list[Row]:
     """Jackknife intervals of a distribution whose counts follow a slow variable."""
     generator = np.random.default_rng(4)
     rates, slopes = np.array([20.0, 4.0, 1.0, 0.1, 0.03]), np.array([-0.5, 0, 0.3, 0.5, 0.5])
@@ -163,7 +165,7 @@ def distribution_rows() -> list[Row]:
     ]
 
 
-def relaxation_rows() -> list[Row]:
+def relaxation_rows(engine: str) -> list[Row]:
     """1/e times and mean times of stretched exponentials, with the log-spaced schedule."""
     generator = np.random.default_rng(5)
     doublings, n_blocks = 7, 32
@@ -191,7 +193,7 @@ def relaxation_rows() -> list[Row]:
     return found
 
 
-def detection_rows() -> list[Row]:
+def detection_rows(engine: str) -> list[Row]:
     """Error rates of the detection of equilibrium, on transients A exp(-t/tau) in noise."""
     generator = np.random.default_rng(6)
     found = []
@@ -267,11 +269,4 @@ def _coverage(claim: str, outcomes: Iterable[tuple[bool, bool]], highest: float 
 
 
 def _row(claim: str, reference: str, measured: str, tolerance: str, passed: bool) -> Row:
-    return {
-        'claim': claim,
-        'engine': '-',
-        'reference': reference,
-        'measured': measured,
-        'tolerance': tolerance,
-        'passed': bool(passed),
-    }
+    return judged(claim, NO_ENGINE, reference, measured, tolerance, holds=passed)

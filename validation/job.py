@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from validation.claim import Row
 
+# Stands where others name their engine: the analysis alone is asked.
+NO_ENGINE = '-'
+
 
 @dataclass(frozen=True)
 class Job:

@@ -9,6 +9,8 @@ SECTIONS = (
     'forces',
     'recorded',
     'electrostatics',
+    'estimators',
+    'intervals',
     'ensembles',
     'melts',
     'ionomer',
