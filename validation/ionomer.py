@@ -1,9 +1,11 @@
-"""Perfect screening: charges of an ionic melt are correlated as electroneutrality demands.
+"""Perfect screening, and a published ionomer from its own parameters.
 
-F. H. Stillinger and R. Lovett, J. Chem. Phys. 49, 1991 (1968): at small k the charge structure
-factor S_ZZ(k) = <|sum q exp(i k.r)|^2> / sum q^2 tends to k^2/k_D^2, k_D^2 = 4 pi l_B sum q^2 / V,
-whatever else the particles do to each other. A wrong Coulomb constant, a wrong charge or a
-force that is cut shows here, and the check needs neither engine nor Ewald sum.
+Charges of an ionic melt are correlated as electroneutrality demands: F. H. Stillinger and R.
+Lovett, J. Chem. Phys. 49, 1991 (1968): at small k the charge structure factor S_ZZ(k) =
+<|sum q exp(i k.r)|^2> / sum q^2 tends to k^2/k_D^2, k_D^2 = 4 pi l_B sum q^2 / V, whatever else
+the particles do to each other. A wrong Coulomb constant, a wrong charge or a force that is cut
+shows here, and the check needs neither engine nor Ewald sum. The published ionomer is that of Hall,
+Stevens and Frischknecht (`validation/published_ionomer.py`).
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.claim import Row, judged, not_run
+from validation.claim import Row, judged
 from validation.job import Job
+from validation.published_ionomer import published
 from validation.systems import TIME_STEP, Sample, ion_liquid, make_engine, melt
 from workflow.engines.contract import Langevin
 
@@ -30,9 +33,9 @@ TOLERANCE, REASON = 0.1, '10 %: curvature that a line in k^2 leaves; and 2 stand
 
 def jobs() -> Iterator[Job]:
     """All jobs of this section."""
+    yield Job('published ionomer', published)
     yield Job('screening in a melt', melt_screening)
     yield Job('screening in a liquid', liquid_screening)
-    yield Job('published ionomer', published, ('lammps',))
 
 
 def liquid_screening(engine: str) -> Iterator[Row]:
@@ -45,15 +48,6 @@ def melt_screening(engine: str) -> Iterator[Row]:
     """The isp model with its own parameters."""
     sample = melt('isp', {'LSP': 1.0}, 60, 10)
     yield _row('isp, LSP 1, 2400 beads, l_B 16', sample, engine, 15_000, 25)
-
-
-def published(engine: str) -> Iterator[Row]:
-    """A published result on another ionomer model."""
-    yield not_run(
-        'a published bead-spring ionomer result from its own parameters',
-        engine,
-        'none has been looked up yet',
-    )
 
 
 def _row(name: str, sample: Sample, engine: str, steps: int, period: int) -> Row:

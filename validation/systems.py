@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from models.force_field import ForceField, force_field
 from models.melt import build_melt
 from models.model import load_model
+from models.sequence import IdealSequence, PeriodicSequence
 from workflow.coulomb import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     ConstantEnergy,
@@ -113,22 +114,27 @@ def melt(
     chains: int,
     length: int,
     *,
+    density: float = DENSITY,
+    spacing: int | None = None,
     folder: Path | None = None,
     seed: int = 1,
     **protocol: Any,
 ) -> Sample:
-    """A relaxed melt at density 0.85; relaxed by LAMMPS, so that all engines see the same.
+    """A relaxed melt; relaxed by LAMMPS, so that all engines see the same.
 
     Args:
         model: Name of the model, or path of its file.
         composition: Monomer -> mole fraction.
         chains: Number of chains.
         length: Degree of polymerisation.
+        density: Beads per sigma^3.
+        spacing: If given, the rarest monomer comes at every such unit exactly.
         folder: Keeps it for later calls; a temporary folder of the user if left out.
         seed: Of the melt and its relaxation.
         protocol: Replaces the (short) segments of relaxation.
     """
     bjerrum = load_model(model).bjerrum_length
+    sequence = PeriodicSequence(kind='periodic', spacing=spacing) if spacing else IdealSequence()
     values = {
         'model': model,
         'model_hash': 'validation',
@@ -136,7 +142,8 @@ def melt(
         'chains': chains,
         'degree_of_polymerisation': length,
         'kT': 1.0,
-        'density': DENSITY,
+        'density': density,
+        'sequence': sequence.model_dump(),
         'bjerrum_length': bjerrum,
         'replica': seed,
         'protocol': {
@@ -152,7 +159,8 @@ def melt(
         composition=composition,
         chains=chains,
         degree_of_polymerisation=length,
-        density=DENSITY,
+        density=density,
+        sequence=sequence,
         seed=seed,
     )
     field = force_field(load_model(model), bjerrum)

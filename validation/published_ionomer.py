@@ -1,0 +1,155 @@
+"""A published bead-spring ionomer, from its own parameters.
+
+L. M. Hall, M. J. Stevens and A. L. Frischknecht, Phys. Rev. Lett. 106, 127801 (2011): ions pendant
+at every ninth bead form compact, discrete aggregates in liquid-like order, seen as a peak of the
+scattering of the counter-ions at low wave vectors. L. M. Hall, M. E. Seitz, K. I. Winey, K. L.
+Opper, K. B. Wagener, M. J. Stevens and A. L. Frischknecht, J. Am. Chem. Soc. 134, 574 (2012): the
+peak is there for random spacing too; it is sharpest for periodic, wide spacing, and random spacing
+moves it to lower wave vectors. Both say so in their abstracts, without numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.array_trajectory import ArrayTrajectory
+from analysis.clusters import ion_clusters
+from validation.claim import Row, judged
+from validation.systems import TIME_STEP, make_engine, melt
+from workflow.engines.contract import Langevin
+
+MODEL = Path(__file__).parent / 'models' / 'pendant.toml'
+SOURCE_2011, SOURCE_2012 = 'Hall, Stevens, Frischknecht 2011', 'Hall et al. 2012'
+CHAINS, LENGTH, SPACING = 30, 36, 9
+# 44 beads in (40 + 4 / 8) / 0.7 sigma^3 for each chain: a counter-ion counts as its volume.
+DENSITY = 44 / (40.5 / 0.7)
+COULOMB_ERROR = 1e-2
+# From ions anywhere it takes 400 to 500 tau until no aggregate spans the box.
+STEPS_BEFORE, STEPS, PERIOD = 120_000, 40_000, 1_000
+# Well below the peak of touching ions, at 2 pi over 0.75 sigma and more.
+LARGEST_K, SHELL = 3.0, 0.15
+# Where the peak of the aggregates is looked for; above, S(k) falls to its plateau.
+LOW_K, PLATEAU_K = 1.6, 2.2
+BLOCKS = 4
+CONTACT = 1.2
+
+
+@dataclass(frozen=True)
+class CounterionScattering:
+    """The low peak of the scattering of the counter-ions; each with its standard error.
+
+    Attributes:
+        height: Its highest shell over the plateau beyond.
+        centre: Mean wave vector up to LOW_K, weighted by S(k).
+        width: Standard deviation of the same.
+    """
+
+    height: tuple[float, float]
+    centre: tuple[float, float]
+    width: tuple[float, float]
+
+
+def published(engine: str) -> Iterator[Row]:
+    """Aggregates and scattering of pendant ions, at every ninth bead and anywhere."""
+    periodic, largest, percolates = measured(SPACING, engine)
+    random, *_ = measured(None, engine)
+    name = 'pendant ions at every ninth bead, l_B 35.7'
+    yield judged(
+        f'{name}: peak of counter-ion scattering below k = {LOW_K}, over the plateau',
+        engine,
+        f'there, and intense ({SOURCE_2011})',
+        f'{said(periodic.height)} times, at k = {said(periodic.centre)}',
+        '3 times at least: the abstract gives no number',
+        holds=periodic.height[0] - 2 * periodic.height[1] > 3,
+    )
+    yield judged(
+        f'{name}: ions in the largest aggregate, and frames in which one spans the box',
+        engine,
+        f'compact and discrete aggregates ({SOURCE_2011})',
+        f'{100 * largest:.0f} %, {100 * percolates:.0f} %',
+        'less than half, less than 10 %: the abstract gives no number',
+        holds=largest < 0.5 and percolates < 0.1,
+    )
+    for quantity, kind, larger, smaller in (
+        ('width of the peak', 'larger for random spacing', random.width, periodic.width),
+        ('wave vector of the peak', 'smaller for random spacing', periodic.centre, random.centre),
+    ):
+        yield judged(
+            f'{quantity}: pendant ions at every ninth bead against as many anywhere',
+            engine,
+            f'{kind} ({SOURCE_2012})',
+            f'{said(larger)} against {said(smaller)}',
+            'the sign, by 2 standard errors: the abstract gives no number',
+            holds=larger[0] - smaller[0] > 2 * float(np.hypot(larger[1], smaller[1])),
+        )
+
+
+def measured(spacing: int | None, engine: str) -> tuple[CounterionScattering, float, float]:
+    """Scattering, fraction of ions in the largest aggregate, probability of percolation."""
+    sample = melt(
+        str(MODEL),
+        {'N': 1 - 1 / SPACING, 'I': 1 / SPACING},
+        CHAINS,
+        LENGTH,
+        density=DENSITY,
+        spacing=spacing,
+    )
+    edge = float(sample.state.box[0])
+    counterions = np.flatnonzero(sample.charges > 0)
+    vectors = wave_vectors(edge)
+    simulation = sample.simulation(
+        make_engine(engine), Langevin(TIME_STEP, 1.0, 1.0), sample.mesh(COULOMB_ERROR), seed=51
+    )
+    simulation.run(STEPS_BEFORE)
+    intensities, frames = [], []
+    for _ in range(STEPS // PERIOD):
+        simulation.run(PERIOD)
+        state = simulation.state()
+        phases = np.exp(1j * state.positions[counterions] @ vectors.T)
+        intensities.append(np.abs(phases.sum(axis=0)) ** 2 / len(counterions))
+        frames.append(state.positions + state.images * state.box)
+    simulation.close()
+    trajectory = ArrayTrajectory(np.array(frames), sample.state.box, charge=sample.charges)
+    clusters = ion_clusters(trajectory, contact_distance=CONTACT)
+    return (
+        scattering(np.array(intensities), np.linalg.norm(vectors, axis=1)),
+        float(clusters.series['largest_cluster_fraction'].mean()),
+        float(np.mean(clusters.series['percolation_dimension'] > 0)),
+    )
+
+
+def wave_vectors(edge: float) -> NDArray[np.float64]:
+    """Wave vectors of the box up to LARGEST_K, one of each pair k, -k, shape (n, 3)."""
+    highest = int(LARGEST_K * edge / (2 * np.pi))
+    indices = np.array(list(itertools.product(range(-highest, highest + 1), repeat=3)))
+    half = 2 * np.pi / edge * indices[len(indices) // 2 + 1 :]
+    return np.asarray(half[np.linalg.norm(half, axis=1) <= LARGEST_K])
+
+
+def scattering(
+    intensities: NDArray[np.float64], length: NDArray[np.float64]
+) -> CounterionScattering:
+    """The peak from S(k) of each frame, shape (frames, n), at wave vectors of these lengths."""
+    shell = (length / SHELL).astype(int)
+    found = []
+    for part in np.array_split(intensities, BLOCKS):
+        s = np.bincount(shell, part.mean(axis=0)) / np.maximum(np.bincount(shell), 1)
+        k = SHELL * (np.arange(len(s)) + 0.5)
+        low, plateau = k < LOW_K, k > PLATEAU_K
+        centre = np.average(k[low], weights=s[low])
+        width = np.sqrt(np.average((k[low] - centre) ** 2, weights=s[low]))
+        found.append((s[low].max() / s[plateau].mean(), centre, width))
+    means, errors = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(BLOCKS)
+    pairs = [(float(mean), float(error)) for mean, error in zip(means, errors, strict=True)]
+    return CounterionScattering(*pairs)
+
+
+def said(value: tuple[float, float]) -> str:
+    """Mean and standard error."""
+    return f'{value[0]:.2f} +- {value[1]:.2f}'
