@@ -17,13 +17,20 @@ from benchmarks.analysis_speed import AnalysisSpeed
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.melt_build import MeltBuild
 from benchmarks.sampling_overhead import SamplingOverhead
+from benchmarks.workspace_commands import WorkspaceCommands
 from user_input import UserError, exits_on_user_error, nearest_name
 from workflow.engines.contract import Engine
 from workflow.engines.selection import EngineChoice, available_engines, select_engine
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
-    for benchmark in (SamplingOverhead(), AnalysisMemory(), MeltBuild(), AnalysisSpeed())
+    for benchmark in (
+        SamplingOverhead(),
+        AnalysisMemory(),
+        MeltBuild(),
+        AnalysisSpeed(),
+        WorkspaceCommands(),
+    )
 }
 
 

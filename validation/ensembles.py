@@ -105,8 +105,8 @@ IONIC = Case(
     {'LSP': 0.5, 'DOPA': 0.5},
     chains=12,
     steps=60_000,
-    volume_steps=80_000,
-    pressures=(0.5, 1.0),
+    volume_steps=60_000,
+    pressures=(0.5, 0.8),
     thermostats=('Langevin, friction 1', 'ConstantVolume, 1 tau', 'ConstantPressure'),
 )
 
@@ -197,7 +197,7 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
 
     sample, pair = case.sample(), []
     for pressure in case.pressures:
-        integrator = ConstantPressure(TIME_STEP, 1.0, 1.0, pressure, 2.0)
+        integrator = ConstantPressure(TIME_STEP, 1.0, 1.0, pressure, 1.0)
         series = thermo_series(
             engine, sample, integrator, case.volume_steps, equilibration=10_000, seed=7
         )

@@ -76,17 +76,23 @@ def published(engine: str) -> Iterator[Row]:
         'less than half, less than 10 %: the abstract gives no number',
         holds=largest < 0.5 and percolates < 0.1,
     )
-    for quantity, kind, larger, smaller in (
-        ('width of the peak', 'larger for random spacing', random.width, periodic.width),
-        ('wave vector of the peak', 'smaller for random spacing', periodic.centre, random.centre),
+    for quantity, kind, one, other, sign in (
+        ('width of the peak', 'larger for random spacing', periodic.width, random.width, 1),
+        (
+            'wave vector of the peak',
+            'smaller for random spacing',
+            periodic.centre,
+            random.centre,
+            -1,
+        ),
     ):
         yield judged(
-            f'{quantity}: pendant ions at every ninth bead against as many anywhere',
+            f'{quantity}: pendant ions at every ninth bead, and as many anywhere',
             engine,
             f'{kind} ({SOURCE_2012})',
-            f'{said(larger)} against {said(smaller)}',
+            f'{said(one)} and {said(other)}',
             'the sign, by 2 standard errors: the abstract gives no number',
-            holds=larger[0] - smaller[0] > 2 * float(np.hypot(larger[1], smaller[1])),
+            holds=sign * (other[0] - one[0]) > 2 * float(np.hypot(one[1], other[1])),
         )
 
 
