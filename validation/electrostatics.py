@@ -34,6 +34,7 @@ def jobs() -> Iterator[Job]:
     for number in reversed(NUMBERS):
         yield Job(f'ions_{number}', partial(achieved, number))
     yield Job('melts', achieved_in_melts)
+    yield Job('elsewhere', achieved_elsewhere)
 
 
 def achieved(number: int, engine: str) -> Iterator[Row]:
@@ -60,6 +61,20 @@ def achieved_in_melts(engine: str) -> Iterator[Row]:
             sample = melt('isp', {'LSP': fraction, 'DOPA': 1 - fraction}, chains, 10)
             ratios[f'LSP {fraction}, {chains} chains'] = error_ratios(sample, engine)
     yield _row('melts of the isp model, chains of 10, l_B 16', engine, ratios)
+
+
+def achieved_elsewhere(engine: str) -> Iterator[Row]:
+    """Draws, densities, couplings and compositions on which nothing of the choice was tuned."""
+    ratios = {}
+    for bjerrum_length, density in ((7.0, 0.1), (25.0, 0.2), (36.0, 0.6)):
+        sample = ion_liquid(600, density, bjerrum_length, 1_000, seed=3)
+        ratios[f'liquid, density {density:g}, l_B {bjerrum_length:g}'] = error_ratios(
+            sample, engine
+        )
+    for fraction, chains in ((0.05, 40), (0.25, 40), (0.75, 40)):
+        sample = melt('isp', {'LSP': fraction, 'DOPA': 1 - fraction}, chains, 20, seed=3)
+        ratios[f'melt, LSP {fraction}'] = error_ratios(sample, engine)
+    yield _row('other draws than those the choice was tuned on', engine, ratios)
 
 
 def error_ratios(sample: Sample, engine: str) -> dict[float, float]:

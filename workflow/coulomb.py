@@ -55,7 +55,7 @@ _ORDERS = (4, 5, 6)
 # Ions are correlated and the estimates are for ions that are not: 0.75 to 0.95 of the estimate is
 # found in dense ionic melts, up to 1.6 of it where few ions have clustered. Aiming at this much of
 # the request keeps nearly all between 0.3 and 1 of it (`python -m validation`).
-_SHARE_OF_REQUEST = 0.6
+_SHARE_OF_REQUEST = 0.56
 # Below this the neighbour list costs as much as the pairs; above it, the mesh is always cheaper.
 _SHORTEST_CUTOFF, _LONGEST_CUTOFF = 2.0, 6.0
 # A box that shrinks a little at constant pressure must still hold the cut-off.
