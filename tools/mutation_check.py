@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / 'docs' / 'mutations.md'
 LONGEST_TEST_SECONDS = 600
+SURVIVED = 'nothing: IT SURVIVED'
 
 FORCES = 'tests/workflow/test_engine_forces.py'
 STAGES = 'tests/workflow/test_stage_run.py'
@@ -312,7 +314,7 @@ def main() -> int:
     parser.add_argument('parts', nargs='*', help='parts of the names of faults to try')
     parts = parser.parse_args().parts
     chosen = [f for f in FAULTS if not parts or any(part in f.name for part in parts)]
-    survivors = 0
+    outcomes: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix='isp-mutation-') as name:
         folder = Path(name)
         copy_repository(folder)
@@ -324,12 +326,30 @@ def main() -> int:
             if fault.needs and importlib.util.find_spec(fault.needs) is None:
                 outcome = f'not tried: needs {fault.needs}'
             else:
-                caught = try_fault(folder, fault)
-                survivors += caught is None
-                outcome = 'SURVIVED' if caught is None else caught
+                outcome = try_fault(folder, fault) or SURVIVED
+            outcomes[fault.name] = outcome
             print(f'{fault.name:66} {outcome}', flush=True)
+    survivors = list(outcomes.values()).count(SURVIVED)
     print(f'{len(chosen)} faults, {survivors} survived')
+    if not parts:
+        PAGE.write_text(page(outcomes))
     return 1 if survivors else 0
+
+
+def page(outcomes: dict[str, str]) -> str:
+    """The faults and what caught them, as a table."""
+    lines = [
+        '# Faults made on purpose',
+        '',
+        'Written by `python -m tools.mutation_check`: do not edit. Each fault is made in a copy of',
+        'the source, and the tests that should notice it are run.',
+        '',
+        '| fault | file | caught by |',
+        '| --- | --- | --- |',
+    ]
+    for fault in FAULTS:
+        lines.append(f'| {fault.name} | `{fault.path}` | {outcomes[fault.name]} |')
+    return '\n'.join(lines) + '\n'
 
 
 if __name__ == '__main__':
