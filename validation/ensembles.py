@@ -92,7 +92,7 @@ NEUTRAL = Case(
     'kremer_grest',
     {'M': 1.0},
     chains=20,
-    steps=300_000,
+    steps=200_000,
     volume_steps=600_000,
     pressures=(4.75, 5.25),
     thermostats=tuple(THERMOSTATS),

@@ -2,9 +2,9 @@
 
 The same state point from two starts: ions anywhere, and ions drawn together beforehand by three
 times the Bjerrum length. Both runs are analysed as those of a sweep are, with equilibration
-detected. They end with the same clusters, or one of them is called not equilibrated; a long run
-that is called equilibrated and disagrees would be a wrong result without a word. The reach of the
-memory is measured too: since when the two starts agree, for each composition of `sweeps/isp.toml`.
+detected, at lengths that double until both are called equilibrated and agree: the length that this
+composition of `sweeps/isp.toml` needs. Runs that are called equilibrated and are apart would be
+wrong results without a word, and fail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.array_trajectory import ArrayTrajectory
-from analysis.clusters import IonClusters, ion_clusters
+from analysis.clusters import ion_clusters
 from analysis.statistics import Estimate
 from validation.claim import Row, judged
 from validation.job import Job
@@ -38,14 +38,15 @@ CHAINS = {
     Fraction(2, 3): 6,
     Fraction(1, 1): 6,
 }
-STEPS = 60_000
+# Steps after which both runs are looked at.
+LENGTHS = (30_000, 60_000, 120_000, 240_000)
 AGGREGATION_STEPS = 10_000
-PERIOD = 100
+PERIOD = 200
 # Touching unlike ions are 0.75 sigma apart; well below the second shell.
 CONTACT = 1.2
 QUANTITIES = ('coordination_number', 'free_ion_fraction', 'number_average_size')
-# Of the half widths of two 95 % intervals; three standard errors of the difference, since about
-# twenty differences are looked at.
+# Of the half widths of two 95 % intervals; three standard errors of the difference, since some
+# eighty differences are looked at.
 HALF_WIDTHS = 3 / 1.96
 
 
@@ -56,30 +57,75 @@ def jobs() -> Iterator[Job]:
 
 
 def two_starts(fraction: Fraction, engine: str) -> Iterator[Row]:
-    """Cluster results of both starts, and since when they agree."""
-    random = melt(
-        'isp', {'LSP': float(fraction), 'DOPA': float(1 - fraction)}, CHAINS[fraction], 20
-    )
-    together = aggregated(random, engine)
-    trajectories = [
-        sampled(start, engine, seed) for seed, start in enumerate((random, together), start=41)
+    """Cluster results of both starts, and how long it takes until they agree."""
+    composition = {'LSP': float(fraction), 'DOPA': float(1 - fraction)}
+    random = melt('isp', composition, CHAINS[fraction], 20)
+    runs = [
+        Run(start, engine, seed)
+        for seed, start in enumerate((random, aggregated(random, engine)), start=41)
     ]
-    results = [ion_clusters(each, contact_distance=CONTACT) for each in trajectories]
-    for quantity in QUANTITIES:
-        pair = [result.estimates[quantity] for result in results]
+    apart: list[str] = []
+    settled = together = False
+    for length in LENGTHS:
+        results = [ion_clusters(run.until(length), contact_distance=CONTACT) for run in runs]
         settled = all(result.equilibration.is_equilibrated for result in results)
-        measured = ' and '.join(map(said, pair))
-        if not settled:
-            measured += '; called not equilibrated'
-        yield judged(
-            f'{quantity.replace("_", " ")} from random and from aggregated ions, LSP {fraction}, '
-            f'{STEPS * TIME_STEP:g} tau; {memory(results, quantity)}',
-            engine,
-            'one another',
-            measured,
-            '3 standard errors of the difference, or a run called not equilibrated',
-            holds=not settled or agree(*pair),
+        pairs = {name: [each.estimates[name] for each in results] for name in QUANTITIES}
+        together = all(agree(*pair) for pair in pairs.values())
+        if settled and not together:
+            apart.append(f'{length * TIME_STEP:g} tau')
+        if settled and together:
+            break
+    for run in runs:
+        run.close()
+    quantities = '; '.join(
+        f'{name.replace("_", " ")} {said(one)} and {said(other)}'
+        for name, (one, other) in pairs.items()
+    )
+    longest = f'{length * TIME_STEP:g} tau'
+    if settled and together:
+        outcome = f'both called equilibrated, and together, after {longest}'
+    else:
+        outcome = f'called not equilibrated up to {longest}' if not settled else 'apart'
+    if apart:
+        outcome += f'; called equilibrated and yet apart after {", ".join(apart)}'
+    yield judged(
+        f'ion clusters from ions anywhere and from aggregated ions, LSP {fraction}, '
+        f'{int(np.count_nonzero(random.charges))} ions in {len(random.charges)} beads',
+        engine,
+        'one another',
+        f'{outcome}: {quantities}',
+        'never called equilibrated and more than 3 standard errors of the difference apart',
+        holds=not apart,
+    )
+
+
+class Run:
+    """One start, run on by stretches, with a frame at every PERIOD steps."""
+
+    def __init__(self, start: Sample, engine: str, seed: int) -> None:
+        self._start = start
+        self._simulation = start.simulation(
+            make_engine(engine), Langevin(TIME_STEP, 1.0, 0.2), start.mesh(COULOMB_ERROR), seed
         )
+        self._frames: list[NDArray[np.float64]] = []
+
+    def until(self, length: int) -> ArrayTrajectory:
+        """All frames up to this many steps."""
+        while len(self._frames) < length // PERIOD:
+            self._simulation.run(PERIOD)
+            state = self._simulation.state()
+            self._frames.append(state.positions + state.images * state.box)
+        return ArrayTrajectory(
+            np.array(self._frames),
+            self._start.state.box,
+            steps=PERIOD * np.arange(1, len(self._frames) + 1),
+            charge=self._start.charges,
+            time_step=TIME_STEP,
+        )
+
+    def close(self) -> None:
+        """Free the engine."""
+        self._simulation.close()
 
 
 def aggregated(sample: Sample, engine: str) -> Sample:
@@ -93,41 +139,6 @@ def aggregated(sample: Sample, engine: str) -> Sample:
     state = simulation.state()
     simulation.close()
     return sample.with_state(replace(state, step=0))
-
-
-def sampled(sample: Sample, engine: str, seed: int) -> ArrayTrajectory:
-    """A run with a frame at every PERIOD steps."""
-    simulation = sample.simulation(
-        make_engine(engine), Langevin(TIME_STEP, 1.0, 0.2), sample.mesh(COULOMB_ERROR), seed
-    )
-    frames = []
-    for _ in range(STEPS // PERIOD):
-        simulation.run(PERIOD)
-        state = simulation.state()
-        frames.append(state.positions + state.images * state.box)
-    simulation.close()
-    steps = PERIOD * np.arange(1, len(frames) + 1)
-    return ArrayTrajectory(
-        np.array(frames), sample.state.box, steps=steps, charge=sample.charges, time_step=TIME_STEP
-    )
-
-
-def memory(results: list[IonClusters], quantity: str) -> str:
-    """Since when the two series agree, looked at in stretches that double in length."""
-    pair = [result.series[quantity] for result in results]
-    starts = [len(pair[0]) // 2**n for n in range(5, 0, -1)]
-    for start in starts:
-        if same_mean(*(series[start : 2 * start] for series in pair)):
-            return f'they agree from {start * PERIOD * TIME_STEP:.0f} tau on'
-    return 'they agree nowhere'
-
-
-def same_mean(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Whether two means are within 3 standard errors of 5 blocks of their difference."""
-    blocks = [[part.mean() for part in np.array_split(each, 5)] for each in (first, second)]
-    errors = [np.std(means, ddof=1) / np.sqrt(5) for means in blocks]
-    difference = float(np.mean(blocks[0]) - np.mean(blocks[1]))
-    return abs(difference) <= 3 * float(np.hypot(*errors))
 
 
 def agree(first: Estimate, second: Estimate) -> bool:
