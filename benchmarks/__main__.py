@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.analysis_memory import AnalysisMemory
 from benchmarks.analysis_speed import AnalysisSpeed
 from benchmarks.base import Benchmark, Figure, Setting
+from benchmarks.checkpoint_overhead import CheckpointOverhead
 from benchmarks.melt_build import MeltBuild
 from benchmarks.sampling_overhead import SamplingOverhead
 from user_input import UserError, exits_on_user_error, nearest_name
@@ -23,7 +24,13 @@ from workflow.engines.selection import EngineChoice, available_engines, select_e
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
-    for benchmark in (SamplingOverhead(), AnalysisMemory(), MeltBuild(), AnalysisSpeed())
+    for benchmark in (
+        SamplingOverhead(),
+        CheckpointOverhead(),
+        AnalysisMemory(),
+        MeltBuild(),
+        AnalysisSpeed(),
+    )
 }
 
 
