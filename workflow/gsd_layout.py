@@ -45,6 +45,7 @@ _ENTRY = np.dtype(
 )
 ENTRY_LENGTH = _ENTRY.itemsize
 _NAME_LENGTH = 64
+_BLOCKS_OF_A_FILE_SYSTEM = 1 << 16
 # Bytes of a value of each type of the file layer, by its number.
 _TYPE_SIZES = np.array([0, 1, 2, 4, 8, 1, 2, 4, 8, 4, 8, 1])
 
@@ -95,7 +96,11 @@ def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
     numbers = entries['frame'].astype(np.int64)
     rises = bool(np.all(np.isin(np.diff(numbers), (0, 1)))) and numbers[:1].tolist() == [0]
     if len(entries) != chunks or not rises or numbers[-1] != frames - 1:
-        raise OSError(errno.EIO, 'the frames did not all come to disk', str(path))
+        room = os.statvfs(path)
+        # The library asked for twice the index, and did not get it.
+        full = room.f_bavail * room.f_frsize < 4 * len(index) + _BLOCKS_OF_A_FILE_SYSTEM
+        code = errno.ENOSPC if full else errno.EIO
+        raise OSError(code, 'the frames did not all come to disk', str(path))
     return FrameMark(frames, length, checksum, raw, names, index)
 
 
