@@ -27,6 +27,7 @@ validate: $(READY)
 slurm: $(READY)
 	$(RUN) -m pytest -m slurm tests/cluster
 
+# About half an hour on two cores; its small disks take root, and are left out without.
 faults: $(READY)
 	$(RUN) -m faults
 

@@ -17,11 +17,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from flow import FlowProject, aggregator
-from flow.errors import NoSchedulerError, SubmitError, UserOperationError
-from signac.job import Job
+try:
+    from flow import FlowProject, aggregator
+    from flow.errors import NoSchedulerError, SubmitError, UserOperationError
+    from signac.job import Job
+except ImportError as missing:
+    # Nothing of this project can say it before these are there.
+    print(
+        f'error: a library is missing: {missing}. Use the Python of the environment that make test '
+        'or conda env create -f environment.yml made (. .venv/bin/activate).',
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
-from user_input import UserError, exits_on_user_error
+from user_input import UserError, exits_on_user_error, trouble_around
 from workflow import job_files
 from workflow.cluster.directives import directives_of
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
@@ -68,8 +77,9 @@ analysis = Project.make_group('analysis')
 @Project.label
 def under_way(job: Job) -> str | None:
     """The stage that a job is in the middle of, and whether anything works on it."""
-    for stage in ('relax', 'equilibrate', 'sample'):
-        if os.path.isdir(job.fn(f'{stage}.in_progress')):
+    for stage, product in job_files.STAGE_PRODUCTS.items():
+        # A run that was killed could not take away the folder of a stage that was done.
+        if os.path.isdir(job.fn(f'{stage}.in_progress')) and not job.isfile(product):
             progress = read_progress(Path(job.path))
             # A run that was killed could not take its progress away.
             runs = progress is not None and time.time() - progress.time < SECONDS_OF_SILENCE
@@ -231,6 +241,8 @@ def _project_main() -> int:
             return EXIT_INTERRUPTED if error.__cause__.returncode == EXIT_INTERRUPTED else 1
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
+        if (trouble := trouble_around(error.__cause__)) is not None:
+            raise trouble from None
         if isinstance(error.__cause__, SimulationFailed):
             print(f'error: {error.__cause__}', file=sys.stderr)
             return 1

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import functools
+import os
 import sys
+import tempfile
 import tomllib
 import types
 import typing
@@ -21,6 +24,17 @@ import pydantic
 Schema = TypeVar('Schema', bound=pydantic.BaseModel)
 
 EXIT_USER_ERROR = 2
+
+
+_DISK_TROUBLE = {
+    errno.ENOSPC: 'the disk is full. Free some space',
+    errno.EDQUOT: 'the quota is used up. Free some space',
+    errno.EROFS: 'the file system is read-only. Make it writable, or work in another folder',
+    errno.EACCES: 'permission denied. Make it writable, or work in another folder',
+    errno.EPERM: 'permission denied. Make it writable, or work in another folder',
+    errno.EIO: 'the disk reports an error. See that it works, or work on another one',
+}
+_OWN_PACKAGES = ('analysis', 'models', 'project', 'user_input', 'workflow')
 
 
 class UserError(Exception):
@@ -86,8 +100,46 @@ def said_of(where: str | Path) -> Iterator[None]:
         raise UserError(f'{where}: {error}') from None
 
 
+def trouble_around(error: BaseException | None) -> UserError | None:
+    """What to tell of an error that comes from the machine: a full disk, a missing library.
+
+    Returns:
+        None if `error`, with all that led to it, is something else.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+            where = error.filename or _fullest_folder()
+            told = _DISK_TROUBLE[error.errno]
+            return UserError(
+                f'{where}: {told}; then run the same command again: what is on disk is whole.'
+            )
+        if isinstance(error, ImportError) and (error.name or '').partition('.')[0] not in (
+            '',
+            *_OWN_PACKAGES,
+        ):
+            return UserError(
+                f'a library is missing: {error}. Install what the project needs: pip install '
+                '--requirement requirements.lock, or conda env create -f environment.yml.'
+            )
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _fullest_folder() -> str:
+    """Where a write without a name has most likely failed: here, or among temporary files."""
+
+    def free(folder: str) -> int:
+        state = os.statvfs(folder)
+        return state.f_bavail * state.f_frsize
+
+    return min((os.getcwd(), tempfile.gettempdir()), key=free)
+
+
 def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
-    """Make the command `main` answer a `UserError` with its message and exit code 2."""
+    """Make the command `main` answer a `UserError` with its message and exit code 2.
+
+    The same goes for a full disk and a missing library, wherever they are met.
+    """
 
     @functools.wraps(main)
     def wrapped(*args: Any, **kwargs: Any) -> int:
@@ -95,6 +147,12 @@ def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
             return main(*args, **kwargs)
         except UserError as error:
             print(f'error: {error}', file=sys.stderr)
+            return EXIT_USER_ERROR
+        except Exception as error:
+            trouble = trouble_around(error)
+            if trouble is None:
+                raise
+            print(f'error: {trouble}', file=sys.stderr)
             return EXIT_USER_ERROR
 
     return wrapped

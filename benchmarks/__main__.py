@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.analysis_memory import AnalysisMemory
 from benchmarks.analysis_speed import AnalysisSpeed
 from benchmarks.base import Benchmark, Figure, Setting
+from benchmarks.checkpoint_overhead import CheckpointOverhead
 from benchmarks.melt_build import MeltBuild
 from benchmarks.sampling_overhead import SamplingOverhead
 from benchmarks.workspace_commands import WorkspaceCommands
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
         SamplingOverhead(),
+        CheckpointOverhead(),
         AnalysisMemory(),
         MeltBuild(),
         AnalysisSpeed(),

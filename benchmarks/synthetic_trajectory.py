@@ -36,7 +36,7 @@ def write_trajectory(path: Path, beads: int, frames: int) -> None:
         amplitude[ions] = _AMPLITUDE_OF_IONS
     strayed = amplitude * rng.standard_normal(home.shape)
     step = 0
-    with TrajectoryLog(path, topology, Protocol().time_step, 0) as trajectory:
+    with TrajectoryLog(path, topology, Protocol().time_step) as trajectory:
         for _ in range(frames):
             positions, images = wrapped(home + strayed, float(box[0]))
             inside = positions.astype(float)

@@ -1,20 +1,23 @@
-"""A sweep that runs for seconds, and what its outputs must hold when it is done."""
+"""A sweep of one job that runs for seconds, and its runs."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import gsd.hoomd
-
+from workflow import job_files
 from workflow.schedule import BlockSchedule
-from workflow.thermo_log import read_hdf5
 
 PROJECT = Path(__file__).parent.parent / 'project.py'
 STEPS = 2560
-SCHEDULE = BlockSchedule(10, 4)
+LOG_PERIOD = 10
+SCHEDULE = BlockSchedule(LOG_PERIOD, 4)
+# Longer than any run takes, however busy the machine.
+LONGEST_RUN = 300.0
 
 _SWEEP = f"""
 name = 'faults'
@@ -28,6 +31,7 @@ degree_of_polymerisation = 10
 density = 0.85
 
 [protocol]
+log_period = {LOG_PERIOD}
 coulomb_error = 1e-2
 push_off = {{ steps = 100 }}
 anneal = {{ kT = 1.5, steps = 100, cooling_steps = 100 }}
@@ -35,43 +39,78 @@ equilibrate = {{ minimum_steps = 1000, maximum_steps = 1000 }}
 sample = {{ minimum_steps = {STEPS}, maximum_steps = {STEPS}, doublings = 4 }}
 """
 
+# What a job is in, by the product that is there last.
+_STAGES = (
+    (job_files.TRAJECTORY, 'analysis'),
+    (job_files.EQUILIBRATED, 'sample'),
+    (job_files.RELAXED, 'equilibrate'),
+    (job_files.BUILT, 'relax'),
+)
+STAGES = ('build', 'relax', 'equilibrate', 'sample', 'analysis')
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of a run: its exit code and all that it said."""
+
+    code: int
+    said: str
+
+    @property
+    def is_clearly_refused(self) -> bool:
+        """Whether it ended with a message to its user, and not with a traceback."""
+        return self.code == 2 and 'error: ' in self.said and 'Traceback' not in self.said
+
+    def resumed_at(self, stage: str) -> int | None:
+        """The step from which it went on with a stage; None if it began it."""
+        found = re.findall(rf'^{stage}: going on from step (\d+)', self.said, re.MULTILINE)
+        return int(found[-1]) if found else None
+
 
 def make_job(folder: Path) -> Path:
     """Make the sweep's only job in `folder` and return the job's folder."""
     (folder / 'sweep.toml').write_text(_SWEEP)
-    run_project(folder, 'init', 'sweep.toml').check_returncode()
+    command = [sys.executable, str(PROJECT), 'init', 'sweep.toml']
+    subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    return job_of(folder)
+
+
+def job_of(folder: Path) -> Path:
+    """The folder of the only job of the project in `folder`."""
     (job,) = (folder / 'workspace').iterdir()
     return job
 
 
-def start_run(folder: Path, engine: str) -> subprocess.Popen[bytes]:
+def start_run(folder: Path, engine: str, **environment: str) -> subprocess.Popen[str]:
     """Start `project.py run` on the job, with a checkpoint at nearly every chunk."""
+    ours = {'ISP_ENGINE': engine, 'ISP_SECONDS_BETWEEN_CHECKPOINTS': '0.05', 'OMP_NUM_THREADS': '1'}
     return subprocess.Popen(
         [sys.executable, str(PROJECT), 'run', '-o', '^(?!report$).*'],
         cwd=folder,
-        env=os.environ | {'ISP_ENGINE': engine, 'ISP_SECONDS_BETWEEN_CHECKPOINTS': '0.05'},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        env=os.environ | ours | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors='replace',
     )
 
 
-def run_project(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the project in `folder`."""
-    return subprocess.run(
-        [sys.executable, str(PROJECT), *arguments], cwd=folder, capture_output=True, text=True
-    )
+def finish(process: subprocess.Popen[str]) -> Run:
+    """Wait for a run."""
+    try:
+        said, _ = process.communicate(timeout=LONGEST_RUN)
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+    return Run(process.returncode, said)
 
 
-def faults_in_outputs(job: Path) -> dict[str, int]:
-    """How many frames and rows are lost, doubled, or at a step where none is due."""
-    with gsd.hoomd.open(job / 'trajectory.gsd') as trajectory:
-        frames = [int(frame.configuration.step) for frame in trajectory]
-    rows = read_hdf5(job / 'thermo.h5')['step'].tolist()
-    frames_due = {step for step in range(STEPS + 1) if SCHEDULE.is_due(step)}
-    rows_due = set(range(10, STEPS + 1, 10))
-    found = {'lost': 0, 'doubled': 0, 'wrong': 0}
-    for there, due in ((frames, frames_due), (rows, rows_due)):
-        found['lost'] += len(due - set(there))
-        found['doubled'] += len(there) - len(set(there))
-        found['wrong'] += len(set(there) - due) + int(there != sorted(there))
-    return found
+def stage_of(job: Path) -> str:
+    """Which of STAGES a job is in."""
+    return next((stage for name, stage in _STAGES if (job / name).exists()), STAGES[0])
+
+
+def is_done(job: Path) -> bool:
+    """Whether every result of a job is there."""
+    return all((job / name).exists() for name in job_files.RESULTS)

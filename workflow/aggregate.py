@@ -16,6 +16,7 @@ import numpy as np
 from analysis.statistics import combine_replicas, combine_replicas_log
 from analysis.trajectory import FloatArray
 from user_input import UserError
+from workflow.products import whole
 from workflow.quantities import (
     Combination,
     Quantity,
@@ -169,12 +170,12 @@ def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult |
         state_point: The job's state point, as plain values.
 
     Raises:
-        UserError: If a file is there but cannot be read.
+        UserError: If a file is there but cannot be read, or is not what was written.
     """
     paths = [folder / f'{name}.json' for name in RESULT_FILES]
     if not all(path.exists() for path in paths):
         return None
-    return JobResult(state_point, *(_read_json(path) for path in paths))
+    return JobResult(state_point, *(_read_json(whole(folder, path.name)) for path in paths))
 
 
 def group_states(results: Iterable[JobResult]) -> list[State]:

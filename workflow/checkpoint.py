@@ -1,7 +1,8 @@
 """Where a stage goes on after it was stopped: written whole or not at all, and verified when read.
 
-A checkpoint holds the state in double precision and the lengths of the stage's outputs; a restart
-cuts the outputs back to those lengths, so that every frame and every row stands exactly once.
+A checkpoint holds the state in double precision and what the stage's outputs are told by at that
+moment: lengths and checksums. A restart verifies them and cuts the outputs back to those lengths,
+so that every frame and every row stands exactly once, and as it was written.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ import hashlib
 import io
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workflow.disk import synchronise
 from workflow.engines.contract import State
+from workflow.gsd_layout import FrameMark
+from workflow.thermo_log import RowMark
 
-_MAGIC = b'ISPCKPT1'
+_MAGIC = b'ISPCKPT2'
 
 
 @dataclass(frozen=True)
@@ -27,15 +32,15 @@ class Checkpoint:
 
     Attributes:
         state: Positions, velocities, box and step.
-        frames: Number of trajectory frames up to this step.
-        rows: Number of thermo rows up to this step.
+        frames: The trajectory up to this step; None without any frame.
+        rows: The thermo rows up to this step.
         mesh: The Coulomb mesh in use, as plain values; None if nothing is charged.
     """
 
     state: State
-    frames: int
-    rows: int
-    mesh: dict[str, Any] | None
+    frames: FrameMark | None = None
+    rows: RowMark = field(default_factory=RowMark)
+    mesh: dict[str, Any] | None = None
 
 
 class DamagedCheckpoint(Exception):
@@ -44,42 +49,30 @@ class DamagedCheckpoint(Exception):
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` and keep the one before it as ``.previous``."""
-    buffer = io.BytesIO()
-    state = checkpoint.state
-    header = {
-        'step': state.step,
-        'frames': checkpoint.frames,
-        'rows': checkpoint.rows,
-        'mesh': checkpoint.mesh,
-    }
-    np.savez(
-        buffer,
-        header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-        box=state.box,
-        positions=state.positions,
-        images=state.images,
-        velocities=state.velocities,
-    )
-    payload = buffer.getvalue()
+    payload = _packed(checkpoint)
     temporary = path.with_name(path.name + '.temporary')
-    with open(temporary, 'wb') as file:
-        file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)  # a full disk needs every byte
+        raise
     if path.exists():
         os.replace(path, _previous(path))
     os.replace(temporary, path)
+    synchronise(path.parent)
 
 
 def read_latest_checkpoint(
-    path: Path, frames: int, rows: int
+    path: Path, fault: Callable[[Checkpoint], str]
 ) -> tuple[Checkpoint | None, list[str]]:
     """Read the newest whole checkpoint whose outputs are there.
 
     Args:
         path: Of the newest checkpoint.
-        frames: How many whole frames the trajectory holds.
-        rows: How many whole rows the log holds.
+        fault: Says what is wrong with the outputs that a checkpoint counts on; '' if nothing is.
 
     Returns:
         The checkpoint at `path`, or the one before it if that is of no use, or None; and what was
@@ -94,12 +87,10 @@ def read_latest_checkpoint(
         except DamagedCheckpoint as error:
             notes.append(f'{candidate.name} is damaged ({error}) and is passed over')
             continue
-        if checkpoint.frames <= frames and checkpoint.rows <= rows:
+        found = fault(checkpoint)
+        if not found:
             return checkpoint, notes
-        notes.append(
-            f'{candidate.name} counts {checkpoint.frames} frames and {checkpoint.rows} rows, but '
-            f'only {frames} and {rows} are there: it is passed over'
-        )
+        notes.append(f'{candidate.name}, of step {checkpoint.state.step}, is passed over: {found}')
     if notes:
         notes.append('no checkpoint is of use: the stage begins anew')
     return None, notes
@@ -109,15 +100,45 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint.
 
     Raises:
-        DamagedCheckpoint: If its checksum does not fit its content.
+        DamagedCheckpoint: If its checksum does not fit its content, or it cannot be read.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedCheckpoint(f'it cannot be read: {error.strerror}') from None
     head = len(_MAGIC) + hashlib.sha256().digest_size
     if content[: len(_MAGIC)] != _MAGIC:
         raise DamagedCheckpoint('it does not begin as a checkpoint')
     payload = content[head:]
     if hashlib.sha256(payload).digest() != content[len(_MAGIC) : head]:
         raise DamagedCheckpoint('its checksum does not fit')
+    return _unpacked(payload)
+
+
+def _packed(checkpoint: Checkpoint) -> bytes:
+    state, frames = checkpoint.state, checkpoint.frames
+    header: dict[str, Any] = {
+        'step': state.step,
+        'rows': [checkpoint.rows.rows, checkpoint.rows.checksum],
+        'mesh': checkpoint.mesh,
+        'frames': frames and [frames.frames, frames.length, frames.checksum],
+    }
+    layout = (frames.header, frames.names, frames.index) if frames else ()
+    arrays: dict[str, Any] = {
+        'header': np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+        'box': state.box,
+        'positions': state.positions,
+        'images': state.images,
+        'velocities': state.velocities,
+    }
+    for number, part in enumerate(layout):
+        arrays[f'layout_{number}'] = np.frombuffer(part, dtype=np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _unpacked(payload: bytes) -> Checkpoint:
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
         header = json.loads(bytes(arrays['header']))
         state = State(
@@ -127,7 +148,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
             arrays['images'],
             arrays['velocities'],
         )
-    return Checkpoint(state, header['frames'], header['rows'], header['mesh'])
+        frames = None
+        if header['frames']:
+            layout = [bytes(arrays[f'layout_{number}']) for number in range(3)]
+            frames = FrameMark(*header['frames'], *layout)
+    return Checkpoint(state, frames, RowMark(*header['rows']), header['mesh'])
 
 
 def _previous(path: Path) -> Path:

@@ -22,6 +22,8 @@ THERMODYNAMICS = 'thermodynamics.json'
 CLUSTERS = 'clusters.json'
 RELAXATION = 'relaxation.json'
 
+# What a stage that works in a folder of its own leaves last.
+STAGE_PRODUCTS = {'relax': RELAXED, 'equilibrate': EQUILIBRATED, 'sample': TRAJECTORY}
 SIMULATION_PRODUCTS = (BUILT, RELAXED, EQUILIBRATED, TRAJECTORY)
 RESULTS = (THERMODYNAMICS, CLUSTERS, RELAXATION)
 
@@ -29,7 +31,11 @@ RESULTS = (THERMODYNAMICS, CLUSTERS, RELAXATION)
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content`, under a temporary name until it is whole."""
     temporary = path.with_name(path.name + '.temporary')
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
+    try:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     os.replace(temporary, path)
 
 

@@ -7,6 +7,7 @@ every operation.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,8 @@ _LOG = 'run.log'
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_LINES = 15.0
 _SECONDS_TO_STOP = 60.0
+# Bytes below which a log does not tell why a job failed.
+_LEAST_FREE = 1 << 13
 
 Job = Any
 
@@ -113,6 +116,8 @@ def _interrupt(running: list[_Running]) -> None:
 
 
 def _last_line(job: Job) -> str:
+    if shutil.disk_usage(job.path).free < _LEAST_FREE:
+        return 'the disk is full. Free some space; then run the same command again'
     lines = Path(job.fn(_LOG)).read_text(errors='replace').strip().splitlines()
     return lines[-1] if lines else 'it said nothing'
 

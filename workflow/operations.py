@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from analysis.statistics import (
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from user_input import UserError
-from workflow import job_files
+from workflow import job_files, products
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.selection import choice_from_environment, select_engine
 from workflow.interruption import stop_requests
@@ -86,25 +87,27 @@ def build(job: JobContext) -> None:
     """Draw the melt."""
     frame = melt_of(job.point, job_files.read_model(job.folder, job.point))
     _system(job, frame).mesh(state_of(frame))  # refuses a box too small before anything runs
-    write_frame(job.folder / job_files.BUILT, frame)
+    with products.writing(job.folder, job_files.BUILT) as path:
+        write_frame(path, frame)
 
 
 def relax_melt(job: JobContext) -> None:
     """Push overlaps apart, anneal, and cool."""
-    start = read_frame(job.folder / job_files.BUILT)
+    start = _frame(job, job_files.BUILT)
     system = _system(job, start)
     folder = StageFolder(job.folder, 'relax').path
     with _running(job, 'relax', system), stop_requests() as stop:
         progress = ProgressWriter(job.folder, 'relax', total_steps(job.point))
         state = relax(folder, system, job.point, start, stop, progress)
-        write_frame(job.folder / job_files.RELAXED, frame_with_state(start, state))
+        with products.writing(job.folder, job_files.RELAXED) as path:
+            write_frame(path, frame_with_state(start, state))
         StageFolder(job.folder, 'relax').remove()
 
 
 def equilibrate(job: JobContext) -> None:
     """Run until equilibration is detected in volume and energy, or the limit is reached."""
     point, limits = job.point, job.point.protocol.equilibrate
-    frame = read_frame(job.folder / job_files.RELAXED)
+    frame = _frame(job, job_files.RELAXED)
     system = _system(job, frame)
     log_period = point.protocol.log_period
     # Few frames: this trajectory only shows how the melt came to equilibrium.
@@ -126,15 +129,17 @@ def equilibrate(job: JobContext) -> None:
         record |= {'steps': end.step, 'equilibrated': equilibrated, 'equilibrated_from': start}
     if point.pressure is not None:
         end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
-    write_hdf5(folder.thermo, job.folder / job_files.EQUILIBRATION_THERMO, point.protocol.time_step)
-    write_frame(job.folder / job_files.EQUILIBRATED, frame_with_state(frame, replace(end, step=0)))
+    with products.writing(job.folder, job_files.EQUILIBRATION_THERMO) as path:
+        write_hdf5(folder.thermo, path, point.protocol.time_step)
+    with products.writing(job.folder, job_files.EQUILIBRATED) as path:
+        write_frame(path, frame_with_state(frame, replace(end, step=0)))
     folder.remove()
 
 
 def sample(job: JobContext) -> None:
     """Run at constant volume until the asked precision is reached, or the limit."""
     point, limits = job.point, job.point.protocol.sample
-    frame = read_frame(job.folder / job_files.EQUILIBRATED)
+    frame = _frame(job, job_files.EQUILIBRATED)
     system = _system(job, frame)
     stage = Stage(
         'sample',
@@ -154,25 +159,28 @@ def sample(job: JobContext) -> None:
         record |= {'steps': end.step}
         for name in job_files.RESULTS:  # of a trajectory that was taken away since
             (job.folder / name).unlink(missing_ok=True)
-        write_hdf5(folder.thermo, job.folder / job_files.THERMO, point.protocol.time_step)
-        folder.trajectory.replace(job.folder / job_files.TRAJECTORY)
+        with products.writing(job.folder, job_files.THERMO) as path:
+            write_hdf5(folder.thermo, path, point.protocol.time_step)
+        products.move_in(folder.trajectory, job.folder, job_files.TRAJECTORY)
         folder.remove()
 
 
 def thermodynamics(job: JobContext) -> None:
     """Density of the equilibration; temperature, pressure and energy of the sampled run."""
-    columns = read_hdf5(job.folder / job_files.THERMO)
-    n_beads = open_trajectory(job.folder / job_files.TRAJECTORY).topology.typeid.size
-    volumes = read_hdf5(job.folder / job_files.EQUILIBRATION_THERMO)['volume']
+    _remove_leftovers(job)
+    columns = _thermo(job, job_files.THERMO)
+    n_beads = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY)).topology.typeid.size
+    volumes = _thermo(job, job_files.EQUILIBRATION_THERMO)['volume']
     estimates = _thermodynamic_estimates(columns, n_beads)
     estimates['density'] = _density(n_beads, volumes)
     content = {name: estimate.as_dict() for name, estimate in estimates.items()}
-    job_files.write_json(job.folder / job_files.THERMODYNAMICS, content)
+    with products.writing(job.folder, job_files.THERMODYNAMICS) as path:
+        job_files.write_json(path, content)
 
 
 def analyse_clusters(job: JobContext) -> None:
     """Ion clusters of the production part of the run; a system without ions has none."""
-    trajectory = open_trajectory(job.folder / job_files.TRAJECTORY)
+    trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
     content: dict[str, Any] = {'n_ions': 0}
     if has_ions(trajectory.topology):
         first = _first_production_frame(job, trajectory)
@@ -182,19 +190,32 @@ def analyse_clusters(job: JobContext) -> None:
             # Too few ions for a first minimum of g(+-): the replica goes without, and is told so.
             print(f'clusters: {error}')
             content['verdict'] = str(error)
-    job_files.write_json(job.folder / job_files.CLUSTERS, content)
+    with products.writing(job.folder, job_files.CLUSTERS) as path:
+        job_files.write_json(path, content)
 
 
 def analyse_relaxation(job: JobContext) -> None:
     """Segmental relaxation of the production part of the run, as the clusters tell it too."""
-    trajectory = open_trajectory(job.folder / job_files.TRAJECTORY)
+    trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
     first = _first_production_frame(job, trajectory)
-    clusters = json.loads((job.folder / job_files.CLUSTERS).read_text())
+    with products.reading(job.folder, job_files.CLUSTERS) as path:
+        clusters = json.loads(path.read_text())
     if clusters['n_ions'] and clusters['equilibration']['is_equilibrated']:
         settled = clusters['steps'][clusters['equilibration']['start']]
         first = max(first, int(np.searchsorted(trajectory.steps, settled)))
     content = segmental_relaxation(trajectory, first_frame=first).as_dict()
-    job_files.write_json(job.folder / job_files.RELAXATION, content)
+    with products.writing(job.folder, job_files.RELAXATION) as path:
+        job_files.write_json(path, content)
+
+
+def _frame(job: JobContext, name: str) -> Frame:
+    with products.reading(job.folder, name) as path:
+        return read_frame(path)
+
+
+def _thermo(job: JobContext, name: str) -> dict[str, NDArray[np.float64]]:
+    with products.reading(job.folder, name) as path:
+        return read_hdf5(path)
 
 
 def _system(job: JobContext, topology: Frame) -> System:
@@ -207,6 +228,13 @@ def _system(job: JobContext, topology: Frame) -> System:
         point.protocol.coulomb_error,
         as_plain_values(point),
     )
+
+
+def _remove_leftovers(job: JobContext) -> None:
+    """Remove the folders of stages that are done: a run that was killed may have left one."""
+    for stage, product in job_files.STAGE_PRODUCTS.items():
+        if (job.folder / product).exists():
+            shutil.rmtree(StageFolder(job.folder, stage).path, ignore_errors=True)
 
 
 @contextmanager
@@ -222,6 +250,7 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
     }
     started = time.time()
     with hold(job.folder):
+        _remove_leftovers(job)
         try:
             yield record
             record['outcome'] = 'done'
@@ -229,10 +258,10 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
             record['outcome'] = f'{type(error).__name__}: {error}'
             raise
         finally:
+            clear_progress(job.folder)
             record |= {'started': started, 'seconds': time.time() - started}
             job.record.setdefault('runs', [])
             job.record['runs'].append(record)
-            clear_progress(job.folder)
 
 
 def _equilibration_integrator(point: StatePoint) -> Integrator:
@@ -323,7 +352,7 @@ def _production(columns: dict[str, NDArray[np.float64]]) -> Equilibration:
 
 
 def _first_production_frame(job: JobContext, trajectory: Trajectory) -> int:
-    columns = read_hdf5(job.folder / job_files.THERMO)
+    columns = _thermo(job, job_files.THERMO)
     found = _production(columns)
     # An energy that never settles has no better start than the first frame; the results say so.
     step = columns['step'][found.start] if found.is_equilibrated else 0

@@ -16,6 +16,7 @@ from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
 from models.force_field import FeneBond, ForceField
+from workflow.checkpoint import Checkpoint, DamagedCheckpoint, read_checkpoint, write_checkpoint
 from workflow.engines.contract import (
     ConstantPressure,
     Integrator,
@@ -29,7 +30,6 @@ from workflow.progress import ProgressWriter
 from workflow.seeds import derive_seed
 from workflow.stage_run import System
 from workflow.state_point import StatePoint
-from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 STAGE = 'relax'
 _COOLING_SEGMENTS = 5
@@ -97,7 +97,7 @@ def relax(
     """Run all segments from `start`; go on after the last whole one if some were run before.
 
     Args:
-        folder: Holds the state after the last segment while relaxation is under way.
+        folder: Holds the states after the last two segments while relaxation is under way.
         system: What is simulated.
         point: State point.
         start: The melt as built.
@@ -112,17 +112,14 @@ def relax(
         SimulationFailed: If beads stay overlapped or a bond is overstretched.
     """
     folder.mkdir(exist_ok=True)
-    done = 0
-    state = state_of(start)
-    for number, segment in enumerate(parts := segments(point)):
-        saved = folder / f'{number:03d}_{segment.name}.gsd'
-        if saved.exists():
-            state = state_of(read_frame(saved))
-        else:
-            state = _run_segment(system, segment, state, stop, progress, done)
-            write_frame(saved, frame_with_state(system.topology, state))
-            if number:
-                (folder / f'{number - 1:03d}_{parts[number - 1].name}.gsd').unlink(missing_ok=True)
+    parts = segments(point)
+    state, finished = _last_whole(folder, state_of(start), len(parts))
+    done = sum(segment.steps for segment in parts[:finished])
+    for number, segment in enumerate(parts[finished:], start=finished):
+        state = _run_segment(system, segment, state, stop, progress, done)
+        write_checkpoint(_saved(folder, number), Checkpoint(state))
+        # The one before is kept, for the case that this one is damaged.
+        _saved(folder, number - 2).unlink(missing_ok=True)
         done += segment.steps
     check_bonds(system.topology, state, system.force_field)
     return replace(state, step=0)
@@ -166,6 +163,22 @@ def state_of(frame: Frame) -> State:
         np.asarray(nothing if particles.image is None else particles.image, dtype=np.int32),
         np.asarray(nothing if particles.velocity is None else particles.velocity, dtype=float),
     )
+
+
+def _saved(folder: Path, number: int) -> Path:
+    return folder / f'segment_{number:03d}'
+
+
+def _last_whole(folder: Path, start: State, segments: int) -> tuple[State, int]:
+    """The state after the last segment that is whole on disk, and how many were run until it."""
+    for number in reversed(range(segments)):
+        saved = _saved(folder, number)
+        if saved.exists():
+            try:
+                return read_checkpoint(saved).state, number + 1
+            except DamagedCheckpoint as error:
+                print(f'{STAGE}: {saved.name} is damaged ({error}) and is passed over')
+    return start, 0
 
 
 def _ensemble(point: StatePoint, kT: float) -> Integrator:

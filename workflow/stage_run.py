@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from models.force_field import ForceField
 from user_input import UserError
+from workflow import thermo_log, trajectory_log
 from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from workflow.coulomb import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
@@ -34,8 +36,8 @@ from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
-from workflow.thermo_log import ThermoLog, whole_rows
-from workflow.trajectory_log import TrajectoryLog, frame_with_state, whole_frames
+from workflow.thermo_log import ThermoLog
+from workflow.trajectory_log import TrajectoryLog, frame_with_state
 
 # A stage stops within about this time of a request, and reports its progress as often.
 _SECONDS_PER_CHUNK = 1.0
@@ -173,6 +175,11 @@ class StageFolder:
         """Where to go on."""
         return self.path / 'checkpoint'
 
+    def fault(self, checkpoint: Checkpoint) -> str:
+        """What is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
+        found = trajectory_log.what_is_wrong(self.trajectory, checkpoint.frames)
+        return found or thermo_log.what_is_wrong(self.thermo, checkpoint.rows)
+
     def remove(self) -> None:
         """Delete the folder: its products have their final names."""
         shutil.rmtree(self.path)
@@ -203,16 +210,15 @@ def run_stage(
     Raises:
         Interrupted: If a stop was requested; a checkpoint is written before.
         SimulationFailed: If the engine gives up.
-        UserError: If the box is too small or no mesh reaches the requested error.
+        UserError: If the box is too small, no mesh reaches the requested error, or the outputs
+            on disk are not what was written.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    checkpoint, notes = read_latest_checkpoint(
-        folder.checkpoint, whole_frames(folder.trajectory), whole_rows(folder.thermo)
-    )
+    checkpoint, notes = read_latest_checkpoint(folder.checkpoint, folder.fault)
     for note in notes:
         print(f'{stage.name}: {note}')
     if checkpoint is None:
-        checkpoint = Checkpoint(start, 0, 0, None)
+        checkpoint = Checkpoint(start)
     elif checkpoint.state.step:
         print(f'{stage.name}: going on from step {checkpoint.state.step}')
     with ExitStack() as stack:
@@ -226,8 +232,15 @@ def run_stage(
         )
         thermo = stack.enter_context(ThermoLog(folder.thermo, checkpoint.rows))
         progress = ProgressWriter(folder.path.parent, stage.name, stage.maximum_steps)
-        run = _Run(folder, system, stage, trajectory, thermo, progress, stop)
-        return run.until_enough(checkpoint.state, review)
+        run = _Run(folder, system, stage, trajectory, thermo, progress, stop, checkpoint)
+        last = run.until_enough(review)
+    # A product is made of this: what the disk spoiled must not reach it.
+    if found := folder.fault(run.latest):
+        raise UserError(
+            f'{folder.path}: {found}: the disk or the memory of this machine fails. '
+            'Run it again, on another machine if it can be: it goes on from what is whole.'
+        )
+    return last
 
 
 class _Run:
@@ -242,16 +255,22 @@ class _Run:
         thermo: ThermoLog,
         progress: ProgressWriter,
         stop: StopRequest,
+        latest: Checkpoint,
     ) -> None:
         self._folder, self._system, self._stage = folder, system, stage
+        self.latest = latest
+        self._recorded = latest.state.step
         self._trajectory, self._thermo = trajectory, thermo
         self._progress, self._stop = progress, stop
         self._mesh: CoulombMesh | None = None
         self._mesh_box = np.zeros(3)
         self._checkpointed = time.monotonic()
 
-    def until_enough(self, state: State, review: Callable[[StageFolder], bool]) -> State:
-        stage = self._stage
+    def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
+        stage, state = self._stage, self.latest.state
+        # A run that was killed in its review would else go on to the next one.
+        if _next_review(stage, state.step - 1) == state.step and review(self._folder):
+            return state
         simulation = self._set_up(state)
         try:
             if self._trajectory.frames == 0:
@@ -302,7 +321,9 @@ class _Run:
         self._progress.update(simulation.step)
 
     def _record(self, simulation: Simulation) -> State:
-        self._thermo.append(simulation.take_thermo_rows())
+        rows = simulation.take_thermo_rows()
+        self._check_rows(rows[:, 0], simulation.step)
+        self._thermo.append(rows)
         state = simulation.state()
         if self._stage.schedule.is_due(simulation.step):
             self._trajectory.append(state)
@@ -310,14 +331,25 @@ class _Run:
             self._checkpoint(state)
         return state
 
+    def _check_rows(self, steps: NDArray[np.float64], step: int) -> None:
+        """Check that the engine, which may keep rows in a file of its own, gave all due."""
+        period = self._stage.log_period
+        first = (self._recorded // period + 1) * period if period else step + 1
+        due = list(range(first, step + 1, period or 1))
+        if steps.tolist() != due:
+            raise UserError(
+                f'{self._stage.name}: {len(due)} log rows are due from step {self._recorded} to '
+                f'{step}, and the engine gave {len(steps)}. Is the folder for temporary files, '
+                f'{tempfile.gettempdir()}, full? Run it again: it goes on from its checkpoint.'
+            )
+        self._recorded = step
+
     def _checkpoint(self, state: State) -> None:
         self._trajectory.flush()
         self._thermo.flush()
         mesh = self._mesh.as_dict() if self._mesh else None
-        write_checkpoint(
-            self._folder.checkpoint,
-            Checkpoint(state, self._trajectory.frames, self._thermo.rows, mesh),
-        )
+        self.latest = Checkpoint(state, self._trajectory.mark(), self._thermo.mark, mesh)
+        write_checkpoint(self._folder.checkpoint, self.latest)
         self._checkpointed = time.monotonic()
 
 

@@ -7,6 +7,8 @@ was open when its writer died may not open again.
 from __future__ import annotations
 
 import os
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +21,7 @@ from workflow.engines.contract import THERMO_COLUMNS
 
 _RECORD = np.dtype('<f8')
 _RECORD_LENGTH = _RECORD.itemsize * len(THERMO_COLUMNS)
+_BLOCK = 1 << 20
 
 _UNITS = {
     'step': '1',
@@ -28,20 +31,38 @@ _UNITS = {
 } | {name: 'epsilon/sigma^3' for name in THERMO_COLUMNS if name.startswith('pressure')}
 
 
-class ThermoLog:
-    """Appends rows to a raw file, from a given number of rows on."""
+@dataclass(frozen=True)
+class RowMark:
+    """A raw file as it was when it held so many rows.
 
-    def __init__(self, path: Path, keep: int) -> None:
-        """Open `path` and cut it back to its first `keep` rows, which it must hold."""
+    Attributes:
+        rows: Their number.
+        checksum: CRC-32 of them.
+    """
+
+    rows: int = 0
+    checksum: int = 0
+
+
+class ThermoLog:
+    """Appends rows to a raw file, from a mark on.
+
+    Args:
+        path: Of the file.
+        mark: Where to go on; the file is cut back to it, and must hold that much.
+    """
+
+    def __init__(self, path: Path, mark: RowMark) -> None:
         self._file = open(path, 'r+b' if path.exists() else 'x+b')  # noqa: SIM115
-        self._file.truncate(keep * _RECORD_LENGTH)
+        self._file.truncate(mark.rows * _RECORD_LENGTH)
         self._file.seek(0, os.SEEK_END)
-        self.rows = keep
+        self.mark = mark
 
     def append(self, rows: NDArray[np.float64]) -> None:
         """Append ``(n, len(THERMO_COLUMNS))`` rows."""
-        self._file.write(np.ascontiguousarray(rows, dtype=_RECORD).tobytes())
-        self.rows += len(rows)
+        content = np.ascontiguousarray(rows, dtype=_RECORD).tobytes()
+        self._file.write(content)
+        self.mark = RowMark(self.mark.rows + len(rows), zlib.crc32(content, self.mark.checksum))
 
     def flush(self) -> None:
         """Bring all rows to disk."""
@@ -60,9 +81,23 @@ class ThermoLog:
         self._file.close()
 
 
-def whole_rows(path: Path) -> int:
-    """How many whole rows a raw file holds; 0 if there is none."""
-    return path.stat().st_size // _RECORD_LENGTH if path.exists() else 0
+def what_is_wrong(path: Path, mark: RowMark) -> str:
+    """Why the rows of `mark` are not in the file as they were written; '' if they are."""
+    left, checksum = mark.rows * _RECORD_LENGTH, 0
+    if not left:
+        return ''
+    try:
+        length = path.stat().st_size
+        if length < left:
+            return f'{path.name} has {length} bytes of {left}'
+        with open(path, 'rb') as file:
+            while left:
+                content = file.read(min(left, _BLOCK))
+                left -= len(content)
+                checksum = zlib.crc32(content, checksum)
+    except OSError as error:
+        return f'{path.name} cannot be read ({error.strerror})'
+    return '' if checksum == mark.checksum else f'{path.name} does not hold what was written'
 
 
 def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:
@@ -74,16 +109,20 @@ def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def write_hdf5(raw: Path, path: Path, time_step: float) -> None:
-    """Turn a finished raw file into the HDF5 file `path`, one dataset a column."""
-    temporary = path.with_name(path.name + '.temporary')
-    with h5py.File(temporary, 'w') as file:
+    """Turn a finished raw file into the HDF5 file `path`, one dataset a column.
+
+    It is made in memory: where the disk fills up, the HDF5 library ends the process.
+    """
+    with h5py.File(path, 'w', driver='core', backing_store=False) as file:
         file.attrs['time_step'] = time_step
         for name, values in read_rows(raw).items():
             dataset = file.create_dataset(
                 name, data=values.astype(np.int64) if name == 'step' else values
             )
             dataset.attrs['unit'] = _UNITS[name]
-    os.replace(temporary, path)
+        file.flush()
+        image = file.id.get_file_image()
+    path.write_bytes(image)
 
 
 def read_hdf5(path: Path) -> dict[str, NDArray[np.float64]]:

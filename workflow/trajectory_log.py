@@ -2,56 +2,102 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import gsd.fl
 import gsd.hoomd
 import numpy as np
 from gsd.hoomd import Frame
 
+from workflow.disk import synchronise
 from workflow.engines.contract import State
+from workflow.gsd_layout import (
+    ENTRY_LENGTH,
+    FrameMark,
+    data_checksum,
+    restore,
+    take_mark,
+    used_index,
+)
 
 # The chunks of a frame after the first; all else is taken from the first by every reader.
-_MOVING = ('configuration/step', 'configuration/box', 'particles/position', 'particles/image')
+_CHUNKS_OF_A_FRAME = 4
 
 
 class TrajectoryLog:
-    """Appends frames, from a given number of frames on."""
+    """Appends frames, from a mark on.
 
-    def __init__(self, path: Path, topology: Frame, time_step: float, keep: int) -> None:
-        """Open `path` and cut it back to its first `keep` frames, which it must hold."""
-        if keep:
-            _keep_frames(path, keep)
+    Args:
+        path: Of the file.
+        topology: Types, charges, masses, bonds and angles of the first frame.
+        time_step: In tau, kept with the first frame.
+        mark: Where to go on, which `what_is_wrong` finds nothing wrong with; None to begin.
+    """
+
+    def __init__(
+        self, path: Path, topology: Frame, time_step: float, mark: FrameMark | None = None
+    ) -> None:
+        if mark is not None:
+            restore(path, mark)
         self._path = path
-        self._trajectory = gsd.hoomd.open(path, 'r+' if keep else 'w')
+        self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
         self._topology = topology
         self._time_step = time_step
-        self.frames = keep
+        self.frames = 0 if mark is None else mark.frames
+        self._checksum = 0 if mark is None else mark.checksum
+        self._chunks = 0 if mark is None else mark.chunks
 
     def append(self, state: State) -> None:
         """Append the positions, images and box of `state`."""
         if self.frames == 0:
-            first = frame_with_state(self._topology, state)
-            first.particles.velocity = None
-            first.log = dict(self._topology.log) | {'time_step': np.array([self._time_step])}
-            self._trajectory.append(first)
+            self._append_first(state)
         else:
-            file = self._trajectory.file
-            box = np.concatenate([state.box, np.zeros(3)])
-            file.write_chunk('configuration/step', np.array([state.step], dtype=np.uint64))
-            file.write_chunk('configuration/box', box.astype(np.float32))
-            file.write_chunk('particles/position', state.positions.astype(np.float32))
-            file.write_chunk('particles/image', state.images.astype(np.int32))
-            file.end_frame()
+            self._append_moving(state)
         self.frames += 1
 
     def flush(self) -> None:
         """Bring all frames to disk."""
+        self._trajectory.flush()  # which synchronises
+
+    def mark(self) -> FrameMark | None:
+        """What is on disk after a flush; None without any frame.
+
+        Raises:
+            OSError: If not all of it is.
+        """
+        if not self.frames:
+            return None
+        return take_mark(self._path, self.frames, self._chunks, self._checksum)
+
+    def _append_first(self, state: State) -> None:
+        first = frame_with_state(self._topology, state)
+        first.particles.velocity = None
+        first.log = dict(self._topology.log) | {'time_step': np.array([self._time_step])}
+        self._trajectory.append(first)
+        # What of it was written, the library decides.
         self._trajectory.flush()
-        _synchronise(self._path)
+        index = used_index(self._path)
+        self._chunks = len(index) // ENTRY_LENGTH
+        self._checksum = data_checksum(self._path, index)
+
+    def _append_moving(self, state: State) -> None:
+        file = self._trajectory.file
+        box = np.concatenate([state.box, np.zeros(3)])
+        for name, values in (
+            ('configuration/step', np.array([state.step], dtype=np.uint64)),
+            ('configuration/box', box.astype(np.float32)),
+            ('particles/position', state.positions.astype(np.float32)),
+            ('particles/image', state.images.astype(np.int32)),
+        ):
+            content = np.ascontiguousarray(values)
+            file.write_chunk(name, content)
+            self._checksum = zlib.crc32(content.data, self._checksum)
+        file.end_frame()
+        self._chunks += _CHUNKS_OF_A_FRAME
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +108,24 @@ class TrajectoryLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._trajectory.close()
+        # After an error what comes after the checkpoint is of no use, and must not hide it.
+        with contextlib.suppress(*([OSError, RuntimeError] if error is not None else [])):
+            self._trajectory.close()
+
+
+def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
+    """Why the frames of `mark` are not in the file as they were written; '' if they are."""
+    if mark is None:
+        return ''
+    try:
+        length = path.stat().st_size
+        if length < mark.length:
+            return f'{path.name} has {length} bytes of {mark.length}'
+        if data_checksum(path, mark.index) != mark.checksum:
+            return f'{path.name} does not hold what was written'
+    except OSError as error:
+        return f'{path.name} cannot be read ({error.strerror})'
+    return ''
 
 
 def frame_with_state(topology: Frame, state: State) -> Frame:
@@ -83,9 +146,13 @@ def frame_with_state(topology: Frame, state: State) -> Frame:
 def write_frame(path: Path, frame: Frame) -> None:
     """Write one frame in double precision, under a temporary name until it is whole."""
     temporary = path.with_name(path.name + '.temporary')
-    with gsd.hoomd.open(temporary, 'w', precision='double') as trajectory:
-        trajectory.append(frame)
-    _synchronise(temporary)
+    try:
+        with gsd.hoomd.open(temporary, 'w', precision='double') as trajectory:
+            trajectory.append(frame)
+        synchronise(temporary)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     os.replace(temporary, path)
 
 
@@ -93,45 +160,3 @@ def read_frame(path: Path) -> Frame:
     """Read the only frame of a file in double precision."""
     with gsd.hoomd.open(path, 'r', precision='double') as trajectory:
         return trajectory[0]
-
-
-def whole_frames(path: Path) -> int:
-    """How many frames a file holds; 0 if there is none, or if it cannot be read."""
-    if not path.exists():
-        return 0
-    try:
-        with gsd.fl.open(path, 'r') as file:
-            return int(file.nframes)
-    except (OSError, RuntimeError):
-        return 0
-
-
-def _keep_frames(path: Path, keep: int) -> None:
-    """Cut the file back to `keep` frames by copying them: GSD cannot drop frames in place."""
-    with gsd.fl.open(path, 'r') as source:
-        if source.nframes == keep:
-            return
-        temporary = path.with_name(path.name + '.temporary')
-        with gsd.fl.open(
-            temporary,
-            'w',
-            application=source.application,
-            schema=source.schema,
-            schema_version=list(source.schema_version),
-        ) as target:
-            for frame in range(keep):
-                names = source.find_matching_chunk_names('') if frame == 0 else _MOVING
-                for name in names:
-                    if source.chunk_exists(frame=frame, name=name):
-                        target.write_chunk(name, source.read_chunk(frame=frame, name=name))
-                target.end_frame()
-    _synchronise(temporary)
-    os.replace(temporary, path)
-
-
-def _synchronise(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

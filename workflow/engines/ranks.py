@@ -56,7 +56,13 @@ def leading_or_following() -> Iterator[bool]:
     Yields:
         Whether this is rank 0, which alone has anything left to do.
     """
-    from mpi4py import MPI
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise UserError(
+            f'MPI ranks were started, but mpi4py cannot be loaded: {error}. It needs an MPI '
+            'library: pip install mpi4py mpich, or load the MPI module of this machine.'
+        ) from None
 
     from workflow.engines.selection import choice_from_environment, select_serial_engine
 

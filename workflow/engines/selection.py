@@ -66,7 +66,8 @@ def select_serial_engine(choice: EngineChoice) -> Engine:
     """Make this rank's engine; `auto` is HOOMD where it imports, else LAMMPS.
 
     Raises:
-        UserError: If that engine is not installed, or a GPU is asked for where none is.
+        UserError: If that engine is not installed or cannot be loaded, or a GPU is asked for
+            where none is.
     """
     available = available_engines()
     name = choice.engine
@@ -82,7 +83,13 @@ def select_serial_engine(choice: EngineChoice) -> Engine:
     elif name not in available:
         raise UserError(f'the engine {name} is not installed. {_HOW_TO_GET[name]}')
     if name == 'hoomd':
-        from workflow.engines.hoomd_engine import HoomdEngine
+        try:
+            from workflow.engines.hoomd_engine import HoomdEngine
+        except (ImportError, OSError) as error:
+            raise UserError(
+                f'HOOMD-blue is installed but cannot be loaded: {error}. Make its environment '
+                'anew (conda env create -f environment.yml), or use --engine lammps.'
+            ) from None
 
         return HoomdEngine(choice.device)
     from workflow.engines.lammps_engine import LammpsEngine

@@ -1,0 +1,181 @@
+"""Outputs of a stage on disk: any change is noticed, what can be mended is, without any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gsd.hoomd
+import numpy as np
+import pytest
+
+from tests.workflow.systems import melt, state_point
+from user_input import UserError
+from workflow import job_files, products, thermo_log, trajectory_log
+from workflow.checkpoint import (
+    Checkpoint,
+    DamagedCheckpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from workflow.engines.contract import THERMO_COLUMNS, State
+from workflow.gsd_layout import FrameMark, restore
+from workflow.thermo_log import RowMark, ThermoLog
+from workflow.trajectory_log import TrajectoryLog
+
+MARKED, WRITTEN = 40, 90  # the index of a GSD file moves at 128 entries: between the two
+
+
+def states(n_beads: int, number: int) -> Iterator[State]:
+    rng = np.random.default_rng(1)
+    for step in range(number):
+        positions = rng.uniform(-4, 4, (n_beads, 3))
+        images = rng.integers(-2, 2, (n_beads, 3), dtype=np.int32)
+        yield State(step, np.full(3, 9.0), positions, images, positions)
+
+
+@pytest.fixture(scope='module')
+def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FrameMark, list[bytes]]:
+    """A trajectory, what it was told by before it was complete, and its frames until then."""
+    path = tmp_path_factory.mktemp('marked') / 'trajectory.gsd'
+    topology, _ = melt(state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}))
+    with TrajectoryLog(path, topology, 0.01) as log:
+        for number, state in enumerate(states(int(topology.particles.N), WRITTEN)):
+            if number == MARKED:
+                log.flush()
+                mark = log.mark()
+            log.append(state)
+    assert mark is not None
+    return path, mark, frames(path)[:MARKED]
+
+
+def frames(path: Path) -> list[bytes]:
+    with gsd.hoomd.open(path) as trajectory:
+        return [
+            frame.particles.position.tobytes() + frame.particles.image.tobytes()
+            for frame in trajectory
+        ]
+
+
+def test_a_trajectory_is_cut_back_to_its_mark(
+    marked: tuple[Path, FrameMark, list[bytes]], tmp_path: Path
+) -> None:
+    source, mark, before = marked
+    path = tmp_path / 'trajectory.gsd'
+    path.write_bytes(source.read_bytes())
+    assert trajectory_log.what_is_wrong(path, mark) == ''
+    restore(path, mark)
+    assert frames(path) == before
+    assert path.stat().st_size == mark.length
+
+
+def test_any_flipped_bit_is_noticed_or_mended(
+    marked: tuple[Path, FrameMark, list[bytes]], tmp_path: Path
+) -> None:
+    source, mark, before = marked
+    content = source.read_bytes()
+    rng = np.random.default_rng(2)
+    # The header and the first index closely, and bytes anywhere.
+    header_and_index = [*range(0, 80, 3), *range(256, 256 + 128 * 32, 29)]
+    anywhere = rng.integers(len(content), size=150).tolist()
+    noticed = 0
+    path = tmp_path / 'trajectory.gsd'
+    for position in [*header_and_index, *anywhere]:
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        if trajectory_log.what_is_wrong(path, mark):
+            noticed += 1
+        else:
+            restore(path, mark)
+            assert frames(path) == before
+    assert noticed > 30
+
+
+def test_a_truncated_trajectory_is_noticed(
+    marked: tuple[Path, FrameMark, list[bytes]], tmp_path: Path
+) -> None:
+    source, mark, _ = marked
+    path = tmp_path / 'trajectory.gsd'
+    path.write_bytes(source.read_bytes()[: mark.length - 1])
+    assert f'{mark.length - 1} bytes of {mark.length}' in trajectory_log.what_is_wrong(path, mark)
+    path.unlink()
+    assert 'cannot be read' in trajectory_log.what_is_wrong(path, mark)
+
+
+def test_a_trajectory_goes_on_from_its_mark(
+    marked: tuple[Path, FrameMark, list[bytes]], tmp_path: Path
+) -> None:
+    source, mark, _ = marked
+    path = tmp_path / 'trajectory.gsd'
+    path.write_bytes(source.read_bytes())
+    topology, _ = melt(state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}))
+    with TrajectoryLog(path, topology, 0.01, mark) as log:
+        for state in list(states(int(topology.particles.N), WRITTEN))[MARKED:]:
+            log.append(state)
+        log.flush()
+        end = log.mark()
+    assert frames(path) == frames(source)
+    assert trajectory_log.what_is_wrong(path, end) == ''
+
+
+def test_any_flipped_bit_of_the_rows_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / 'thermo.rows'
+    rows = np.random.default_rng(3).normal(size=(20, len(THERMO_COLUMNS)))
+    with ThermoLog(path, RowMark()) as log:
+        log.append(rows[:15])
+        mark = log.mark
+        log.append(rows[15:])
+    content = path.read_bytes()
+    belongs = 15 * 8 * len(THERMO_COLUMNS)
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 16
+        path.write_bytes(damaged)
+        assert bool(thermo_log.what_is_wrong(path, mark)) == (position < belongs)
+    path.write_bytes(content[: belongs - 1])
+    assert f'{belongs - 1} bytes of {belongs}' in thermo_log.what_is_wrong(path, mark)
+
+
+def test_a_checkpoint_is_read_as_it_was_written_or_not_at_all(
+    marked: tuple[Path, FrameMark, list[bytes]], tmp_path: Path
+) -> None:
+    state = next(states(10, 1))
+    path = tmp_path / 'checkpoint'
+    write_checkpoint(path, Checkpoint(state, marked[1], RowMark(3, 7), {'order': 5}))
+    again = read_checkpoint(path)
+    assert (again.frames, again.rows, again.mesh) == (marked[1], RowMark(3, 7), {'order': 5})
+    np.testing.assert_array_equal(again.state.velocities, state.velocities)
+    content = path.read_bytes()
+    for position in np.random.default_rng(4).integers(len(content), size=100).tolist():
+        damaged = bytearray(content)
+        damaged[position] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedCheckpoint):
+            read_checkpoint(path)
+        path.write_bytes(content[:position])
+        with pytest.raises(DamagedCheckpoint):
+            read_checkpoint(path)
+
+
+@pytest.mark.parametrize('name', [job_files.RELAXED, job_files.CLUSTERS, job_files.THERMO])
+def test_a_damaged_product_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
+    with products.writing(tmp_path, name) as path:
+        path.write_bytes(b'what was written')
+    assert products.whole(tmp_path, name).read_bytes() == b'what was written'
+    assert not list(tmp_path.glob('*.temporary'))
+    for content in (b'what was writtem', b'what was', b''):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=f'{name}: is damaged.*Delete .* and run the job again'):
+            products.whole(tmp_path, name)
+
+
+def test_a_product_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with products.writing(tmp_path, job_files.BUILT) as path:
+            path.write_bytes(b'half')
+            raise OSError('full')
+
+    with pytest.raises(OSError, match='full'):
+        fail()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,154 @@
+"""The bytes of a GSD file: what must be kept to cut it back in place, and to know it again.
+
+A GSD file only grows, but for its header, its list of names and its index, which are rewritten in
+place or moved to the end. With a copy of these three, kept elsewhere, a file that was cut off in a
+write, or spoiled in them, is made what it was at the time of the copy; a checksum over the data
+tells whether the rest is what was written.
+
+The copy is needed: where the disk fills up while the index moves, the GSD library (5.0) goes on as
+if nothing was, and overwrites the beginning of the index.
+
+Layout: https://gsd.readthedocs.io/en/stable/file-layer.html, file version 2.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+_HEADER = np.dtype(
+    [
+        ('magic', '<u8'),
+        ('index_location', '<u8'),
+        ('index_entries', '<u8'),
+        ('names_location', '<u8'),
+        ('names_entries', '<u8'),
+        ('rest', 'V216'),
+    ]
+)
+_ENTRY = np.dtype(
+    [
+        ('frame', '<u8'),
+        ('rows', '<u8'),
+        ('location', '<i8'),
+        ('columns', '<u4'),
+        ('name', '<u2'),
+        ('type', 'u1'),
+        ('flags', 'u1'),
+    ]
+)
+ENTRY_LENGTH = _ENTRY.itemsize
+_NAME_LENGTH = 64
+_BLOCKS_OF_A_FILE_SYSTEM = 1 << 16
+# Bytes of a value of each type of the file layer, by its number.
+_TYPE_SIZES = np.array([0, 1, 2, 4, 8, 1, 2, 4, 8, 4, 8, 1])
+
+
+@dataclass(frozen=True)
+class FrameMark:
+    """A GSD file as it was when it held so many frames.
+
+    Attributes:
+        frames: Their number.
+        length: Of the file, in bytes.
+        checksum: CRC-32 of all data in the order in which it was written.
+        header: The first bytes.
+        names: The list of names.
+        index: Where the data stands, all entries that are in use.
+    """
+
+    frames: int
+    length: int
+    checksum: int
+    header: bytes
+    names: bytes
+    index: bytes
+
+    @property
+    def chunks(self) -> int:
+        """Number of entries of the index."""
+        return len(self.index) // ENTRY_LENGTH
+
+
+def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
+    """Copy what the file of `frames` frames in `chunks` chunks is told by; all is on disk.
+
+    Raises:
+        OSError: If its index does not hold just these, as after a write to a full disk that the
+            GSD library let pass.
+    """
+    with open(path, 'rb') as file:
+        raw = file.read(_HEADER.itemsize)
+        header = np.frombuffer(raw, dtype=_HEADER)[0]
+        file.seek(int(header['names_location']))
+        names = file.read(int(header['names_entries']) * _NAME_LENGTH)
+        file.seek(int(header['index_location']))
+        index = file.read(chunks * ENTRY_LENGTH)
+        length = file.seek(0, os.SEEK_END)
+    entries = np.frombuffer(index[: len(index) // ENTRY_LENGTH * ENTRY_LENGTH], dtype=_ENTRY)
+    # Sorted by frame, none missing, the last frame the last: then all is where it belongs.
+    numbers = entries['frame'].astype(np.int64)
+    rises = bool(np.all(np.isin(np.diff(numbers), (0, 1)))) and numbers[:1].tolist() == [0]
+    if len(entries) != chunks or not rises or numbers[-1] != frames - 1:
+        room = os.statvfs(path)
+        # The library asked for twice the index, and did not get it.
+        full = room.f_bavail * room.f_frsize < 4 * len(index) + _BLOCKS_OF_A_FILE_SYSTEM
+        code = errno.ENOSPC if full else errno.EIO
+        raise OSError(code, 'the frames did not all come to disk', str(path))
+    return FrameMark(frames, length, checksum, raw, names, index)
+
+
+def restore(path: Path, mark: FrameMark) -> None:
+    """Cut the file back to `mark` in place, and mend its header, names and index."""
+    header = np.frombuffer(mark.header, dtype=_HEADER)[0]
+    unused = int(header['index_entries']) * ENTRY_LENGTH - len(mark.index)
+    with open(path, 'r+b') as file:
+        file.truncate(mark.length)
+        for location, content in (
+            (int(header['index_location']), mark.index + bytes(unused)),
+            (int(header['names_location']), mark.names),
+            (0, mark.header),
+        ):
+            file.seek(location)
+            file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def used_index(path: Path) -> bytes:
+    """The entries of a file's index that are in use; all is on disk."""
+    with open(path, 'rb') as file:
+        header = np.frombuffer(file.read(_HEADER.itemsize), dtype=_HEADER)[0]
+        file.seek(int(header['index_location']))
+        index = file.read(int(header['index_entries']) * ENTRY_LENGTH)
+    used = int(np.sum(np.frombuffer(index, dtype=_ENTRY)['location'] > 0))
+    return index[: used * ENTRY_LENGTH]
+
+
+def data_checksum(path: Path, index: bytes) -> int:
+    """CRC-32 of the data that the entries of `index` point at, in the order of writing.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    checksum = 0
+    with open(path, 'rb') as file:
+        for location, length in _extents(index):
+            file.seek(location)
+            checksum = zlib.crc32(file.read(length), checksum)
+    return checksum
+
+
+def _extents(index: bytes) -> Iterator[tuple[int, int]]:
+    """Location and length of each chunk, in the order in which they were written."""
+    entries = np.frombuffer(index, dtype=_ENTRY)
+    values = entries['rows'].astype(np.int64) * entries['columns']
+    lengths = values * _TYPE_SIZES[entries['type']]
+    order = np.argsort(entries['location'], kind='stable')
+    yield from zip(entries['location'][order].tolist(), lengths[order].tolist(), strict=True)
