@@ -1,6 +1,6 @@
 """The signac-flow project: operations in the order in which data flows.
 
-`python project.py init SWEEP` and `python project.py simulate SWEEP` are this project's own
+`python project.py init SWEEP`, `simulate`, `report`, `failed` and `retry` are this project's own
 commands; `status`, `run`, `submit` and `exec` are those of signac-flow. Imports that are heavy, or
 need an engine, stand inside the operations: `status` must work on a login node.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,41 @@ from workflow.cluster.directives import directives_of
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
 from workflow.engines.failure import SimulationFailed
 from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
+from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
 from workflow.interruption import EXIT_INTERRUPTED, Interrupted, leave_on_request
 from workflow.progress import read_progress
 
 SECONDS_OF_SILENCE = 120.0
+_LOOK = 'python project.py failed says why, retry runs them again.'
 
 
 class Project(FlowProject):
     """Bead-spring melts of ionic copolymers, from a state point to its results."""
 
     def run(self, jobs: Any = None, names: list[str] | None = None, **options: Any) -> None:
-        """Run operations; see `_operations_named` for `names`."""
-        super().run(jobs=jobs, names=self._operations_named(names), **options)
+        """Run operations; see `_operations_named` for `names`. A failed job stops no other.
+
+        Raises:
+            SimulationFailed: At the end, if a job failed.
+        """
+        chosen = list(self if jobs is None else jobs)
+        before = _failed_ids(chosen)
+        if before:
+            print(f'{_many(len(before))} left out: failed before. {_LOOK}', file=sys.stderr)
+        failed: set[str] = set()
+        while True:
+            try:
+                super().run(jobs=jobs, names=self._operations_named(names), **options)
+                break
+            except UserOperationError as error:
+                # A process of its own cannot hand on why it ended, but it has marked its job.
+                more = _failed_ids(chosen) - before - failed
+                if not isinstance(error.__cause__, subprocess.CalledProcessError) or not more:
+                    raise
+                failed |= more
+        failed = _failed_ids(chosen) - before
+        if failed:
+            raise SimulationFailed(f'{_many(len(failed))} failed. {_LOOK}')
 
     def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
         """Submit operations; see `_operations_named` for `names`."""
@@ -77,6 +100,8 @@ analysis = Project.make_group('analysis')
 @Project.label
 def under_way(job: Job) -> str | None:
     """The stage that a job is in the middle of, and whether anything works on it."""
+    if is_failed(job.path):
+        return None
     for stage, product in job_files.STAGE_PRODUCTS.items():
         # A run that was killed could not take away the folder of a stage that was done.
         if os.path.isdir(job.fn(f'{stage}.in_progress')) and not job.isfile(product):
@@ -85,6 +110,33 @@ def under_way(job: Job) -> str | None:
             runs = progress is not None and time.time() - progress.time < SECONDS_OF_SILENCE
             return f'{stage} runs' if runs else f'{stage} to be continued'
     return None
+
+
+@Project.label
+def failed(job: Job) -> str | None:
+    """Where and how a job failed, which is not run again before `retry`."""
+    failure = read_failure(Path(job.path))
+    if failure is None:
+        return None
+    where = '' if failure.step is None else f' at step {failure.step}'
+    return f'FAILED: {failure.stage} {failure.kind}{where}'
+
+
+def not_failed(job: Job) -> bool:
+    """Whether a job may be run: one that failed waits for `retry`."""
+    return not is_failed(job.path)
+
+
+def _run_stage(stage: Callable[[Any], None], job: Job) -> None:
+    """Run a stage; where other jobs come after this one, its failure does not stop them."""
+    from workflow import operations
+
+    try:
+        stage(operations.job_context(job))
+    except SimulationFailed as failure:
+        if sys.argv[1:2] == ['exec']:
+            raise
+        print(f'error: job {job.id}: {failure}', file=sys.stderr)
 
 
 @whole_job
@@ -101,6 +153,7 @@ def build(job: Job) -> None:
 
 @whole_job
 @simulation
+@Project.pre(not_failed)
 @Project.pre.isfile(job_files.BUILT)
 @Project.post.isfile(job_files.RELAXED)
 @Project.operation(directives=directives_of('relax'))
@@ -108,11 +161,12 @@ def relax(job: Job) -> None:
     """Push overlaps apart, anneal, and cool."""
     from workflow import operations
 
-    operations.relax_melt(operations.job_context(job))
+    _run_stage(operations.relax_melt, job)
 
 
 @whole_job
 @simulation
+@Project.pre(not_failed)
 @Project.pre.isfile(job_files.RELAXED)
 @Project.post.isfile(job_files.EQUILIBRATED)
 @Project.operation(directives=directives_of('equilibrate'))
@@ -120,11 +174,12 @@ def equilibrate(job: Job) -> None:
     """Run until equilibration is detected."""
     from workflow import operations
 
-    operations.equilibrate(operations.job_context(job))
+    _run_stage(operations.equilibrate, job)
 
 
 @whole_job
 @simulation
+@Project.pre(not_failed)
 @Project.pre.isfile(job_files.EQUILIBRATED)
 @Project.post.isfile(job_files.TRAJECTORY)
 @Project.operation(directives=directives_of('sample'))
@@ -132,7 +187,7 @@ def sample(job: Job) -> None:
     """Run until the precision that the sweep asks for is reached."""
     from workflow import operations
 
-    operations.sample(operations.job_context(job))
+    _run_stage(operations.sample, job)
 
 
 @whole_job
@@ -200,6 +255,16 @@ def report(*jobs: Job) -> None:
         write_sweep_results(sweep)
 
 
+def _failed_ids(chosen: list[Any]) -> set[str]:
+    """Ids of the jobs that are marked as failed, of jobs and groups of jobs."""
+    jobs = [job for each in chosen for job in (each if isinstance(each, tuple) else (each,))]
+    return {job.id for job in failed_among(jobs)}
+
+
+def _many(jobs: int) -> str:
+    return '1 job' if jobs == 1 else f'{jobs} jobs'
+
+
 @exits_on_user_error
 def main() -> int:
     """Run a command of this project, or one of signac-flow."""
@@ -207,7 +272,7 @@ def main() -> int:
 
     leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
     if started_ranks() > 1:
-        with leading_or_following() as leads:
+        with leading_or_following(mark_failed_from_afar) as leads:
             return _project_main() if leads else 0
     asked = sys.argv[1] if sys.argv[1:] else '--help'
     if asked in commands.COMMANDS or asked in ('-h', '--help'):
@@ -243,11 +308,11 @@ def _project_main() -> int:
             raise error.__cause__ from None
         if (trouble := trouble_around(error.__cause__)) is not None:
             raise trouble from None
-        if isinstance(error.__cause__, SimulationFailed):
-            print(f'error: {error.__cause__}', file=sys.stderr)
-            return 1
         # Flow's own wrapping would hide what happened from the last line of a log.
         traceback.print_exception(error.__cause__ or error)
+        return 1
+    except SimulationFailed as failure:
+        print(f'error: {failure}', file=sys.stderr)
         return 1
     except LookupError as error:
         if type(error) is LookupError:  # flow's word for a job that is not there

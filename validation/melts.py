@@ -18,7 +18,7 @@ from validation.claim import Row, judged
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, make_engine, melt
 from workflow.engines.contract import Langevin
-from workflow.relax import check_bonds
+from workflow.soundness import limits_of
 
 TITLE = 'Melts'
 
@@ -101,7 +101,7 @@ def push_off(engine: str) -> Iterator[Row]:
     per_chain = np.concatenate([internal_distances(s, chains)[1] for s in starts])
     error = per_chain.std(axis=0, ddof=1) / np.sqrt(len(per_chain))
     _, _, long_run = sampled(starts[0], engine, chains, steps, start=steps // 5)
-    check_bonds(starts[0].frame, starts[0].state, starts[0].field)
+    limits_of(starts[0].frame, starts[0].field).check(starts[0].state)
     ratios = fresh / long_run
     tolerance = 0.03 + 3 * error / long_run
     worst = int(np.argmax(np.abs(ratios - 1) / tolerance))

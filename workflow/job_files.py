@@ -21,6 +21,7 @@ THERMO = 'thermo.h5'
 THERMODYNAMICS = 'thermodynamics.json'
 CLUSTERS = 'clusters.json'
 RELAXATION = 'relaxation.json'
+FAILURE = 'failure.json'
 
 # What a stage that works in a folder of its own leaves last.
 STAGE_PRODUCTS = {'relax': RELAXED, 'equilibrate': EQUILIBRATED, 'sample': TRAJECTORY}

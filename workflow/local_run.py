@@ -24,6 +24,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from workflow.failures import failed_among, is_failed, read_failure
 from workflow.interruption import EXIT_INTERRUPTED
 from workflow.progress import Progress, read_progress
 from workflow.workspace import is_simulated
@@ -51,11 +52,16 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     """Run all operations of `jobs`, `parallel` at a time, and show how far they are.
 
     Returns:
-        0 if all are done, EXIT_INTERRUPTED if it was stopped, 1 if a job failed.
+        0 if all are done, EXIT_INTERRUPTED if it was stopped, 1 if a job failed, now or before:
+        those that are marked as failed are not run.
     """
     waiting = [job for job in jobs if not is_simulated(job)]
     if len(waiting) < len(jobs):
         print(f'{len(jobs) - len(waiting)} of {len(jobs)} jobs are done already')
+    left_out = failed_among(waiting)
+    waiting = [job for job in waiting if not is_failed(job.path)]
+    if left_out:
+        print(f'{len(left_out)} of {len(jobs)} jobs failed before and are left out')
     # The jobs with most charges take longest: they go first, so that none is left at the end.
     waiting.sort(key=lambda job: -job.cached_statepoint['composition'].get('LSP', 0.0))
     total = len(waiting)
@@ -78,8 +84,9 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         print('stopped. The same command goes on where it was.')
         return EXIT_INTERRUPTED
     for job in failed:
-        print(f'job {job.id} failed: {_last_line(job)} (all of it: {job.fn(_LOG)})')
-    return 1 if failed else 0
+        why = read_failure(Path(job.path)) or _last_line(job)
+        print(f'job {job.id} failed: {why} (all of it: {job.fn(_LOG)})')
+    return 1 if failed or left_out else 0
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:

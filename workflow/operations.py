@@ -34,7 +34,10 @@ from models.force_field import force_field
 from user_input import UserError
 from workflow import job_files, products
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
+from workflow.engines.failure import SimulationFailed
+from workflow.engines.ranks import tell_followers
 from workflow.engines.selection import choice_from_environment, select_engine
+from workflow.failures import clear_failure, mark_failed, refuse_failed
 from workflow.interruption import stop_requests
 from workflow.job_lock import hold
 from workflow.progress import ProgressWriter, clear_progress
@@ -48,6 +51,7 @@ from workflow.quantities import (
 from workflow.relax import relax, state_of, total_steps
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
+from workflow.short_steps import NO_SHORT_STEPS, read_short_steps
 from workflow.stage_run import Stage, StageFolder, System, run_stage
 from workflow.state_point import StatePoint, as_plain_values, melt_of, read_state_point
 from workflow.thermo_log import read_hdf5, read_rows, write_hdf5
@@ -239,7 +243,11 @@ def _remove_leftovers(job: JobContext) -> None:
 
 @contextmanager
 def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, Any]]:
-    """Hold the job, and add what ran, where and how long to its document."""
+    """Hold the job, add what ran, where and how long to its document, and mark it if it fails.
+
+    Raises:
+        UserError: If the job is marked as failed, or another process runs it.
+    """
     record: dict[str, Any] = {
         'stage': stage,
         'host': platform.node(),
@@ -248,12 +256,22 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
         'seed': derive_seed(system.state_point, stage),
         **system.engine.describe(),
     }
+    short_steps = read_short_steps(StageFolder(job.folder, stage).path)
+    if short_steps != NO_SHORT_STEPS:
+        record['short_steps'] = short_steps.as_dict()
     started = time.time()
     with hold(job.folder):
+        refuse_failed(job.folder)
         _remove_leftovers(job)
+        tell_followers(job.folder, stage)
         try:
             yield record
             record['outcome'] = 'done'
+            clear_failure(job.folder)
+        except SimulationFailed as failure:
+            record['outcome'] = f'{failure.kind}: {failure}'
+            mark_failed(job.folder, stage, failure, system.engine.describe(), job.record)
+            raise
         except BaseException as error:
             record['outcome'] = f'{type(error).__name__}: {error}'
             raise

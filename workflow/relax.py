@@ -15,7 +15,6 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import FeneBond, ForceField
 from workflow.checkpoint import Checkpoint, DamagedCheckpoint, read_checkpoint, write_checkpoint
 from workflow.engines.contract import (
     ConstantPressure,
@@ -28,6 +27,8 @@ from workflow.engines.failure import SimulationFailed
 from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.seeds import derive_seed
+from workflow.short_steps import ShortSteps, read_short_steps
+from workflow.soundness import check_finite
 from workflow.stage_run import System
 from workflow.state_point import StatePoint
 
@@ -50,12 +51,14 @@ class Segment:
         steps: How long.
         redraw_velocities: The temperature from which velocities are drawn anew before; None to
             keep them.
+        hottest: The kT that a sound state stays near at its end; None while overlaps are undone.
     """
 
     name: str
     integrator: Integrator
     steps: int
     redraw_velocities: float | None = None
+    hottest: float | None = None
 
 
 def segments(point: StatePoint) -> list[Segment]:
@@ -76,11 +79,11 @@ def segments(point: StatePoint) -> list[Segment]:
         Segment(f'settle_{i}', Langevin(dt / shorter, kT, _DAMPING), push_off.steps)
         for i, shorter in enumerate(_SHORTENED_BY)
     ]
-    parts.append(Segment('hot', _ensemble(point, hot), anneal.steps))
+    parts.append(Segment('hot', _ensemble(point, hot), anneal.steps, hottest=hot))
     cooling = np.linspace(hot, kT, _COOLING_SEGMENTS + 1)[1:]
     steps = max(1, anneal.cooling_steps // _COOLING_SEGMENTS)
     parts += [
-        Segment(f'cool_{i}', _ensemble(point, float(temperature)), steps)
+        Segment(f'cool_{i}', _ensemble(point, float(temperature)), steps, hottest=hot)
         for i, temperature in enumerate(cooling)
     ]
     return parts
@@ -109,19 +112,19 @@ def relax(
 
     Raises:
         Interrupted: If a stop was requested.
-        SimulationFailed: If beads stay overlapped or a bond is overstretched.
+        SimulationFailed: If beads stay overlapped, a bond is overstretched, or motion becomes
+            unstable.
     """
     folder.mkdir(exist_ok=True)
-    parts = segments(point)
+    parts, short_steps = segments(point), read_short_steps(folder)
     state, finished = _last_whole(folder, state_of(start), len(parts))
     done = sum(segment.steps for segment in parts[:finished])
     for number, segment in enumerate(parts[finished:], start=finished):
-        state = _run_segment(system, segment, state, stop, progress, done)
+        state = _run_segment(system, segment, short_steps, state, stop, progress, done)
         write_checkpoint(_saved(folder, number), Checkpoint(state))
         # The one before is kept, for the case that this one is damaged.
         _saved(folder, number - 2).unlink(missing_ok=True)
         done += segment.steps
-    check_bonds(system.topology, state, system.force_field)
     return replace(state, step=0)
 
 
@@ -137,19 +140,6 @@ def thermal_velocities(
     velocities = rng.standard_normal((len(masses), 3)) * np.sqrt(kT / masses)[:, None]
     velocities -= masses @ velocities / masses.sum()
     return np.asarray(velocities)
-
-
-def check_bonds(topology: Frame, state: State, force_field: ForceField) -> None:
-    """Check that no FENE bond is near its limit.
-
-    Raises:
-        SimulationFailed: If one is longer than 97 % of it.
-    """
-    for length, limit, name in _fene_lengths(topology, state, force_field):
-        if length > 0.97 * limit:
-            raise SimulationFailed(
-                f"a bond '{name}' is {length:.3f} sigma long after relaxation, its limit is {limit}"
-            )
 
 
 def state_of(frame: Frame) -> State:
@@ -197,6 +187,7 @@ def _ensemble(point: StatePoint, kT: float) -> Integrator:
 def _run_segment(
     system: System,
     segment: Segment,
+    short_steps: ShortSteps,
     state: State,
     stop: StopRequest,
     progress: ProgressWriter,
@@ -204,11 +195,18 @@ def _run_segment(
 ) -> State:
     if segment.redraw_velocities is not None:
         rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
-        velocities = thermal_velocities(_masses(system), segment.redraw_velocities, rng)
+        velocities = thermal_velocities(system.limits.masses, segment.redraw_velocities, rng)
         state = replace(state, velocities=velocities)
     soft = isinstance(segment.integrator, SoftPushOff)
     mesh = None if soft else system.mesh(state)
-    simulation = system.simulation(state, segment.integrator, mesh, segment.name)
+    began = state.step
+    try:
+        simulation = system.simulation(
+            state, segment.integrator, mesh, segment.name, shortened_by=short_steps.at(began)
+        )
+    except SimulationFailed as failure:
+        failure.found_at(began, began, [])
+        raise
     try:
         for steps in _chunks(segment.steps):
             simulation.run(steps)
@@ -216,7 +214,15 @@ def _run_segment(
             progress.update(done)
             if stop.reason is not None:
                 raise Interrupted(f'{STAGE} stopped in {segment.name}')
-        return simulation.state()
+        end = simulation.state()
+        if segment.hottest is None:
+            check_finite(end)
+        else:
+            system.limits.check(end, segment.hottest)
+        return end
+    except SimulationFailed as failure:
+        failure.found_at(simulation.step, began, [])
+        raise
     finally:
         simulation.close()
 
@@ -224,26 +230,3 @@ def _run_segment(
 def _chunks(steps: int) -> Iterator[int]:
     for start in range(0, steps, _CHUNK):
         yield min(_CHUNK, steps - start)
-
-
-def _masses(system: System) -> NDArray[np.float64]:
-    table = dict(zip(system.force_field.bead_types, system.force_field.masses, strict=True))
-    particles = system.topology.particles
-    masses: NDArray[np.float64] = np.array([table[name] for name in particles.types])
-    return np.asarray(masses[particles.typeid])
-
-
-def _fene_lengths(
-    topology: Frame, state: State, force_field: ForceField
-) -> Iterator[tuple[float, float, str]]:
-    if not topology.bonds.N:
-        return
-    first, second = np.asarray(topology.bonds.group).T
-    vectors = state.positions[first] - state.positions[second]
-    vectors -= state.box * np.round(vectors / state.box)
-    lengths = np.linalg.norm(vectors, axis=1)
-    for number, name in enumerate(topology.bonds.types):
-        bond = force_field.bonds[name]
-        of_this_type = lengths[np.asarray(topology.bonds.typeid) == number]
-        if isinstance(bond, FeneBond) and of_this_type.size:
-            yield float(of_this_type.max()), bond.r0, name

@@ -44,6 +44,7 @@ _PER_RUN = {
     'seconds',
     'steps',
     'outcome',
+    'short_steps',
     'equilibrated',
     'equilibrated_from',
 }
@@ -77,8 +78,8 @@ def write_results(
     Args:
         folder: Where they go, such as results/<sweep>; made if need be.
         sweep_name: Name of the sweep.
-        sweep_info: `jobs` (all that the sweep has), `model` (name, description), `sweep` (as in
-            its file); all optional.
+        sweep_info: `jobs` (all that the sweep has), `failed` (job, composition and why of each that
+            failed), `model` (name, description), `sweep` (as in its file); all optional.
         results: Of the jobs that have finished.
         provenance: One record of each run of a stage: engine, version, device and so on.
 
@@ -134,6 +135,7 @@ def render_report(
         sweep=sweep_name,
         description=model.get('description', '') if isinstance(model, Mapping) else '',
         simulated=_simulated(states, sweep_info),
+        failed=sweep_info.get('failed', []),
         stages=_stages(states[0].results[0].state_point),
         tables=tables,
         notes=footnotes(tables),

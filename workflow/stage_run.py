@@ -6,13 +6,13 @@ names only when the stage is done, so a product that exists is whole.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +24,35 @@ from models.force_field import ForceField
 from user_input import UserError
 from workflow import thermo_log, trajectory_log
 from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
+from workflow.checkpoint_pace import CheckpointPace
 from workflow.coulomb import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     NEIGHBOUR_BUFFER,
+    THERMO_COLUMNS,
     Engine,
     Integrator,
     Simulation,
     State,
 )
+from workflow.engines.failure import SimulationFailed
 from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
-from workflow.thermo_log import ThermoLog
+from workflow.short_steps import InShortSteps, ShortSteps, read_short_steps
+from workflow.soundness import Limits, check_rows, limits_of
+from workflow.thermo_log import ThermoLog, as_records
 from workflow.trajectory_log import TrajectoryLog, frame_with_state
 
 # A stage stops within about this time of a request, and reports its progress as often.
 _SECONDS_PER_CHUNK = 1.0
-_SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get('ISP_SECONDS_BETWEEN_CHECKPOINTS', '30'))
 # At constant pressure the mesh is chosen anew when an edge has changed by this much.
 _MESH_BOX_TOLERANCE = 0.02
 # A box at constant pressure may shrink this far between two choices of the mesh.
 _LEAST_SHARE_OF_EDGE = 0.97
 # Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
 _REVIEW_GROWTH = 1.25
+_ROWS_TO_LOOK_BACK = 5
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class System:
         charges = self.topology.particles.charge
         return self.force_field.is_charged and charges is not None and bool(np.any(charges))
 
+    @cached_property
+    def limits(self) -> Limits:
+        """What a sound state keeps to."""
+        return limits_of(self.topology, self.force_field)
+
     def mesh(self, state: State) -> CoulombMesh | None:
         """The Coulomb mesh for this state; None if nothing is charged.
 
@@ -99,16 +109,24 @@ class System:
         mesh: CoulombMesh | None,
         purpose: str,
         log_period: int = 0,
+        shortened_by: int = 1,
     ) -> Simulation:
-        """Set up `state` in the engine; `purpose` and the step decide the random numbers."""
-        return self.engine.simulation(
-            frame_with_state(self.topology, state),
+        """Set up `state` in the engine; `purpose` and the step decide the random numbers.
+
+        Each step may be run as `shortened_by` shorter ones: see `short_steps`.
+        """
+        labels: tuple[str | int, ...] = (purpose, state.step)
+        if shortened_by > 1:
+            labels += (shortened_by,)
+        simulation = self.engine.simulation(
+            frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
             self.force_field,
-            integrator,
+            replace(integrator, time_step=integrator.time_step / shortened_by),
             mesh,
-            derive_seed(self.state_point, purpose, state.step),
-            log_period,
+            derive_seed(self.state_point, *labels),
+            log_period * shortened_by,
         )
+        return simulation if shortened_by == 1 else InShortSteps(simulation, shortened_by)
 
 
 def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
@@ -209,7 +227,8 @@ def run_stage(
 
     Raises:
         Interrupted: If a stop was requested; a checkpoint is written before.
-        SimulationFailed: If the engine gives up.
+        SimulationFailed: If the engine gives up, or the motion became unstable; nothing that is not
+            sound is in the files.
         UserError: If the box is too small, no mesh reaches the requested error, or the outputs
             on disk are not what was written.
     """
@@ -233,6 +252,7 @@ def run_stage(
         thermo = stack.enter_context(ThermoLog(folder.thermo, checkpoint.rows))
         progress = ProgressWriter(folder.path.parent, stage.name, stage.maximum_steps)
         run = _Run(folder, system, stage, trajectory, thermo, progress, stop, checkpoint)
+        run.hottest = _hottest(system, stage, start, checkpoint.state, run.short_steps)
         last = run.until_enough(review)
     # A product is made of this: what the disk spoiled must not reach it.
     if found := folder.fault(run.latest):
@@ -241,6 +261,16 @@ def run_stage(
             'Run it again, on another machine if it can be: it goes on from what is whole.'
         )
     return last
+
+
+def _hottest(
+    system: System, stage: Stage, start: State, state: State, short_steps: ShortSteps
+) -> float:
+    """The kT that a sound state stays near: that of the thermostat, or of a hotter beginning."""
+    found = [getattr(stage.integrator, 'kT', 0.0), system.limits.temperature(start)]
+    if short_steps.at(state.step) > 1:  # what is to be healed may be hot: it must not get hotter
+        found.append(system.limits.temperature(state))
+    return float(max(found))
 
 
 class _Run:
@@ -264,14 +294,21 @@ class _Run:
         self._progress, self._stop = progress, stop
         self._mesh: CoulombMesh | None = None
         self._mesh_box = np.zeros(3)
-        self._checkpointed = time.monotonic()
+        self._pace = CheckpointPace()
+        self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
+        self.short_steps = read_short_steps(folder.path)
+        self.hottest = np.inf
 
     def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
         stage, state = self._stage, self.latest.state
         # A run that was killed in its review would else go on to the next one.
         if _next_review(stage, state.step - 1) == state.step and review(self._folder):
             return state
-        simulation = self._set_up(state)
+        try:
+            simulation = self._set_up(state)
+        except SimulationFailed as failure:
+            failure.found_at(state.step, state.step, [])
+            raise
         try:
             if self._trajectory.frames == 0:
                 self._trajectory.append(state)
@@ -287,18 +324,27 @@ class _Run:
                 if self._stop.reason is not None:
                     self._checkpoint(state)
                     raise Interrupted(f'{stage.name} stopped at step {state.step}')
-                if self._box_has_changed(state):
+                if self._box_has_changed(state) or self._short_steps_end(state):
                     simulation.close()
                     simulation = self._set_up(state)
             return state
+        except SimulationFailed as failure:
+            self._look_back(simulation, failure)
+            raise
         finally:
             simulation.close()
 
     def _set_up(self, state: State) -> Simulation:
         self._mesh = self._system.mesh(state)
         self._mesh_box = state.box
+        self._shortened_by = self.short_steps.at(state.step)
         simulation = self._system.simulation(
-            state, self._stage.integrator, self._mesh, self._stage.name, self._stage.log_period
+            state,
+            self._stage.integrator,
+            self._mesh,
+            self._stage.name,
+            self._stage.log_period,
+            self._shortened_by,
         )
         self._progress.restart(state.step)  # the time of setting up says nothing about speed
         return simulation
@@ -307,10 +353,15 @@ class _Run:
         change = np.abs(state.box / self._mesh_box - 1).max()
         return self._mesh is not None and bool(change > _MESH_BOX_TOLERANCE)
 
+    def _short_steps_end(self, state: State) -> bool:
+        return self.short_steps.at(state.step) != self._shortened_by
+
     def _advance(self, simulation: Simulation, next_review: int) -> None:
         """Run to the next frame, review, or end; not much longer than a second."""
         step = simulation.step
         goal = min(self._stage.schedule.next_frame(step), next_review, self._stage.maximum_steps)
+        if self._shortened_by > 1:
+            goal = min(goal, self.short_steps.until)
         speed = self._progress.steps_per_second or 100.0
         end = min(goal, step + max(1, int(speed * _SECONDS_PER_CHUNK)))
         # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
@@ -322,16 +373,20 @@ class _Run:
 
     def _record(self, simulation: Simulation) -> State:
         rows = simulation.take_thermo_rows()
-        self._check_rows(rows[:, 0], simulation.step)
-        self._thermo.append(rows)
+        self._check_due(rows[:, 0], simulation.step)
+        self._last_rows = np.concatenate([self._last_rows, rows])[-_ROWS_TO_LOOK_BACK:]
         state = simulation.state()
+        # Before anything is kept: the files hold nothing that is not sound.
+        check_rows(rows)
+        self._system.limits.check(state, self.hottest)
+        self._thermo.append(rows)
         if self._stage.schedule.is_due(simulation.step):
             self._trajectory.append(state)
-        if time.monotonic() - self._checkpointed > _SECONDS_BETWEEN_CHECKPOINTS:
+        if self._pace.is_due:
             self._checkpoint(state)
         return state
 
-    def _check_rows(self, steps: NDArray[np.float64], step: int) -> None:
+    def _check_due(self, steps: NDArray[np.float64], step: int) -> None:
         """Check that the engine, which may keep rows in a file of its own, gave all due."""
         period = self._stage.log_period
         first = (self._recorded // period + 1) * period if period else step + 1
@@ -345,12 +400,24 @@ class _Run:
         self._recorded = step
 
     def _checkpoint(self, state: State) -> None:
+        started = time.monotonic()
         self._trajectory.flush()
         self._thermo.flush()
         mesh = self._mesh.as_dict() if self._mesh else None
         self.latest = Checkpoint(state, self._trajectory.mark(), self._thermo.mark, mesh)
         write_checkpoint(self._folder.checkpoint, self.latest)
-        self._checkpointed = time.monotonic()
+        self._pace.wrote(time.monotonic() - started)
+
+    def _look_back(self, simulation: Simulation, failure: SimulationFailed) -> None:
+        """Tell the failure where it happened, and the last rows, those of the engine included."""
+        rows = self._last_rows
+        try:
+            rows = np.concatenate([rows, simulation.take_thermo_rows()])
+        except Exception as error:  # an engine that failed may not be able to say
+            print(f'{self._stage.name}: the last thermo rows are lost ({error})')
+        failure.found_at(
+            simulation.step, self.latest.state.step, as_records(rows[-_ROWS_TO_LOOK_BACK:])
+        )
 
 
 def _next_review(stage: Stage, step: int) -> int:

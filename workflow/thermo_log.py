@@ -108,6 +108,17 @@ def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:
     return dict(zip(THERMO_COLUMNS, table.T, strict=True))
 
 
+def as_records(rows: NDArray[np.float64]) -> list[dict[str, float | str]]:
+    """Rows by column name, for JSON: what is no number is spelled out, 'nan' or 'inf'."""
+    return [
+        {
+            name: float(value) if np.isfinite(value) else str(value)
+            for name, value in zip(THERMO_COLUMNS, row, strict=True)
+        }
+        for row in rows
+    ]
+
+
 def write_hdf5(raw: Path, path: Path, time_step: float) -> None:
     """Turn a finished raw file into the HDF5 file `path`, one dataset a column.
 

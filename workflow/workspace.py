@@ -14,10 +14,12 @@ from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, said_of
 from workflow import job_files
+from workflow.failures import composition_text, read_failure
 from workflow.quantities import check_precision_names
 from workflow.stage_run import check_box
 from workflow.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep import load_sweep, state_points
+from workflow.time_step import check_time_step
 
 _SWEEPS = 'sweeps'
 _JOB_LIST = 'jobs.json'
@@ -120,7 +122,7 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
     provenance = [run for job in sweep.jobs for run in job.document.get('runs', [])]
     folder = results_folder(sweep)
-    content = _sweeps(sweep.jobs[0])[sweep.name]
+    content = _sweeps(sweep.jobs[0])[sweep.name] | {'failed': _failures(sweep.jobs)}
     write_results(folder, sweep.name, content, results, [dict(run) for run in provenance])
     job_files.write_json(folder / _JOB_LIST, {'jobs': [job.id for job in sweep.jobs]})
     return folder
@@ -142,6 +144,16 @@ def report_is_current(sweep: SweepJobs) -> bool:
     return bool(listed == [job.id for job in sweep.jobs] and written >= newest)
 
 
+def _failures(jobs: Sequence[Job]) -> list[dict[str, str]]:
+    """The jobs that failed, as the report shows them."""
+    found = [(job, read_failure(Path(job.path))) for job in jobs]
+    return [
+        {'job': job.id, 'composition': composition_text(job), 'why': str(failure)}
+        for job, failure in found
+        if failure is not None
+    ]
+
+
 def _sweeps(job: Job) -> dict[str, dict[str, Any]]:
     """Sweep name -> content, of the project that `job` belongs to."""
     content: dict[str, dict[str, Any]] = job.project.document().get(_SWEEPS, {})
@@ -151,4 +163,6 @@ def _sweeps(job: Job) -> dict[str, dict[str, Any]]:
 def _check_can_be_built(point: StatePoint, model: Model) -> None:
     """Build the melt once, to say now what would otherwise be said in the middle of the night."""
     frame = melt_of(point, model)
-    check_box(frame.configuration.box[:3], force_field(model, point.bjerrum_length))
+    field = force_field(model, point.bjerrum_length)
+    check_box(frame.configuration.box[:3], field)
+    check_time_step(point, frame, field)

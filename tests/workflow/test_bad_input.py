@@ -123,6 +123,49 @@ def test_faulty_model_is_refused(
     assert_refused(project('init', 'sweep.toml'), 'mine.toml', *parts)
 
 
+@pytest.mark.parametrize(
+    ('old', 'new', 'parts'),
+    [
+        ('k = 30.0', 'k = 3000.0', ["bond 'backbone' (B-B)", 'kT = 1.5']),
+        ("kind = 'lj'\nepsilon = 2.0", "kind = 'lj'\nepsilon = 500.0", ['pair A-A']),
+        ('bjerrum_length = 16.0', 'bjerrum_length = 900.0', ['pair S-Li']),
+        (
+            "kind = 'wca'\nepsilon = 1.0",
+            "kind = 'none'\n[[pairs]]\nbeads = ['Li', 'Li']\nkind = 'wca'",
+            ["'S' and 'Li' attract each other", "kind 'wca' or 'lj'"],
+        ),
+    ],
+)
+def test_a_model_too_stiff_for_the_time_step_is_refused(
+    project: Callable[..., Refusal], tmp_path: Path, old: str, new: str, parts: list[str]
+) -> None:
+    model = (SHIPPED_MODELS / 'isp.toml').read_text()
+    assert old in model
+    (tmp_path / 'mine.toml').write_text(model.replace(old, new, 1))
+    (tmp_path / 'sweep.toml').write_text(SWEEP.replace("'isp'", "'mine.toml'"))
+    done = project('init', 'sweep.toml')
+    assert_refused(done, 'sweep.toml', *parts)
+    if 'pair' in parts[0] or 'bond' in parts[0]:
+        assert_refused(done, "'protocol.time_step' = 0.005 would blow up", 'Take a time step of')
+    assert not (tmp_path / 'workspace').exists()
+
+
+def test_a_hot_melt_takes_a_shorter_time_step(
+    project: Callable[..., Refusal], tmp_path: Path
+) -> None:
+    sweep = SWEEP.replace("'isp'", "'kremer_grest'").replace('LSP = 0.5, DOPA = 0.5', 'M = 1')
+    hot = sweep.replace('pressure = 0.0', 'density = 0.85\nkT = [1.0, 12.0]')
+    (tmp_path / 'sweep.toml').write_text(hot + '[protocol]\ntime_step = 0.008\n')
+    assert_refused(project('init', 'sweep.toml'), 'at kT = 12', 'Take a time step of 0.0073 or')
+    (tmp_path / 'sweep.toml').write_text(hot + '[protocol]\ntime_step = 0.007\n')
+    assert project('init', 'sweep.toml').code == 0
+
+
+@pytest.mark.parametrize('sweep', sorted((ROOT / 'sweeps').glob('*.toml')), ids=lambda p: p.stem)
+def test_shipped_sweeps_are_taken(project: Callable[..., Refusal], sweep: Path) -> None:
+    assert project('init', str(sweep)).code == 0
+
+
 def test_missing_sweep_file(project: Callable[..., Refusal], tmp_path: Path) -> None:
     assert_refused(project('init', 'nowhere.toml'), 'nowhere.toml', 'no such file')
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
 from workflow.checkpoint import read_checkpoint
+from workflow.checkpoint_pace import SECONDS_VARIABLE
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
 from workflow.interruption import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
@@ -198,9 +199,7 @@ def test_velocities_and_energy_are_continuous_across_a_restart(
 
 
 def _run_until_killed(folder: StageFolder, start: tuple[System, State]) -> None:
-    from workflow import stage_run
-
-    stage_run._SECONDS_BETWEEN_CHECKPOINTS = 0.05
+    os.environ[SECONDS_VARIABLE] = '0.05'  # of the fork alone
     run(folder, start, StopRequest())
 
 

@@ -124,11 +124,13 @@ class Simulation(Protocol):
         """Advance by `steps`.
 
         Raises:
-            SimulationFailed: If the engine gives up: a bond too long, particles lost, NaN.
+            SimulationFailed: If the engine gives up; `BlewUp` where the motion became unstable: a
+                bond too long, particles lost, NaN.
+            UserError: If the disk, the memory or the installation is at fault.
         """
 
     def state(self) -> State:
-        """The present state."""
+        """The present state; what is not a number in it is for the caller to find."""
 
     def take_thermo_rows(self) -> NDArray[np.float64]:
         """``(n, len(THERMO_COLUMNS))`` rows logged since the last call, in order of step."""

@@ -1,7 +1,103 @@
-"""The one way in which an engine fails. It stands alone so that it is light to import."""
+"""How a simulation fails, and what is no failure of the simulation. Light to import."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from user_input import UserError
+
+# What the engines say when motion has become unstable, in lower case. LAMMPS, then HOOMD-blue.
+_BLOW_UP_WORDS = (
+    'bad fene bond',
+    'atoms missing',
+    'atom missing',
+    'missing on proc',
+    'lost atoms',
+    'non-numeric',
+    'out of range atoms',
+    'too far apart',
+    'bond extent',
+    'neighbor list overflow',
+    'simulation unstable',
+    'has nan',
+    'no longer in the simulation box',
+    'error in bond calculation',
+    'bond out of bounds',
+    'beyond the minimum image',
+)
+# What they say when the machine or the installation is at fault: nothing is wrong with the job.
+_ENVIRONMENT_WORDS = (
+    'no space left',
+    'error writing',
+    'cannot open',
+    'failed to allocate',
+    'cannot allocate',
+    'out of memory',
+    'unrecognized',
+    'unknown command',
+    'package which is not enabled',
+)
+
+_LONE = 'other MPI ranks may not know of it'
+
 
 class SimulationFailed(Exception):
-    """The engine gave up: a bond too long, beads lost, NaN. The message is the engine's own."""
+    """The engine gave up. The message is the engine's own.
+
+    Attributes:
+        kind: In two words, for tables.
+        step: At which it was found; None if that is not known.
+        goes_on_from: Step of the last good state on disk; None if that is not known.
+        rows: The last thermo rows before, oldest first, column by name.
+    """
+
+    kind = 'engine failed'
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
+        self.goes_on_from: int | None = None
+        self.rows: list[dict[str, Any]] = []
+
+    def found_at(self, step: int, goes_on_from: int, rows: list[dict[str, Any]]) -> None:
+        """Add what the one that ran the simulation knows; a step that is known already stays."""
+        self.step = step if self.step is None else self.step
+        self.goes_on_from, self.rows = goes_on_from, rows
+
+
+class BlewUp(SimulationFailed):
+    """The motion became unstable: NaN, a bond too long, a bead too fast, beads lost."""
+
+    kind = 'blew up'
+
+
+def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception:
+    """What to raise for an error of an engine.
+
+    Args:
+        engine: Its name, for people.
+        error: What it raised.
+        lone: Whether only this one of several MPI ranks may know of it, and the others wait for it
+            without end.
+
+    Returns:
+        `BlewUp` or `SimulationFailed`; a `UserError` where the disk, the memory or the installation
+        is at fault, so that the job is not held to have failed.
+    """
+    # The one that LAMMPS raises on a single rank shows its message as Python would write it.
+    words = str(getattr(error, 'message', error)).split()
+    message = f'{engine}: {" ".join(words)}'
+    said = message.lower()
+    found: Exception = SimulationFailed(message)
+    if any(words in said for words in _ENVIRONMENT_WORDS):
+        found = UserError(f'{message} Mend that and run again: it goes on where it was.')
+    elif any(words in said for words in _BLOW_UP_WORDS):
+        found = BlewUp(message)
+    if lone:
+        found.add_note(_LONE)
+    return found
+
+
+def is_lone(error: BaseException) -> bool:
+    """Whether only this MPI rank may know of `error`."""
+    return _LONE in getattr(error, '__notes__', ())

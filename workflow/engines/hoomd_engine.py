@@ -15,7 +15,7 @@ from models.force_field import CosineSquaredAngle, FeneBond, ForceField, Harmoni
 from user_input import UserError
 from workflow.coulomb import CoulombMesh
 from workflow.engines import contract
-from workflow.engines.failure import SimulationFailed
+from workflow.engines.failure import engine_error
 from workflow.engines.ranks import started_ranks
 
 
@@ -110,19 +110,15 @@ class _HoomdSimulation:
         try:
             self._simulation.run(steps)
         except RuntimeError as error:
-            message = ' '.join(str(error).split())
-            raise SimulationFailed(f'HOOMD-blue: {message}') from None
+            raise engine_error('HOOMD-blue', error, lone=started_ranks() > 1) from None
 
     def state(self) -> contract.State:
         snapshot = self._simulation.state.get_snapshot()
         particles = snapshot.particles
-        positions = np.array(particles.position, dtype=float)
-        if not np.isfinite(positions).all():
-            raise SimulationFailed('positions are not finite')
         return contract.State(
             self.step,
             np.array(snapshot.configuration.box[:3], dtype=float),
-            positions,
+            np.array(particles.position, dtype=float),
             np.array(particles.image, dtype=np.int32),
             np.array(particles.velocity, dtype=float),
         )

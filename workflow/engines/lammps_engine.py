@@ -18,7 +18,7 @@ from models.force_field import CosineSquaredAngle, FeneBond, ForceField, Harmoni
 from user_input import UserError
 from workflow.coulomb import CoulombMesh
 from workflow.engines import contract
-from workflow.engines.failure import SimulationFailed
+from workflow.engines.failure import engine_error
 from workflow.engines.lammps_data import write_data_file
 
 # What its random number generator takes.
@@ -139,8 +139,10 @@ class _LammpsSimulation:
         return Path(self._scratch.name) / 'thermo.txt'
 
     def run(self, steps: int) -> None:
-        self._commands([f'run {steps} pre no post no'])
-        self._step += steps
+        try:
+            self._commands([f'run {steps} pre no post no'])
+        finally:  # also where it fails, some way on
+            self._step = int(self._lammps.extract_global('ntimestep'))
 
     def state(self) -> contract.State:
         lower, upper = self._lammps.extract_box()[:2]
@@ -148,10 +150,9 @@ class _LammpsSimulation:
         # Between rebuilds of the neighbour list beads may be a little outside the box.
         relative = (self._gather('x', 3) - origin) / box
         crossings = np.floor(relative)
-        images = self._gather_images() + crossings.astype(np.int32)
+        with np.errstate(invalid='ignore'):  # of NaN, which the caller refuses
+            images = self._gather_images() + crossings.astype(np.int32)
         positions = (relative - crossings) * box - box / 2
-        if not np.isfinite(positions).all():
-            raise SimulationFailed('positions are not finite')
         return contract.State(self.step, box, positions, images, self._gather('v', 3))
 
     def forces(self) -> NDArray[np.float64]:
@@ -195,11 +196,12 @@ class _LammpsSimulation:
             for command in commands:
                 self._lammps.command(command)
         except Exception as error:  # LAMMPS raises bare Exceptions for its own errors
-            message = ' '.join(str(error).split())
-            if os.strerror(errno.ENOSPC) in message:
+            if os.strerror(errno.ENOSPC) in str(error):
                 scratch = self._scratch.name
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), scratch) from None
-            raise SimulationFailed(f'LAMMPS: {message}') from None
+            # What one rank alone finds, such as a bond too long, LAMMPS wants to abort for.
+            lone = type(error).__name__ == 'MPIAbortException'
+            raise engine_error('LAMMPS', error, lone) from None
 
     def _log_commands(self) -> list[str]:
         commands = ['thermo 0', 'thermo_modify norm no']
