@@ -20,6 +20,7 @@ from project import main
 from tests.workflow.test_project import ROOT, SWEEP, assert_every_frame_and_row_once
 from tests.workflow.test_stage_run import StopAfter, assert_exactly_once, run, start  # noqa: F401
 from user_input import UserError
+from workflow import products
 from workflow.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.checkpoint_pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.engines.contract import ConstantEnergy, State
@@ -87,7 +88,7 @@ def test_nothing_that_is_not_a_number_is_kept(
     with pytest.raises(SimulationFailed):
         run(stopped, start, StopRequest())
     assert stopped.checkpoint.read_bytes() == before
-    assert read_rows(stopped.thermo)['step'].size == checkpoint.rows
+    assert read_rows(stopped.thermo)['step'].size == checkpoint.rows.rows
     assert np.isfinite(read_rows(stopped.thermo)['potential_energy']).all()
     with gsd.hoomd.open(stopped.trajectory) as trajectory:
         assert all(np.isfinite(frame.particles.position).all() for frame in trajectory)
@@ -207,7 +208,8 @@ def test_what_one_rank_alone_finds_ends_the_others_and_marks_the_job(
     along -= edge * np.round(along / edge)
     frame.particles.velocity[first] += 120 * along
     frame.particles.velocity[second] -= 120 * along
-    write_frame(job / 'relaxed.gsd', frame)
+    with products.writing(job, 'relaxed.gsd') as temporary:
+        write_frame(temporary, frame)
     path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
     done = subprocess.run(
         [sys.executable, str(ROOT / 'project.py'), 'run', '-o', 'equilibrate'],
@@ -245,7 +247,8 @@ def heat(path: Path, factor: float) -> None:
     """Make a state too hot for the time step that is to come."""
     frame = read_frame(path)
     frame.particles.velocity = factor * frame.particles.velocity
-    write_frame(path, frame)
+    with products.writing(path.parent, path.name) as temporary:
+        write_frame(temporary, frame)
 
 
 def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
