@@ -39,9 +39,9 @@ CHAINS = {
     Fraction(1, 1): 6,
 }
 # Steps after which both runs are looked at.
-LENGTHS = (30_000, 60_000, 120_000, 240_000)
+LENGTHS = (15_000, 30_000, 60_000, 120_000)
 AGGREGATION_STEPS = 10_000
-PERIOD = 200
+PERIOD = 100
 # Touching unlike ions are 0.75 sigma apart; well below the second shell.
 CONTACT = 1.2
 QUANTITIES = ('coordination_number', 'free_ion_fraction', 'number_average_size')
