@@ -33,6 +33,7 @@ from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from user_input import UserError
 from workflow import job_files, products
+from workflow.coulomb_check import coulomb_record
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.failure import SimulationFailed
 from workflow.engines.ranks import tell_followers
@@ -126,6 +127,7 @@ def equilibrate(job: JobContext) -> None:
     )
     folder = StageFolder(job.folder, stage.name)
     with _running(job, stage.name, system) as record, stop_requests() as stop:
+        record |= _coulomb_at_start(folder, system, state_of(frame))
         end = run_stage(
             folder, system, stage, state_of(frame), lambda f: _is_equilibrated(f)[0], stop
         )
@@ -159,6 +161,7 @@ def sample(job: JobContext) -> None:
         def review(so_far: StageFolder) -> bool:
             return _is_precise(so_far, limits.precision)
 
+        record |= _coulomb_at_start(folder, system, state_of(frame))
         end = run_stage(folder, system, stage, state_of(frame), review, stop)
         record |= {'steps': end.step}
         for name in job_files.RESULTS:  # of a trajectory that was taken away since
@@ -232,6 +235,11 @@ def _system(job: JobContext, topology: Frame) -> System:
         point.protocol.coulomb_error,
         as_plain_values(point),
     )
+
+
+def _coulomb_at_start(folder: StageFolder, system: System, state: State) -> dict[str, Any]:
+    """The Coulomb record of a stage that begins; empty for one that goes on."""
+    return {} if folder.checkpoint.exists() else coulomb_record(system, state)
 
 
 def _remove_leftovers(job: JobContext) -> None:

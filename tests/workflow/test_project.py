@@ -91,6 +91,7 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
     for job in jobs:
         assert_every_frame_and_row_once(job)
         assert not list(job.glob('*.in_progress'))
+    assert_coulomb_error_is_as_requested(jobs)
 
     with open(folder / 'results/small/summary.csv') as file:
         rows = list(csv.DictReader(file))
@@ -103,6 +104,14 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
     started = time.monotonic()
     assert '4 of 4 jobs are done already' in finished(simulate(folder))
     assert time.monotonic() - started < 10
+
+
+def assert_coulomb_error_is_as_requested(jobs: list[Path]) -> None:
+    """Each charged job says what its first frames had, for both stages that draw results."""
+    documents = [json.loads((job / 'signac_job_document.json').read_text()) for job in jobs]
+    found = [run for document in documents for run in document['runs'] if 'coulomb' in run]
+    assert sorted(run['stage'] for run in found) == ['equilibrate'] * 2 + ['sample'] * 2
+    assert all(0.3 < run['coulomb']['achieved_error'] / 1e-2 < 1.0 for run in found)
 
 
 def test_replicas_differ_in_sequence_and_positions(folder: Path) -> None:
