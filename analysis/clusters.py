@@ -34,6 +34,15 @@ FEWEST_BLOCKS = 4
 # Student's t with 2 degrees takes one event to 5.3, and Poisson's distribution to 5.6.
 FEWEST_SEEN = 3
 AXES = ('x', 'y', 'z')
+# What each series can be at all.
+BOUNDS = {
+    'number_average_size': (1.0, np.inf),
+    'weight_average_size': (1.0, np.inf),
+    'largest_cluster_fraction': (0.0, 1.0),
+    'free_ion_fraction': (0.0, 1.0),
+    'coordination_number': (0.0, np.inf),
+    'percolation_dimension': (0.0, 3.0),
+}
 
 
 class Pairs(StrEnum):
@@ -337,7 +346,10 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
         steps=steps,
         n_frames=len(steps) - start,
         equilibration=equilibration,
-        estimates={k: mean_with_interval(v[used]) for k, v in tally.series.items()},
+        estimates={
+            name: mean_with_interval(each[used]).within(*BOUNDS[name])
+            for name, each in tally.series.items()
+        },
         percolation=percolation,
         series=tally.series,
         number_distribution=_distribution(sizes, number),

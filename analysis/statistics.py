@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,12 @@ class Estimate:
     def is_converged(self) -> bool:
         """Whether there is an interval and nothing speaks against it."""
         return self.low is not None and not self.verdict
+
+    def within(self, lowest: float, highest: float) -> Estimate:
+        """The same with an interval that leaves out what the quantity cannot be."""
+        if self.low is None or self.high is None:
+            return self
+        return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
 
     def as_dict(self) -> dict[str, Any]:
         """Content as plain values for JSON."""

@@ -6,6 +6,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from analysis.statistics import (
+    Estimate,
     combine_replicas,
     combine_replicas_log,
     detect_equilibration,
@@ -166,3 +167,9 @@ def test_proportion_has_an_interval_where_it_never_happened():
     estimate = proportion_with_interval(np.zeros(100, dtype=bool), 5.0)
     assert estimate.mean == estimate.low == 0
     assert estimate.high == pytest.approx(3.8415 / (20 + 3.8415), rel=1e-3)  # Wilson, n = 20
+
+
+def test_an_interval_leaves_out_what_cannot_be() -> None:
+    estimate = Estimate(0.99, 0.95, 1.03, 40.0).within(0.0, 1.0)
+    assert (estimate.low, estimate.high) == (0.95, 1.0)
+    assert Estimate(0.99, None, None, 1.0).within(0.0, 1.0).low is None
