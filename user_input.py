@@ -113,6 +113,11 @@ def trouble_around(error: BaseException | None) -> UserError | None:
             return UserError(
                 f'{where}: {told}; then run the same command again: what is on disk is whole.'
             )
+        if isinstance(error, MemoryError):
+            return UserError(
+                f'the memory of this machine is not enough ({error}). Take a smaller system or '
+                'trajectory, or a machine with more.'
+            )
         if isinstance(error, ImportError) and (error.name or '').partition('.')[0] not in (
             '',
             *_OWN_PACKAGES,

@@ -11,6 +11,8 @@ import gsd.fl
 import gsd.pygsd
 import numpy as np
 
+from analysis.damage import check_snapshot, check_topology, told_as_damage
+from analysis.gsd_file_layer import is_sound
 from analysis.trajectory import IntArray, Snapshot, Topology, wrap
 from user_input import UserError
 
@@ -39,6 +41,11 @@ class GSDTrajectory:
     def __init__(self, path: Path) -> None:
         """Read what does not change from frame to frame, and the steps."""
         self.path = path
+        with told_as_damage(path):
+            self._load()
+
+    def _load(self) -> None:
+        path = self.path
         self._file, n_frames = _open(path)
         if self._file.schema != 'hoomd':
             raise UserError(
@@ -51,6 +58,7 @@ class GSDTrajectory:
         if self._n_particles == 0:
             raise UserError(f'{path}: no particles in the first frame.')
         self.topology = self._read_topology()
+        check_topology(self.topology)
         zero = np.zeros(1, dtype=np.int64)
         self.steps: IntArray = np.array(
             [int(self._chunk(i, 'configuration/step', zero)[0]) for i in range(n_frames)],
@@ -70,6 +78,12 @@ class GSDTrajectory:
                 two-dimensional, or the data is damaged.
         """
         where = f'{self.path}: frame {index}'
+        with told_as_damage(where):
+            snapshot = self._snapshot(index, where)
+            check_snapshot(snapshot, self._n_particles)
+        return snapshot
+
+    def _snapshot(self, index: int, where: str) -> Snapshot:
         n = self._n_particles
         if int(self._chunk(index, 'particles/N', np.array([n]))[0]) != n:
             raise UserError(
@@ -142,6 +156,8 @@ class GSDTrajectory:
 
 
 def _open(path: Path) -> tuple[Any, int]:
+    if not is_sound(path):
+        return _salvage(path)
     try:
         file = gsd.fl.open(str(path), 'r')
         return file, int(file.nframes)
@@ -154,7 +170,7 @@ def _salvage(path: Path) -> tuple[Any, int]:
     try:
         file: Any = gsd.pygsd.GSDFile(open(path, 'rb'))  # noqa: SIM115 (it closes it)
         promised = int(file.nframes)
-    except (RuntimeError, OSError, ValueError, IndexError):
+    except (RuntimeError, OSError, ValueError, IndexError, MemoryError, OverflowError):
         raise UserError(CUT_OFF.format(path=path)) from None
     # Frames are appended, so the whole ones come first: bisect for the last of them.
     whole, broken = 0, promised + 1

@@ -10,6 +10,7 @@ from typing import IO
 
 import numpy as np
 
+from analysis.damage import check_snapshot, check_topology, told_as_damage
 from analysis.lammps_data import LAMMPSData, read_lammps_data
 from analysis.trajectory import FloatArray, IntArray, Snapshot, Topology, wrap
 from user_input import UserError
@@ -65,6 +66,11 @@ class LAMMPSTrajectory:
     def __init__(self, path: Path, data_file: Path | None) -> None:
         """Read what does not change from frame to frame, and the steps."""
         self.path = path
+        with told_as_damage(path):
+            self._load_first(data_file)
+
+    def _load_first(self, data_file: Path | None) -> None:
+        path = self.path
         self._offsets, headers = _index_frames(path)
         self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
         first, table = self._load(0)
@@ -74,6 +80,7 @@ class LAMMPSTrajectory:
         self._ids = table['id'].astype(np.int64)
         data = None if data_file is None else read_lammps_data(data_file)
         self.topology = self._make_topology(table, data, data_file)
+        check_topology(self.topology)
         self.time_step = _time_step([*headers[:1], *headers[-1:]])
 
     def __len__(self) -> int:
@@ -86,6 +93,12 @@ class LAMMPSTrajectory:
         Raises:
             UserError: If the particles change or the frame is damaged.
         """
+        with told_as_damage(f'{self.path}: frame {index}'):
+            snapshot = self._snapshot(index)
+            check_snapshot(snapshot, self._n_atoms)
+        return snapshot
+
+    def _snapshot(self, index: int) -> Snapshot:
         header, table = self._load(index)
         if header.n_atoms != self._n_atoms or not np.array_equal(table['id'], self._ids):
             raise UserError(

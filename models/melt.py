@@ -26,6 +26,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 MOLECULE_ID = 'particles/molecule_id'
+# Some hundred times what one GPU runs; a slip of the finger asks for more.
+MOST_UNITS = 100_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,6 +90,11 @@ def build_melt(
     density = model.density if density is None else density
     if not 0.0 < density < np.inf:
         raise UserError(f'density = {density:g}: give a number of beads per sigma^3 above 0.')
+    if chains * degree_of_polymerisation > MOST_UNITS:
+        raise UserError(
+            f'{chains} chains of {degree_of_polymerisation:g} units: at most {MOST_UNITS:g} repeat '
+            'units can be built. Take fewer or shorter chains.'
+        )
     if seed < 0:
         raise UserError(f'seed = {seed}: give a whole number, 0 or more.')
     check_composition(composition, model.monomers)

@@ -11,6 +11,9 @@ import hashlib
 import io
 import json
 import os
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +27,21 @@ from workflow.gsd_layout import FrameMark
 from workflow.thermo_log import RowMark
 
 _MAGIC = b'ISPCKPT2'
+# What numpy, zipfile and json raise where bytes are not what they should be, pickles included.
+_NOT_A_CHECKPOINT = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +130,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     payload = content[head:]
     if hashlib.sha256(payload).digest() != content[len(_MAGIC) : head]:
         raise DamagedCheckpoint('its checksum does not fit')
-    return _unpacked(payload)
+    try:
+        return _unpacked(payload)
+    except _NOT_A_CHECKPOINT as error:
+        raise DamagedCheckpoint(f'its content is not that of a checkpoint: {error}') from None
 
 
 def _packed(checkpoint: Checkpoint) -> bytes:
@@ -141,13 +162,13 @@ def _packed(checkpoint: Checkpoint) -> bytes:
 def _unpacked(payload: bytes) -> Checkpoint:
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
         header = json.loads(bytes(arrays['header']))
-        state = State(
-            header['step'],
-            arrays['box'],
-            arrays['positions'],
-            arrays['images'],
-            arrays['velocities'],
+        box, positions, images, velocities = (
+            arrays[name] for name in ('box', 'positions', 'images', 'velocities')
         )
+        shapes = {array.shape for array in (positions, images, velocities)}
+        if box.shape != (3,) or shapes != {(len(positions), 3)}:
+            raise ValueError(f'arrays of shapes {box.shape}, {sorted(shapes)}')
+        state = State(int(header['step']), box, positions, images, velocities)
         frames = None
         if header['frames']:
             layout = [bytes(arrays[f'layout_{number}']) for number in range(3)]

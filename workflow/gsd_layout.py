@@ -22,32 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-_HEADER = np.dtype(
-    [
-        ('magic', '<u8'),
-        ('index_location', '<u8'),
-        ('index_entries', '<u8'),
-        ('names_location', '<u8'),
-        ('names_entries', '<u8'),
-        ('rest', 'V216'),
-    ]
-)
-_ENTRY = np.dtype(
-    [
-        ('frame', '<u8'),
-        ('rows', '<u8'),
-        ('location', '<i8'),
-        ('columns', '<u4'),
-        ('name', '<u2'),
-        ('type', 'u1'),
-        ('flags', 'u1'),
-    ]
-)
-ENTRY_LENGTH = _ENTRY.itemsize
-_NAME_LENGTH = 64
+from analysis.gsd_file_layer import ENTRY, HEADER, NAME_LENGTH, TYPE_SIZES
+
+ENTRY_LENGTH = ENTRY.itemsize
 _BLOCKS_OF_A_FILE_SYSTEM = 1 << 16
-# Bytes of a value of each type of the file layer, by its number.
-_TYPE_SIZES = np.array([0, 1, 2, 4, 8, 1, 2, 4, 8, 4, 8, 1])
 
 
 @dataclass(frozen=True)
@@ -84,14 +62,14 @@ def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
             GSD library let pass.
     """
     with open(path, 'rb') as file:
-        raw = file.read(_HEADER.itemsize)
-        header = np.frombuffer(raw, dtype=_HEADER)[0]
+        raw = file.read(HEADER.itemsize)
+        header = np.frombuffer(raw, dtype=HEADER)[0]
         file.seek(int(header['names_location']))
-        names = file.read(int(header['names_entries']) * _NAME_LENGTH)
+        names = file.read(int(header['names_entries']) * NAME_LENGTH)
         file.seek(int(header['index_location']))
         index = file.read(chunks * ENTRY_LENGTH)
         length = file.seek(0, os.SEEK_END)
-    entries = np.frombuffer(index[: len(index) // ENTRY_LENGTH * ENTRY_LENGTH], dtype=_ENTRY)
+    entries = np.frombuffer(index[: len(index) // ENTRY_LENGTH * ENTRY_LENGTH], dtype=ENTRY)
     # Sorted by frame, none missing, the last frame the last: then all is where it belongs.
     numbers = entries['frame'].astype(np.int64)
     rises = bool(np.all(np.isin(np.diff(numbers), (0, 1)))) and numbers[:1].tolist() == [0]
@@ -106,7 +84,7 @@ def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
 
 def restore(path: Path, mark: FrameMark) -> None:
     """Cut the file back to `mark` in place, and mend its header, names and index."""
-    header = np.frombuffer(mark.header, dtype=_HEADER)[0]
+    header = np.frombuffer(mark.header, dtype=HEADER)[0]
     unused = int(header['index_entries']) * ENTRY_LENGTH - len(mark.index)
     with open(path, 'r+b') as file:
         file.truncate(mark.length)
@@ -124,10 +102,10 @@ def restore(path: Path, mark: FrameMark) -> None:
 def used_index(path: Path) -> bytes:
     """The entries of a file's index that are in use; all is on disk."""
     with open(path, 'rb') as file:
-        header = np.frombuffer(file.read(_HEADER.itemsize), dtype=_HEADER)[0]
+        header = np.frombuffer(file.read(HEADER.itemsize), dtype=HEADER)[0]
         file.seek(int(header['index_location']))
         index = file.read(int(header['index_entries']) * ENTRY_LENGTH)
-    used = int(np.sum(np.frombuffer(index, dtype=_ENTRY)['location'] > 0))
+    used = int(np.sum(np.frombuffer(index, dtype=ENTRY)['location'] > 0))
     return index[: used * ENTRY_LENGTH]
 
 
@@ -147,8 +125,8 @@ def data_checksum(path: Path, index: bytes) -> int:
 
 def _extents(index: bytes) -> Iterator[tuple[int, int]]:
     """Location and length of each chunk, in the order in which they were written."""
-    entries = np.frombuffer(index, dtype=_ENTRY)
+    entries = np.frombuffer(index, dtype=ENTRY)
     values = entries['rows'].astype(np.int64) * entries['columns']
-    lengths = values * _TYPE_SIZES[entries['type']]
+    lengths = values * TYPE_SIZES[entries['type']]
     order = np.argsort(entries['location'], kind='stable')
     yield from zip(entries['location'][order].tolist(), lengths[order].tolist(), strict=True)

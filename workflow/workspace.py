@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _SWEEPS = 'sweeps'
 _JOB_LIST = 'jobs.json'
 
 Job = Any
+MOST_JOBS = 100_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,12 @@ def init_sweep(path: Path) -> SweepJobs:
         UserError: If anything in the sweep or its model is wrong, or cannot be built.
     """
     sweep, model = load_sweep(path)
-    points = list(state_points(sweep, model))
+    points = list(itertools.islice(state_points(sweep, model), MOST_JOBS + 1))
+    if len(points) > MOST_JOBS:
+        raise UserError(
+            f'{path}: more than {MOST_JOBS} jobs: every command would take minutes. Take fewer '
+            'compositions, values or replicas, or several sweeps in folders of their own.'
+        )
     with said_of(path):
         check_precision_names(sweep.protocol.sample.precision, model.bonds)
         if len({json.dumps(as_plain_values(p), sort_keys=True) for p in points}) < len(points):
