@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class System:
         engine: Runs it.
         coulomb_error: Requested relative RMS force error.
         state_point: From which all seeds are derived.
+        seeds: Purpose, step and seed of each time that the engine was set up.
     """
 
     topology: Frame
@@ -67,6 +68,7 @@ class System:
     engine: Engine
     coulomb_error: float
     state_point: dict[str, Any]
+    seeds: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def is_charged(self) -> bool:
@@ -101,12 +103,14 @@ class System:
         log_period: int = 0,
     ) -> Simulation:
         """Set up `state` in the engine; `purpose` and the step decide the random numbers."""
+        seed = derive_seed(self.state_point, purpose, state.step)
+        self.seeds.append((purpose, state.step, seed))
         return self.engine.simulation(
             frame_with_state(self.topology, state),
             self.force_field,
             integrator,
             mesh,
-            derive_seed(self.state_point, purpose, state.step),
+            seed,
             log_period,
         )
 
