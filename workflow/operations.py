@@ -7,13 +7,11 @@ run again.
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,7 @@ from analysis.statistics import (
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from user_input import UserError
-from workflow import job_files, products
+from workflow import job_files, products, provenance
 from workflow.coulomb_check import coulomb_record
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.failure import SimulationFailed
@@ -94,6 +92,7 @@ def build(job: JobContext) -> None:
     _system(job, frame).mesh(state_of(frame))  # refuses a box too small before anything runs
     with products.writing(job.folder, job_files.BUILT) as path:
         write_frame(path, frame)
+    job.record['build'] = _provenance_of(job, 'build', 'melt')
 
 
 def relax_melt(job: JobContext) -> None:
@@ -181,8 +180,7 @@ def thermodynamics(job: JobContext) -> None:
     estimates = _thermodynamic_estimates(columns, n_beads)
     estimates['density'] = _density(n_beads, volumes)
     content = {name: estimate.as_dict() for name, estimate in estimates.items()}
-    with products.writing(job.folder, job_files.THERMODYNAMICS) as path:
-        job_files.write_json(path, content)
+    _write_result(job, 'thermodynamics', job_files.THERMODYNAMICS, content)
 
 
 def analyse_clusters(job: JobContext) -> None:
@@ -197,8 +195,7 @@ def analyse_clusters(job: JobContext) -> None:
             # Too few ions for a first minimum of g(+-): the replica goes without, and is told so.
             print(f'clusters: {error}')
             content['verdict'] = str(error)
-    with products.writing(job.folder, job_files.CLUSTERS) as path:
-        job_files.write_json(path, content)
+    _write_result(job, 'clusters', job_files.CLUSTERS, content)
 
 
 def analyse_relaxation(job: JobContext) -> None:
@@ -211,8 +208,18 @@ def analyse_relaxation(job: JobContext) -> None:
         settled = clusters['steps'][clusters['equilibration']['start']]
         first = max(first, int(np.searchsorted(trajectory.steps, settled)))
     content = segmental_relaxation(trajectory, first_frame=first).as_dict()
-    with products.writing(job.folder, job_files.RELAXATION) as path:
-        job_files.write_json(path, content)
+    _write_result(job, 'relaxation', job_files.RELAXATION, content)
+
+
+def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
+    seed = derive_seed(as_plain_values(job.point), purpose)
+    return provenance.of_run(job.folder.name, job.point.model_hash, stage, seed)
+
+
+def _write_result(job: JobContext, operation: str, name: str, content: dict[str, Any]) -> None:
+    made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation)
+    with products.writing(job.folder, name) as path:
+        job_files.write_json(path, content | {provenance.KEY: made})
 
 
 def _frame(job: JobContext, name: str) -> Frame:
@@ -256,14 +263,7 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
     Raises:
         UserError: If the job is marked as failed, or another process runs it.
     """
-    record: dict[str, Any] = {
-        'stage': stage,
-        'host': platform.node(),
-        'python': platform.python_version(),
-        'packages': {name: version(name) for name in ('numpy', 'gsd', 'signac', 'signac-flow')},
-        'seed': derive_seed(system.state_point, stage),
-        **system.engine.describe(),
-    }
+    record = _provenance_of(job, stage, stage) | system.engine.describe()
     short_steps = read_short_steps(StageFolder(job.folder, stage).path)
     if short_steps != NO_SHORT_STEPS:
         record['short_steps'] = short_steps.as_dict()
@@ -286,6 +286,7 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
         finally:
             clear_progress(job.folder)
             record |= {'started': started, 'seconds': time.time() - started}
+            record['seeds'] = system.seeds
             job.record.setdefault('runs', [])
             job.record['runs'].append(record)
 

@@ -22,6 +22,7 @@ from workflow.aggregate import (
     write_summary,
 )
 from workflow.figures import Series, SweepFigure, all_series, write_figures
+from workflow.provenance import analysis_table, code_text, code_version
 from workflow.summary_table import (
     axis_text,
     chief_tables,
@@ -38,8 +39,10 @@ TEMPLATE = 'report.html'
 PERCOLATES_FROM = 0.5
 # What differs from run to run; the rest tells what ran.
 _PER_RUN = {
+    'job',
     'stage',
     'seed',
+    'seeds',
     'started',
     'seconds',
     'steps',
@@ -161,6 +164,13 @@ def render_report(
             for row in rows
         ],
         provenance=provenance_table(provenance),
+        analyses=analysis_table(
+            each
+            for state in states
+            for result in state.results
+            for each in (result.thermodynamics, result.clusters, result.relaxation)
+        ),
+        code=code_text(code_version()),
     )
 
 
@@ -319,7 +329,11 @@ def provenance_table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, str
     """Runs of the same engine, version, device and so on as one line, with number and duration."""
     groups: dict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]] = {}
     for record in records:
-        key = tuple((k, _text(v)) for k, v in record.items() if k not in _PER_RUN)
+        key = tuple(
+            (k, code_text(v) if k == 'code' else _text(v))
+            for k, v in record.items()
+            if k not in _PER_RUN
+        )
         groups.setdefault(key, []).append(record)
     names = list(dict.fromkeys(name for key in groups for name, _ in key))
     return [

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ class System:
         engine: Runs it.
         coulomb_error: Requested relative RMS force error.
         state_point: From which all seeds are derived.
+        seeds: Purpose, step and seed of each time that the engine was set up.
     """
 
     topology: Frame
@@ -72,6 +73,7 @@ class System:
     engine: Engine
     coulomb_error: float
     state_point: dict[str, Any]
+    seeds: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def is_charged(self) -> bool:
@@ -118,12 +120,14 @@ class System:
         labels: tuple[str | int, ...] = (purpose, state.step)
         if shortened_by > 1:
             labels += (shortened_by,)
+        seed = derive_seed(self.state_point, *labels)
+        self.seeds.append((purpose, state.step, seed))
         simulation = self.engine.simulation(
             frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
             self.force_field,
             replace(integrator, time_step=integrator.time_step / shortened_by),
             mesh,
-            derive_seed(self.state_point, *labels),
+            seed,
             log_period * shortened_by,
         )
         return simulation if shortened_by == 1 else InShortSteps(simulation, shortened_by)

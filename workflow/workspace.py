@@ -14,7 +14,7 @@ import signac
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, said_of
-from workflow import job_files
+from workflow import job_files, provenance
 from workflow.failures import composition_text, read_failure
 from workflow.quantities import check_precision_names
 from workflow.stage_run import check_box
@@ -24,6 +24,7 @@ from workflow.time_step import check_time_step
 
 _SWEEPS = 'sweeps'
 _JOB_LIST = 'jobs.json'
+_PROVENANCE = 'provenance.json'
 
 Job = Any
 MOST_JOBS = 100_000
@@ -127,10 +128,18 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
             results.append(result)
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
-    provenance = [run for job in sweep.jobs for run in job.document.get('runs', [])]
+    records = [job.document() for job in sweep.jobs]
+    runs = [run for record in records for run in record.get('runs', [])]
     folder = results_folder(sweep)
     content = _sweeps(sweep.jobs[0])[sweep.name] | {'failed': _failures(sweep.jobs)}
-    write_results(folder, sweep.name, content, results, [dict(run) for run in provenance])
+    write_results(folder, sweep.name, content, results, runs)
+    made = provenance.of_sweep(
+        [
+            (job.id, dict(job.cached_statepoint), record)
+            for job, record in zip(sweep.jobs, records, strict=True)
+        ]
+    )
+    job_files.write_json(folder / _PROVENANCE, made)
     job_files.write_json(folder / _JOB_LIST, {'jobs': [job.id for job in sweep.jobs]})
     return folder
 

