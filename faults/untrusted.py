@@ -69,7 +69,7 @@ def _try_target(target: str, examples: int, seed: int) -> int:
         for number in range(examples):
             changed = _changed(whole, rng, is_text=path.suffix in ('.toml', '.dump', '.data'))
             if path.suffix == '.checkpoint':
-                changed = _sealed(changed)
+                changed = sealed(changed)
             path.write_bytes(changed)
             started = time.monotonic()
             try:
@@ -136,7 +136,7 @@ def _other_word(content: bytes, rng: np.random.Generator) -> bytes:
     return (text[: word.start()] + other + text[word.end() :]).encode(errors='surrogateescape')
 
 
-def _sealed(content: bytes) -> bytes:
+def sealed(content: bytes) -> bytes:
     """A checkpoint whose checksum fits: one that was made to be read."""
     head = len(b'ISPCKPT2') + hashlib.sha256().digest_size
     payload = content[head:]
