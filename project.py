@@ -20,6 +20,7 @@ from typing import Any
 try:
     from flow import FlowProject, aggregator
     from flow.errors import NoSchedulerError, SubmitError, UserOperationError
+    from signac import get_project
     from signac.job import Job
 except ImportError as missing:
     # Nothing of this project can say it before these are there.
@@ -39,6 +40,8 @@ from workflow.engines.ranks import asked_ranks, leading_or_following, started_ra
 from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
 from workflow.interruption import EXIT_INTERRUPTED, Interrupted, leave_on_request
 from workflow.progress import read_progress
+from workflow.signac_files import signac_told
+from workflow.workspace_format import check_workspace
 
 SECONDS_OF_SILENCE = 120.0
 _LOOK = 'python project.py failed says why, retry runs them again.'
@@ -282,6 +285,9 @@ def main() -> int:
 
 def _project_main() -> int:
     try:
+        with signac_told():
+            # flow reads the project document as soon as there is a project
+            check_workspace(get_project())
         project = Project.get_project()
     except LookupError:
         raise UserError(

@@ -16,7 +16,6 @@ import numpy as np
 from analysis.statistics import combine_replicas, combine_replicas_log
 from analysis.trajectory import FloatArray
 from user_input import UserError
-from workflow.products import whole
 from workflow.quantities import (
     Combination,
     Quantity,
@@ -25,6 +24,7 @@ from workflow.quantities import (
     relaxation_quantities,
     thermodynamic_quantities,
 )
+from workflow.result_files import read_result
 
 COLUMNS = (
     'sweep',
@@ -175,7 +175,7 @@ def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult |
     paths = [folder / f'{name}.json' for name in RESULT_FILES]
     if not all(path.exists() for path in paths):
         return None
-    return JobResult(state_point, *(_read_json(whole(folder, path.name)) for path in paths))
+    return JobResult(state_point, *(read_result(folder, path.name) for path in paths))
 
 
 def group_states(results: Iterable[JobResult]) -> list[State]:
@@ -373,15 +373,6 @@ def read_summary(path: Path) -> list[SummaryRow]:
 
 # They have columns of their own, and replicas share a state.
 _NO_AXIS = {'composition', 'kT', 'replica'}
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f'{path}: cannot be read ({error}). Delete it to analyse the job again.'
-        ) from None
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = '') -> dict[str, AxisValue]:

@@ -6,7 +6,6 @@ run again.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -48,9 +47,11 @@ from workflow.quantities import (
     thermodynamic_quantities,
 )
 from workflow.relax import relax, state_of, total_steps
+from workflow.result_files import read_result
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
 from workflow.short_steps import NO_SHORT_STEPS, read_short_steps
+from workflow.signac_files import read_job_document
 from workflow.stage_run import Stage, StageFolder, System, run_stage
 from workflow.state_point import StatePoint, as_plain_values, melt_of, read_state_point
 from workflow.thermo_log import read_hdf5, read_rows, write_hdf5
@@ -79,8 +80,9 @@ def job_context(job: Any) -> JobContext:
     """The context of a signac job.
 
     Raises:
-        UserError: If the state point was made by another version.
+        UserError: If the state point was made by another version, or the document is damaged.
     """
+    read_job_document(job)  # or a run would fail at its end, where it is recorded
     folder = Path(job.path)
     where = f'{folder.name}/signac_statepoint.json'
     return JobContext(folder, read_state_point(job.cached_statepoint, where), job.document)
@@ -202,8 +204,7 @@ def analyse_relaxation(job: JobContext) -> None:
     """Segmental relaxation of the production part of the run, as the clusters tell it too."""
     trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
     first = _first_production_frame(job, trajectory)
-    with products.reading(job.folder, job_files.CLUSTERS) as path:
-        clusters = json.loads(path.read_text())
+    clusters = read_result(job.folder, job_files.CLUSTERS)
     if clusters['n_ions'] and clusters['equilibration']['is_equilibrated']:
         settled = clusters['steps'][clusters['equilibration']['start']]
         first = max(first, int(np.searchsorted(trajectory.steps, settled)))

@@ -42,6 +42,8 @@ def _as_number(value: Any) -> Any:
 
 Value = TypeVar('Value')
 Axis = Annotated[list[Value], BeforeValidator(_as_list), Field(min_length=1)]
+# Of a folder.
+SweepName = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$')]
 MoleFraction = Annotated[float, BeforeValidator(_as_number), Field(ge=0, le=1)]
 
 
@@ -83,7 +85,7 @@ class Sweep(StrictModel):
         protocol: The stages.
     """
 
-    name: Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$')]
+    name: SweepName
     model: str
     compositions: Annotated[list[dict[str, MoleFraction]], Field(min_length=1)]
     replicas: Annotated[int, Field(gt=0)] = 2

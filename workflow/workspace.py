@@ -17,10 +17,12 @@ from user_input import UserError, said_of
 from workflow import job_files, provenance
 from workflow.failures import composition_text, read_failure
 from workflow.quantities import check_precision_names
+from workflow.signac_files import read_job_document, signac_told
 from workflow.stage_run import check_box
 from workflow.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep import load_sweep, state_points
 from workflow.time_step import check_time_step
+from workflow.workspace_format import check_workspace
 
 _SWEEPS = 'sweeps'
 _JOB_LIST = 'jobs.json'
@@ -58,7 +60,7 @@ def init_sweep(path: Path) -> SweepJobs:
         for point in points:
             if point.replica == 0:
                 _check_can_be_built(point, model)
-    project = signac.init_project()
+    project = open_project()
     jobs = []
     for point in points:
         job = project.open_job(as_plain_values(point)).init()
@@ -78,6 +80,18 @@ def init_sweep(path: Path) -> SweepJobs:
         'model': {'name': model.name, 'description': model.description.strip()},
     }
     return SweepJobs(sweep.name, jobs)
+
+
+def open_project() -> Any:
+    """The signac project of this folder, made if there is none.
+
+    Raises:
+        UserError: If it is damaged, or of another version.
+    """
+    with signac_told():
+        project = signac.init_project()
+        check_workspace(project, may_lack_state_points=True)
+    return project
 
 
 def is_simulated(job: Job) -> bool:
@@ -128,7 +142,7 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
             results.append(result)
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
-    records = [job.document() for job in sweep.jobs]
+    records = [read_job_document(job) for job in sweep.jobs]
     runs = [run for record in records for run in record.get('runs', [])]
     folder = results_folder(sweep)
     content = _sweeps(sweep.jobs[0])[sweep.name] | {'failed': _failures(sweep.jobs)}
