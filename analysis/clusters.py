@@ -34,6 +34,8 @@ FEWEST_BLOCKS = 4
 # Student's t with 2 degrees takes one event to 5.3, and Poisson's distribution to 5.6.
 FEWEST_SEEN = 3
 AXES = ('x', 'y', 'z')
+# Of an ion, in multiples of the smallest.
+MOST_CHARGE = 1000
 # What each series can be at all.
 BOUNDS = {
     'number_average_size': (1.0, np.inf),
@@ -179,7 +181,8 @@ def find_ions(
     Charges count in units of the smallest, so that it does not matter how a file scales them.
 
     Raises:
-        UserError: If there are no ions of one of the two kinds, or a type has no such name.
+        UserError: If there are no ions of one of the two kinds, a type has no such name, or the
+            charges differ by more than any ions' do.
     """
     if (cation_types is None) != (anion_types is None):
         raise UserError('name the types of the cations and of the anions, or neither.')
@@ -204,6 +207,12 @@ def find_ions(
     sign = np.where(is_cation, 1.0, -1.0)
     magnitude = np.abs(topology.charge[indices])
     is_charged = bool(np.all(magnitude > 0))
+    if is_charged and magnitude.max() > MOST_CHARGE * magnitude.min():
+        raise UserError(
+            f'the charges of the ions range from {magnitude.min():g} to {magnitude.max():g}: net '
+            'charges are counted in multiples of the smallest. Is the file damaged? If not, name '
+            'the types of the ions (--cations, --anions).'
+        )
     charge = sign * magnitude / magnitude.min() if is_charged else sign
     return Ions(indices, is_cation, charge)
 

@@ -74,9 +74,8 @@ class LAMMPSTrajectory:
         self._offsets, headers = _index_frames(path)
         self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
         first, table = self._load(0)
+        _coordinates_among(first.columns, path)
         self._n_atoms = first.n_atoms
-        if not any(set(names) <= set(first.columns) for names, _, _ in COORDINATES):
-            raise UserError(f'{path}: no coordinates. Dump the columns x y z or xu yu zu.')
         self._ids = table['id'].astype(np.int64)
         data = None if data_file is None else read_lammps_data(data_file)
         self.topology = self._make_topology(table, data, data_file)
@@ -106,9 +105,7 @@ class LAMMPSTrajectory:
                 'Particles are followed from frame to frame, so dump a group that stays the same.'
             )
         box = header.high - header.low
-        names, is_scaled, is_unwrapped = next(
-            entry for entry in COORDINATES if set(entry[0]) <= set(header.columns)
-        )
+        names, is_scaled, is_unwrapped = _coordinates_among(header.columns, self.path)
         raw = np.stack([table[name].astype(np.float64) for name in names], axis=1)
         if not np.all(np.isfinite(raw)) or np.any(box <= 0):
             raise UserError(
@@ -197,6 +194,13 @@ class LAMMPSTrajectory:
             bond_type_names=data.bond_type_names,
             bond_typeid=data.bond_typeid[is_kept],
         )
+
+
+def _coordinates_among(columns: tuple[str, ...], path: Path) -> tuple[tuple[str, ...], bool, bool]:
+    for names, is_scaled, is_unwrapped in COORDINATES:
+        if set(names) <= set(columns):
+            return names, is_scaled, is_unwrapped
+    raise UserError(f'{path}: no coordinates. Dump the columns x y z or xu yu zu.')
 
 
 def _index_frames(path: Path) -> tuple[list[int], list[tuple[int, float | None]]]:
