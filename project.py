@@ -31,7 +31,7 @@ except ImportError as missing:
     )
     sys.exit(2)
 
-from user_input import UserError, exits_on_user_error, trouble_around
+from user_input import EXIT_USER_ERROR, UserError, exits_on_user_error, trouble_around
 from workflow import job_files
 from workflow.cluster.directives import directives_of
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
@@ -309,7 +309,8 @@ def _project_main() -> int:
     except UserOperationError as error:
         if isinstance(error.__cause__, subprocess.CalledProcessError):
             # The process of that operation has said why.
-            return EXIT_INTERRUPTED if error.__cause__.returncode == EXIT_INTERRUPTED else 1
+            told = (EXIT_INTERRUPTED, EXIT_USER_ERROR)
+            return error.__cause__.returncode if error.__cause__.returncode in told else 1
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         if (trouble := trouble_around(error.__cause__)) is not None:

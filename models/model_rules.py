@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from models.model import Model, Monomer, PairException
 
 ANY_BEAD = '*'
+# Of one monomer.
+MOST_COUNTER_IONS = 100
 CHARGE_TOLERANCE = 1e-9
 
 
@@ -121,7 +123,7 @@ def counter_ions_of(model: Model, monomer: str) -> dict[str, int]:
     """Number of counter-ions of each type that one monomer brings with it.
 
     Raises:
-        ValueError: If the charge of the beads is no multiple of the charge of their ion.
+        ValueError: If the charge of the beads is no small multiple of the charge of their ion.
     """
     charges: dict[str, float] = collections.defaultdict(float)
     for bead in model.monomers[monomer].beads:
@@ -130,11 +132,11 @@ def counter_ions_of(model: Model, monomer: str) -> dict[str, int]:
     numbers = {}
     for ion, charge in charges.items():
         ratio = -charge / model.beads[ion].charge
-        if abs(ratio - round(ratio)) > CHARGE_TOLERANCE:
+        if abs(ratio - round(ratio)) > CHARGE_TOLERANCE or ratio > MOST_COUNTER_IONS:
             raise ValueError(
                 f"monomer '{monomer}' would need {ratio:g} counter-ions '{ion}' "
                 f'(charge {model.beads[ion].charge:g}) for its charge {charge:g}: '
-                'choose charges whose ratio is a whole number'
+                f'choose charges whose ratio is a whole number, at most {MOST_COUNTER_IONS}'
             )
         numbers[ion] = round(ratio)
     return numbers

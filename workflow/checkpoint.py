@@ -52,13 +52,11 @@ class Checkpoint:
         state: Positions, velocities, box and step.
         frames: The trajectory up to this step; None without any frame.
         rows: The thermo rows up to this step.
-        mesh: The Coulomb mesh in use, as plain values; None if nothing is charged.
     """
 
     state: State
     frames: FrameMark | None = None
     rows: RowMark = field(default_factory=RowMark)
-    mesh: dict[str, Any] | None = None
 
 
 class DamagedCheckpoint(Exception):
@@ -141,7 +139,6 @@ def _packed(checkpoint: Checkpoint) -> bytes:
     header: dict[str, Any] = {
         'step': state.step,
         'rows': [checkpoint.rows.rows, checkpoint.rows.checksum],
-        'mesh': checkpoint.mesh,
         'frames': frames and [frames.frames, frames.length, frames.checksum],
     }
     layout = (frames.header, frames.names, frames.index) if frames else ()
@@ -173,7 +170,7 @@ def _unpacked(payload: bytes) -> Checkpoint:
         if header['frames']:
             layout = [bytes(arrays[f'layout_{number}']) for number in range(3)]
             frames = FrameMark(*header['frames'], *layout)
-    return Checkpoint(state, frames, RowMark(*header['rows']), header['mesh'])
+    return Checkpoint(state, frames, RowMark(*header['rows']))
 
 
 def _previous(path: Path) -> Path:

@@ -134,13 +134,13 @@ def equilibrate(job: JobContext) -> None:
         )
         equilibrated, start = _is_equilibrated(folder)
         record |= {'steps': end.step, 'equilibrated': equilibrated, 'equilibrated_from': start}
-    if point.pressure is not None:
-        end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
-    with products.writing(job.folder, job_files.EQUILIBRATION_THERMO) as path:
-        write_hdf5(folder.thermo, path, point.protocol.time_step)
-    with products.writing(job.folder, job_files.EQUILIBRATED) as path:
-        write_frame(path, frame_with_state(frame, replace(end, step=0)))
-    folder.remove()
+        if point.pressure is not None:
+            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
+        with products.writing(job.folder, job_files.EQUILIBRATION_THERMO) as path:
+            write_hdf5(folder.thermo, path, point.protocol.time_step)
+        with products.writing(job.folder, job_files.EQUILIBRATED) as path:
+            write_frame(path, frame_with_state(frame, replace(end, step=0)))
+        folder.remove()
 
 
 def sample(job: JobContext) -> None:

@@ -407,8 +407,7 @@ class _Run:
         started = time.monotonic()
         self._trajectory.flush()
         self._thermo.flush()
-        mesh = self._mesh.as_dict() if self._mesh else None
-        self.latest = Checkpoint(state, self._trajectory.mark(), self._thermo.mark, mesh)
+        self.latest = Checkpoint(state, self._trajectory.mark(), self._thermo.mark)
         write_checkpoint(self._folder.checkpoint, self.latest)
         self._pace.wrote(time.monotonic() - started)
 
