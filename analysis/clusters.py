@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -365,8 +365,15 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
         weight_distribution=_distribution(sizes, number * sizes),
         charge_distribution=_distribution(charges, charge),
         shapes=_mean_shapes(sizes, form),
-        verdict=equilibration.verdict,
+        verdict='; '.join(filter(None, (equilibration.verdict, *_doubts(tally, steps)))),
     )
+
+
+def _doubts(tally: _Tally, steps: IntArray) -> Iterator[str]:
+    if np.any(np.diff(steps) <= 0):
+        yield 'the steps of the frames do not rise: without their order no interval counts'
+    if not np.any(tally.series['coordination_number']):
+        yield f'no two ions came within the contact distance of {tally.distance:g}'
 
 
 def _block_starts(tally: _Tally) -> IntArray:

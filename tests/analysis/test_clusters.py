@@ -57,6 +57,18 @@ def test_known_clusters(tmp_path):
         assert plot(result).get_xlabel()
 
 
+def test_frames_out_of_order_and_contacts_out_of_reach_are_told(tmp_path):
+    frames = [constructed(step, False) for step in (0, 10, 20, 10, 20, 30)]
+    trajectory = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames))
+    assert 'do not rise' in ion_clusters(trajectory, contact_distance=0.6).verdict
+    frames = [constructed(step, False) for step in range(6)]
+    trajectory = open_trajectory(write_gsd(tmp_path / 'b.gsd', frames))
+    assert (
+        'within the contact distance of 0.3'
+        in ion_clusters(trajectory, contact_distance=0.3).verdict
+    )
+
+
 def test_ions_by_name_and_by_charge(tmp_path):
     frames = [constructed(0, True)]
     topology = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)).topology
