@@ -89,9 +89,20 @@ def open_project() -> Any:
         UserError: If it is damaged, or of another version.
     """
     with signac_told():
+        if (above := _project_above()) is not None:
+            print(f'A new project is made in {Path.cwd()}, apart from the one in {above}.')
         project = signac.init_project()
         check_workspace(project, may_lack_state_points=True)
     return project
+
+
+def _project_above() -> Path | None:
+    """The project that this folder lies in, unless it is one itself."""
+    try:
+        found = Path(signac.get_project().path)
+    except LookupError:
+        return None
+    return None if found.samefile(Path.cwd()) else found
 
 
 def is_simulated(job: Job) -> bool:
