@@ -3,7 +3,8 @@
 The same state point from two starts: ions anywhere, and ions drawn together beforehand by three
 times the Bjerrum length. Both runs are analysed as those of a sweep are, with equilibration
 detected, at lengths that double until both are called equilibrated and agree: the length that this
-composition of `sweeps/isp.toml` needs. Runs that are called equilibrated and are apart would be
+composition of `sweeps/isp.toml` needs. `python -m validation.needed_length` goes on to lengths that
+have no room in this page. Runs that are called equilibrated and are apart would be
 wrong results without a word, and fail.
 """
 
@@ -56,7 +57,9 @@ def jobs() -> Iterator[Job]:
         yield Job(f'LSP {fraction}', partial(two_starts, fraction), ('lammps',))
 
 
-def two_starts(fraction: Fraction, engine: str) -> Iterator[Row]:
+def two_starts(
+    fraction: Fraction, engine: str, lengths: tuple[int, ...] = LENGTHS
+) -> Iterator[Row]:
     """Cluster results of both starts, and how long it takes until they agree."""
     composition = {'LSP': float(fraction), 'DOPA': float(1 - fraction)}
     random = melt('isp', composition, CHAINS[fraction], 20)
@@ -66,7 +69,7 @@ def two_starts(fraction: Fraction, engine: str) -> Iterator[Row]:
     ]
     apart: list[str] = []
     settled = together = False
-    for length in LENGTHS:
+    for length in lengths:
         results = [ion_clusters(run.until(length), contact_distance=CONTACT) for run in runs]
         settled = all(result.equilibration.is_equilibrated for result in results)
         pairs = {name: [each.estimates[name] for each in results] for name in QUANTITIES}

@@ -173,7 +173,9 @@ def melt(
             progress = ProgressWriter(Path(scratch), 'relax', 1)
             stop = StopRequest()
             state = relax(Path(scratch) / 'relax', system, point, topology, stop, progress)
-        write_frame(saved, frame_with_state(topology, state))
+        own = saved.with_name(f'{saved.stem}_{os.getpid()}.gsd')  # another job may make it too
+        write_frame(own, frame_with_state(topology, state))
+        os.replace(own, saved)
     return Sample(frame_with_state(topology, state_of(read_frame(saved))), field)
 
 
