@@ -16,10 +16,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.statistics import mean_with_interval
 from validation.claim import Row, judged
 from validation.job import Job
 from validation.published_ionomer import published
-from validation.systems import TIME_STEP, Sample, ion_liquid, make_engine, melt
+from validation.systems import TIME_STEP, Sample, elongated, ion_liquid, make_engine, melt
 from workflow.engines.contract import Langevin
 
 TITLE = 'Ionomers'
@@ -28,6 +29,7 @@ COULOMB_ERROR = 1e-2
 # S_ZZ k_D^2/k^2 is a line in k^2 only as long as k is well below the inverse size of an ion.
 LARGEST_K = 1.05
 BLOCKS = 8
+MELT_STEPS, MELT_PERIOD = 40_000, 25
 TOLERANCE, REASON = 0.1, '10 %: curvature that a line in k^2 leaves; and 2 standard errors'
 
 
@@ -41,19 +43,9 @@ def jobs() -> Iterator[Job]:
 def liquid_screening(engine: str) -> Iterator[Row]:
     """A liquid of ions alone, weakly coupled."""
     sample = ion_liquid(1_000, 0.4, 4.0, 1_000)
-    yield _row('liquid of 1000 ions, density 0.4, l_B 4', sample, engine, 30_000, 30)
-
-
-def melt_screening(engine: str) -> Iterator[Row]:
-    """The isp model with its own parameters."""
-    sample = melt('isp', {'LSP': 1.0}, 60, 10)
-    yield _row('isp, LSP 1, 2400 beads, l_B 16', sample, engine, 15_000, 25)
-
-
-def _row(name: str, sample: Sample, engine: str, steps: int, period: int) -> Row:
-    intercept, error, smallest = screening(sample, engine, steps, period)
-    return judged(
-        f'S_ZZ(k) k_D^2/k^2 as k -> 0, {name}',
+    intercept, error, smallest = screening(sample, engine, 30_000, 30)
+    yield judged(
+        'S_ZZ(k) k_D^2/k^2 as k -> 0, liquid of 1000 ions, density 0.4, l_B 4',
         engine,
         '1 (Stillinger and Lovett 1968)',
         f'{intercept:.3f} +- {error:.3f}, from k = {smallest:.2f} up',
@@ -62,14 +54,50 @@ def _row(name: str, sample: Sample, engine: str, steps: int, period: int) -> Row
     )
 
 
+def melt_screening(engine: str) -> Iterator[Row]:
+    """The isp model with its own parameters.
+
+    No line in k^2 is drawn here: the structure of the ionic domains lifts the ratio to 1.17 at
+    k = 0.44, on both engines and at Coulomb errors of 1e-2 and 1e-3 alike. Waves longer than the
+    domains are looked at themselves.
+    """
+    sample = elongated(melt('isp', {'LSP': 1.0}, 20, 10), 4)
+    edge = float(sample.state.box[0])
+    vectors = 2 * np.pi / edge * np.array([[1.0, 0, 0], [2.0, 0, 0]])
+    ratios = screening_ratios(sample, engine, vectors, MELT_STEPS, MELT_PERIOD)
+    found = mean_with_interval(ratios.mean(axis=1))
+    half_width = ((found.high or np.inf) - (found.low or -np.inf)) / 2
+    yield judged(
+        'S_ZZ(k) k_D^2/k^2 at the two longest waves, isp, LSP 1, 3200 beads, l_B 16',
+        engine,
+        '1 (Stillinger and Lovett 1968)',
+        f'{found.mean:.3f} +- {half_width:.3f}, k = {vectors[0, 0]:.2f} and {vectors[1, 0]:.2f}',
+        '10 %: the waves are not endless; and the 95 % interval',
+        holds=abs((found.mean or 0.0) - 1) < TOLERANCE + half_width,
+    )
+
+
 def screening(sample: Sample, engine: str, steps: int, period: int) -> tuple[float, float, float]:
     """The intercept of S_ZZ k_D^2/k^2 against k^2, its standard error, and the smallest k."""
-    state, charges = sample.state, sample.charges
-    ions = np.flatnonzero(charges)
-    edge = float(state.box[0])
-    vectors = wave_vectors(edge)
+    vectors = wave_vectors(float(sample.state.box[0]))
     squares = np.sum(vectors**2, axis=1)
-    debye = 4 * np.pi * sample.field.bjerrum_length * float(np.sum(charges**2)) / edge**3
+    ratios = screening_ratios(sample, engine, vectors, steps, period)
+    intercepts = [
+        float(np.polyfit(squares, part.mean(axis=0), 1)[1])
+        for part in np.array_split(ratios, BLOCKS)
+    ]
+    error = float(np.std(intercepts, ddof=1) / np.sqrt(BLOCKS))
+    return float(np.mean(intercepts)), error, float(np.sqrt(squares.min()))
+
+
+def screening_ratios(
+    sample: Sample, engine: str, vectors: NDArray[np.float64], steps: int, period: int
+) -> NDArray[np.float64]:
+    """S_ZZ(k) k_D^2/k^2 of each frame past the first quarter, shape (frames, vectors)."""
+    charges = sample.charges
+    ions = np.flatnonzero(charges)
+    volume = float(np.prod(sample.state.box))
+    debye = 4 * np.pi * sample.field.bjerrum_length * float(np.sum(charges**2)) / volume
     simulation = sample.simulation(
         make_engine(engine), Langevin(TIME_STEP, 1.0, 0.2), sample.mesh(COULOMB_ERROR), seed=21
     )
@@ -80,13 +108,8 @@ def screening(sample: Sample, engine: str, steps: int, period: int) -> tuple[flo
         phases = np.exp(1j * simulation.state().positions[ions] @ vectors.T)
         values.append(np.abs(charges[ions] @ phases) ** 2 / np.sum(charges**2))
     simulation.close()
-    ratios = np.array(values) * debye / squares
-    intercepts = [
-        float(np.polyfit(squares, part.mean(axis=0), 1)[1])
-        for part in np.array_split(ratios, BLOCKS)
-    ]
-    error = float(np.std(intercepts, ddof=1) / np.sqrt(BLOCKS))
-    return float(np.mean(intercepts)), error, float(np.sqrt(squares.min()))
+    ratios: NDArray[np.float64] = np.array(values) * debye / np.sum(vectors**2, axis=1)
+    return ratios
 
 
 def wave_vectors(edge: float) -> NDArray[np.float64]:

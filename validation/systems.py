@@ -179,6 +179,30 @@ def melt(
     return Sample(frame_with_state(topology, state_of(read_frame(saved))), field)
 
 
+def elongated(sample: Sample, times: int) -> Sample:
+    """The sample `times` over, side by side along x: a box with long waves that stays small."""
+    state, old, frame = sample.state, sample.frame, Frame()
+    box = state.box * (times, 1, 1)
+    frame.configuration.step = 0
+    frame.configuration.box = [*box, 0, 0, 0]
+    number = len(state.positions)
+    frame.particles.N = number * times
+    frame.particles.types = old.particles.types
+    for name in ('typeid', 'charge', 'mass'):
+        setattr(frame.particles, name, np.tile(getattr(old.particles, name), times))
+    for name in ('bonds', 'angles'):
+        mine, theirs = getattr(frame, name), getattr(old, name)
+        mine.N, mine.types = theirs.N * times, theirs.types
+        mine.typeid = np.tile(theirs.typeid, times)
+        mine.group = np.concatenate([theirs.group + copy * number for copy in range(times)])
+    shifts = np.arange(times)[:, None, None] * (state.box * (1, 0, 0))
+    positions = (state.positions + state.images * state.box + shifts).reshape(-1, 3)
+    images = np.round(positions / box).astype(np.int32)
+    frame.particles.position, frame.particles.image = positions - images * box, images
+    frame.particles.velocity = np.tile(state.velocities, (times, 1))
+    return Sample(frame, sample.field)
+
+
 def cache() -> Path:
     """Where relaxed melts are kept from one run to the next; safe to delete."""
     folder = Path(tempfile.gettempdir()) / f'isp-cgmd-validation-{os.getuid()}'
