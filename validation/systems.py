@@ -192,6 +192,8 @@ def elongated(sample: Sample, times: int) -> Sample:
         setattr(frame.particles, name, np.tile(getattr(old.particles, name), times))
     for name in ('bonds', 'angles'):
         mine, theirs = getattr(frame, name), getattr(old, name)
+        if not theirs.N:
+            continue
         mine.N, mine.types = theirs.N * times, theirs.types
         mine.typeid = np.tile(theirs.typeid, times)
         mine.group = np.concatenate([theirs.group + copy * number for copy in range(times)])
