@@ -39,6 +39,7 @@ from workflow.engines.failure import SimulationFailed
 from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
 from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
 from workflow.interruption import EXIT_INTERRUPTED, Interrupted, leave_on_request
+from workflow.job_lock import JobIsHeld
 from workflow.progress import read_progress
 from workflow.signac_files import signac_told
 from workflow.workspace_format import check_workspace
@@ -72,6 +73,8 @@ class Project(FlowProject):
                     raise
                 failed |= more
         failed = _failed_ids(chosen) - before
+        if _held and not failed:
+            raise UserError(f'{_many(len(_held))} left to the process that runs them.')
         if failed:
             raise SimulationFailed(f'{_many(len(failed))} failed. {_LOOK}')
 
@@ -130,12 +133,23 @@ def not_failed(job: Job) -> bool:
     return not is_failed(job.path)
 
 
+# Of the jobs of this run.
+_held: list[JobIsHeld] = []
+
+
 def _run_stage(stage: Callable[[Any], None], job: Job) -> None:
     """Run a stage; where other jobs come after this one, its failure does not stop them."""
     from workflow import operations
 
     try:
         stage(operations.job_context(job))
+    except operations.StageIsDone as done:
+        print(done, file=sys.stderr)
+    except JobIsHeld as held:
+        if sys.argv[1:2] == ['exec']:
+            raise
+        print(f'error: {held}', file=sys.stderr)
+        _held.append(held)
     except SimulationFailed as failure:
         if sys.argv[1:2] == ['exec']:
             raise
@@ -279,7 +293,11 @@ def main() -> int:
             return _project_main() if leads else 0
     asked = sys.argv[1] if sys.argv[1:] else '--help'
     if asked in commands.COMMANDS or asked in ('-h', '--help'):
-        return commands.main(sys.argv[1:] or [asked])
+        try:
+            return commands.main(sys.argv[1:] or [asked])
+        except Interrupted as stopped:
+            print(f'{stopped}. The same command goes on where it was.', file=sys.stderr)
+            return EXIT_INTERRUPTED
     return _project_main()
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow.disk import synchronise
+from workflow.disk import synchronise, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import FrameMark
 from workflow.thermo_log import RowMark
@@ -31,7 +31,6 @@ _MAGIC = b'ISPCKPT2'
 _NOT_A_CHECKPOINT = (
     ArithmeticError,
     LookupError,
-    MemoryError,
     NotImplementedError,
     OSError,
     TypeError,
@@ -93,6 +92,9 @@ def read_latest_checkpoint(
     Returns:
         The checkpoint at `path`, or the one before it if that is of no use, or None; and what was
         found wrong on the way, for the user to read.
+
+    Raises:
+        UserError: If one cannot be read now, which is no reason to pass it over.
     """
     notes: list[str] = []
     for candidate in (path, _previous(path)):
@@ -116,12 +118,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint.
 
     Raises:
-        DamagedCheckpoint: If its checksum does not fit its content, or it cannot be read.
+        DamagedCheckpoint: If its checksum does not fit its content, or it is no checkpoint.
+        UserError: If it cannot be read now.
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise DamagedCheckpoint(f'it cannot be read: {error.strerror}') from None
+    except (OSError, MemoryError) as error:
+        raise unreadable(path, error) from None
     head = len(_MAGIC) + hashlib.sha256().digest_size
     if content[: len(_MAGIC)] != _MAGIC:
         raise DamagedCheckpoint('it does not begin as a checkpoint')
@@ -130,6 +133,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DamagedCheckpoint('its checksum does not fit')
     try:
         return _unpacked(payload)
+    except MemoryError as error:
+        raise unreadable(path, error) from None
     except _NOT_A_CHECKPOINT as error:
         raise DamagedCheckpoint(f'its content is not that of a checkpoint: {error}') from None
 

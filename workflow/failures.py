@@ -11,7 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,12 @@ def read_failure(folder: Path) -> Failure | None:
         return None
     except (OSError, ValueError) as error:
         return Failure('unknown stage', 'failed', f'its mark cannot be read: {error}', None, None)
-    return Failure(**content)
+    try:
+        return Failure(
+            **{each.name: content[each.name] for each in fields(Failure) if each.name in content}
+        )
+    except TypeError:
+        return Failure('unknown stage', 'failed', 'its mark is damaged', None, None)
 
 
 def clear_failure(folder: Path) -> None:

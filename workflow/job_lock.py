@@ -24,6 +24,7 @@ def hold(folder: Path) -> Iterator[None]:
 
     Raises:
         JobIsHeld: If another process holds it; the message says which.
+        UserError: If the file system has no locks.
     """
     with open(folder / _LOCK, 'a+') as file:
         try:
@@ -32,6 +33,12 @@ def hold(folder: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or 'another process'
             raise JobIsHeld(f'job {folder.name} is being run by {holder}.') from None
+        except OSError as error:
+            raise UserError(
+                f'{folder}: the file system has no locks ({error.strerror}), so nothing would keep '
+                'two runs off one job. Mount it with them (Lustre: -o flock; NFS: with its lock '
+                'daemon), or move the project to another file system.'
+            ) from None
         file.truncate(0)
         file.write(f'process {os.getpid()} on {socket.gethostname()}')
         file.flush()

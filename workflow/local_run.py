@@ -39,6 +39,8 @@ _SECONDS_TO_STOP = 60.0
 # Bytes below which a log does not tell why a job failed.
 _LEAST_FREE = 1 << 13
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 Job = Any
 
 
@@ -68,18 +70,21 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     running: list[_Running] = []
     failed: list[Job] = []
     with _stop_mark() as stop, _display() as display:
-        while (waiting and not stop.asked) or running:
-            while waiting and len(running) < parallel and not stop.asked:
-                job = waiting.pop(0)
-                running.append(_Running(job, _start(job)))
-            if stop.asked:
-                _interrupt(running)
-            for each in [each for each in running if each.process.poll() is not None]:
-                running.remove(each)
-                if not is_simulated(each.job) and not stop.asked:
-                    failed.append(each.job)
-            display.show(running, total - len(waiting) - len(running), total)
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        try:
+            while (waiting and not stop.asked) or running:
+                while waiting and len(running) < parallel and not stop.asked:
+                    job = waiting.pop(0)
+                    running.append(_Running(job, _start(job)))
+                if stop.asked:
+                    _interrupt(running)
+                for each in [each for each in running if each.process.poll() is not None]:
+                    running.remove(each)
+                    if not is_simulated(each.job) and not stop.asked:
+                        failed.append(each.job)
+                display.show(running, total - len(waiting) - len(running), total)
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        finally:
+            _interrupt(running)  # whatever ended this loop, none is left behind
     if stop.asked:
         print('stopped. The same command goes on where it was.')
         return EXIT_INTERRUPTED
@@ -140,7 +145,7 @@ class _StopMark:
 @contextmanager
 def _stop_mark() -> Iterator[_StopMark]:
     mark = _StopMark()
-    before = {n: signal.signal(n, mark.receive) for n in (signal.SIGINT, signal.SIGTERM)}
+    before = {n: signal.signal(n, mark.receive) for n in _STOPPING}
     try:
         yield mark
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from workflow.engines.ranks import tell_followers
 from workflow.engines.selection import choice_from_environment, select_engine
 from workflow.failures import clear_failure, mark_failed, refuse_failed
 from workflow.interruption import stop_requests
-from workflow.job_lock import hold
+from workflow.job_lock import JobIsHeld, hold
 from workflow.progress import ProgressWriter, clear_progress
 from workflow.quantities import (
     Quantity,
@@ -59,6 +59,10 @@ from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 # An equilibration is believed when this share of it is past the detected start.
 _EQUILIBRATED_SHARE = 0.5
+
+
+class StageIsDone(Exception):
+    """Another process has finished the stage since it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,8 @@ def sample(job: JobContext) -> None:
 
 def thermodynamics(job: JobContext) -> None:
     """Density of the equilibration; temperature, pressure and energy of the sampled run."""
-    _remove_leftovers(job)
+    with suppress(JobIsHeld), hold(job.folder):
+        _remove_leftovers(job)
     columns = _thermo(job, job_files.THERMO)
     n_beads = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY)).topology.typeid.size
     volumes = _thermo(job, job_files.EQUILIBRATION_THERMO)['volume']
@@ -188,26 +193,22 @@ def thermodynamics(job: JobContext) -> None:
 def analyse_clusters(job: JobContext) -> None:
     """Ion clusters of the production part of the run; a system without ions has none."""
     trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
+    first = _first_production_frame(_thermo(job, job_files.THERMO), trajectory)
     content: dict[str, Any] = {'n_ions': 0}
-    if has_ions(trajectory.topology):
-        first = _first_production_frame(job, trajectory)
-        try:
-            content = ion_clusters(trajectory, first_frame=first).as_dict()
-        except UserError as error:
-            # Too few ions for a first minimum of g(+-): the replica goes without, and is told so.
-            print(f'clusters: {error}')
-            content['verdict'] = str(error)
+    try:
+        content = _clusters_from(trajectory, first)
+    except UserError as error:
+        # Too few ions for a first minimum of g(+-): the replica goes without, and is told so.
+        print(f'clusters: {error}')
+        content['verdict'] = str(error)
     _write_result(job, 'clusters', job_files.CLUSTERS, content)
 
 
 def analyse_relaxation(job: JobContext) -> None:
     """Segmental relaxation of the production part of the run, as the clusters tell it too."""
     trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
-    first = _first_production_frame(job, trajectory)
-    clusters = read_result(job.folder, job_files.CLUSTERS)
-    if clusters['n_ions'] and clusters['equilibration']['is_equilibrated']:
-        settled = clusters['steps'][clusters['equilibration']['start']]
-        first = max(first, int(np.searchsorted(trajectory.steps, settled)))
+    first = _first_production_frame(_thermo(job, job_files.THERMO), trajectory)
+    first = _first_settled_frame(first, trajectory, read_result(job.folder, job_files.CLUSTERS))
     content = segmental_relaxation(trajectory, first_frame=first).as_dict()
     _write_result(job, 'relaxation', job_files.RELAXATION, content)
 
@@ -262,6 +263,7 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
     """Hold the job, add what ran, where and how long to its document, and mark it if it fails.
 
     Raises:
+        StageIsDone: If its product stands.
         UserError: If the job is marked as failed, or another process runs it.
     """
     record = _provenance_of(job, stage, stage) | system.engine.describe()
@@ -270,6 +272,8 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
         record['short_steps'] = short_steps.as_dict()
     started = time.time()
     with hold(job.folder):
+        if (job.folder / job_files.STAGE_PRODUCTS[stage]).exists():
+            raise StageIsDone(f'job {job.folder.name}: {stage} was done by another process.')
         refuse_failed(job.folder)
         _remove_leftovers(job)
         tell_followers(job.folder, stage)
@@ -340,11 +344,16 @@ def _quantities_so_far(
     n_beads = trajectory.topology.typeid.size
     estimates = _thermodynamic_estimates(thermo, n_beads)
     quantities = thermodynamic_quantities({k: v.as_dict() for k, v in estimates.items()})
+    if names <= {quantity.name for quantity in quantities}:
+        return [quantity for quantity in quantities if quantity.name in names]
+    # As the analyses of the finished run will have it.
+    first = _first_production_frame(thermo, trajectory)
+    clusters = _clusters_from(trajectory, first)
+    quantities += cluster_quantities(clusters)
     if any('_time_' in name for name in names):
-        quantities += relaxation_quantities(segmental_relaxation(trajectory).as_dict())
-    known = {quantity.name for quantity in quantities}
-    if names - known and has_ions(trajectory.topology):
-        quantities += cluster_quantities(ion_clusters(trajectory).as_dict())
+        first = _first_settled_frame(first, trajectory, clusters)
+        found = segmental_relaxation(trajectory, first_frame=first)
+        quantities += relaxation_quantities(found.as_dict())
     return [quantity for quantity in quantities if quantity.name in names]
 
 
@@ -379,8 +388,21 @@ def _production(columns: dict[str, NDArray[np.float64]]) -> Equilibration:
     return detect_equilibration(columns['potential_energy'])
 
 
-def _first_production_frame(job: JobContext, trajectory: Trajectory) -> int:
-    columns = _thermo(job, job_files.THERMO)
+def _clusters_from(trajectory: Trajectory, first: int) -> dict[str, Any]:
+    if not has_ions(trajectory.topology):
+        return {'n_ions': 0}
+    return ion_clusters(trajectory, first_frame=first).as_dict()
+
+
+def _first_settled_frame(first: int, trajectory: Trajectory, clusters: dict[str, Any]) -> int:
+    """The first frame from `first` on in which the clusters have settled too."""
+    if clusters['n_ions'] and clusters['equilibration']['is_equilibrated']:
+        settled = clusters['steps'][clusters['equilibration']['start']]
+        first = max(first, int(np.searchsorted(trajectory.steps, settled)))
+    return first
+
+
+def _first_production_frame(columns: dict[str, NDArray[np.float64]], trajectory: Trajectory) -> int:
     found = _production(columns)
     # An energy that never settles has no better start than the first frame; the results say so.
     step = columns['step'][found.start] if found.is_equilibrated else 0

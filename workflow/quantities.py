@@ -99,6 +99,12 @@ def known_names(bond_classes: Iterable[str]) -> tuple[str, ...]:
     return CLUSTER_NAMES + bonds + SCATTERING_NAMES + THERMODYNAMIC_NAMES
 
 
+_NEVER_PRECISE = {
+    'density': 'is that of the equilibration: sampling at constant volume does not change it.',
+    'contact_distance': 'has no interval within a run, so that no length would be enough.',
+}
+
+
 def check_precision_names(
     precision: Mapping[str, float], bond_classes: Iterable[str] | None = None
 ) -> None:
@@ -114,6 +120,8 @@ def check_precision_names(
     classes = None if bond_classes is None else sorted(set(bond_classes))
     known = known_names(['<bond type>'] if classes is None else classes)
     for name in precision:
+        if name in _NEVER_PRECISE:
+            raise UserError(f"protocol.sample.precision: '{name}' {_NEVER_PRECISE[name]}")
         bond_time = _BOND_TIME.fullmatch(name)
         if name in known or (classes is None and bond_time is not None):
             continue

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from user_input import UserError
+from workflow.disk import synchronise
 from workflow.engines.contract import Simulation, State
 
 _FILE = 'short_steps.json'
@@ -48,16 +50,26 @@ def write_short_steps(stage_folder: Path, short: ShortSteps) -> None:
     stage_folder.mkdir(parents=True, exist_ok=True)
     temporary = stage_folder / f'{_FILE}.temporary'
     temporary.write_text(json.dumps(short.as_dict()))
+    synchronise(temporary)
     temporary.replace(stage_folder / _FILE)
 
 
 def read_short_steps(stage_folder: Path) -> ShortSteps:
-    """What was written; without a file, a stretch of no length."""
+    """What was written; without a file, a stretch of no length.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
     path = stage_folder / _FILE
     if not path.exists():
         return NO_SHORT_STEPS
-    content = json.loads(path.read_text())
-    return ShortSteps(content['until'], content['shortened_by'])
+    try:
+        content = json.loads(path.read_text())
+        return ShortSteps(int(content['until']), max(1, int(content['shortened_by'])))
+    except (ValueError, TypeError, LookupError):
+        raise UserError(
+            f'{path}: is damaged. Delete it: the stage then takes whole steps from its checkpoint.'
+        ) from None
 
 
 class InShortSteps:

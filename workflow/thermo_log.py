@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow.disk import unreadable
 from workflow.engines.contract import THERMO_COLUMNS
 
 _RECORD = np.dtype('<f8')
@@ -95,8 +96,10 @@ def what_is_wrong(path: Path, mark: RowMark) -> str:
                 content = file.read(min(left, _BLOCK))
                 left -= len(content)
                 checksum = zlib.crc32(content, checksum)
+    except FileNotFoundError:
+        return f'{path.name} is missing'
     except OSError as error:
-        return f'{path.name} cannot be read ({error.strerror})'
+        raise unreadable(path, error) from None
     return '' if checksum == mark.checksum else f'{path.name} does not hold what was written'
 
 

@@ -13,7 +13,7 @@ import gsd.hoomd
 import numpy as np
 from gsd.hoomd import Frame
 
-from workflow.disk import synchronise
+from workflow.disk import synchronise, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import (
     ENTRY_LENGTH,
@@ -123,8 +123,10 @@ def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
             return f'{path.name} has {length} bytes of {mark.length}'
         if data_checksum(path, mark.index) != mark.checksum:
             return f'{path.name} does not hold what was written'
+    except FileNotFoundError:
+        return f'{path.name} is missing'
     except OSError as error:
-        return f'{path.name} cannot be read ({error.strerror})'
+        raise unreadable(path, error) from None
     return ''
 
 

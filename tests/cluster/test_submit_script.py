@@ -52,6 +52,7 @@ def rendered(sweep: Sweep, *words: str, **environment: str) -> str:
     for found, put in (
         (str(sweep.folder), '/project'),
         # before the root, below which it may stand
+        (sys.executable, '/python/bin/python'),
         (str(Path(sys.executable).parent), '/python/bin'),
         (str(ROOT), '/isp-cgmd'),
     ):

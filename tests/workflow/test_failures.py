@@ -20,7 +20,7 @@ from project import main
 from tests.workflow.test_project import ROOT, SWEEP, assert_every_frame_and_row_once
 from tests.workflow.test_stage_run import StopAfter, assert_exactly_once, run, start  # noqa: F401
 from user_input import UserError
-from workflow import products
+from workflow import job_files, products
 from workflow.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.checkpoint_pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.engines.contract import ConstantEnergy, State
@@ -143,6 +143,14 @@ def test_what_an_engine_says_tells_how_it_failed(message: str, kind: type) -> No
     error = engine_error('LAMMPS', Exception(message))
     assert type(error) is kind
     assert message in str(error)
+
+
+@pytest.mark.parametrize('content', ['[]', 'null', '{}', '', '{"stage": "sample"}'])
+def test_a_damaged_mark_still_marks(tmp_path: Path, content: str) -> None:
+    (tmp_path / job_files.FAILURE).write_text(content)
+    failure = read_failure(tmp_path)
+    assert failure is not None
+    assert failure.stage == 'unknown stage'
 
 
 def test_what_fails_again_is_retried_with_shorter_steps_yet(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from workflow.checkpoint import (
     Checkpoint,
     DamagedCheckpoint,
     read_checkpoint,
+    read_latest_checkpoint,
     write_checkpoint,
 )
 from workflow.engines.contract import THERMO_COLUMNS, State
@@ -55,6 +56,15 @@ def frames(path: Path) -> list[bytes]:
             frame.particles.position.tobytes() + frame.particles.image.tobytes()
             for frame in trajectory
         ]
+
+
+def test_what_cannot_be_read_now_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / 'checkpoint'
+    path.mkdir()  # reading it fails as it would from a disk that does not answer
+    with pytest.raises(UserError, match='cannot be read now'):
+        read_latest_checkpoint(path, lambda checkpoint: '')
+    with pytest.raises(UserError, match='cannot be read now'):
+        thermo_log.what_is_wrong(path, RowMark(3, 7))
 
 
 def test_a_trajectory_is_cut_back_to_its_mark(

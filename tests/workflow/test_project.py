@@ -106,12 +106,40 @@ def assert_everything_says_where_it_comes_from(folder: Path, jobs: list[Path]) -
     assert f'numpy {version("numpy")}' in html
 
 
-def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> None:
-    process = simulate(folder)
+def wait_until_sampling(folder: Path) -> None:
     deadline = time.monotonic() + 60
     while not list(folder.glob('workspace/*/sample.in_progress/thermo.rows')):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_lost_terminal_leaves_nothing_running(folder: Path) -> None:
+    process = simulate(folder)
+    wait_until_sampling(folder)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == EXIT_INTERRUPTED
+    for job in folder.glob('workspace/*'):
+        with hold(job):  # nobody else does
+            pass
+
+
+def test_a_stage_that_another_process_has_done_is_not_done_again(folder: Path) -> None:
+    one_job = SWEEP.replace('replicas = 2', 'replicas = 1').replace('{ DOPA = 1 },', '')
+    (folder / 'sweep.toml').write_text(one_job)
+    finished(simulate(folder))
+    (job,) = folder.glob('workspace/*')
+    before = {path: path.read_bytes() for path in job.glob('*.*')}
+    # exec asks nothing, as a runner that listed what is due before the other began
+    command = [sys.executable, str(ROOT / 'project.py'), 'exec', 'sample', job.name]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert 'sample was done by another process' in done.stderr
+    assert {path: path.read_bytes() for path in job.glob('*.*')} == before
+
+
+def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> None:
+    process = simulate(folder)
+    wait_until_sampling(folder)
     process.send_signal(signal.SIGINT)
     assert 'goes on where it was' in process.communicate(timeout=60)[0]
     assert process.returncode == EXIT_INTERRUPTED
