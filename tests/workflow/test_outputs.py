@@ -110,7 +110,7 @@ def test_a_truncated_trajectory_is_noticed(
     path.write_bytes(source.read_bytes()[: mark.length - 1])
     assert f'{mark.length - 1} bytes of {mark.length}' in trajectory_log.what_is_wrong(path, mark)
     path.unlink()
-    assert 'cannot be read' in trajectory_log.what_is_wrong(path, mark)
+    assert 'missing' in trajectory_log.what_is_wrong(path, mark)
 
 
 def test_a_trajectory_goes_on_from_its_mark(

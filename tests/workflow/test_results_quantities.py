@@ -26,7 +26,12 @@ def by_name(quantities: list[Quantity]) -> dict[str, Quantity]:
 def test_every_result_has_a_known_name() -> None:
     names = {quantity.name for quantity in job(0.5).quantities()}
     assert names == set(known_names(['backbone', 'LSP-side', 'DOPA-side']))
-    check_precision_names(dict.fromkeys(names, 0.1), ['backbone', 'LSP-side', 'DOPA-side'])
+    bonds = ['backbone', 'LSP-side', 'DOPA-side']
+    never = {'density', 'contact_distance'}
+    check_precision_names(dict.fromkeys(names - never, 0.1), bonds)
+    for name in never:
+        with pytest.raises(UserError, match=f"'{name}'"):
+            check_precision_names({name: 0.1}, bonds)
 
 
 def test_without_ions_there_are_no_cluster_quantities() -> None:
