@@ -146,6 +146,8 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
     from workflow.aggregate import read_job_result
     from workflow.report import write_results
 
+    # Before they are read: a result that comes while figures are drawn is not in this report.
+    stamps = _stamps(sweep.jobs)
     results = []
     for job in sweep.jobs:
         result = read_job_result(Path(job.path), dict(job.cached_statepoint))
@@ -165,24 +167,34 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
         ]
     )
     job_files.write_json(folder / _PROVENANCE, made)
-    job_files.write_json(folder / _JOB_LIST, {'jobs': [job.id for job in sweep.jobs]})
+    job_files.write_json(folder / _JOB_LIST, {'jobs': stamps})
     return folder
 
 
 def report_is_current(sweep: SweepJobs) -> bool:
-    """Whether the report is there, of these jobs, and newer than all of their results."""
+    """Whether the report is there, and made of the results that these jobs have now."""
     folder = results_folder(sweep)
     if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
         return False
     try:
         listed = json.loads((folder / _JOB_LIST).read_text())['jobs']
-        written = (folder / _JOB_LIST).stat().st_mtime
-        newest = max(
-            Path(job.fn(name)).stat().st_mtime for job in sweep.jobs for name in job_files.RESULTS
-        )
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(listed == [job.id for job in sweep.jobs] and written >= newest)
+    found = _stamps(sweep.jobs)
+    return bool(listed == found and all(all(stamps) for stamps in found.values()))
+
+
+def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
+    """Job -> time and size of each of its results; None for one that is not there."""
+
+    def stamp(path: Path) -> list[int] | None:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        return [status.st_mtime_ns, status.st_size]
+
+    return {job.id: [stamp(Path(job.fn(name))) for name in job_files.RESULTS] for job in jobs}
 
 
 def _failures(jobs: Sequence[Job]) -> list[dict[str, str]]:

@@ -162,9 +162,15 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
     assert all(0.8 < float(row['mean']) < 1.2 for row in temperatures)
     assert (folder / 'results/small/report.html').stat().st_size > 10_000
 
+    written = (folder / 'results/small/report.html').stat().st_mtime_ns
     started = time.monotonic()
     assert '4 of 4 jobs are done already' in finished(simulate(folder))
     assert time.monotonic() - started < 10
+    assert (folder / 'results/small/report.html').stat().st_mtime_ns == written
+    # Results from elsewhere keep their time, which may be before that of the report.
+    os.utime(jobs[0] / 'clusters.json', (1, 1))
+    finished(simulate(folder))
+    assert (folder / 'results/small/report.html').stat().st_mtime_ns > written
 
 
 def assert_coulomb_error_is_as_requested(jobs: list[Path]) -> None:
