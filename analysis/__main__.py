@@ -159,18 +159,25 @@ def _stress(options: argparse.Namespace) -> None:
 
     try:
         with h5py.File(options.thermo, 'r') as file:
-            pressure = {
-                name: np.asarray(file[f'pressure_{name}'], dtype=np.float64)[options.first_row :]
-                for name in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')
-            }
-            volume = float(np.mean(file['volume'][options.first_row :]))
-            steps = np.asarray(file['step'])[options.first_row :]
+            names = [f'pressure_{axes}' for axes in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')]
+            columns = {name: np.asarray(file[name]) for name in (*names, 'volume', 'step')}
             time_step = float(file.attrs['time_step'])
     except (OSError, KeyError) as error:
         raise UserError(f'{options.thermo}: no thermo log that can be read ({error}).') from None
+    rows = len(columns['step'])
+    if any(column.shape != (rows,) for column in columns.values()):
+        raise UserError(f'{options.thermo}: columns of unequal length: the file is damaged.')
+    if not 0 <= options.first_row <= rows - 2:
+        raise UserError(
+            f'{options.thermo}: --first-row {options.first_row}: there are {rows} rows, the first '
+            'is 0; two are the least.'
+        )
+    columns = {name: column[options.first_row :] for name, column in columns.items()}
+    steps, volume = columns['step'], float(np.mean(columns['volume']))
     if len(np.unique(np.diff(steps))) != 1:
         raise UserError(f'{options.thermo}: the rows from there on are not at equal intervals.')
     interval = time_step * float(steps[1] - steps[0])
+    pressure = {name[-2:]: columns[name].astype(np.float64) for name in names}
     result = stress_relaxation(pressure, volume, options.kT, interval)
     print(_json(result) if options.json else stress_report(result))
 

@@ -73,6 +73,14 @@ def test_displacements_chains_and_stress(capsys, tmp_path, good):
     assert main(['stress', str(thermo), '--kT', '1', '--json']) == 0
     assert 'NaN' not in capsys.readouterr().out
     assert 'kT -1' in refuse(capsys, 'stress', thermo, '--kT', '-1')
+    for row in ('-100', '1999'):
+        assert 'there are 2000 rows' in refuse(
+            capsys, 'stress', thermo, '--kT', '1', f'--first-row={row}'
+        )
+    with h5py.File(thermo, 'a') as file:
+        del file['pressure_xx']
+        file['pressure_xx'] = np.zeros(7)
+    assert 'unequal length' in refuse(capsys, 'stress', thermo, '--kT', '1')
     assert 'no thermo log' in refuse(capsys, 'stress', good, '--kT', '1')
     assert 'no bond type' in refuse(capsys, 'chains', good, '--bond-type', 'spine')
 
