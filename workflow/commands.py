@@ -166,9 +166,9 @@ def _point_to_failed(jobs: Sequence[Any]) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from workflow.workspace import init_sweep
+    from workflow.workspace import recorded_sweep
 
-    return _write_report(init_sweep(options.sweep))
+    return _write_report(recorded_sweep(options.sweep))
 
 
 def _write_report(sweep: SweepJobs) -> int:

@@ -82,6 +82,32 @@ def init_sweep(path: Path) -> SweepJobs:
     return SweepJobs(sweep.name, jobs)
 
 
+def recorded_sweep(path: Path) -> SweepJobs:
+    """The jobs that `init` made of a sweep file in the project of this folder.
+
+    Raises:
+        UserError: If there is no project, or the sweep has no jobs in it.
+    """
+    sweep, _ = load_sweep(path)
+    try:
+        with signac_told():
+            project = signac.get_project()
+    except LookupError:
+        project = None
+    jobs: list[Job] = []
+    if project is not None:
+        check_workspace(project)
+        known = {job.id: job for job in project}
+        recorded = project.document().get(_SWEEPS, {}).get(sweep.name, {'jobs': []})
+        jobs = [known[each] for each in recorded['jobs'] if each in known]
+    if not jobs:
+        raise UserError(
+            f'{path}: there are no jobs of sweep {sweep.name!r} in this folder: '
+            f'python project.py init {path} makes them, simulate runs them too.'
+        )
+    return SweepJobs(sweep.name, jobs)
+
+
 def open_project() -> Any:
     """The signac project of this folder, made if there is none.
 

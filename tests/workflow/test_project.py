@@ -124,6 +124,14 @@ def test_a_lost_terminal_leaves_nothing_running(folder: Path) -> None:
             pass
 
 
+def test_a_report_makes_no_jobs(folder: Path) -> None:
+    command = [sys.executable, str(ROOT / 'project.py'), 'report', 'sweep.toml']
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert 'there are no jobs of sweep' in done.stderr
+    assert not (folder / 'workspace').exists()
+
+
 def test_a_stage_that_another_process_has_done_is_not_done_again(folder: Path) -> None:
     one_job = SWEEP.replace('replicas = 2', 'replicas = 1').replace('{ DOPA = 1 },', '')
     (folder / 'sweep.toml').write_text(one_job)
