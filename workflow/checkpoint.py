@@ -123,6 +123,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise DamagedCheckpoint('it is missing') from None
     except (OSError, MemoryError) as error:
         raise unreadable(path, error) from None
     head = len(_MAGIC) + hashlib.sha256().digest_size
