@@ -20,7 +20,6 @@ from typing import Any
 try:
     from flow import FlowProject, aggregator
     from flow.errors import NoSchedulerError, SubmitError, UserOperationError
-    from signac import get_project
     from signac.job import Job
 except ImportError as missing:
     # Nothing of this project can say it before these are there.
@@ -41,8 +40,7 @@ from workflow.failures import failed_among, is_failed, mark_failed_from_afar, re
 from workflow.interruption import EXIT_INTERRUPTED, Interrupted, leave_on_request
 from workflow.job_lock import JobIsHeld
 from workflow.progress import read_progress
-from workflow.signac_files import signac_told
-from workflow.workspace_format import check_workspace
+from workflow.workspace_format import checked_project
 
 SECONDS_OF_SILENCE = 120.0
 _LOOK = 'python project.py failed says why, retry runs them again.'
@@ -73,8 +71,8 @@ class Project(FlowProject):
                     raise
                 failed |= more
         failed = _failed_ids(chosen) - before
-        if _held and not failed:
-            raise UserError(f'{_many(len(_held))} left to the process that runs them.')
+        if _held_by_others and not failed:
+            raise UserError(f'{_many(len(_held_by_others))} left to the process that runs them.')
         if failed:
             raise SimulationFailed(f'{_many(len(failed))} failed. {_LOOK}')
 
@@ -133,8 +131,7 @@ def not_failed(job: Job) -> bool:
     return not is_failed(job.path)
 
 
-# Of the jobs of this run.
-_held: list[JobIsHeld] = []
+_held_by_others: list[JobIsHeld] = []
 
 
 def _run_stage(stage: Callable[[Any], None], job: Job) -> None:
@@ -149,7 +146,7 @@ def _run_stage(stage: Callable[[Any], None], job: Job) -> None:
         if sys.argv[1:2] == ['exec']:
             raise
         print(f'error: {held}', file=sys.stderr)
-        _held.append(held)
+        _held_by_others.append(held)
     except SimulationFailed as failure:
         if sys.argv[1:2] == ['exec']:
             raise
@@ -302,15 +299,8 @@ def main() -> int:
 
 
 def _project_main() -> int:
-    try:
-        with signac_told():
-            # flow reads the project document as soon as there is a project
-            check_workspace(get_project())
-        project = Project.get_project()
-    except LookupError:
-        raise UserError(
-            'there is no project in this folder: make one with python project.py init SWEEP.'
-        ) from None
+    checked_project()  # flow reads the project document as soon as there is a project
+    project = Project.get_project()
     try:
         project.main()
     except Interrupted as stopped:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from analysis import contact_graph
+from analysis.cluster_limits import CLUSTER_LIMITS
 from analysis.frame_selection import evenly_spaced
 from analysis.pair_correlation import PairCorrelation, pair_correlation
 from analysis.plain import plain
@@ -36,15 +37,6 @@ FEWEST_SEEN = 3
 AXES = ('x', 'y', 'z')
 # Of an ion, in multiples of the smallest.
 MOST_CHARGE = 1000
-# What each series can be at all.
-BOUNDS = {
-    'number_average_size': (1.0, np.inf),
-    'weight_average_size': (1.0, np.inf),
-    'largest_cluster_fraction': (0.0, 1.0),
-    'free_ion_fraction': (0.0, 1.0),
-    'coordination_number': (0.0, np.inf),
-    'percolation_dimension': (0.0, 3.0),
-}
 
 
 class Pairs(StrEnum):
@@ -356,7 +348,7 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
         n_frames=len(steps) - start,
         equilibration=equilibration,
         estimates={
-            name: mean_with_interval(each[used]).within(*BOUNDS[name])
+            name: mean_with_interval(each[used]).within(*CLUSTER_LIMITS[name])
             for name, each in tally.series.items()
         },
         percolation=percolation,

@@ -60,7 +60,7 @@ def check_topology(topology: Topology) -> None:
 
 
 def check_snapshot(snapshot: Snapshot, n: int) -> None:
-    """Check that `n` particles have finite positions in a box with room.
+    """Check that `n` particles have finite positions in a finite box.
 
     Raises:
         ValueError: If not.

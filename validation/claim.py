@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from analysis.statistics import Estimate
+
 
 class Verdict(StrEnum):
     """What became of a claim."""
@@ -58,3 +60,10 @@ def judged(
 def not_run(claim: str, engine: str, reason: str) -> Row:
     """A claim that was not measured."""
     return Row(claim, engine, '', '', '', Verdict.NOT_RUN, reason)
+
+
+def half_width(estimate: Estimate) -> float:
+    """Half the interval; without end if there is none."""
+    if estimate.low is None or estimate.high is None:
+        return float('inf')
+    return (estimate.high - estimate.low) / 2

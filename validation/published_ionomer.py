@@ -98,7 +98,7 @@ def measured(spacing: int | None, engine: str) -> CounterionScattering:
     )
     edge = float(sample.state.box[0])
     counterions = np.flatnonzero(sample.charges > 0)
-    vectors = wave_vectors(edge)
+    vectors = wave_vectors(edge, LARGEST_K)
     simulation = sample.simulation(
         make_engine(engine), Langevin(TIME_STEP, 1.0, 1.0), sample.mesh(COULOMB_ERROR), seed=51
     )
@@ -113,12 +113,12 @@ def measured(spacing: int | None, engine: str) -> CounterionScattering:
     return scattering(np.array(intensities), np.linalg.norm(vectors, axis=1))
 
 
-def wave_vectors(edge: float) -> NDArray[np.float64]:
-    """Wave vectors of the box up to LARGEST_K, one of each pair k, -k, shape (n, 3)."""
-    highest = int(LARGEST_K * edge / (2 * np.pi))
+def wave_vectors(edge: float, longest: float) -> NDArray[np.float64]:
+    """Wave vectors of the box up to the length `longest`, one of each pair k, -k, shape (n, 3)."""
+    highest = int(longest * edge / (2 * np.pi))
     indices = np.array(list(itertools.product(range(-highest, highest + 1), repeat=3)))
     half = 2 * np.pi / edge * indices[len(indices) // 2 + 1 :]
-    return np.asarray(half[np.linalg.norm(half, axis=1) <= LARGEST_K])
+    return np.asarray(half[np.linalg.norm(half, axis=1) <= longest])
 
 
 def scattering(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from analysis.array_trajectory import ArrayTrajectory
 from analysis.clusters import ion_clusters
 from analysis.statistics import Estimate
-from validation.claim import Row, judged
+from validation.claim import Row, half_width, judged
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, make_engine, melt
 from workflow.engines.contract import Langevin
@@ -148,13 +148,6 @@ def agree(first: Estimate, second: Estimate) -> bool:
     """Whether two estimates differ by less than their intervals allow."""
     width = float(np.hypot(half_width(first), half_width(second)))
     return abs((first.mean or 0.0) - (second.mean or 0.0)) <= HALF_WIDTHS * width
-
-
-def half_width(estimate: Estimate) -> float:
-    """Half the interval; without end if there is none."""
-    if estimate.low is None or estimate.high is None:
-        return float('inf')
-    return (estimate.high - estimate.low) / 2
 
 
 def said(estimate: Estimate) -> str:

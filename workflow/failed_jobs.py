@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import signac
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +16,7 @@ from user_input import UserError
 from workflow import job_files
 from workflow.failures import Failure, composition_text, read_failure
 from workflow.summary_table import PLAIN_WIDTH
+from workflow.workspace_format import checked_project
 
 _THERMO_SHOWN = ('step', 'volume', 'kinetic_energy', 'potential_energy')
 
@@ -27,15 +27,10 @@ def chosen_jobs(names: Sequence[str]) -> list[Job]:
     """The jobs of the project in this folder whose ids begin with one of `names`; else all.
 
     Raises:
-        UserError: If there is no project, or a name fits no job or several.
+        UserError: If there is no project, its workspace is of another version or damaged, or a name
+            fits no job or several.
     """
-    try:
-        project = signac.get_project()
-    except LookupError:
-        raise UserError(
-            'there is no project in this folder: make one with python project.py init SWEEP.'
-        ) from None
-    jobs = sorted(project, key=lambda job: job.id)
+    jobs = sorted(checked_project(), key=lambda job: job.id)
     if not names:
         return jobs
     chosen = {}

@@ -40,6 +40,7 @@ from workflow.interruption import stop_requests
 from workflow.job_lock import JobIsHeld, hold
 from workflow.progress import ProgressWriter, clear_progress
 from workflow.quantities import (
+    CLUSTER_NAMES,
     Quantity,
     cluster_quantities,
     relative_half_width,
@@ -348,7 +349,12 @@ def _quantities_so_far(
         return [quantity for quantity in quantities if quantity.name in names]
     # As the analyses of the finished run will have it.
     first = _first_production_frame(thermo, trajectory)
-    clusters = _clusters_from(trajectory, first)
+    try:
+        clusters = _clusters_from(trajectory, first)
+    except UserError:
+        if names & set(CLUSTER_NAMES):
+            raise
+        clusters = {'n_ions': 0}
     quantities += cluster_quantities(clusters)
     if any('_time_' in name for name in names):
         first = _first_settled_frame(first, trajectory, clusters)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from analysis.cluster_limits import CLUSTER_LIMITS
 from user_input import UserError, nearest_name
 
 UNLIMITED = (-math.inf, math.inf)
@@ -53,14 +54,14 @@ class Quantity:
     limits: tuple[float, float] = UNLIMITED
 
 
-# Name in the results of `analysis.clusters`: name here, unit, limits.
+# Name in the results of `analysis.clusters`: name here, unit.
 _CLUSTER_MEANS = {
-    'number_average_size': ('number_average_cluster_size', 'ions', (1.0, math.inf)),
-    'weight_average_size': ('weight_average_cluster_size', 'ions', (1.0, math.inf)),
-    'largest_cluster_fraction': ('largest_cluster_fraction', '1', FRACTION),
-    'free_ion_fraction': ('free_ion_fraction', '1', FRACTION),
-    'coordination_number': ('ion_coordination_number', '1', NOT_NEGATIVE),
-    'percolation_dimension': ('percolation_dimension', '1', (0.0, 3.0)),
+    'number_average_size': ('number_average_cluster_size', 'ions'),
+    'weight_average_size': ('weight_average_cluster_size', 'ions'),
+    'largest_cluster_fraction': ('largest_cluster_fraction', '1'),
+    'free_ion_fraction': ('free_ion_fraction', '1'),
+    'coordination_number': ('ion_coordination_number', '1'),
+    'percolation_dimension': ('percolation_dimension', '1'),
 }
 _PERCOLATION_AXES = ('x', 'y', 'z', 'any')
 _THERMODYNAMIC = {
@@ -74,7 +75,7 @@ _GROUPS = ('all', 'cations', 'anions')
 _WAVE_NUMBERS = {'peak': 'peak', 'pi/sigma': 'pi_over_sigma'}
 
 CLUSTER_NAMES = (
-    *(name for name, _, _ in _CLUSTER_MEANS.values()),
+    *(name for name, _ in _CLUSTER_MEANS.values()),
     *(f'percolation_probability_{axis}' for axis in _PERCOLATION_AXES),
     'contact_distance',
 )
@@ -157,8 +158,15 @@ def cluster_quantities(clusters: Mapping[str, Any]) -> list[Quantity]:
     # What speaks against the whole analysis speaks against each of its numbers.
     overall = str(clusters.get('verdict') or '')
     found = [
-        _from_estimate(name, unit, Combination.MEAN, clusters['estimates'][key], overall, limits)
-        for key, (name, unit, limits) in _CLUSTER_MEANS.items()
+        _from_estimate(
+            name,
+            unit,
+            Combination.MEAN,
+            clusters['estimates'][key],
+            overall,
+            CLUSTER_LIMITS[key],
+        )
+        for key, (name, unit) in _CLUSTER_MEANS.items()
         if key in clusters['estimates']
     ]
     found += [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from workflow.stage_run import check_box
 from workflow.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep import load_sweep, state_points
 from workflow.time_step import check_time_step
-from workflow.workspace_format import check_workspace
+from workflow.workspace_format import NoProject, check_workspace, checked_project
 
 _SWEEPS = 'sweeps'
 _JOB_LIST = 'jobs.json'
@@ -89,14 +90,9 @@ def recorded_sweep(path: Path) -> SweepJobs:
         UserError: If there is no project, or the sweep has no jobs in it.
     """
     sweep, _ = load_sweep(path)
-    try:
-        with signac_told():
-            project = signac.get_project()
-    except LookupError:
-        project = None
     jobs: list[Job] = []
-    if project is not None:
-        check_workspace(project)
+    with suppress(NoProject):
+        project = checked_project()
         known = {job.id: job for job in project}
         recorded = project.document().get(_SWEEPS, {}).get(sweep.name, {'jobs': []})
         jobs = [known[each] for each in recorded['jobs'] if each in known]

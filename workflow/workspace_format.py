@@ -10,14 +10,43 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import signac
+
 from user_input import UserError
-from workflow.signac_files import STATE_POINT, check_state_points, read_project_document
+from workflow.signac_files import (
+    STATE_POINT,
+    check_state_points,
+    read_project_document,
+    signac_told,
+)
 from workflow.state_point import read_state_point
 
 FORMAT = 2
 _KEY = 'workspace_format'
 
 Project = Any
+
+
+class NoProject(UserError):
+    """This folder lies in no project."""
+
+
+def checked_project() -> Project:
+    """The project that this folder lies in, with a workspace that this version reads.
+
+    Raises:
+        NoProject: If there is none.
+        UserError: If its workspace is of another version, or damaged.
+    """
+    try:
+        with signac_told():
+            project = signac.get_project()
+    except LookupError:
+        raise NoProject(
+            'there is no project in this folder: make one with python project.py init SWEEP.'
+        ) from None
+    check_workspace(project)
+    return project
 
 
 def check_workspace(project: Project, may_lack_state_points: bool = False) -> None:

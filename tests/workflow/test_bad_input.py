@@ -100,6 +100,13 @@ def test_faulty_sweep_is_refused(
     assert not (tmp_path / 'workspace').exists()
 
 
+def write_sweep_of_changed_model(folder: Path, old: str, new: str) -> None:
+    model = (SHIPPED_MODELS / 'isp.toml').read_text()
+    assert old in model
+    (folder / 'mine.toml').write_text(model.replace(old, new, 1))
+    (folder / 'sweep.toml').write_text(SWEEP.replace("'isp'", "'mine.toml'"))
+
+
 @pytest.mark.parametrize(
     ('old', 'new', 'parts'),
     [
@@ -116,10 +123,7 @@ def test_faulty_sweep_is_refused(
 def test_faulty_model_is_refused(
     project: Callable[..., Refusal], tmp_path: Path, old: str, new: str, parts: list[str]
 ) -> None:
-    model = (SHIPPED_MODELS / 'isp.toml').read_text()
-    assert old in model
-    (tmp_path / 'mine.toml').write_text(model.replace(old, new, 1))
-    (tmp_path / 'sweep.toml').write_text(SWEEP.replace("'isp'", "'mine.toml'"))
+    write_sweep_of_changed_model(tmp_path, old, new)
     assert_refused(project('init', 'sweep.toml'), 'mine.toml', *parts)
 
 
@@ -139,10 +143,7 @@ def test_faulty_model_is_refused(
 def test_a_model_too_stiff_for_the_time_step_is_refused(
     project: Callable[..., Refusal], tmp_path: Path, old: str, new: str, parts: list[str]
 ) -> None:
-    model = (SHIPPED_MODELS / 'isp.toml').read_text()
-    assert old in model
-    (tmp_path / 'mine.toml').write_text(model.replace(old, new, 1))
-    (tmp_path / 'sweep.toml').write_text(SWEEP.replace("'isp'", "'mine.toml'"))
+    write_sweep_of_changed_model(tmp_path, old, new)
     done = project('init', 'sweep.toml')
     assert_refused(done, 'sweep.toml', *parts)
     if 'pair' in parts[0] or 'bond' in parts[0]:

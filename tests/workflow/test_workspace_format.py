@@ -28,6 +28,8 @@ COMMANDS = (
     ('status',),
     ('run', '-o', 'build'),
     ('submit', '--pretend'),
+    ('failed',),
+    ('retry',),
 )
 DOCUMENT = 'signac_project_document.json'
 
