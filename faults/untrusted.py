@@ -27,6 +27,7 @@ import gsd.hoomd
 import numpy as np
 
 from user_input import UserError
+from workflow.checkpoint import MAGIC
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS, MOST_MEMORY = 20.0, 4 << 30
@@ -138,9 +139,9 @@ def _other_word(content: bytes, rng: np.random.Generator) -> bytes:
 
 def sealed(content: bytes) -> bytes:
     """A checkpoint whose checksum fits: one that was made to be read."""
-    head = len(b'ISPCKPT2') + hashlib.sha256().digest_size
+    head = len(MAGIC) + hashlib.sha256().digest_size
     payload = content[head:]
-    return b'ISPCKPT2' + hashlib.sha256(payload).digest() + payload
+    return MAGIC + hashlib.sha256(payload).digest() + payload
 
 
 def _make_gsd(folder: Path) -> Path:

@@ -26,7 +26,7 @@ from workflow.engines.contract import State
 from workflow.gsd_layout import FrameMark
 from workflow.thermo_log import RowMark
 
-_MAGIC = b'ISPCKPT2'
+MAGIC = b'ISPCKPT2'
 # What numpy, zipfile and json raise where bytes are not what they should be, pickles included.
 _NOT_A_CHECKPOINT = (
     ArithmeticError,
@@ -68,7 +68,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     temporary = path.with_name(path.name + '.temporary')
     try:
         with open(temporary, 'wb') as file:
-            file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
+            file.write(MAGIC + hashlib.sha256(payload).digest() + payload)
             file.flush()
             os.fsync(file.fileno())
     except OSError:
@@ -127,11 +127,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DamagedCheckpoint('it is missing') from None
     except (OSError, MemoryError) as error:
         raise unreadable(path, error) from None
-    head = len(_MAGIC) + hashlib.sha256().digest_size
-    if content[: len(_MAGIC)] != _MAGIC:
+    head = len(MAGIC) + hashlib.sha256().digest_size
+    if content[: len(MAGIC)] != MAGIC:
         raise DamagedCheckpoint('it does not begin as a checkpoint')
     payload = content[head:]
-    if hashlib.sha256(payload).digest() != content[len(_MAGIC) : head]:
+    if hashlib.sha256(payload).digest() != content[len(MAGIC) : head]:
         raise DamagedCheckpoint('its checksum does not fit')
     try:
         return _unpacked(payload)
