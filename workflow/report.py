@@ -50,6 +50,7 @@ _PER_RUN = {
     'short_steps',
     'equilibrated',
     'equilibrated_from',
+    'progress_before',
 }
 _TIMES_ARE_SHOWN = ('overview', 'relaxation')
 

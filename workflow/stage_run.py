@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -73,7 +73,7 @@ class System:
     engine: Engine
     coulomb_error: float
     state_point: dict[str, Any]
-    seeds: list[tuple[str, int, int]] = field(default_factory=list)
+    seeds: MutableSequence[Any] = field(default_factory=list)
 
     @property
     def is_charged(self) -> bool:
@@ -121,7 +121,7 @@ class System:
         if shortened_by > 1:
             labels += (shortened_by,)
         seed = derive_seed(self.state_point, *labels)
-        self.seeds.append((purpose, state.step, seed))
+        self.seeds.append([purpose, state.step, seed])
         simulation = self.engine.simulation(
             frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
             self.force_field,

@@ -52,6 +52,7 @@ class HoomdEngine:
             'engine': self.name,
             'version': hoomd.version.version,
             'device': 'gpu' if isinstance(self._device, hoomd.device.GPU) else 'cpu',
+            'device_name': self._device.device,
             'ranks': self._device.communicator.num_ranks,
             'precision': list(hoomd.version.floating_point_precision),
         }
