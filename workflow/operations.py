@@ -292,7 +292,7 @@ def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, 
         finally:
             clear_progress(job.folder)
             record |= {'started': started, 'seconds': time.time() - started}
-            record['seeds'] = system.seeds
+            record |= {'seeds': system.seeds} | system.meshes.as_dict()
             job.record.setdefault('runs', [])
             job.record['runs'].append(record)
 

@@ -20,11 +20,13 @@ from workflow.engines.contract import (
     ConstantPressure,
     Integrator,
     Langevin,
+    Simulation,
     SoftPushOff,
     State,
 )
 from workflow.engines.failure import SimulationFailed
 from workflow.interruption import Interrupted, StopRequest
+from workflow.mesh_choices import box_has_changed, most_steps_unseen
 from workflow.progress import ProgressWriter
 from workflow.seeds import derive_seed
 from workflow.short_steps import ShortSteps, read_short_steps
@@ -197,23 +199,30 @@ def _run_segment(
         rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
         velocities = thermal_velocities(system.limits.masses, segment.redraw_velocities, rng)
         state = replace(state, velocities=velocities)
-    soft = isinstance(segment.integrator, SoftPushOff)
-    mesh = None if soft else system.mesh(state)
-    began = state.step
+    began, shortened_by = state.step, short_steps.at(state.step)
     try:
-        simulation = system.simulation(
-            state, segment.integrator, mesh, segment.name, shortened_by=short_steps.at(began)
-        )
+        simulation = _set_up(system, segment, state, shortened_by)
     except SimulationFailed as failure:
         failure.found_at(began, began, [])
         raise
+    mesh_box, left = state.box, segment.steps
+    most = most_steps_unseen(segment.integrator)
     try:
-        for steps in _chunks(segment.steps):
+        for steps in _chunks(segment.steps, min(_CHUNK, most or _CHUNK)):
             simulation.run(steps)
             done += steps
             progress.update(done)
             if stop.reason is not None:
                 raise Interrupted(f'{STAGE} stopped in {segment.name}')
+            left -= steps
+            if most is None or not left:
+                continue
+            state = simulation.state()
+            if box_has_changed(mesh_box, state.box):
+                check_finite(state)
+                simulation.close()
+                simulation = _set_up(system, segment, state, shortened_by)
+                mesh_box = state.box
         end = simulation.state()
         if segment.hottest is None:
             check_finite(end)
@@ -227,6 +236,13 @@ def _run_segment(
         simulation.close()
 
 
-def _chunks(steps: int) -> Iterator[int]:
-    for start in range(0, steps, _CHUNK):
-        yield min(_CHUNK, steps - start)
+def _set_up(system: System, segment: Segment, state: State, shortened_by: int) -> Simulation:
+    mesh = None if isinstance(segment.integrator, SoftPushOff) else system.mesh(state)
+    return system.simulation(
+        state, segment.integrator, mesh, segment.name, shortened_by=shortened_by
+    )
+
+
+def _chunks(steps: int, longest: int) -> Iterator[int]:
+    for start in range(0, steps, longest):
+        yield min(longest, steps - start)

@@ -48,6 +48,9 @@ _PER_RUN = {
     'steps',
     'outcome',
     'short_steps',
+    'coulomb',
+    'meshes',
+    'meshes_chosen',
     'equilibrated',
     'equilibrated_from',
 }
