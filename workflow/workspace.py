@@ -199,7 +199,7 @@ def report_is_current(sweep: SweepJobs) -> bool:
     if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
         return False
     try:
-        listed = json.loads((folder / _JOB_LIST).read_text())['jobs']
+        listed = job_files.read_json(folder / _JOB_LIST)['jobs']
     except (OSError, ValueError, KeyError, TypeError):
         return False
     found = _stamps(sweep.jobs)
