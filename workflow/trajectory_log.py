@@ -13,6 +13,7 @@ import gsd.hoomd
 import numpy as np
 from gsd.hoomd import Frame
 
+from user_input import UserError
 from workflow.disk import synchronise, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import (
@@ -131,7 +132,17 @@ def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
 
 
 def frame_with_state(topology: Frame, state: State) -> Frame:
-    """The topology of one frame with the positions, velocities, box and step of `state`."""
+    """The topology of one frame with the positions, velocities, box and step of `state`.
+
+    Raises:
+        UserError: If they do not have the same number of beads.
+    """
+    if len(state.positions) != topology.particles.N:
+        raise UserError(
+            f'a saved state has {len(state.positions)} beads, and the melt of this job '
+            f'{topology.particles.N}: it came from elsewhere. Delete the folder of the stage, '
+            'STAGE.in_progress in the folder of the job, to begin the stage anew.'
+        )
     frame = Frame()
     frame.configuration.step = state.step
     frame.configuration.box = np.concatenate([state.box, np.zeros(3)])

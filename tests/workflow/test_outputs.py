@@ -62,7 +62,7 @@ def test_what_cannot_be_read_now_is_no_damage(tmp_path: Path) -> None:
     path = tmp_path / 'checkpoint'
     path.mkdir()  # reading it fails as it would from a disk that does not answer
     with pytest.raises(UserError, match='cannot be read now'):
-        read_latest_checkpoint(path, lambda checkpoint: '')
+        read_latest_checkpoint(path, lambda checkpoint: '', 10)
     with pytest.raises(UserError, match='cannot be read now'):
         thermo_log.what_is_wrong(path, RowMark(3, 7))
 
