@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from workflow.disk import synchronise, unreadable
+from workflow.disk import renaming, synchronise, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import FrameMark, fault_of
 from workflow.job_files import Step
@@ -99,25 +99,18 @@ class DamagedCheckpoint(Exception):
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` and keep the one before it as ``.previous``."""
     payload = _packed(checkpoint)
-    temporary = path.with_name(path.name + '.temporary')
-    try:
-        with open(temporary, 'wb') as file:
-            file.write(MAGIC + hashlib.sha256(payload).digest() + payload)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        temporary.unlink(missing_ok=True)  # a full disk needs every byte
-        raise
-    if path.exists():
-        os.replace(path, _previous(path))
-    os.replace(temporary, path)
+    with renaming(path) as temporary:
+        temporary.write_bytes(MAGIC + hashlib.sha256(payload).digest() + payload)
+        synchronise(temporary)
+        if path.exists():
+            os.replace(path, _previous(path))
     synchronise(path.parent)
 
 
 def read_latest_checkpoint(
     path: Path, fault: Callable[[Checkpoint], str], n_beads: int
 ) -> tuple[Checkpoint | None, list[str]]:
-    """Read the newest whole checkpoint whose outputs are there.
+    """Read the newest whole checkpoint whose outputs are there, and let it be the one at `path`.
 
     Args:
         path: Of the newest checkpoint.
@@ -142,6 +135,10 @@ def read_latest_checkpoint(
             continue
         found = _of_other_beads(checkpoint.state, n_beads) or fault(checkpoint)
         if not found:
+            if candidate != path:
+                # The next one that is written must not drive this one out and keep that one.
+                os.replace(candidate, path)
+                synchronise(path.parent)
             return checkpoint, notes
         notes.append(f'{candidate.name}, of step {checkpoint.state.step}, is passed over: {found}')
     if notes:

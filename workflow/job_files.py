@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from models.model import Model
 from user_input import UserError, validate
+from workflow.disk import renaming, replacing
 from workflow.state_point import StatePoint
 
 MODEL = 'model.json'
@@ -63,18 +63,20 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content`, under a temporary name until it is whole."""
-    temporary = path.with_name(path.name + '.temporary')
-    try:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(_as_text(content))
+
+
+def _as_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, allow_nan=False)
 
 
 def write_model(folder: Path, model: Model) -> None:
     """Keep the model with the job, so that the job can be read without the model file."""
-    write_json(folder / MODEL, model.model_dump(mode='json', by_alias=True, exclude_none=True))
+    content = model.model_dump(mode='json', by_alias=True, exclude_none=True)
+    # For thousands of jobs at a time: `init` writes it anew if it is lost, as all that signac has.
+    with renaming(folder / MODEL) as temporary:
+        temporary.write_text(_as_text(content))
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from workflow import job_files
+from workflow.disk import renaming
 
 PROGRESS_FILE = 'progress.json'
 _SECONDS_BETWEEN_WRITES = 0.5
@@ -80,9 +81,9 @@ class ProgressWriter:
             f'{socket.gethostname()}:{os.getpid()}',
             time.time(),
         )
-        temporary = self._path.with_name(self._path.name + '.temporary')
-        temporary.write_text(json.dumps(asdict(progress)))
-        os.replace(temporary, self._path)
+        # Not brought to disk for good: it is old within a second, and a disk may take that long.
+        with renaming(self._path) as temporary:
+            temporary.write_text(json.dumps(asdict(progress)))
 
 
 def read_progress(folder: Path) -> Progress | None:

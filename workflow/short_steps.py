@@ -6,7 +6,6 @@ ensemble, the same time axis, and frames and rows at the same steps as ever.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
 from workflow import job_files
-from workflow.disk import synchronise
 from workflow.engines.contract import Simulation, State
 
 _FILE = 'short_steps.json'
@@ -55,10 +53,7 @@ NO_SHORT_STEPS = ShortSteps()
 def write_short_steps(stage_folder: Path, short: ShortSteps) -> None:
     """Have the stage in `stage_folder` take short steps when it is next run."""
     stage_folder.mkdir(parents=True, exist_ok=True)
-    temporary = stage_folder / f'{_FILE}.temporary'
-    temporary.write_text(json.dumps(short.as_dict()))
-    synchronise(temporary)
-    temporary.replace(stage_folder / _FILE)
+    job_files.write_json(stage_folder / _FILE, short.as_dict())
 
 
 def read_short_steps(stage_folder: Path) -> ShortSteps:

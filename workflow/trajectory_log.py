@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ import numpy as np
 from gsd.hoomd import Frame
 
 from user_input import UserError
-from workflow.disk import synchronise, unreadable
+from workflow.disk import replacing, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import (
     ENTRY_LENGTH,
@@ -158,15 +157,11 @@ def frame_with_state(topology: Frame, state: State) -> Frame:
 
 def write_frame(path: Path, frame: Frame) -> None:
     """Write one frame in double precision, under a temporary name until it is whole."""
-    temporary = path.with_name(path.name + '.temporary')
-    try:
-        with gsd.hoomd.open(temporary, 'w', precision='double') as trajectory:
-            trajectory.append(frame)
-        synchronise(temporary)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    os.replace(temporary, path)
+    with (
+        replacing(path) as temporary,
+        gsd.hoomd.open(temporary, 'w', precision='double') as trajectory,
+    ):
+        trajectory.append(frame)
 
 
 def read_frame(path: Path) -> Frame:

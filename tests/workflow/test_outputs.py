@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import gsd.hoomd
@@ -19,6 +23,7 @@ from workflow.checkpoint import (
     read_latest_checkpoint,
     write_checkpoint,
 )
+from workflow.disk import renaming, replacing
 from workflow.engines.contract import THERMO_COLUMNS, State
 from workflow.gsd_layout import FrameMark, restore
 from workflow.thermo_log import RowMark, ThermoLog
@@ -166,6 +171,110 @@ def test_a_checkpoint_is_read_as_it_was_written_or_not_at_all(
         path.write_bytes(content[:position])
         with pytest.raises(DamagedCheckpoint):
             read_checkpoint(path)
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL: nothing that is to happen afterwards does."""
+
+
+def test_the_checkpoint_fallen_back_to_outlives_a_kill_in_the_next_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / 'checkpoint'
+    first, second, third = (Checkpoint(state) for state in states(10, 3))
+    write_checkpoint(path, first)
+    write_checkpoint(path, second)
+    path.write_bytes(path.read_bytes()[:-1])
+    found, notes = read_latest_checkpoint(path, lambda checkpoint: '', 10)
+    assert found is not None
+    assert (found.state.step, 'checkpoint is damaged' in notes[0]) == (0, True)
+
+    whole_replace = os.replace
+
+    def killed_after(source: Path, target: Path) -> None:
+        whole_replace(source, target)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'replace', killed_after)
+        with pytest.raises(Killed):
+            write_checkpoint(path, third)
+    assert not path.exists()  # it was killed between the two renames
+    found, notes = read_latest_checkpoint(path, lambda checkpoint: '', 10)
+    assert found is not None
+    assert (found.state.step, notes) == (0, [])
+    write_checkpoint(path, third)
+    assert read_checkpoint(path).state.step == 2
+    assert read_checkpoint(path.with_name('checkpoint.previous')).state.step == 0
+
+
+@pytest.mark.parametrize('write', [replacing, renaming])
+def test_a_write_that_fails_leaves_what_was_there(
+    tmp_path: Path, write: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    path = tmp_path / 'a.json'
+    path.write_text('before')
+
+    def fail() -> None:
+        with write(path) as temporary:
+            temporary.write_text('half')
+            raise OSError('full')
+
+    with pytest.raises(OSError, match='full'):
+        fail()
+    assert path.read_text() == 'before'
+    assert list(tmp_path.iterdir()) == [path]
+    with write(path) as temporary:
+        temporary.write_text('after')
+        assert path.read_text() == 'before'
+    assert path.read_text() == 'after'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_and_no_more(tmp_path: Path) -> None:
+    dead = multiprocessing.get_context('fork').Process(target=int)
+    dead.start()
+    dead.join()
+    host = socket.gethostname()
+    left = tmp_path / f'a.json.{host}.{dead.pid}.temporary'
+    others = [
+        tmp_path / f'a.json.{host}.{os.getppid()}.temporary',  # it runs
+        tmp_path / f'a.json.elsewhere.{dead.pid}.temporary',
+        tmp_path / f'b.json.{host}.{dead.pid}.temporary',
+    ]
+    for path in (left, *others):
+        path.write_text('half')
+    job_files.write_json(tmp_path / 'a.json', {})
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / 'a.json', *others])
+
+
+def _make_product(folder: Path, content: bytes) -> None:
+    for _ in range(40):
+        with products.writing(folder, job_files.CLUSTERS) as path:
+            path.write_bytes(content)
+
+
+def test_processes_that_make_the_same_product_do_not_disturb_each_other(tmp_path: Path) -> None:
+    contents = [bytes([number]) * 100_000 for number in range(3)]
+    _make_product(tmp_path, contents[0])
+    processes = [
+        multiprocessing.get_context('fork').Process(target=_make_product, args=(tmp_path, content))
+        for content in contents
+    ]
+    for process in processes:
+        process.start()
+    read = 0
+    while any(process.is_alive() for process in processes):
+        assert products.whole(tmp_path, job_files.CLUSTERS).stat().st_size == 100_000
+        read += 1
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert read > 10
+    assert products.whole(tmp_path, job_files.CLUSTERS).read_bytes() in contents
+    assert sorted(path.name for path in tmp_path.rglob('*')) == sorted(
+        ['checksums', '.lock', f'{job_files.CLUSTERS}.b2', job_files.CLUSTERS]
+    )
 
 
 @pytest.mark.parametrize('name', [job_files.RELAXED, job_files.CLUSTERS, job_files.THERMO])
