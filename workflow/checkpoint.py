@@ -11,6 +11,7 @@ import hashlib
 import io
 import math
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -46,9 +47,13 @@ _NOT_A_CHECKPOINT = (
 )
 
 
-# Of the arrays in a checkpoint; a longer one is none that numpy wrote.
-_MOST_HEADER = 1000
-
+# How numpy.save begins a file. numpy's own reader takes it for Python, and makes room for all that
+# it claims.
+_ARRAY = re.compile(
+    rb"\x93NUMPY\x01\x00..{'descr': '([|<>][a-z][0-9]+)', 'fortran_order': (False|True), "
+    rb"'shape': \(([0-9, ]{0,60})\), } *\n",
+    re.DOTALL,
+)
 # The arrays of a state, as they are stored.
 _KINDS: dict[str, DTypeLike] = {
     'box': np.float64,
@@ -227,18 +232,20 @@ def _unpacked(payload: bytes) -> Checkpoint:
 
 
 def _array(member: bytes, kind: DTypeLike) -> NDArray[Any]:
-    """The array in a file of numpy's own; numpy itself first asks for as much as it claims to be.
+    """The array in a file of numpy's own.
 
     Raises:
         ValueError: If it is another type, or not as long as it claims to be.
     """
-    file = io.BytesIO(member)
-    if np.lib.format.read_magic(file) != (1, 0):
+    head = _ARRAY.match(member)
+    if head is None:
         raise ValueError('an array in a format that is not written')
-    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file, _MOST_HEADER)
-    content = member[file.tell() :]
-    if dtype != np.dtype(kind) or math.prod(shape) * dtype.itemsize != len(content):
-        raise ValueError(f'an array of {shape} {dtype} in {len(content)} bytes')
+    kind_there, by_column, numbers = head[1].decode(), head[2] == b'True', head[3].split(b',')
+    shape = tuple(int(number) for number in numbers if number.strip())
+    content = member[head.end() :]
+    dtype = np.dtype(kind)
+    if kind_there != dtype.str or math.prod(shape) * dtype.itemsize != len(content):
+        raise ValueError(f'an array of {shape} {kind_there} in {len(content)} bytes')
     order: Literal['C', 'F'] = 'F' if by_column else 'C'
     return np.frombuffer(content, dtype).reshape(shape, order=order).copy()
 

@@ -107,6 +107,9 @@ def fault_of(mark: FrameMark) -> str:
         or not data_lies_within(entries, mark.length)
     ):
         return 'the layout of the trajectory does not fit into its length'
+    used_names = mark.names.partition(b'\0\0')[0].count(b'\0') + 1
+    if mark.names[-1:] != b'\0' or np.any(entries['name'] >= used_names) or entries['flags'].any():
+        return 'the index of the trajectory counts on names that it has not'
     if not _counts_to(mark.frames, entries):
         return f'the index of the trajectory is not that of {mark.frames} frames'
     parts = [

@@ -36,6 +36,9 @@ class TrajectoryLog:
         topology: Types, charges, masses, bonds and angles of the first frame.
         time_step: In tau, kept with the first frame.
         mark: Where to go on, which `what_is_wrong` finds nothing wrong with; None to begin.
+
+    Raises:
+        UserError: If the GSD library refuses the file that a mark describes.
     """
 
     def __init__(
@@ -44,7 +47,13 @@ class TrajectoryLog:
         if mark is not None:
             restore(path, mark)
         self._path = path
-        self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
+        try:
+            self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
+        except RuntimeError as error:
+            raise UserError(
+                f'{path}: cannot be gone on with ({error}): its checkpoint came from elsewhere. '
+                f'Delete {path.parent} to begin the stage anew.'
+            ) from None
         self._topology = topology
         self._time_step = time_step
         self.frames = 0 if mark is None else mark.frames

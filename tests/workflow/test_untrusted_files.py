@@ -218,6 +218,8 @@ def with_last_entry(mark: FrameMark, name: str, value: int) -> FrameMark:
         lambda mark: with_last_entry(mark, 'rows', 2**62),
         lambda mark: with_last_entry(mark, 'frame', 2**63 + 7),
         lambda mark: with_last_entry(mark, 'frame', 5),
+        lambda mark: with_last_entry(mark, 'name', 60_000),
+        lambda mark: with_last_entry(mark, 'flags', 1),
         lambda mark: replace(mark, index=mark.index[:-5]),
         lambda mark: replace(mark, index=b''),
         lambda mark: replace(mark, header=mark.header[:-1]),
