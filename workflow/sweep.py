@@ -117,6 +117,12 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
     return sweep, model
 
 
+def number_of_points(sweep: Sweep) -> int:
+    """How many state points a sweep has."""
+    axes = sweep.grid.model_dump(exclude_none=True)
+    return len(sweep.compositions) * sweep.replicas * math.prod(map(len, axes.values()))
+
+
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
     """The state points of a sweep, in the order of its file."""
     for composition in sweep.compositions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -25,6 +26,7 @@ from workflow.checkpoint import (
 )
 from workflow.disk import renaming, replacing
 from workflow.engines.contract import THERMO_COLUMNS, State
+from workflow.engines.scratch import remove_leftovers, scratch_folder
 from workflow.gsd_layout import FrameMark, restore
 from workflow.thermo_log import RowMark, ThermoLog
 from workflow.trajectory_log import TrajectoryLog
@@ -246,6 +248,36 @@ def test_what_a_killed_process_left_is_removed_and_no_more(tmp_path: Path) -> No
         path.write_text('half')
     job_files.write_json(tmp_path / 'a.json', {})
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / 'a.json', *others])
+
+
+def test_scratch_folders_of_killed_processes_are_removed_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    dead = multiprocessing.get_context('fork').Process(target=int)
+    dead.start()
+    dead.join()
+    host = socket.gethostname()
+    left = tmp_path / f'isp-lammps-{host}-{dead.pid}-abc'
+    linked = tmp_path / 'not a scratch folder'
+    others = [
+        tmp_path / f'isp-lammps-{host}-{os.getppid()}-abc',  # it runs
+        tmp_path / f'isp-lammps-elsewhere-{dead.pid}-abc',
+        tmp_path / 'isp-lammps-abc',
+        linked,
+    ]
+    for folder in (left, *others):
+        folder.mkdir()
+        (folder / 'thermo.txt').write_text('1')
+    link = tmp_path / f'isp-lammps-{host}-{dead.pid}-link'
+    link.symlink_to(linked)
+    own = scratch_folder()
+    remove_leftovers()
+    assert not left.exists()
+    assert Path(own.name).is_dir()
+    assert link.is_symlink()
+    assert all((folder / 'thermo.txt').exists() for folder in others)
+    own.cleanup()
 
 
 def _make_product(folder: Path, content: bytes) -> None:
