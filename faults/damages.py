@@ -51,7 +51,7 @@ TARGETS = {
     'trajectory': (Target(f'{_SAMPLING}/trajectory.gsd', _TWO_CHECKPOINTS, 0.4),),
     'log': (Target(f'{_SAMPLING}/thermo.rows', _TWO_CHECKPOINTS, 0.4),),
     'relaxation state': (
-        Target('relax.in_progress/segment_*', 'relax.in_progress/segment_001', 0.4),
+        Target('relax.in_progress/checkpoint', 'relax.in_progress/checkpoint.previous', 0.4),
     ),
     'product': (
         Target(job_files.BUILT, job_files.BUILT),

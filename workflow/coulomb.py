@@ -7,8 +7,9 @@ images replaced by a conductor (tin-foil boundary).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ _IK_ERROR_COEFFICIENTS = {
 }
 
 # Sizes whose factors are all small: the fast Fourier transform is fast on them.
-_MESH_SIZES = tuple(
+MESH_SIZES = tuple(
     sorted(
         2**a * 3**b * 5**c
         for a, b, c in itertools.product(range(9), range(4), range(3))
@@ -96,6 +97,7 @@ def choose_mesh(
     bjerrum_length: float,
     requested_error: float,
     largest_cutoff: float,
+    sizes: Sequence[int] = MESH_SIZES,
 ) -> CoulombMesh:
     """Choose the cheapest mesh, order and cut-off for a relative RMS force error.
 
@@ -111,27 +113,25 @@ def choose_mesh(
         bjerrum_length: In sigma, at kT = 1.
         requested_error: Relative RMS force error, for example 1e-3.
         largest_cutoff: Longest cut-off that the box allows.
+        sizes: Numbers of mesh points along an edge to choose from.
 
     Raises:
         UserError: If no mesh within bounds reaches the error.
     """
     ions = charges != 0
     typical_force = typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length)
-    system = _Ions(bjerrum_length * float(np.sum(charges[ions] ** 2)), int(ions.sum()), box)
+    system = _Ions.of(charges, box, bjerrum_length)
     target = _SHARE_OF_REQUEST * requested_error * typical_force
     longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
     best: tuple[float, CoulombMesh] | None = None
-    for order, resolution in itertools.product(_ORDERS, _MESH_SIZES):
+    for order, resolution in itertools.product(_ORDERS, sizes):
         split = _split(system, resolution, order, target, longest)
         if split is None:
             continue
         cutoff, splitting = split
         cost = _relative_cost(len(charges), system.number, box, cutoff, order, resolution)
         if best is None or cost < best[0]:
-            error = np.hypot(
-                system.real_space_error(cutoff, splitting),
-                system.mesh_error(resolution, order, splitting),
-            )
+            error = system.error(resolution, order, cutoff, splitting)
             best = (
                 cost,
                 CoulombMesh(
@@ -140,17 +140,29 @@ def choose_mesh(
                     cutoff,
                     splitting,
                     requested_error,
-                    float(error) / typical_force,
+                    error / typical_force,
                     typical_force,
                 ),
             )
     if best is None:
         raise UserError(
-            f'no mesh of up to {_MESH_SIZES[-1]} points along an edge of {box.max():.1f} sigma '
+            f'no mesh of up to {max(sizes)} points along an edge of {box.max():.1f} sigma '
             f'reaches a relative force error of {requested_error:g}: ask for a larger one '
             '(coulomb_error in the protocol).'
         )
     return best[1]
+
+
+def estimated_error(
+    mesh: CoulombMesh,
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+) -> float:
+    """The RMS force error that a mesh has by the estimate, relative to its `typical_force`."""
+    system = _Ions.of(charges, box, bjerrum_length)
+    error = system.error(mesh.resolution, mesh.order, mesh.cutoff, mesh.splitting)
+    return error / mesh.typical_force
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +172,17 @@ class _Ions:
     charge_squared: float
     number: int
     box: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, charges: NDArray[np.float64], box: NDArray[np.float64], bjerrum_length: float
+    ) -> Self:
+        strength = bjerrum_length * float(np.sum(charges**2))
+        return cls(strength, int(np.count_nonzero(charges)), box)
+
+    def error(self, resolution: int, order: int, cutoff: float, kappa: float) -> float:
+        real = self.real_space_error(cutoff, kappa)
+        return float(np.hypot(real, self.mesh_error(resolution, order, kappa)))
 
     def real_space_error(self, cutoff: float, kappa: float) -> float:
         return real_space_error(self.charge_squared, self.number, self.box, cutoff, kappa)

@@ -37,12 +37,17 @@ def coulomb_record(system: System, state: State) -> dict[str, Any]:
         state.positions, charges, state.box, system.force_field.bjerrum_length, chosen
     )
     uncharged = replace(system, force_field=replace(system.force_field, bjerrum_length=0.0))
-    coulomb = _forces(system, state, mesh) - _forces(uncharged, state, None)
+    forces, mesh = _forces(system, state, mesh)
+    coulomb = forces - _forces(uncharged, state, None)[0]
     error = np.sqrt(np.mean((coulomb[chosen] - exact) ** 2) / np.mean(exact**2))
+    assert mesh is not None
     return {'coulomb': mesh.as_dict() | {'achieved_error': float(error)}}
 
 
-def _forces(system: System, state: State, mesh: CoulombMesh | None) -> NDArray[np.float64]:
+def _forces(
+    system: System, state: State, mesh: CoulombMesh | None
+) -> tuple[NDArray[np.float64], CoulombMesh | None]:
+    """Forces, and the mesh as the engine had it."""
     simulation = system.engine.simulation(
         frame_with_state(system.topology, state),
         system.force_field,
@@ -52,6 +57,6 @@ def _forces(system: System, state: State, mesh: CoulombMesh | None) -> NDArray[n
         0,
     )
     try:
-        return simulation.forces()
+        return simulation.forces(), simulation.mesh
     finally:
         simulation.close()

@@ -29,7 +29,7 @@ from analysis.statistics import (
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from user_input import UserError
-from workflow import job_files, products, provenance
+from workflow import job_files, products, provenance, run_record
 from workflow.coulomb_check import coulomb_record
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.failure import SimulationFailed
@@ -38,6 +38,7 @@ from workflow.engines.selection import choice_from_environment, select_engine
 from workflow.failures import clear_failure, mark_failed, refuse_failed
 from workflow.interruption import stop_requests
 from workflow.job_lock import JobIsHeld, hold
+from workflow.mesh_choices import MeshChoices
 from workflow.progress import ProgressWriter, clear_progress
 from workflow.quantities import (
     CLUSTER_NAMES,
@@ -107,7 +108,7 @@ def relax_melt(job: JobContext) -> None:
     start = _frame(job, job_files.BUILT)
     system = _system(job, start)
     folder = StageFolder(job.folder, 'relax').path
-    with _running(job, 'relax', system), stop_requests() as stop:
+    with _running(job, 'relax', system) as (_, system), stop_requests() as stop:
         progress = ProgressWriter(job.folder, 'relax', total_steps(job.point))
         state = relax(folder, system, job.point, start, stop, progress)
         with products.writing(job.folder, job_files.RELAXED) as path:
@@ -132,13 +133,13 @@ def equilibrate(job: JobContext) -> None:
         BlockSchedule(spacing, 1),
     )
     folder = StageFolder(job.folder, stage.name)
-    with _running(job, stage.name, system) as record, stop_requests() as stop:
-        record |= _coulomb_at_start(folder, system, state_of(frame))
+    with _running(job, stage.name, system) as (record, system), stop_requests() as stop:
+        record.update(_coulomb_at_start(folder, system, state_of(frame)))
         end = run_stage(
             folder, system, stage, state_of(frame), lambda f: _is_equilibrated(f)[0], stop
         )
         equilibrated, start = _is_equilibrated(folder)
-        record |= {'steps': end.step, 'equilibrated': equilibrated, 'equilibrated_from': start}
+        record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=start)
         if point.pressure is not None:
             end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
         with products.writing(job.folder, job_files.EQUILIBRATION_THERMO) as path:
@@ -162,14 +163,14 @@ def sample(job: JobContext) -> None:
         limits.schedule,
     )
     folder = StageFolder(job.folder, stage.name)
-    with _running(job, stage.name, system) as record, stop_requests() as stop:
+    with _running(job, stage.name, system) as (record, system), stop_requests() as stop:
 
         def review(so_far: StageFolder) -> bool:
             return _is_precise(so_far, limits.precision)
 
-        record |= _coulomb_at_start(folder, system, state_of(frame))
+        record.update(_coulomb_at_start(folder, system, state_of(frame)))
         end = run_stage(folder, system, stage, state_of(frame), review, stop)
-        record |= {'steps': end.step}
+        record['steps'] = end.step
         for name in job_files.RESULTS:  # of a trajectory that was taken away since
             (job.folder / name).unlink(missing_ok=True)
         with products.writing(job.folder, job_files.THERMO) as path:
@@ -220,7 +221,9 @@ def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
 
 
 def _write_result(job: JobContext, operation: str, name: str, content: dict[str, Any]) -> None:
-    made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation)
+    point = as_plain_values(job.point)
+    runs = job.record().get(run_record.RUNS, [])  # called, signac's documents are plain values
+    made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation, point, runs)
     with products.writing(job.folder, name) as path:
         job_files.write_json(path, content | {provenance.KEY: made})
 
@@ -260,41 +263,49 @@ def _remove_leftovers(job: JobContext) -> None:
 
 
 @contextmanager
-def _running(job: JobContext, stage: str, system: System) -> Iterator[dict[str, Any]]:
-    """Hold the job, add what ran, where and how long to its document, and mark it if it fails.
+def _running(
+    job: JobContext, stage: str, system: System
+) -> Iterator[tuple[run_record.Record, System]]:
+    """Hold the job, record what runs, where and how long, and mark the job if it fails.
+
+    Yields:
+        The run's record in the job document, and the system, whose seeds are recorded there.
 
     Raises:
         StageIsDone: If its product stands.
         UserError: If the job is marked as failed, or another process runs it.
     """
-    record = _provenance_of(job, stage, stage) | system.engine.describe()
-    short_steps = read_short_steps(StageFolder(job.folder, stage).path)
-    if short_steps != NO_SHORT_STEPS:
-        record['short_steps'] = short_steps.as_dict()
+    folder = StageFolder(job.folder, stage).path
     started = time.time()
+    made = _provenance_of(job, stage, stage) | system.engine.describe() | {'started': started}
+    short_steps = read_short_steps(folder)
+    if short_steps != NO_SHORT_STEPS:
+        made['short_steps'] = short_steps.as_dict()
     with hold(job.folder):
         if (job.folder / job_files.STAGE_PRODUCTS[stage]).exists():
             raise StageIsDone(f'job {job.folder.name}: {stage} was done by another process.')
         refuse_failed(job.folder)
         _remove_leftovers(job)
         tell_followers(job.folder, stage)
+        crashed = run_record.crashes(job.record, stage, folder)
+        record = run_record.begin(job.record, made, folder)
         try:
-            yield record
+            if crashed:
+                raise SimulationFailed(crashed)
+            meshes = MeshChoices(record.update)
+            yield record, replace(system, seeds=record['seeds'], meshes=meshes)
             record['outcome'] = 'done'
             clear_failure(job.folder)
         except SimulationFailed as failure:
-            record['outcome'] = f'{failure.kind}: {failure}'
             mark_failed(job.folder, stage, failure, system.engine.describe(), job.record)
+            record['outcome'] = f'{failure.kind}: {failure}'
             raise
         except BaseException as error:
             record['outcome'] = f'{type(error).__name__}: {error}'
             raise
         finally:
             clear_progress(job.folder)
-            record |= {'started': started, 'seconds': time.time() - started}
-            record['seeds'] = system.seeds
-            job.record.setdefault('runs', [])
-            job.record['runs'].append(record)
+            record['seconds'] = time.time() - started
 
 
 def _equilibration_integrator(point: StatePoint) -> Integrator:

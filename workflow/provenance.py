@@ -24,6 +24,11 @@ _PACKAGE = 'isp-cgmd'
 _CODE = ('analysis', 'models', 'workflow', 'project.py', 'user_input.py')
 _LIBRARIES = ('freud-analysis', 'gsd', 'h5py', 'numpy', 'scipy', 'signac', 'signac-flow')
 _SECONDS_FOR_GIT = 10
+# What a result keeps of each run; the job document has all.
+_OF_A_RUN = (
+    *('stage', 'engine', 'version', 'device', 'device_name', 'host', 'code', 'packages'),
+    *('seed', 'seeds', 'started', 'outcome'),
+)
 
 
 def of_run(job: str, model_hash: str, stage: str, seed: int) -> dict[str, Any]:
@@ -38,9 +43,28 @@ def of_run(job: str, model_hash: str, stage: str, seed: int) -> dict[str, Any]:
     return {'stage': stage, 'host': platform.node(), **_common(job, model_hash), 'seed': seed}
 
 
-def of_analysis(job: str, model_hash: str, operation: str) -> dict[str, Any]:
-    """The block for a result: the same whenever the same code makes it anew."""
-    return {'operation': operation, **_common(job, model_hash)}
+def of_analysis(
+    job: str,
+    model_hash: str,
+    operation: str,
+    state_point: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The block for a result: the same whenever the same code makes it anew.
+
+    Args:
+        job: Id of the state point.
+        model_hash: Of the model's content.
+        operation: That made the result.
+        state_point: Of the job.
+        runs: Records of the runs whose trajectory it is of, in order.
+    """
+    return {
+        'operation': operation,
+        **_common(job, model_hash),
+        'state_point': dict(state_point),
+        'runs': [{name: run[name] for name in _OF_A_RUN if name in run} for run in runs],
+    }
 
 
 @functools.cache

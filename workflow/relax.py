@@ -7,7 +7,7 @@ at a higher temperature, and cooling.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,16 +15,20 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from workflow.checkpoint import Checkpoint, DamagedCheckpoint, read_checkpoint, write_checkpoint
+from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
+from workflow.checkpoint_pace import CheckpointPace
+from workflow.chunk_length import ChunkLength
 from workflow.engines.contract import (
     ConstantPressure,
     Integrator,
     Langevin,
+    Simulation,
     SoftPushOff,
     State,
 )
 from workflow.engines.failure import SimulationFailed
 from workflow.interruption import Interrupted, StopRequest
+from workflow.mesh_choices import box_has_changed, most_steps_unseen
 from workflow.progress import ProgressWriter
 from workflow.seeds import derive_seed
 from workflow.short_steps import ShortSteps, read_short_steps
@@ -38,7 +42,6 @@ _COOLING_SEGMENTS = 5
 # are short and strongly damped.
 _SHORTENED_BY = (50, 10, 2)
 _DAMPING = 10.0
-_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,13 @@ def relax(
     stop: StopRequest,
     progress: ProgressWriter,
 ) -> State:
-    """Run all segments from `start`; go on after the last whole one if some were run before.
+    """Run all segments from `start`, or go on where they were stopped.
 
     Args:
-        folder: Holds the states after the last two segments while relaxation is under way.
+        folder: Holds the checkpoint while relaxation is under way.
         system: What is simulated.
         point: State point.
-        start: The melt as built.
+        start: The melt as built, at step 0.
         stop: Asked between chunks.
         progress: Told of every chunk.
 
@@ -111,20 +114,28 @@ def relax(
         The relaxed state, at step 0.
 
     Raises:
-        Interrupted: If a stop was requested.
+        Interrupted: If a stop was requested; a checkpoint is written before.
         SimulationFailed: If beads stay overlapped, a bond is overstretched, or motion becomes
             unstable.
     """
     folder.mkdir(exist_ok=True)
-    parts, short_steps = segments(point), read_short_steps(folder)
-    state, finished = _last_whole(folder, state_of(start), len(parts))
-    done = sum(segment.steps for segment in parts[:finished])
-    for number, segment in enumerate(parts[finished:], start=finished):
-        state = _run_segment(system, segment, short_steps, state, stop, progress, done)
-        write_checkpoint(_saved(folder, number), Checkpoint(state))
-        # The one before is kept, for the case that this one is damaged.
-        _saved(folder, number - 2).unlink(missing_ok=True)
-        done += segment.steps
+    saved = folder / 'checkpoint'
+    # Their steps tell where in the segments a state belongs; there are no outputs to agree with.
+    checkpoint, notes = read_latest_checkpoint(saved, lambda _: '', start.particles.N)
+    for note in notes:
+        print(f'{STAGE}: {note}')
+    state = state_of(start) if checkpoint is None else checkpoint.state
+    if state.step:
+        print(f'{STAGE}: going on from step {state.step}')
+    run = _Run(system, saved, read_short_steps(folder), stop, progress, state.step)
+    first = 0
+    for segment in segments(point):
+        end = first + segment.steps
+        if segment.redraw_velocities is not None and state.step == first:
+            state = _with_new_velocities(system, segment, state)
+        while state.step < end:
+            state = run.stretch(segment, state, end)
+        first = end
     return replace(state, step=0)
 
 
@@ -155,22 +166,6 @@ def state_of(frame: Frame) -> State:
     )
 
 
-def _saved(folder: Path, number: int) -> Path:
-    return folder / f'segment_{number:03d}'
-
-
-def _last_whole(folder: Path, start: State, segments: int) -> tuple[State, int]:
-    """The state after the last segment that is whole on disk, and how many were run until it."""
-    for number in reversed(range(segments)):
-        saved = _saved(folder, number)
-        if saved.exists():
-            try:
-                return read_checkpoint(saved).state, number + 1
-            except DamagedCheckpoint as error:
-                print(f'{STAGE}: {saved.name} is damaged ({error}) and is passed over')
-    return start, 0
-
-
 def _ensemble(point: StatePoint, kT: float) -> Integrator:
     protocol = point.protocol
     if point.pressure is None:
@@ -184,49 +179,82 @@ def _ensemble(point: StatePoint, kT: float) -> Integrator:
     )
 
 
-def _run_segment(
-    system: System,
-    segment: Segment,
-    short_steps: ShortSteps,
-    state: State,
-    stop: StopRequest,
-    progress: ProgressWriter,
-    done: int,
-) -> State:
-    if segment.redraw_velocities is not None:
-        rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
-        velocities = thermal_velocities(system.limits.masses, segment.redraw_velocities, rng)
-        state = replace(state, velocities=velocities)
-    soft = isinstance(segment.integrator, SoftPushOff)
-    mesh = None if soft else system.mesh(state)
-    began = state.step
-    try:
-        simulation = system.simulation(
-            state, segment.integrator, mesh, segment.name, shortened_by=short_steps.at(began)
+def _with_new_velocities(system: System, segment: Segment, state: State) -> State:
+    rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
+    kT = segment.redraw_velocities or 0.0
+    return replace(state, velocities=thermal_velocities(system.limits.masses, kT, rng))
+
+
+class _Run:
+    """One process's share of relaxation."""
+
+    def __init__(
+        self,
+        system: System,
+        saved: Path,
+        short_steps: ShortSteps,
+        stop: StopRequest,
+        progress: ProgressWriter,
+        kept: int,
+    ) -> None:
+        self._system, self._saved, self._short_steps = system, saved, short_steps
+        self._stop, self._progress = stop, progress
+        self._kept = kept  # step of the last checkpoint
+        self._pace, self._chunk = CheckpointPace(), ChunkLength()
+
+    def stretch(self, segment: Segment, state: State, end: int) -> State:
+        """Run until `end`, or until mesh or time step are to be chosen anew."""
+        shortened_by = self._short_steps.at(state.step)
+        if shortened_by > 1:
+            end = min(end, self._short_steps.until)
+        try:
+            simulation = self._set_up(segment, state, shortened_by)
+        except SimulationFailed as failure:
+            failure.found_at(state.step, self._kept, [])
+            raise
+        mesh_box = state.box
+        try:
+            while simulation.step < end and not box_has_changed(mesh_box, state.box):
+                self._advance(segment, simulation, end)
+                state = simulation.state()
+                self._check(segment, state)
+                stops = self._stop.reason is not None
+                # A state in which overlaps are still undone is kept only where it must be.
+                paced = segment.hottest is not None and self._pace.is_due
+                if stops or paced or simulation.step == end:
+                    self._checkpoint(state)
+                if stops:
+                    raise Interrupted(f'{STAGE} stopped in {segment.name} at step {state.step}')
+            return state
+        except SimulationFailed as failure:
+            failure.found_at(simulation.step, self._kept, [])
+            raise
+        finally:
+            simulation.close()
+
+    def _set_up(self, segment: Segment, state: State, shortened_by: int) -> Simulation:
+        soft = isinstance(segment.integrator, SoftPushOff)
+        mesh = None if soft else self._system.mesh(state)
+        return self._system.simulation(
+            state, segment.integrator, mesh, segment.name, shortened_by=shortened_by
         )
-    except SimulationFailed as failure:
-        failure.found_at(began, began, [])
-        raise
-    try:
-        for steps in _chunks(segment.steps):
-            simulation.run(steps)
-            done += steps
-            progress.update(done)
-            if stop.reason is not None:
-                raise Interrupted(f'{STAGE} stopped in {segment.name}')
-        end = simulation.state()
+
+    def _advance(self, segment: Segment, simulation: Simulation, end: int) -> None:
+        unseen = most_steps_unseen(segment.integrator) or end
+        steps = min(self._chunk.steps, unseen, end - simulation.step)
+        started = time.monotonic()
+        simulation.run(steps)
+        self._chunk.took(steps, time.monotonic() - started)
+        self._progress.update(simulation.step)
+
+    def _check(self, segment: Segment, state: State) -> None:
         if segment.hottest is None:
-            check_finite(end)
+            check_finite(state)
         else:
-            system.limits.check(end, segment.hottest)
-        return end
-    except SimulationFailed as failure:
-        failure.found_at(simulation.step, began, [])
-        raise
-    finally:
-        simulation.close()
+            self._system.limits.check(state, segment.hottest)
 
-
-def _chunks(steps: int) -> Iterator[int]:
-    for start in range(0, steps, _CHUNK):
-        yield min(_CHUNK, steps - start)
+    def _checkpoint(self, state: State) -> None:
+        started = time.monotonic()
+        write_checkpoint(self._saved, Checkpoint(state))
+        self._kept = state.step
+        self._pace.wrote(time.monotonic() - started)

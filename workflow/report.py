@@ -49,8 +49,12 @@ _PER_RUN = {
     'steps',
     'outcome',
     'short_steps',
+    'coulomb',
+    'meshes',
+    'meshes_chosen',
     'equilibrated',
     'equilibrated_from',
+    'progress_before',
 }
 _TIMES_ARE_SHOWN = ('overview', 'relaxation')
 

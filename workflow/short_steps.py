@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
 from workflow import job_files
+from workflow.coulomb import CoulombMesh
 from workflow.engines.contract import Simulation, State
 
 _FILE = 'short_steps.json'
@@ -83,6 +84,11 @@ class InShortSteps:
     def step(self) -> int:
         """See `Simulation.step`; where the engine failed between two steps, the one before."""
         return self._simulation.step // self._factor
+
+    @property
+    def mesh(self) -> CoulombMesh | None:
+        """See `Simulation.mesh`."""
+        return self._simulation.mesh
 
     def run(self, steps: int) -> None:
         """See `Simulation.run`."""

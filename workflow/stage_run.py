@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -36,6 +36,7 @@ from workflow.engines.contract import (
 )
 from workflow.engines.failure import SimulationFailed
 from workflow.interruption import Interrupted, StopRequest
+from workflow.mesh_choices import MeshChoices, box_has_changed, most_steps_unseen
 from workflow.progress import ProgressWriter
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
@@ -46,8 +47,6 @@ from workflow.trajectory_log import TrajectoryLog, frame_with_state
 
 # A stage stops within about this time of a request, and reports its progress as often.
 _SECONDS_PER_CHUNK = 1.0
-# At constant pressure the mesh is chosen anew when an edge has changed by this much.
-_MESH_BOX_TOLERANCE = 0.02
 # A box at constant pressure may shrink this far between two choices of the mesh.
 _LEAST_SHARE_OF_EDGE = 0.97
 # Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
@@ -66,6 +65,7 @@ class System:
         coulomb_error: Requested relative RMS force error.
         state_point: From which all seeds are derived.
         seeds: Purpose, step and seed of each time that the engine was set up.
+        meshes: The Coulomb mesh of each such time.
     """
 
     topology: Frame
@@ -73,13 +73,18 @@ class System:
     engine: Engine
     coulomb_error: float
     state_point: dict[str, Any]
-    seeds: list[tuple[str, int, int]] = field(default_factory=list)
+    seeds: MutableSequence[Any] = field(default_factory=list)
+    meshes: MeshChoices = field(default_factory=MeshChoices)
 
     @property
     def is_charged(self) -> bool:
         """Whether there are Coulomb forces."""
         charges = self.topology.particles.charge
         return self.force_field.is_charged and charges is not None and bool(np.any(charges))
+
+    @property
+    def _charges(self) -> NDArray[np.float64]:
+        return np.asarray(self.topology.particles.charge, dtype=float)
 
     @cached_property
     def limits(self) -> Limits:
@@ -97,11 +102,12 @@ class System:
             return None
         return choose_mesh(
             state.positions,
-            np.asarray(self.topology.particles.charge, dtype=float),
+            self._charges,
             state.box,
             self.force_field.bjerrum_length,
             self.coulomb_error,
             largest,
+            self.engine.mesh_sizes,
         )
 
     def simulation(
@@ -121,7 +127,7 @@ class System:
         if shortened_by > 1:
             labels += (shortened_by,)
         seed = derive_seed(self.state_point, *labels)
-        self.seeds.append((purpose, state.step, seed))
+        self.seeds.append([purpose, state.step, seed])
         simulation = self.engine.simulation(
             frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
             self.force_field,
@@ -130,6 +136,9 @@ class System:
             seed,
             log_period * shortened_by,
         )
+        if simulation.mesh is not None:
+            length = self.force_field.bjerrum_length
+            self.meshes.add(purpose, state.step, state.box, self._charges, length, simulation.mesh)
         return simulation if shortened_by == 1 else InShortSteps(simulation, shortened_by)
 
 
@@ -297,7 +306,6 @@ class _Run:
         self._recorded = latest.state.step
         self._trajectory, self._thermo = trajectory, thermo
         self._progress, self._stop = progress, stop
-        self._mesh: CoulombMesh | None = None
         self._mesh_box = np.zeros(3)
         self._pace = CheckpointPace()
         self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
@@ -329,7 +337,7 @@ class _Run:
                 if self._stop.reason is not None:
                     self._checkpoint(state)
                     raise Interrupted(f'{stage.name} stopped at step {state.step}')
-                if self._box_has_changed(state) or self._short_steps_end(state):
+                if box_has_changed(self._mesh_box, state.box) or self._short_steps_end(state):
                     simulation.close()
                     simulation = self._set_up(state)
             return state
@@ -340,23 +348,19 @@ class _Run:
             simulation.close()
 
     def _set_up(self, state: State) -> Simulation:
-        self._mesh = self._system.mesh(state)
+        mesh = self._system.mesh(state)
         self._mesh_box = state.box
         self._shortened_by = self.short_steps.at(state.step)
         simulation = self._system.simulation(
             state,
             self._stage.integrator,
-            self._mesh,
+            mesh,
             self._stage.name,
             self._stage.log_period,
             self._shortened_by,
         )
         self._progress.restart(state.step)  # the time of setting up says nothing about speed
         return simulation
-
-    def _box_has_changed(self, state: State) -> bool:
-        change = np.abs(state.box / self._mesh_box - 1).max()
-        return self._mesh is not None and bool(change > _MESH_BOX_TOLERANCE)
 
     def _short_steps_end(self, state: State) -> bool:
         return self.short_steps.at(state.step) != self._shortened_by
@@ -369,6 +373,8 @@ class _Run:
             goal = min(goal, self.short_steps.until)
         speed = self._progress.steps_per_second or 100.0
         end = min(goal, step + max(1, int(speed * _SECONDS_PER_CHUNK)))
+        if (most := most_steps_unseen(self._stage.integrator)) is not None:
+            end = min(end, step + most)
         # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
         period = self._stage.log_period
         if period and end // period * period > step:

@@ -187,6 +187,11 @@ def assert_coulomb_error_is_as_requested(jobs: list[Path]) -> None:
     found = [run for document in documents for run in document['runs'] if 'coulomb' in run]
     assert sorted(run['stage'] for run in found) == ['equilibrate'] * 2 + ['sample'] * 2
     assert all(0.3 < run['coulomb']['achieved_error'] / 1e-2 < 1.0 for run in found)
+    charged = {run['job'] for run in found}
+    for run in (run for document in documents for run in document['runs']):
+        assert ('meshes' in run) == (run['job'] in charged)
+        purposes = {choice['for'] for choice in run.get('meshes', [])}
+        assert run['stage'] == 'relax' or purposes <= {run['stage']}
 
 
 def test_replicas_differ_in_sequence_and_positions(folder: Path) -> None:

@@ -63,7 +63,7 @@ def test_without_a_checkout_the_version_is_told(checkout: Path) -> None:
 
 def test_a_result_with_its_provenance_gives_the_same_numbers() -> None:
     def with_provenance(result: JobResult) -> JobResult:
-        made = {provenance.KEY: provenance.of_analysis('a', 'b', 'clusters')}
+        made = {provenance.KEY: provenance.of_analysis('a', 'b', 'clusters', {}, [])}
         tables = (result.clusters, result.relaxation, result.thermodynamics)
         return JobResult(result.state_point, *({**table, **made} for table in tables))
 

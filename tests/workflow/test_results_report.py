@@ -143,9 +143,10 @@ def test_percolation_onset(rows: list[SummaryRow], onset: Any) -> None:
     assert percolation_onset(rows)[1] == onset
 
 
-def test_provenance_joins_runs_that_differ_in_seed_and_duration_alone() -> None:
+def test_provenance_joins_runs_that_differ_in_their_own_numbers_alone() -> None:
     run = {'engine': 'lammps', 'packages': {'numpy': '2.4'}, 'seed': 1, 'seconds': 3600.0}
-    table = provenance_table([run, run | {'seed': 2}, run | {'engine': 'hoomd'}])
+    own = {'seed': 2, 'coulomb': {'achieved_error': 1e-3}, 'meshes': [], 'meshes_chosen': 0}
+    table = provenance_table([run, run | own, run | {'engine': 'hoomd'}])
     assert table[0] == {
         'engine': 'lammps',
         'packages': 'numpy 2.4',

@@ -195,26 +195,6 @@ def test_a_truncated_output_goes_back_to_what_is_whole(
     assert_exactly_once(folder)
 
 
-def test_velocities_and_energy_are_continuous_across_a_restart(
-    start: tuple[System, State], tmp_path: Path
-) -> None:
-    folder = StageFolder(tmp_path, 'sample')
-    with pytest.raises(Interrupted):
-        run(folder, start, StopAfter(4))
-    checkpoint = read_checkpoint(folder.checkpoint)
-    system, _ = start
-    simulation = system.simulation(
-        checkpoint.state, STAGE.integrator, system.mesh(checkpoint.state), 'sample', 10
-    )
-    again = simulation.state()
-    simulation.close()
-    box = checkpoint.state.box
-    unwrapped = checkpoint.state.positions + checkpoint.state.images * box
-    np.testing.assert_allclose(again.positions + again.images * box, unwrapped, atol=1e-9)
-    np.testing.assert_allclose(again.velocities, checkpoint.state.velocities, atol=1e-9)
-    assert again.step == checkpoint.state.step
-
-
 def _run_until_killed(folder: StageFolder, start: tuple[System, State]) -> None:
     os.environ[SECONDS_VARIABLE] = '0.05'  # of the fork alone
     run(folder, start, StopRequest())

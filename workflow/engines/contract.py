@@ -7,6 +7,7 @@ that last: the stage runner does, once for all engines.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -135,6 +136,10 @@ class Simulation(Protocol):
     def take_thermo_rows(self) -> NDArray[np.float64]:
         """``(n, len(THERMO_COLUMNS))`` rows logged since the last call, in order of step."""
 
+    @property
+    def mesh(self) -> CoulombMesh | None:
+        """The mesh as the engine has it; None without Coulomb forces."""
+
     def energies(self) -> dict[str, float]:
         """Potential energy of each of ENERGY_TERMS at the present step, in epsilon."""
 
@@ -142,7 +147,7 @@ class Simulation(Protocol):
         """``(N, 3)`` total forces at the present step."""
 
     def close(self) -> None:
-        """Free the engine."""
+        """Free the engine; `step` stays. Closing again does nothing."""
 
 
 def check_orthorhombic(frame: Frame) -> None:
@@ -159,6 +164,10 @@ class Engine(Protocol):
     """Makes simulations."""
 
     name: str
+
+    @property
+    def mesh_sizes(self) -> Sequence[int]:
+        """Numbers of mesh points along an edge that it takes."""
 
     def describe(self) -> dict[str, Any]:
         """Engine, version, device, threads: what the job document records of a run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import hoomd
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from user_input import UserError
-from workflow.coulomb import CoulombMesh
+from workflow.coulomb import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
 from workflow.engines.failure import engine_error
 from workflow.engines.ranks import started_ranks
@@ -47,6 +48,9 @@ class HoomdEngine:
         self._device = hoomd.device.GPU() if use_gpu else hoomd.device.CPU()
         # Level 1 warns of every PPPM error; here the error is chosen, relative to the forces.
         self._device.notice_level = 0
+        # The transform that is distributed over ranks takes powers of two alone.
+        distributed = self._device.communicator.num_ranks > 1
+        self.mesh_sizes = tuple(n for n in MESH_SIZES if not distributed or n & (n - 1) == 0)
 
     def describe(self) -> dict[str, Any]:
         """Engine, version, device and precision."""
@@ -54,6 +58,7 @@ class HoomdEngine:
             'engine': self.name,
             'version': hoomd.version.version,
             'device': 'gpu' if isinstance(self._device, hoomd.device.GPU) else 'cpu',
+            'device_name': self._device.device,
             'ranks': self._device.communicator.num_ranks,
             'precision': list(hoomd.version.floating_point_precision),
         }
@@ -104,10 +109,23 @@ class _HoomdSimulation:
                 hoomd.write.CustomWriter(hoomd.trigger.Periodic(log_period), self._log)
             )
         self.run(0)
+        self.mesh = mesh and self._as_it_is(mesh)
+
+    def _as_it_is(self, mesh: CoulombMesh) -> CoulombMesh:
+        """HOOMD chooses the splitting itself when the forces are attached."""
+        real, reciprocal = self._terms['coulomb']
+        name = self._simulation.state.particle_types[0]
+        return replace(
+            mesh,
+            resolution=int(reciprocal.resolution[0]),
+            order=int(reciprocal.order),
+            cutoff=float(reciprocal.r_cut),
+            splitting=float(real.params[name, name]['kappa']),
+        )
 
     @property
     def step(self) -> int:
-        return int(self._simulation.timestep)
+        return int(self._simulation.timestep) if self._simulation else self._last_step
 
     def run(self, steps: int) -> None:
         with _errors_told():
@@ -139,8 +157,11 @@ class _HoomdSimulation:
         return self._log.take()
 
     def close(self) -> None:
+        if self._simulation is None:
+            return
+        self._last_step = self.step
         self._simulation.operations.writers.clear()
-        del self._simulation
+        self._simulation = None
 
 
 @contextmanager
@@ -266,11 +287,8 @@ def _soft_pair(
 def _coulomb(
     force_field: ForceField, cell: hoomd.md.nlist.NeighborList, mesh: CoulombMesh
 ) -> list[hoomd.md.force.Force]:
-    points = mesh.resolution
-    if started_ranks() > 1:  # the distributed transform takes powers of two alone
-        points = 1 << (points - 1).bit_length()
     real, reciprocal = hoomd.md.long_range.pppm.make_pppm_coulomb_forces(
-        cell, resolution=(points,) * 3, order=mesh.order, r_cut=mesh.cutoff
+        cell, resolution=(mesh.resolution,) * 3, order=mesh.order, r_cut=mesh.cutoff
     )
     names = force_field.bead_types
     for i, first in enumerate(names):

