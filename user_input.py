@@ -24,6 +24,7 @@ import pydantic
 Schema = TypeVar('Schema', bound=pydantic.BaseModel)
 
 EXIT_USER_ERROR = 2
+_MOST_SHOWN = 100  # characters of a faulty value
 
 
 _DISK_TROUBLE = {
@@ -68,13 +69,36 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         with open(path, 'rb') as file:
-            return tomllib.load(file)
+            content = tomllib.load(file)
     except FileNotFoundError:
         raise UserError(f'{path}: no such file.') from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f'{path}: cannot be read ({error}).') from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f'{path}: not valid TOML: {error}.') from None
+    except ValueError as error:  # a number of thousands of digits
+        raise UserError(f'{path}: a value cannot be read ({error}).') from None
+    except RecursionError:
+        raise UserError(f'{path}: lists or tables stand too deep within each other.') from None
+    _check_integers(content, str(path))
+    return content
+
+
+def shortened(text: str) -> str:
+    """`text`, as much of it as fits into a message."""
+    return text if len(text) <= _MOST_SHOWN else f'{text[:_MOST_SHOWN]}...'
+
+
+def _check_integers(value: Any, where: str) -> None:
+    """Check that integers are what TOML promises to hold: later, longer ones fail anywhere."""
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise UserError(f'{where}: holds a whole number of more than 64 bits.')
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return
+    for each in value:
+        _check_integers(each, where)
 
 
 def validate(schema: type[Schema], data: dict[str, Any], where: str) -> Schema:
@@ -173,9 +197,16 @@ def _describe(fault: Any, schema: type[pydantic.BaseModel]) -> str:
     if fault['type'] == 'missing':
         return f"the key '{key}' is missing."
     message = fault['msg'].removeprefix('Value error, ')
-    given = '' if isinstance(fault['input'], dict) else f' (given: {fault["input"]!r})'
+    given = '' if isinstance(fault['input'], dict) else f' (given: {_shown(fault["input"])})'
     sentence = f"'{key}': {message}{given}" if key else message
     return sentence if sentence.endswith(('.', '?')) else f'{sentence}.'
+
+
+def _shown(value: Any) -> str:
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return 'a number of thousands of digits'
 
 
 def _locate(schema: Any, location: tuple[Any, ...]) -> tuple[list[str], Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 HEADER = np.dtype(
     [
@@ -44,15 +45,26 @@ def is_sound(path: Path) -> bool:
     if size < HEADER.itemsize:
         return False
     header = np.fromfile(path, HEADER, 1)[0]
-    for at, entries, length in (
-        (header['index_location'], header['index_entries'], ENTRY.itemsize),
-        (header['names_location'], header['names_entries'], NAME_LENGTH),
-    ):
-        if int(at) < HEADER.itemsize or int(at) + int(entries) * length > size:
-            return False
+    if not points_within(header, size):
+        return False
     entries = int(header['index_entries'])
     index = np.fromfile(path, ENTRY, entries, offset=int(header['index_location']))
-    used = index[index['location'] != 0]
+    return data_lies_within(index[index['location'] != 0], size)
+
+
+def points_within(header: np.void, size: int) -> bool:
+    """Whether index and names, as one HEADER places them, lie within a file of `size` bytes."""
+    return all(
+        int(at) >= HEADER.itemsize and int(at) + int(entries) * length <= size
+        for at, entries, length in (
+            (header['index_location'], header['index_entries'], ENTRY.itemsize),
+            (header['names_location'], header['names_entries'], NAME_LENGTH),
+        )
+    )
+
+
+def data_lies_within(used: NDArray[np.void], size: int) -> bool:
+    """Whether the data of ``(n,)`` entries ENTRY in use lies within a file of `size` bytes."""
     known = used['type'] < len(TYPE_SIZES)
     if not np.all(known & (used['rows'] <= size) & (used['columns'] <= size)):
         return False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faults.outcome import Outcome
+from faults.outcome import ANEW, Outcome
 from faults.outputs import Content, content_so_far, faults_in_outputs
 from faults.small_sweep import (
     LONGEST_RUN,
@@ -108,6 +108,7 @@ def damage_job(
     elif run.code != 0:
         outcome.counts[kind, engine, 'unclear'] += 1
     outcome.answers[kind, engine, 'detected' if detected else 'harmless'] += 1
+    outcome.answers[kind, engine, ANEW] += run.began_anew
     if run.code == 0 and is_done(job):
         kept = _kept(written, run)
         for fault, number in faults_in_outputs(job, kept).items():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.outcome import Outcome
+from faults.outcome import ANEW, Outcome
 from faults.outputs import content_so_far, faults_in_outputs
 from faults.small_sweep import finish, is_done, make_job, start_run
 
@@ -67,6 +67,7 @@ def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
             written = content_so_far(job, Path(scratch))
         ballast.unlink()
         run = finish(start_run(folder, engine, **environment))
+        outcome.answers[FULL, engine, ANEW] += run.began_anew
         if run.code == 0 and is_done(job):
             step = run.resumed_at('sample')
             if written.frames and step is None and 'sample' in run.said:

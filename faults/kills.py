@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from faults.outcome import Outcome
+from faults.outcome import ANEW, Outcome
 from faults.outputs import Content, content_so_far, faults_in_outputs
 from faults.small_sweep import (
     LONGEST_RUN,
     STAGES,
+    Run,
     finish,
     is_done,
     make_job,
@@ -52,9 +53,11 @@ def kill_job(engine: str, seed: int, at_most: int) -> Outcome:
         if process.poll() is None:
             process.kill()
             outcome.trials[KIND, stage, engine] += 1
-        process.communicate()
+        said, _ = process.communicate()
+        outcome.answers[KIND, engine, ANEW] += Run(process.returncode, said).began_anew
         written = content_so_far(job, folder) if stage_of(job) == 'sample' else written
     run = finish(start_run(folder, engine))
+    outcome.answers[KIND, engine, ANEW] += run.began_anew
     if run.code == 0 and is_done(job):
         for name, number in faults_in_outputs(job, written).items():
             outcome.counts[KIND, engine, name] += number

@@ -61,6 +61,11 @@ class Run:
         """Whether it ended with a message to its user, and not with a traceback."""
         return self.code == 2 and 'error: ' in self.said and 'Traceback' not in self.said
 
+    @property
+    def began_anew(self) -> bool:
+        """Whether it found nothing to go on from in a stage that was under way."""
+        return 'begins anew' in self.said
+
     def resumed_at(self, stage: str) -> int | None:
         """The step from which it went on with a stage; None if it began it."""
         found = re.findall(rf'^{stage}: going on from step (\d+)', self.said, re.MULTILINE)

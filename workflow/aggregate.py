@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from analysis.statistics import combine_replicas, combine_replicas_log
 from analysis.trajectory import FloatArray
 from user_input import UserError
+from workflow.disk import replacing
 from workflow.quantities import (
     Combination,
     Quantity,
@@ -342,8 +342,10 @@ def mean_relaxation(curves: Sequence[Mapping[str, Any]]) -> MeanCurve:
 def write_summary(path: Path, rows: Sequence[SummaryRow]) -> None:
     """Write the rows as CSV, under a temporary name until it is whole."""
     axes = list(dict.fromkeys(name for row in rows for name in row.axes))
-    temporary = path.with_name(path.name + '.temporary')
-    with open(temporary, 'w', newline='', encoding='utf-8') as file:
+    with (
+        replacing(path) as temporary,
+        open(temporary, 'w', newline='', encoding='utf-8') as file,
+    ):
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow([*COLUMNS, *axes])
         for row in rows:
@@ -351,7 +353,6 @@ def write_summary(path: Path, rows: Sequence[SummaryRow]) -> None:
             writer.writerow(
                 [_cell(value) for value in [*cells, *(row.axes.get(name) for name in axes)]]
             )
-    os.replace(temporary, path)
 
 
 def read_summary(path: Path) -> list[SummaryRow]:

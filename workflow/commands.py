@@ -137,6 +137,7 @@ def _retry(options: argparse.Namespace) -> int:
     from workflow.failed_jobs import chosen_jobs
     from workflow.local_run import simulate_jobs
     from workflow.retry import make_ready
+    from workflow.signac_files import read_job_document
 
     engine = '' if options.later else _engine(options)
     chosen = chosen_jobs(options.jobs)
@@ -144,6 +145,8 @@ def _retry(options: argparse.Namespace) -> int:
     if not jobs:
         print('no job is marked as failed: there is nothing to retry.')
         return 0
+    for job in jobs:
+        read_job_document(job)  # of all, before one is made ready
     for job in jobs:
         print(f'job {job.id}: {make_ready(Path(job.path), job.document)}')
     if options.later:

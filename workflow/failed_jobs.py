@@ -110,7 +110,7 @@ def print_whole_failure(job: Job, stream: TextIO) -> None:
     if failure.thermo:
         print(' '.join(f'{name:>18}' for name in _THERMO_SHOWN), file=stream)
     for row in failure.thermo:
-        print(' '.join(f'{_number(row[name]):>18}' for name in _THERMO_SHOWN), file=stream)
+        print(' '.join(f'{_number(row.get(name, "-")):>18}' for name in _THERMO_SHOWN), file=stream)
     print(file=stream)
 
 

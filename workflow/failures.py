@@ -6,23 +6,25 @@ is taken away by a retry, or by the stage when it is done.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import signac
+from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
 from workflow import job_files
 from workflow.engines.failure import SimulationFailed
 from workflow.progress import read_progress
+from workflow.signac_files import read_job_document
 
 RETRIES = 'retries'
+UNKNOWN_STAGE = 'unknown stage'  # of a mark that cannot be read
 RUNS_AGAIN = 'python project.py retry'
 
 
@@ -44,20 +46,25 @@ class Failure:
         after_retries: How many retries of the same place came before.
     """
 
-    stage: str
+    __pydantic_config__ = job_files.AS_WRITTEN
+
+    stage: job_files.StageName
     kind: str
     reason: str
-    step: int | None
-    goes_on_from: int | None
-    thermo: list[dict[str, Any]] = field(default_factory=list)
-    time: float = 0.0
+    step: job_files.Step | None
+    goes_on_from: job_files.Step | None
+    thermo: list[dict[str, float | str]] = field(default_factory=list)
+    time: job_files.Time = 0.0
     host: str = ''
     engine: dict[str, Any] = field(default_factory=dict)
-    after_retries: int = 0
+    after_retries: Annotated[int, Field(ge=0)] = 0
 
     def __str__(self) -> str:
         where = '' if self.step is None else f' at step {self.step}'
         return f'{self.stage} {self.kind}{where}: {self.reason}'
+
+
+_MARK = TypeAdapter(Failure)
 
 
 def mark_failed(
@@ -96,7 +103,7 @@ def mark_failed_from_afar(
     progress = read_progress(folder)
     if progress is not None:
         failure.step = progress.step
-    document = signac.get_job(folder).document()
+    document = read_job_document(signac.get_job(folder))
     mark_failed(folder, stage, failure, engine, document)
 
 
@@ -108,17 +115,16 @@ def is_failed(folder: str | os.PathLike[str]) -> bool:
 def read_failure(folder: Path) -> Failure | None:
     """The mark of the job in `folder`; None if it is not failed."""
     try:
-        content = json.loads((folder / job_files.FAILURE).read_text())
+        return _MARK.validate_json((folder / job_files.FAILURE).read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        return Failure('unknown stage', 'failed', f'its mark cannot be read: {error}', None, None)
-    try:
-        return Failure(
-            **{each.name: content[each.name] for each in fields(Failure) if each.name in content}
-        )
-    except TypeError:
-        return Failure('unknown stage', 'failed', 'its mark is damaged', None, None)
+    except OSError as error:
+        why = f'its mark cannot be read: {error}'
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = '.'.join(map(str, fault['loc']))
+        why = f'its mark {job_files.FAILURE} is damaged: {key or "it"}: {fault["msg"]}'
+    return Failure(UNKNOWN_STAGE, 'failed', why, None, None)
 
 
 def clear_failure(folder: Path) -> None:

@@ -6,17 +6,19 @@ The checksum of each product stands in ``checksums/NAME.b2`` beside it, in the f
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from user_input import UserError
 from workflow import job_files
-from workflow.disk import synchronise
+from workflow.disk import replacing, scratch_beside, synchronise
 
 CHECKSUMS = 'checksums'
+_LOCK = '.lock'  # hidden from checksums/*
 
 # What makes a product anew, and the file that must be gone for that.
 _MADE_BY = {
@@ -35,13 +37,9 @@ _MADE_BY = {
 @contextmanager
 def writing(folder: Path, name: str) -> Iterator[Path]:
     """Write the product `name` to the path that this gives; it gets its name when it is whole."""
-    temporary = folder / f'{name}.temporary'
-    try:
+    with scratch_beside(folder / name) as temporary:
         yield temporary
         move_in(temporary, folder, name)
-    except BaseException:
-        temporary.unlink(missing_ok=True)  # a full disk needs every byte
-        raise
 
 
 def move_in(path: Path, folder: Path, name: str) -> None:
@@ -49,16 +47,14 @@ def move_in(path: Path, folder: Path, name: str) -> None:
     synchronise(path)
     known = _checksum_file(folder, name)
     known.parent.mkdir(exist_ok=True)
-    temporary = known.with_name(known.name + '.temporary')
-    try:
-        temporary.write_text(f'{_checksum(path)}  {name}\n')
-        synchronise(temporary)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    # A product without its checksum would never be verified, one before its product harms nobody.
-    os.replace(temporary, known)
-    os.replace(path, folder / name)
+    line = f'{_checksum(path)}  {name}\n'
+    # Of two processes that make one product, both files are to be those of the same.
+    with open(known.parent / _LOCK, 'a') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # A product without its checksum would never be verified; one before its product harms none.
+        with replacing(known) as temporary:
+            temporary.write_text(line)
+        os.replace(path, folder / name)
     synchronise(folder)
 
 
@@ -71,7 +67,7 @@ def whole(folder: Path, name: str) -> Path:
     path, known = folder / name, _checksum_file(folder, name)
     if not path.is_file():
         raise UserError(f'{path}: is missing. {_how_to_redo(folder, name)}')
-    if known.is_file() and known.read_text(errors='replace').split()[:1] != [_checksum(path)]:
+    if not (_fits(path, known) or _fits_when_moved_in(path, known)):
         raise UserError(
             f'{path}: is damaged: it is not what was written, says {CHECKSUMS}/{known.name}. '
             f'{_how_to_redo(folder, name)}'
@@ -95,6 +91,18 @@ def reading(folder: Path, name: str) -> Iterator[Path]:
 
 def _checksum_file(folder: Path, name: str) -> Path:
     return folder / CHECKSUMS / f'{name}.b2'
+
+
+def _fits(path: Path, known: Path) -> bool:
+    return not known.is_file() or known.read_text(errors='replace').split()[:1] == [_checksum(path)]
+
+
+def _fits_when_moved_in(path: Path, known: Path) -> bool:
+    """As `_fits`, but not between the two moves of another process."""
+    with suppress(OSError), open(known.parent / _LOCK) as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        return _fits(path, known)
+    return False
 
 
 def _checksum(path: Path) -> str:

@@ -8,6 +8,12 @@ import socket
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from workflow import job_files
+from workflow.disk import renaming
 
 PROGRESS_FILE = 'progress.json'
 _SECONDS_BETWEEN_WRITES = 0.5
@@ -27,13 +33,18 @@ class Progress:
         time: Seconds since the epoch.
     """
 
-    stage: str
-    step: int
-    steps: int
+    __pydantic_config__ = job_files.AS_WRITTEN
+
+    stage: job_files.StageName
+    step: job_files.Step
+    steps: Annotated[job_files.Step, Field(gt=0)]
     steps_per_second: float
     seconds_left: float
     process: str
-    time: float
+    time: job_files.Time
+
+
+_WRITTEN = TypeAdapter(Progress)
 
 
 class ProgressWriter:
@@ -70,16 +81,16 @@ class ProgressWriter:
             f'{socket.gethostname()}:{os.getpid()}',
             time.time(),
         )
-        temporary = self._path.with_name(self._path.name + '.temporary')
-        temporary.write_text(json.dumps(asdict(progress)))
-        os.replace(temporary, self._path)
+        # Not brought to disk for good: it is old within a second, and a disk may take that long.
+        with renaming(self._path) as temporary:
+            temporary.write_text(json.dumps(asdict(progress)))
 
 
 def read_progress(folder: Path) -> Progress | None:
     """The last progress written into a job's folder; None if there is none to read."""
     try:
-        return Progress(**json.loads((folder / PROGRESS_FILE).read_text()))
-    except (OSError, ValueError, TypeError):
+        return _WRITTEN.validate_json((folder / PROGRESS_FILE).read_bytes())
+    except (OSError, ValidationError):
         return None
 
 

@@ -121,7 +121,7 @@ def relax(
     folder.mkdir(exist_ok=True)
     saved = folder / 'checkpoint'
     # Their steps tell where in the segments a state belongs; there are no outputs to agree with.
-    checkpoint, notes = read_latest_checkpoint(saved, lambda _: '')
+    checkpoint, notes = read_latest_checkpoint(saved, lambda _: '', start.particles.N)
     for note in notes:
         print(f'{STAGE}: {note}')
     state = state_of(start) if checkpoint is None else checkpoint.state

@@ -21,6 +21,7 @@ from workflow.aggregate import (
     summarise,
     write_summary,
 )
+from workflow.disk import replacing
 from workflow.figures import Series, SweepFigure, all_series, write_figures
 from workflow.provenance import analysis_table, code_text, code_version
 from workflow.summary_table import (
@@ -110,9 +111,8 @@ def write_results(
     shutil.rmtree(folder / FIGURES, ignore_errors=True)
     os.replace(drawn, folder / FIGURES)
     write_summary(folder / SUMMARY, rows)
-    temporary = folder / f'{REPORT}.temporary'
-    temporary.write_text(html, encoding='utf-8')
-    os.replace(temporary, folder / REPORT)
+    with replacing(folder / REPORT) as temporary:
+        temporary.write_text(html, encoding='utf-8')
     return folder / REPORT
 
 

@@ -6,7 +6,6 @@ empty `clusters.json` would read as a melt without ions.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -119,9 +118,9 @@ def read_result(folder: Path, name: str) -> dict[str, Any]:
     """
     path = products.whole(folder, name)
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = job_files.read_json(path)
         check_result(name, content)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f'{path}: cannot be read ({_first_fault(error)}). Delete it to analyse the job again.'
         ) from None

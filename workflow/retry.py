@@ -11,13 +11,12 @@ from user_input import UserError
 from workflow.engines.failure import BlewUp
 from workflow.failures import RETRIES, Failure, clear_failure, read_failure
 from workflow.job_lock import hold
-from workflow.short_steps import ShortSteps, write_short_steps
+from workflow.short_steps import MOST_SHORTENED, ShortSteps, write_short_steps
 from workflow.stage_run import StageFolder
 
 # A retry runs the steps up to the failure, and these many more, so many times shorter; where that
 # did not help, shorter again.
 _SHORTER_BY = 5
-_SHORTEST = 125
 _STEPS_BEYOND = 1000
 
 
@@ -63,5 +62,6 @@ def make_ready(folder: Path, record: Any) -> str:
 
 def _short_steps_past(failure: Failure) -> ShortSteps:
     reached = max(failure.step or 0, failure.goes_on_from or 0)
-    factor = min(_SHORTER_BY ** (1 + failure.after_retries), _SHORTEST)
+    # Bounded before it is raised to: the mark may say any number.
+    factor = min(_SHORTER_BY ** min(1 + failure.after_retries, 9), MOST_SHORTENED)
     return ShortSteps(reached + _STEPS_BEYOND, factor)

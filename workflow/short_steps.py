@@ -6,20 +6,22 @@ ensemble, the same time axis, and frames and rows at the same steps as ever.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
+from workflow import job_files
 from workflow.coulomb import CoulombMesh
-from workflow.disk import synchronise
 from workflow.engines.contract import Simulation, State
 
 _FILE = 'short_steps.json'
+# Beyond this a stage would hardly move: no retry asks for more.
+MOST_SHORTENED = 125
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,10 @@ class ShortSteps:
         shortened_by: How many steps of the engine make one of the stage.
     """
 
-    until: int = 0
-    shortened_by: int = 1
+    __pydantic_config__ = job_files.AS_WRITTEN
+
+    until: job_files.Step = 0
+    shortened_by: Annotated[int, Field(ge=1, le=MOST_SHORTENED)] = 1
 
     def at(self, step: int) -> int:
         """How many steps of the engine make the step that comes after `step`."""
@@ -43,16 +47,14 @@ class ShortSteps:
         return asdict(self)
 
 
+_WRITTEN = TypeAdapter(ShortSteps)
 NO_SHORT_STEPS = ShortSteps()
 
 
 def write_short_steps(stage_folder: Path, short: ShortSteps) -> None:
     """Have the stage in `stage_folder` take short steps when it is next run."""
     stage_folder.mkdir(parents=True, exist_ok=True)
-    temporary = stage_folder / f'{_FILE}.temporary'
-    temporary.write_text(json.dumps(short.as_dict()))
-    synchronise(temporary)
-    temporary.replace(stage_folder / _FILE)
+    job_files.write_json(stage_folder / _FILE, short.as_dict())
 
 
 def read_short_steps(stage_folder: Path) -> ShortSteps:
@@ -65,9 +67,8 @@ def read_short_steps(stage_folder: Path) -> ShortSteps:
     if not path.exists():
         return NO_SHORT_STEPS
     try:
-        content = json.loads(path.read_text())
-        return ShortSteps(int(content['until']), max(1, int(content['shortened_by'])))
-    except (ValueError, TypeError, LookupError):
+        return _WRITTEN.validate_json(path.read_bytes())
+    except ValidationError:
         raise UserError(
             f'{path}: is damaged. Delete it: the stage then takes whole steps from its checkpoint.'
         ) from None

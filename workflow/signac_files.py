@@ -5,7 +5,6 @@ signac itself ends with a traceback, or only when the file is needed: after a st
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from signac.errors import JobsCorruptedError
 
 from user_input import UserError
+from workflow import job_files
 from workflow.sweep import SweepName
 
 PROJECT_DOCUMENT = 'signac_project_document.json'
@@ -51,9 +51,19 @@ class _ProjectDocument(_Part):
     status: dict[str, int] = Field({}, alias='_status')
 
 
+class _RetriedFailure(_Part):
+    stage: str
+
+
+class _Retry(_Part):
+    failure: _RetriedFailure
+    until: int
+
+
 class _JobDocument(_Part):
     build: dict[str, Any] | None = None
     runs: list[dict[str, Any]] = []
+    retries: list[_Retry] = []
 
 
 def read_project_document(project: Project) -> dict[str, Any]:
@@ -131,7 +141,7 @@ def check_state_points(project: Project, may_lack: bool = False) -> list[Job]:
 
 def _read(path: Path, schema: type[BaseModel], what_to_do: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        content = job_files.read_json(path)
         schema.model_validate(content)
     except FileNotFoundError:
         return {}
@@ -141,7 +151,7 @@ def _read(path: Path, schema: type[BaseModel], what_to_do: str) -> dict[str, Any
         raise UserError(
             f'{path}: is damaged ({key}: {fault["msg"]}). {what_to_do}'.replace('(: ', '(')
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f'{path}: is damaged ({error}). {what_to_do}') from None
     found: dict[str, Any] = content
     return found

@@ -246,7 +246,8 @@ def run_stage(
             on disk are not what was written.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    checkpoint, notes = read_latest_checkpoint(folder.checkpoint, folder.fault)
+    n_beads = len(start.positions)
+    checkpoint, notes = read_latest_checkpoint(folder.checkpoint, folder.fault, n_beads)
     for note in notes:
         print(f'{stage.name}: {note}')
     if checkpoint is None:

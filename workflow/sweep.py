@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -21,9 +22,14 @@ from pydantic import (
 from models.chain_length import ChainLengths, Monodisperse
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
-from user_input import StrictModel, read_toml, said_of, validate
+from user_input import StrictModel, read_toml, said_of, shortened, validate
 from workflow.protocol import Protocol
 from workflow.state_point import StatePoint
+
+# What a Fraction may be made of: it would work out any power of ten, for hours.
+_NUMBER = re.compile(
+    r'[+-]?[0-9]{0,9}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?(/[0-9]{1,9})?'  # 0.5, 1e-3, 1/3
+)
 
 
 def _as_list(value: Any) -> Any:
@@ -34,9 +40,11 @@ def _as_number(value: Any) -> Any:
     """A mole fraction may be written as '1/3'."""
     if isinstance(value, str):
         try:
-            return float(Fraction(value))
-        except (ValueError, ZeroDivisionError):
-            raise ValueError(f"'{value}' is neither a number nor a ratio like '1/3'") from None
+            if _NUMBER.fullmatch(value):
+                return float(Fraction(value))
+        except (ValueError, ArithmeticError):
+            pass
+        raise ValueError(f"'{shortened(value)}' is neither a number nor a ratio like '1/3'")
     return value
 
 
@@ -107,6 +115,12 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
         for composition in sweep.compositions:
             check_composition(composition, model.monomers)
     return sweep, model
+
+
+def number_of_points(sweep: Sweep) -> int:
+    """How many state points a sweep has."""
+    axes = sweep.grid.model_dump(exclude_none=True)
+    return len(sweep.compositions) * sweep.replicas * math.prod(map(len, axes.values()))
 
 
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:

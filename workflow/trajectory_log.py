@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,8 @@ import gsd.hoomd
 import numpy as np
 from gsd.hoomd import Frame
 
-from workflow.disk import synchronise, unreadable
+from user_input import UserError
+from workflow.disk import replacing, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import (
     ENTRY_LENGTH,
@@ -36,6 +36,9 @@ class TrajectoryLog:
         topology: Types, charges, masses, bonds and angles of the first frame.
         time_step: In tau, kept with the first frame.
         mark: Where to go on, which `what_is_wrong` finds nothing wrong with; None to begin.
+
+    Raises:
+        UserError: If the GSD library refuses the file that a mark describes.
     """
 
     def __init__(
@@ -44,7 +47,13 @@ class TrajectoryLog:
         if mark is not None:
             restore(path, mark)
         self._path = path
-        self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
+        try:
+            self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
+        except RuntimeError as error:
+            raise UserError(
+                f'{path}: cannot be gone on with ({error}): its checkpoint came from elsewhere. '
+                f'Delete {path.parent} to begin the stage anew.'
+            ) from None
         self._topology = topology
         self._time_step = time_step
         self.frames = 0 if mark is None else mark.frames
@@ -131,7 +140,17 @@ def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
 
 
 def frame_with_state(topology: Frame, state: State) -> Frame:
-    """The topology of one frame with the positions, velocities, box and step of `state`."""
+    """The topology of one frame with the positions, velocities, box and step of `state`.
+
+    Raises:
+        UserError: If they do not have the same number of beads.
+    """
+    if len(state.positions) != topology.particles.N:
+        raise UserError(
+            f'a saved state has {len(state.positions)} beads, and the melt of this job '
+            f'{topology.particles.N}: it came from elsewhere. Delete the folder of the stage, '
+            'STAGE.in_progress in the folder of the job, to begin the stage anew.'
+        )
     frame = Frame()
     frame.configuration.step = state.step
     frame.configuration.box = np.concatenate([state.box, np.zeros(3)])
@@ -147,15 +166,11 @@ def frame_with_state(topology: Frame, state: State) -> Frame:
 
 def write_frame(path: Path, frame: Frame) -> None:
     """Write one frame in double precision, under a temporary name until it is whole."""
-    temporary = path.with_name(path.name + '.temporary')
-    try:
-        with gsd.hoomd.open(temporary, 'w', precision='double') as trajectory:
-            trajectory.append(frame)
-        synchronise(temporary)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    os.replace(temporary, path)
+    with (
+        replacing(path) as temporary,
+        gsd.hoomd.open(temporary, 'w', precision='double') as trajectory,
+    ):
+        trajectory.append(frame)
 
 
 def read_frame(path: Path) -> Frame:

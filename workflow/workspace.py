@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +20,7 @@ from workflow.quantities import check_precision_names
 from workflow.signac_files import read_job_document, signac_told
 from workflow.stage_run import check_box
 from workflow.state_point import StatePoint, as_plain_values, melt_of
-from workflow.sweep import load_sweep, state_points
+from workflow.sweep import load_sweep, number_of_points, state_points
 from workflow.time_step import check_time_step
 from workflow.workspace_format import NoProject, check_workspace, checked_project
 
@@ -48,12 +47,12 @@ def init_sweep(path: Path) -> SweepJobs:
         UserError: If anything in the sweep or its model is wrong, or cannot be built.
     """
     sweep, model = load_sweep(path)
-    points = list(itertools.islice(state_points(sweep, model), MOST_JOBS + 1))
-    if len(points) > MOST_JOBS:
+    if number_of_points(sweep) > MOST_JOBS:  # asked before they are made, which takes a while
         raise UserError(
             f'{path}: more than {MOST_JOBS} jobs: every command would take minutes. Take fewer '
             'compositions, values or replicas, or several sweeps in folders of their own.'
         )
+    points = list(state_points(sweep, model))
     with said_of(path):
         check_precision_names(sweep.protocol.sample.precision, model.bonds)
         if len({json.dumps(as_plain_values(p), sort_keys=True) for p in points}) < len(points):
@@ -199,7 +198,7 @@ def report_is_current(sweep: SweepJobs) -> bool:
     if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
         return False
     try:
-        listed = json.loads((folder / _JOB_LIST).read_text())['jobs']
+        listed = job_files.read_json(folder / _JOB_LIST)['jobs']
     except (OSError, ValueError, KeyError, TypeError):
         return False
     found = _stamps(sweep.jobs)

@@ -61,7 +61,12 @@ def test_a_partition_is_chosen_by_the_need_of_gpus() -> None:
         ('options', ['constraint=a100'], "like '--constraint=a100'"),
         ('prologue', ['true\nfalse'], 'one line'),
         ('prologue', ['true\u2028false'], 'one line'),
-        ('mpi_command', 'srun\n', 'one line'),
+        ('mpi_command', 'srun\n', 'a program and its options'),
+        ('mpi_command', 'srun; touch escaped', 'a program and its options'),
+        ('mpi_command', 'srun $(touch escaped)', 'a program and its options'),
+        ('mpi_command', 'srun > escaped', 'a program and its options'),
+        ('mpi_command', "sh -c 'touch escaped'", 'a program and its options'),
+        ('mpi_command', '-n 4', 'a program and its options'),
         ('hostname', '(', 'not a regular expression'),
         ('gpu_request', 'slots', 'gpu_request'),
         ('stop_before_end', 3600, 'leaves less than half'),
@@ -75,6 +80,11 @@ def test_a_faulty_key_is_told(tmp_path: Path, key: str, value: object, said: str
     path.write_text('\n'.join(lines))
     with pytest.raises(UserError, match=re.escape(said)):
         read_cluster(path)
+
+
+@pytest.mark.parametrize('command', ['mpiexec', '/opt/mpi/bin/mpirun', 'srun --mpi=pmix -c 2'])
+def test_a_program_with_options_starts_the_ranks(command: str) -> None:
+    assert Cluster.model_validate({'mpi_command': command}).mpi_command == command
 
 
 @given(st.text(max_size=30))

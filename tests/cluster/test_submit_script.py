@@ -105,6 +105,16 @@ def test_a_faulty_cluster_file_is_told(sweep: Sweep) -> None:
     assert "unknown key 'acount'. Did you mean 'account'?" in said
 
 
+@pytest.mark.parametrize('option', ['--partition', '--account'])
+def test_an_option_of_submit_brings_no_other_into_its_line(sweep: Sweep, option: str) -> None:
+    sweep.start()
+    (sweep.folder / 'cluster.toml').write_text('')  # no partitions to be one of
+    done = sweep.project('submit', '--pretend', option, 'cpu --uid=0 #', exit_status=2)
+    assert f"error: {option} 'cpu --uid=0 #' is no name" in done.stderr
+    assert '--uid' not in done.stdout
+    assert f'#SBATCH {option}=cpu\n' in sweep.project('submit', '--pretend', option, 'cpu').stdout
+
+
 def test_a_folder_with_a_space_and_quotes_is_no_trap(tmp_path: Path, sweep: Sweep) -> None:
     sweep.folder = tmp_path / "my sweep's; touch hacked"
     sweep.folder.mkdir()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gsd.hoomd
@@ -25,10 +26,12 @@ from workflow.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.checkpoint_pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.engines.contract import ConstantEnergy, State
 from workflow.engines.failure import BlewUp, SimulationFailed, engine_error
+from workflow.failed_jobs import print_whole_failure
 from workflow.failures import clear_failure, mark_failed, read_failure
 from workflow.interruption import _SIGNALS, Interrupted, StopRequest
+from workflow.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.retry import make_ready
-from workflow.short_steps import ShortSteps, read_short_steps, write_short_steps
+from workflow.short_steps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
 from workflow.stage_run import StageFolder, System
 from workflow.thermo_log import read_rows
 from workflow.trajectory_log import read_frame, write_frame
@@ -82,7 +85,7 @@ def test_nothing_that_is_not_a_number_is_kept(
     stopped: StageFolder,
 ) -> None:
     checkpoint = read_checkpoint(stopped.checkpoint)
-    checkpoint.state.velocities[7] = np.nan
+    checkpoint.state.velocities[7] = 1e200  # its energy is none
     write_checkpoint(stopped.checkpoint, checkpoint)
     before = stopped.checkpoint.read_bytes()
     with pytest.raises(SimulationFailed):
@@ -145,12 +148,108 @@ def test_what_an_engine_says_tells_how_it_failed(message: str, kind: type) -> No
     assert message in str(error)
 
 
-@pytest.mark.parametrize('content', ['[]', 'null', '{}', '', '{"stage": "sample"}'])
-def test_a_damaged_mark_still_marks(tmp_path: Path, content: str) -> None:
-    (tmp_path / job_files.FAILURE).write_text(content)
-    failure = read_failure(tmp_path)
+MARK: dict[str, Any] = {
+    'stage': 'sample',
+    'kind': BlewUp.kind,
+    'reason': 'said the engine',
+    'step': 900,
+    'goes_on_from': 500,
+}
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        *('[]', 'null', '{}', '', '{"stage": "sample"}', '[' * 5000, '9' * 5000, '\x00\xff'),
+        *(
+            json.dumps(MARK | change)
+            for change in (
+                {'stage': '../../../escaped/sample'},
+                {'stage': '/tmp/escaped'},
+                {'step': '900'},
+                {'step': -1},
+                {'step': 10**400},
+                {'goes_on_from': [1]},
+                {'thermo': {'step': 1}},
+                {'thermo': [[1]]},
+                {'time': 1e300},
+                {'engine': []},
+                {'after_retries': None},
+                {'reason': float('nan')},
+            )
+        ),
+    ],
+)
+def test_a_damaged_mark_still_marks_and_leads_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    job = tmp_path / 'workspace' / 'job'
+    job.mkdir(parents=True)
+    (job / job_files.FAILURE).write_text(content)
+    failure = read_failure(job)
     assert failure is not None
     assert failure.stage == 'unknown stage'
+    print_whole_failure(
+        SimpleNamespace(
+            id='job', path=str(job), fn=str, cached_statepoint={'composition': {'M': 1.0}}
+        ),
+        sys.stdout,
+    )
+    assert 'its mark' in capsys.readouterr().out
+    record: dict[str, Any] = {}
+    make_ready(job, record)
+    assert read_failure(job) is None
+    assert not list(tmp_path.rglob('short_steps.json'))
+    assert not list(tmp_path.rglob('escaped'))
+
+
+def test_a_mark_says_what_it_may_and_no_retry_takes_forever(tmp_path: Path) -> None:
+    rows = [{'step': 890.0, 'volume': 'nan'}]  # the rest of the columns is missing
+    mark = MARK | {'thermo': rows, 'after_retries': 10**9, 'of a later version': 1}
+    (tmp_path / job_files.FAILURE).write_text(json.dumps(mark))
+    failure = read_failure(tmp_path)
+    assert failure is not None
+    assert (failure.stage, failure.thermo) == ('sample', rows)
+    make_ready(tmp_path, {})
+    short = read_short_steps(StageFolder(tmp_path, 'sample').path)
+    assert short == ShortSteps(1900, MOST_SHORTENED)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        '{"until": Infinity, "shortened_by": 5}',
+        '{"until": 100, "shortened_by": 1000000000}',
+        '{"until": 100, "shortened_by": 0}',
+        '{"until": "100", "shortened_by": 5}',
+        '{"until": 1e400, "shortened_by": 5}',
+        '[' * 5000,
+        'null',
+    ],
+)
+def test_damaged_short_steps_are_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / 'short_steps.json').write_text(content)
+    with pytest.raises(UserError, match='short_steps.json: is damaged. Delete it'):
+        read_short_steps(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'time': 'now'},
+        {'time': 1e300},
+        {'steps': 0},
+        {'step': '5'},
+        {'stage': '\x1b[2J'},
+        {'seconds_left': None},
+    ],
+)
+def test_damaged_progress_is_no_progress(tmp_path: Path, change: dict[str, Any]) -> None:
+    ProgressWriter(tmp_path, 'relax', 10).update(5)
+    path = tmp_path / PROGRESS_FILE
+    assert read_progress(tmp_path) is not None
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert read_progress(tmp_path) is None
 
 
 def test_what_fails_again_is_retried_with_shorter_steps_yet(tmp_path: Path) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import multiprocessing
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import gsd.hoomd
@@ -19,7 +24,9 @@ from workflow.checkpoint import (
     read_latest_checkpoint,
     write_checkpoint,
 )
+from workflow.disk import renaming, replacing
 from workflow.engines.contract import THERMO_COLUMNS, State
+from workflow.engines.scratch import remove_leftovers, scratch_folder
 from workflow.gsd_layout import FrameMark, restore
 from workflow.thermo_log import RowMark, ThermoLog
 from workflow.trajectory_log import TrajectoryLog
@@ -62,7 +69,7 @@ def test_what_cannot_be_read_now_is_no_damage(tmp_path: Path) -> None:
     path = tmp_path / 'checkpoint'
     path.mkdir()  # reading it fails as it would from a disk that does not answer
     with pytest.raises(UserError, match='cannot be read now'):
-        read_latest_checkpoint(path, lambda checkpoint: '')
+        read_latest_checkpoint(path, lambda checkpoint: '', 10)
     with pytest.raises(UserError, match='cannot be read now'):
         thermo_log.what_is_wrong(path, RowMark(3, 7))
 
@@ -166,6 +173,140 @@ def test_a_checkpoint_is_read_as_it_was_written_or_not_at_all(
         path.write_bytes(content[:position])
         with pytest.raises(DamagedCheckpoint):
             read_checkpoint(path)
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL: nothing that is to happen afterwards does."""
+
+
+def test_the_checkpoint_fallen_back_to_outlives_a_kill_in_the_next_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / 'checkpoint'
+    first, second, third = (Checkpoint(state) for state in states(10, 3))
+    write_checkpoint(path, first)
+    write_checkpoint(path, second)
+    path.write_bytes(path.read_bytes()[:-1])
+    found, notes = read_latest_checkpoint(path, lambda checkpoint: '', 10)
+    assert found is not None
+    assert (found.state.step, 'checkpoint is damaged' in notes[0]) == (0, True)
+
+    whole_replace = os.replace
+
+    def killed_after(source: Path, target: Path) -> None:
+        whole_replace(source, target)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'replace', killed_after)
+        with pytest.raises(Killed):
+            write_checkpoint(path, third)
+    assert not path.exists()  # it was killed between the two renames
+    found, notes = read_latest_checkpoint(path, lambda checkpoint: '', 10)
+    assert found is not None
+    assert (found.state.step, notes) == (0, [])
+    write_checkpoint(path, third)
+    assert read_checkpoint(path).state.step == 2
+    assert read_checkpoint(path.with_name('checkpoint.previous')).state.step == 0
+
+
+@pytest.mark.parametrize('write', [replacing, renaming])
+def test_a_write_that_fails_leaves_what_was_there(
+    tmp_path: Path, write: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    path = tmp_path / 'a.json'
+    path.write_text('before')
+
+    def fail() -> None:
+        with write(path) as temporary:
+            temporary.write_text('half')
+            raise OSError('full')
+
+    with pytest.raises(OSError, match='full'):
+        fail()
+    assert path.read_text() == 'before'
+    assert list(tmp_path.iterdir()) == [path]
+    with write(path) as temporary:
+        temporary.write_text('after')
+        assert path.read_text() == 'before'
+    assert path.read_text() == 'after'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_and_no_more(tmp_path: Path) -> None:
+    dead = multiprocessing.get_context('fork').Process(target=int)
+    dead.start()
+    dead.join()
+    host = socket.gethostname()
+    left = tmp_path / f'a.json.{host}.{dead.pid}.temporary'
+    others = [
+        tmp_path / f'a.json.{host}.{os.getppid()}.temporary',  # it runs
+        tmp_path / f'a.json.elsewhere.{dead.pid}.temporary',
+        tmp_path / f'b.json.{host}.{dead.pid}.temporary',
+    ]
+    for path in (left, *others):
+        path.write_text('half')
+    job_files.write_json(tmp_path / 'a.json', {})
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / 'a.json', *others])
+
+
+def test_scratch_folders_of_killed_processes_are_removed_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    dead = multiprocessing.get_context('fork').Process(target=int)
+    dead.start()
+    dead.join()
+    host = socket.gethostname()
+    left = tmp_path / f'isp-lammps-{host}-{dead.pid}-abc'
+    linked = tmp_path / 'not a scratch folder'
+    others = [
+        tmp_path / f'isp-lammps-{host}-{os.getppid()}-abc',  # it runs
+        tmp_path / f'isp-lammps-elsewhere-{dead.pid}-abc',
+        tmp_path / 'isp-lammps-abc',
+        linked,
+    ]
+    for folder in (left, *others):
+        folder.mkdir()
+        (folder / 'thermo.txt').write_text('1')
+    link = tmp_path / f'isp-lammps-{host}-{dead.pid}-link'
+    link.symlink_to(linked)
+    own = scratch_folder()
+    remove_leftovers()
+    assert not left.exists()
+    assert Path(own.name).is_dir()
+    assert link.is_symlink()
+    assert all((folder / 'thermo.txt').exists() for folder in others)
+    own.cleanup()
+
+
+def _make_product(folder: Path, content: bytes) -> None:
+    for _ in range(40):
+        with products.writing(folder, job_files.CLUSTERS) as path:
+            path.write_bytes(content)
+
+
+def test_processes_that_make_the_same_product_do_not_disturb_each_other(tmp_path: Path) -> None:
+    contents = [bytes([number]) * 100_000 for number in range(3)]
+    _make_product(tmp_path, contents[0])
+    processes = [
+        multiprocessing.get_context('fork').Process(target=_make_product, args=(tmp_path, content))
+        for content in contents
+    ]
+    for process in processes:
+        process.start()
+    read = 0
+    while any(process.is_alive() for process in processes):
+        assert products.whole(tmp_path, job_files.CLUSTERS).stat().st_size == 100_000
+        read += 1
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert read > 10
+    assert products.whole(tmp_path, job_files.CLUSTERS).read_bytes() in contents
+    assert sorted(path.name for path in tmp_path.rglob('*')) == sorted(
+        ['checksums', '.lock', f'{job_files.CLUSTERS}.b2', job_files.CLUSTERS]
+    )
 
 
 @pytest.mark.parametrize('name', [job_files.RELAXED, job_files.CLUSTERS, job_files.THERMO])

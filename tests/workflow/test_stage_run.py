@@ -101,11 +101,17 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     for questions in (3, 5):
         with pytest.raises(Interrupted):
             run(folder, start, StopAfter(questions))
+    previous = read_checkpoint(folder.path / 'checkpoint.previous').state.step
+    assert 0 < previous < read_checkpoint(folder.checkpoint).state.step
     content = bytearray(folder.checkpoint.read_bytes())
     content[len(content) // 2] ^= 1
     folder.checkpoint.write_bytes(content)
+    capsys.readouterr()
     run(folder, start, StopRequest())
-    assert 'damaged' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'checkpoint is damaged' in said
+    assert f'going on from step {previous}\n' in said
+    assert 'begins anew' not in said
     assert_exactly_once(folder)
 
 
@@ -166,15 +172,26 @@ def test_a_run_that_was_killed_in_its_review_ends_at_the_planned_step(
 
 @pytest.mark.parametrize('output', ['trajectory.gsd', 'thermo.rows'])
 def test_a_truncated_output_goes_back_to_what_is_whole(
-    start: tuple[System, State], tmp_path: Path, output: str
+    start: tuple[System, State], tmp_path: Path, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = StageFolder(tmp_path, 'sample')
-    for questions in (3, 5):
-        with pytest.raises(Interrupted):
-            run(folder, start, StopAfter(questions))
-    content = (folder.path / output).read_bytes()
-    (folder.path / output).write_bytes(content[: int(0.7 * len(content))])
+    with pytest.raises(Interrupted):
+        run(folder, start, StopAfter(3))
+    whole = (folder.path / output).stat().st_size
+    previous = read_checkpoint(folder.checkpoint).state.step
+    assert previous > 0
+    with pytest.raises(Interrupted):
+        run(folder, start, StopAfter(5))
+    longer = (folder.path / output).stat().st_size
+    assert longer > whole
+    # Between what the two checkpoints count on.
+    os.truncate(folder.path / output, (whole + longer) // 2)
+    capsys.readouterr()
     run(folder, start, StopRequest())
+    said = capsys.readouterr().out
+    assert f'is passed over: {output} has' in said
+    assert f'going on from step {previous}\n' in said
+    assert 'begins anew' not in said
     assert_exactly_once(folder)
 
 

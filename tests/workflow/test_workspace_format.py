@@ -177,7 +177,16 @@ def test_a_missing_state_point_is_told_and_written_anew(project: Project, folder
 
 
 @pytest.mark.parametrize(
-    'content', [*DAMAGES, '{"runs": {}}', '{"runs": [1]}', '{"build": "yesterday"}']
+    'content',
+    [
+        *DAMAGES,
+        '{"runs": {}}',
+        '{"runs": [1]}',
+        '{"build": "yesterday"}',
+        '{"retries": [1]}',
+        '{"retries": [{"failure": {"stage": 1}, "until": 1}]}',
+        '{"retries": [{"failure": {"stage": "relax"}, "until": "1"}]}',
+    ],
 )
 def test_a_damaged_job_document_is_told_before_anything_runs(
     folder: Path, content: str, monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,16 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _program(text: str) -> str:
+    """A program stands unquoted in a line of the script: so no word may mean more to the shell."""
+    if not re.fullmatch(r'[A-Za-z0-9_./][A-Za-z0-9_./:=,+@%-]*( [A-Za-z0-9_./:=,+@%-]+)*', text):
+        raise ValueError(
+            "must be a program and its options, like 'srun --mpi=pmix', without quotes and without "
+            'what the shell reads as more'
+        )
+    return text
+
+
 def _option(text: str) -> str:
     """An option stands in a line of its own, unquoted: so it may hold nothing that ends a word."""
     found = re.fullmatch(r'--([a-z][a-z-]*)(=[^\s\'"\\#]+)?', text)
@@ -62,9 +72,11 @@ def _pattern(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(pattern=r'\A[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}\z')]
+NAME = '[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}'
+Name = Annotated[str, Field(pattern=rf'\A{NAME}\z')]
 ModuleName = Annotated[str, Field(pattern=r'\A[A-Za-z0-9_][A-Za-z0-9_.+/-]{0,127}\z')]
 Option = Annotated[str, AfterValidator(_option)]
+Program = Annotated[str, AfterValidator(_program)]
 ShellLine = Annotated[str, AfterValidator(_one_line)]
 Pattern = Annotated[str, Field(max_length=200), AfterValidator(_pattern)]
 
@@ -131,7 +143,7 @@ class Cluster(StrictModel):
     request_memory: bool = True
     stop_before_end: Annotated[int, Field(ge=10, le=3600)] = 120
     requeue: bool = False
-    mpi_command: ShellLine = 'mpiexec'
+    mpi_command: Program = 'mpiexec'
     options: list[Option] = []
     modules: list[ModuleName] = []
     prologue: list[ShellLine] = []

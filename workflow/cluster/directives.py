@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from user_input import UserError, validate
 from workflow.cluster.description import Cluster, Speed, find_cluster
 from workflow.engines.ranks import asked_ranks
 from workflow.engines.selection import choice_from_environment
-from workflow.job_files import MODEL
+from workflow.job_files import MODEL, read_json
 
 ENGINE_OPERATIONS = ('relax', 'equilibrate', 'sample')
 
@@ -175,7 +174,7 @@ def _read_beads_of_monomers(path: Path) -> dict[str, float]:
     from models.model_rules import counter_ions_of
 
     try:
-        model = validate(Model, json.loads(path.read_text()), str(path))
+        model = validate(Model, read_json(path), str(path))
     except (OSError, ValueError, UserError):
         return {}
     return {

@@ -21,6 +21,7 @@ from workflow.cluster.request import (
     LOG_FOLDER,
     Wishes,
     check_line,
+    check_name,
     environment_of,
     quoted_command,
     request_of,
@@ -128,8 +129,10 @@ class SlurmCluster(DefaultSlurmEnvironment):
         if sharing is not None and sharing < 1:
             raise UserError(f'--simulations-per-gpu {sharing}: give a whole number from 1 up.')
         operations = context['operations']
-        for option in ('partition', 'account', 'job_output'):
-            check_line(context.get(option) or '', f'--{option.replace("_", "-")}')
+        for option in ('partition', 'account'):
+            if context.get(option):
+                check_name(context[option], f'--{option}')
+        check_line(context.get('job_output') or '', '--job-output')
         wishes = Wishes(
             context.get('partition'),
             context.get('account'),

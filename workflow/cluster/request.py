@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from user_input import UserError
-from workflow.cluster.description import CLUSTER_VARIABLE, Cluster
+from workflow.cluster.description import CLUSTER_VARIABLE, NAME, Cluster
 from workflow.engines.ranks import RANKS_VARIABLE
 from workflow.engines.selection import DEVICE_VARIABLE, ENGINE_VARIABLE, THREADS_VARIABLE
 
@@ -165,6 +166,19 @@ def quoted_command(command: str) -> str:
     program, separator, rest = command.partition(' run -o ')
     script = program.removeprefix(sys.executable).strip()
     return f'{shlex.quote(sys.executable)} {shlex.quote(script)}{separator}{rest}'
+
+
+def check_name(text: str, what: str) -> str:
+    """Check that `text` can be one word of an #SBATCH line, which Slurm splits at spaces.
+
+    Raises:
+        UserError: If it is no name.
+    """
+    if not re.fullmatch(NAME, text):
+        raise UserError(
+            f'{what} {text!r} is no name: take letters, digits and _ . : @ + -, without spaces.'
+        )
+    return text
 
 
 def check_line(text: str, what: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -91,7 +93,8 @@ class _HoomdSimulation:
         # HOOMD takes 16 bits of seed.
         self._simulation = hoomd.Simulation(device, seed=seed & 0xFFFF)
         self._simulation.timestep = int(frame.configuration.step)
-        self._simulation.create_state_from_snapshot(_snapshot(device, frame, force_field))
+        with _errors_told():
+            self._simulation.create_state_from_snapshot(_snapshot(device, frame, force_field))
         self._terms = _forces(force_field, frame, integrator, mesh)
         self._simulation.operations.integrator = hoomd.md.Integrator(
             dt=integrator.time_step,
@@ -125,10 +128,8 @@ class _HoomdSimulation:
         return int(self._simulation.timestep) if self._simulation else self._last_step
 
     def run(self, steps: int) -> None:
-        try:
+        with _errors_told():
             self._simulation.run(steps)
-        except RuntimeError as error:
-            raise engine_error('HOOMD-blue', error, lone=started_ranks() > 1) from None
 
     def state(self) -> contract.State:
         snapshot = self._simulation.state.get_snapshot()
@@ -161,6 +162,15 @@ class _HoomdSimulation:
         self._last_step = self.step
         self._simulation.operations.writers.clear()
         self._simulation = None
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """Raise what HOOMD-blue raises as what it means for the job."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise engine_error('HOOMD-blue', error, lone=started_ranks() > 1) from None
 
 
 class _ThermoLog(hoomd.custom.Action):

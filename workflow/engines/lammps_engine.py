@@ -6,7 +6,6 @@ import ctypes
 import errno
 import importlib.metadata
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from workflow.coulomb import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
 from workflow.engines.failure import engine_error
 from workflow.engines.lammps_data import write_data_file
+from workflow.engines.scratch import remove_leftovers, scratch_folder
 
 # What its random number generator takes.
 _LARGEST_SEED = 900_000_000 - 1
@@ -70,6 +70,7 @@ class LammpsEngine:
 
     def __init__(self, threads: int = 1) -> None:
         _check_loads()
+        remove_leftovers()
         self._threads = threads
         self.mesh_sizes = MESH_SIZES
 
@@ -120,7 +121,7 @@ class _LammpsSimulation:
         else:
             arguments += ['-suffix', 'opt']
         self._lammps = lammps.lammps(cmdargs=arguments)
-        self._scratch = tempfile.TemporaryDirectory(prefix='isp-lammps-')
+        self._scratch = scratch_folder()
         self._start = int(frame.configuration.step)
         self._step = self._start
         self._n_beads = int(frame.particles.N)

@@ -8,6 +8,7 @@ rank alone found leaves the others waiting inside the engine: that rank says why
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import traceback
@@ -44,7 +45,7 @@ def asked_ranks() -> int:
         UserError: If that is not a whole number from 1 up.
     """
     value = os.environ.get(RANKS_VARIABLE, '1')
-    if not value.isdecimal() or int(value) < 1:
+    if not re.fullmatch(r'[0-9]{1,6}', value) or int(value) < 1:
         raise UserError(f'{RANKS_VARIABLE}={value}: give a whole number from 1 up.')
     return int(value)
 
@@ -53,7 +54,7 @@ def started_ranks() -> int:
     """How many ranks the launcher says it started; 1 without a launcher."""
     for variable in _RANK_COUNT_VARIABLES:
         value = os.environ.get(variable, '')
-        if value.isdecimal():
+        if re.fullmatch(r'[0-9]{1,9}', value):
             return int(value)
     return 1
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from dataclasses import dataclass
 
 from user_input import UserError, nearest_name
@@ -38,7 +39,7 @@ def choice_from_environment() -> EngineChoice:
         UserError: If one of them is not a known value.
     """
     threads = os.environ.get(THREADS_VARIABLE, '1')
-    if not threads.isdecimal() or int(threads) < 1:
+    if not re.fullmatch(r'[0-9]{1,6}', threads) or int(threads) < 1:
         raise UserError(f'{THREADS_VARIABLE}={threads}: give a whole number from 1 up.')
     return EngineChoice(
         _known(ENGINE_VARIABLE, os.environ.get(ENGINE_VARIABLE, 'auto'), ENGINES),
