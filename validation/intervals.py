@@ -24,6 +24,7 @@ from analysis.statistics import (
     mean_with_interval,
     merge_blocks,
     proportion_with_interval,
+    shared_by_neighbours,
     statistical_inefficiency,
 )
 from analysis.stretched_exponential import RelaxationTime, decay_times
@@ -152,7 +153,8 @@ def distribution_rows(engine: str) -> list[Row]:
         counts = generator.poisson(rates * np.exp(slopes * slow[:, None]))
         blocks = counts.reshape(20, n // 20, len(rates)).sum(axis=1).astype(np.float64)
         merged = merge_blocks(blocks, statistical_inefficiency(slow), n)
-        found = _distribution(np.arange(len(rates)), merged)
+        shared = shared_by_neighbours(statistical_inefficiency(slow), n / len(merged))
+        found = _distribution(np.arange(len(rates)), merged, shared)
         assert found.low is not None
         assert found.high is not None
         for value, low, high in zip(found.values, found.low, found.high, strict=True):
