@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.signal import lfilter
+from scipy.special import dawsn
 
 from analysis.array_trajectory import ArrayTrajectory
 from analysis.contact_graph import connected_components, contacts_among
@@ -57,22 +58,42 @@ def _segments(engine: str) -> list[Row]:
     for step in range(int(steps[-1]) + 1):
         if step in wanted:
             frames.append(np.concatenate([np.zeros((n, 3)), bond]))
-        kick = generator.normal(size=(n, 3)) * math.sqrt(2 * ROTATION * TIME_STEP)
-        bond = bond + np.cross(kick, bond)
-        bond /= np.linalg.norm(bond, axis=1, keepdims=True)
+        bond = turned(bond, generator.normal(size=(n, 3)) * math.sqrt(2 * ROTATION * TIME_STEP))
     pairs = np.stack([np.arange(n), np.arange(n) + n], axis=1)
     trajectory = ArrayTrajectory(frames, 9.0, steps=steps, bonds=pairs, time_step=TIME_STEP)
     found = segmental_relaxation(trajectory)
     result = []
-    for name, curves, rate in (('P1', found.p1, 2 * ROTATION), ('P2', found.p2, 6 * ROTATION)):
-        curve = curves['backbone']
+    for degree, curves in ((1, found.p1), (2, found.p2)):
+        curve, rate = curves['backbone'], rate_of_turns(degree)
         off = float(np.abs(curve.value - np.exp(-rate * curve.time)).max())
-        claim = f'rotational diffusion: {name}(t) of bonds'
-        result.append(_within(claim, f'exp(-{rate:g} t)', off, 0.05))
-        time = curve.decay.one_over_e.value or math.nan
-        claim = f'rotational diffusion: 1/e time of {name}'
-        result.append(_close(claim, f'{1 / rate:.3g}', time, 1 / rate, 0.1))
+        claim = f'rotational diffusion: P{degree}(t) of bonds'
+        result.append(_within(claim, f'exp(-{rate:.4g} t)', off, 0.02))
+        for name, found_time in (('1/e', curve.decay.one_over_e), ('mean', curve.decay.mean)):
+            claim = f'rotational diffusion: {name} time of P{degree}'
+            time = found_time.value or math.nan
+            result.append(_close(claim, f'{1 / rate:.4g}', time, 1 / rate, 0.03))
     return result
+
+
+def turned(bond: FloatArray, kick: FloatArray) -> FloatArray:
+    """Unit vectors turned by what of the rotation vectors stands across them, shape (n, 3)."""
+    across = np.cross(kick, bond)
+    angle = np.linalg.norm(across, axis=1, keepdims=True)
+    result: FloatArray = np.cos(angle) * bond + np.sin(angle) / angle * across
+    return result
+
+
+def rate_of_turns(degree: int) -> float:
+    """Exact rate at which <P1> or <P2> decays under `turned` with Gaussian kicks.
+
+    A step leaves of <P_l> the part E[P_l(cos angle)] (addition theorem). The angle has Rayleigh's
+    distribution of variance s^2 = 2 D dt along each axis, so E[cos(a angle)] = 1 - 2 x F(x) with
+    x = a s / sqrt(2) and Dawson's F. The limit of short steps is l (l + 1) D.
+    """
+    x = degree * math.sqrt(ROTATION * TIME_STEP)
+    cosine = 1 - 2 * x * float(dawsn(x))
+    kept = cosine if degree == 1 else (1 + 3 * cosine) / 4
+    return -math.log(kept) / TIME_STEP
 
 
 def _chains(engine: str) -> list[Row]:

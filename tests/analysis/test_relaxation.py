@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from builders import frame, log_spaced_steps, write_gsd
+from scipy.special import dawsn
 
 from analysis.correlation_plan import plan_correlations
 from analysis.plots import plot_relaxation, plot_scattering
@@ -31,29 +32,45 @@ def rotating_dumbbells(steps, n=400, seed=0):
                         typeid=np.repeat([0, 1], n), charge=charge, bonds=pairs,
                         bond_types=('backbone', 'LSP-side'),
                         bond_typeid=np.arange(n) % 2, time_step=TIME_STEP)  # fmt: skip
-        # A rotation by a random angle about a random axis across the bond.
+        # A rotation about an axis across the bond, by an angle of Rayleigh's distribution.
         kick = generator.normal(size=(n, 3)) * np.sqrt(2 * ROTATION * TIME_STEP)
-        turned = np.cross(kick, bond)
-        bond = bond + turned
-        bond /= np.linalg.norm(bond, axis=1, keepdims=True)
+        across = np.cross(kick, bond)
+        angle = np.linalg.norm(across, axis=1, keepdims=True)
+        bond = np.cos(angle) * bond + np.sin(angle) / angle * across
         head = head + generator.normal(size=(n, 3)) * np.sqrt(2 * DIFFUSION * TIME_STEP)
         head = head + [0.05, 0, 0]  # a drift of the whole system must not show
 
 
+def mean_cosine(multiple):
+    """E[cos(multiple angle)] of the angle of one step, with Dawson's integral."""
+    x = multiple * np.sqrt(ROTATION * TIME_STEP)
+    return 1 - 2 * x * dawsn(x)
+
+
+# Exact for steps of any length: one leaves of <P_l> the part E[P_l(cos angle)].
+P1_RATE = -np.log(mean_cosine(1)) / TIME_STEP
+P2_RATE = -np.log((1 + 3 * mean_cosine(2)) / 4) / TIME_STEP
+
+
+def test_the_rates_tend_to_those_of_diffusion_on_a_sphere():
+    assert pytest.approx(2 * ROTATION, rel=0.005) == P1_RATE
+    assert pytest.approx(6 * ROTATION, rel=0.005) == P2_RATE
+
+
 @pytest.mark.parametrize('steps', [log_spaced_steps(16, block=64), np.arange(0, 1024, 4)])
 def test_rotational_diffusion_and_brownian_walkers(tmp_path, steps):
-    path = write_gsd(tmp_path / 'a.gsd', rotating_dumbbells(steps))
+    path = write_gsd(tmp_path / 'a.gsd', rotating_dumbbells(steps, n=1000))
     result = segmental_relaxation(open_trajectory(path))
     assert result.time_unit == 'tau'
     assert set(result.p1) == {'backbone', 'LSP-side'}
     for name in result.p1:
-        for curves, rate in ((result.p1, 2 * ROTATION), (result.p2, 6 * ROTATION)):
+        for curves, rate in ((result.p1, P1_RATE), (result.p2, P2_RATE)):
             curve = curves[name]
-            assert curve.value == pytest.approx(np.exp(-rate * curve.time), abs=0.05)
+            assert curve.value == pytest.approx(np.exp(-rate * curve.time), abs=0.03)
             time = curve.decay.one_over_e
-            assert time.value == pytest.approx(1 / rate, rel=0.15)
+            assert time.value == pytest.approx(1 / rate, rel=0.04)
             assert time.low < time.value < time.high
-            assert curve.decay.mean.value == pytest.approx(1 / rate, rel=0.2)
+            assert curve.decay.mean.value == pytest.approx(1 / rate, rel=0.04)
     for name, q in result.wave_numbers.items():
         curve = result.scattering['cations'][name]
         # Taking off the drift takes off 1/N of each walker's own motion, too little to see.
