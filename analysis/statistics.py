@@ -30,6 +30,9 @@ START_CANDIDATES = 64
 DECAY_CANDIDATES = 24
 TRANSIENT_IN_ERRORS = 3.0
 SHIFT_IN_ERRORS = 1 / 3
+# The best of many noisy numbers of independent values is larger than the first by chance alone, and
+# a series that is cut where its inefficiency came out low gets too narrow an interval.
+LEAST_GAIN = 1.3
 # The correction of an inefficiency for the mean that was taken off holds to this part of it.
 MOST_LOST = 0.5
 
@@ -125,7 +128,8 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     Chodera 2016, doi 10.1021/acs.jctc.5b00784. That start alone believes in transients that fill
     the run: what is left of one looks like correlation. So an exponential transient is fitted to
     the whole series; where it is significant, the start moves on until what is left of it shifts
-    the mean by less than a third of a standard error. A start that leaves less than a third of the
+    the mean by less than a third of a standard error. From there it moves on only where that gains
+    three tenths more independent values. A start that leaves less than a third of the
     series, or fewer than 10 independent values, is not called equilibrated. A drift over the run
     that is within its noise cannot be seen (measured: validation/intervals.py).
 
@@ -143,7 +147,9 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     settled = np.flatnonzero(_is_free_of_transient(values, starts))
     if len(settled):
         first = int(settled[0])
-        best = max(best, first + int(np.argmax(worth[first:])))
+        best = first + int(np.argmax(worth[first:]))
+        if worth[best] < LEAST_GAIN * worth[first]:
+            best = first
     start, g, n_effective = int(starts[best]), float(inefficiencies[best]), float(worth[best])
     verdict = ''
     if n - start < LEAST_PART_LEFT * n or len(settled) == 0:

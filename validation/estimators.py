@@ -10,6 +10,7 @@ from scipy.signal import lfilter
 from scipy.special import dawsn
 
 from analysis.array_trajectory import ArrayTrajectory
+from analysis.clusters import Pairs, ion_clusters
 from analysis.contact_graph import connected_components, contacts_among
 from analysis.internal_distances import chain_sizes
 from analysis.mean_squared_displacement import mean_squared_displacements
@@ -219,7 +220,12 @@ def _networks(engine: str) -> list[Row]:
         ),
         ('a helix that meets itself through the boundary', helix, 0.9, 1),
         ('the helix with a tenth left out', helix[:-9], 0.9, 0),
-        ('three that touch their image round a short box', line[:3] * axes[1] * 3.2, 3.5, 1),
+        (
+            'three in contact with their own image round a short box',
+            line[:3] * axes[1] * 3.2,
+            3.5,
+            1,
+        ),
     )
     result = []
     for name, points, distance, dimension in cases:
@@ -231,7 +237,29 @@ def _networks(engine: str) -> list[Row]:
         claim = f'dimension of percolation: {name}'
         exact = f'{dimension}, 1 cluster of {len(points)}'
         result.append(_row(claim, 'construction', measured, f'exactly {exact}', bool(passed)))
-    return result
+    return [*result, _wire(Pairs.UNLIKE, 0), _wire(Pairs.ANY, 1)]
+
+
+def _wire(pairs: Pairs, dimension: int) -> Row:
+    """Ions +-+ ... + whose like ends meet through the boundary: no contact of unlike ions."""
+    n = 9
+    wire = np.arange(n)[:, None] * np.array([0.5, 0.0, 0.0])
+    charge = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
+    trajectory = ArrayTrajectory(np.repeat(wire[None], 8, axis=0), [0.5 * n, 9, 9], charge=charge)
+    found = ion_clusters(trajectory, contact_distance=0.6, pairs=pairs)
+    dimensions = sorted(set(found.series['percolation_dimension'].tolist()))
+    sizes = found.number_distribution
+    seen = ', '.join(
+        f'P({size}) = {share:g}'
+        for size, share in zip(sizes.values, sizes.probability, strict=True)
+    )
+    return _row(
+        f'ion_clusters, {pairs} pairs: a wire +-+...+ whose like ends meet through the boundary',
+        'construction',
+        f'dimension {", ".join(f"{d:g}" for d in dimensions)}, {seen}',
+        f'exactly dimension {dimension}, P({n}) = 1',
+        dimensions == [dimension] and sizes.values.tolist() == [n],
+    )
 
 
 def _gas(engine: str) -> list[Row]:

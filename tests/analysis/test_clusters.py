@@ -57,6 +57,26 @@ def test_known_clusters(tmp_path):
         assert plot(result).get_xlabel()
 
 
+@pytest.mark.parametrize(('pairs', 'percolates'), [({}, 0.0), ({'pairs': Pairs.ANY}, 1.0)])
+def test_a_wire_whose_like_ends_meet_its_image(pairs, percolates):
+    """+-+-+ along x: its ends are in touch through the boundary, and are both cations."""
+    wire = np.arange(5)[:, None] * np.array([0.5, 0, 0])
+    frames = np.repeat(wire[None], 30, axis=0) + np.linspace(0, 4, 30)[:, None, None]
+    source = ArrayTrajectory(frames, [2.5, 6.0, 6.0], charge=np.array([1.0, -1, 1, -1, 1]))
+    found = ion_clusters(source, contact_distance=0.6, **pairs)
+    assert found.percolation['x'].mean == percolates
+    assert found.percolation['y'].mean == 0
+    assert found.series['percolation_dimension'].tolist() == [percolates] * 30
+    # One cluster of five either way.
+    assert found.number_distribution.values.tolist() == [5]
+    assert found.number_distribution.probability.tolist() == [1.0]
+    assert found.weight_distribution.values.tolist() == [5]
+    assert found.charge_distribution.values.tolist() == [1]
+    # Its size is known only where it has ends.
+    radius = found.shapes.radius_of_gyration.tolist()
+    assert radius == ([] if percolates else [pytest.approx(0.5 * np.sqrt(2))])
+
+
 def test_frames_out_of_order_and_contacts_out_of_reach_are_told(tmp_path):
     frames = [constructed(step, False) for step in (0, 10, 20, 10, 20, 30)]
     trajectory = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames))
