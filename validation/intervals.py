@@ -21,6 +21,7 @@ from analysis.cluster_limits import CLUSTER_LIMITS
 from analysis.clusters import _distribution
 from analysis.correlation_plan import plan_correlations
 from analysis.statistics import (
+    ENOUGH_STRETCHES,
     Estimate,
     combine_replicas,
     combine_replicas_log,
@@ -49,6 +50,8 @@ REPLICAS = (2, 3, 4, 5, 6, 8, 10)
 SETS, SHARES, DISTRIBUTIONS, CURVES = 10_000, 3000, 3000, 300
 POOL, FRAMES_OF_A_RUN = 30_000, 40
 BLOCKS = 20
+# Of fewer intervals no share is told.
+FEWEST_OFFERED = 50
 # A run of fewer relaxation times has blocks that share much.
 FEW_TIMES = 25
 
@@ -190,8 +193,10 @@ def proportion_rows(engine: str) -> Iterator[Row]:
                 f'proportion_with_interval: share {share:g}, {n} frames, worth {worth} values',
                 (holds(draw(), share) for _ in range(SHARES)),
             )
-            if share * worth < 15:
-                yield found.conservative('few events: the companion series is the slower one')
+            if share * n < ENOUGH_STRETCHES:
+                yield found.conservative(
+                    'events too few to tell their own correlation take that of a slower series'
+                )
             else:
                 yield found.exact()
 
@@ -393,8 +398,8 @@ def detection_rows(engine: str) -> Iterator[Row]:
             )
             if is_short:
                 yield coverage.exact()
-            elif coverage.offered:
-                yield coverage.stated('a transient as long as the run is not seen in its noise')
+            elif coverage.offered >= FEWEST_OFFERED:
+                yield coverage.stated('the noise hides a transient that fills much of the run')
 
 
 def _detection(
