@@ -22,6 +22,7 @@ from analysis.statistics import (
     mean_with_interval,
     merge_blocks,
     proportion_with_interval,
+    shared_by_neighbours,
     statistical_inefficiency,
 )
 from analysis.trajectory import BoolArray, FloatArray, IntArray, Snapshot, Topology, Trajectory
@@ -68,8 +69,9 @@ class Distribution:
     Attributes:
         values: Shape (n,).
         probability: Shape (n,).
-        low: Lower ends of the 95 % intervals, shape (n,); None without enough blocks.
-        high: Upper ends of the 95 % intervals, shape (n,); None without enough blocks.
+        low: Lower ends of the 95 % intervals, shape (n,); None unless 4 blocks of at least 5
+            statistical inefficiencies fit in the run.
+        high: Upper ends of the 95 % intervals, shape (n,); None as `low`.
     """
 
     values: IntArray
@@ -92,8 +94,9 @@ class ClusterShapes:
         number: How many clusters of each size were seen, shape (n,).
         radius_of_gyration: Root of the mean squared one, in length units, shape (n,).
         anisotropy: Mean relative shape anisotropy, shape (n,).
-        radius_low: Lower ends of 95 % intervals, shape (n,); None without enough blocks.
-        radius_high: Upper ends of 95 % intervals, shape (n,); None without enough blocks.
+        radius_low: Lower ends of 95 % intervals, shape (n,); None unless 4 blocks of at least 5
+            statistical inefficiencies fit in the run.
+        radius_high: Upper ends of 95 % intervals, shape (n,); None as `radius_low`.
         anisotropy_low: As `radius_low`, of the anisotropy.
         anisotropy_high: As `radius_high`, of the anisotropy.
     """
@@ -327,9 +330,12 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
     start = int(starts[first_block])
     used = slice(start, None)
     inefficiency = max(statistical_inefficiency(tally.series[name][used]) for name in WATCHED)
-    number = merge_blocks(tally.number[first_block:], inefficiency, len(steps) - start)
-    charge = merge_blocks(tally.charge[first_block:], inefficiency, len(steps) - start)
-    form = merge_blocks(tally.shape_sums[first_block:], inefficiency, len(steps) - start)
+    n_frames = len(steps) - start
+    number, charge, form = (
+        merge_blocks(sums[first_block:], inefficiency, n_frames)
+        for sums in (tally.number, tally.charge, tally.shape_sums)
+    )
+    shared = shared_by_neighbours(inefficiency, n_frames / len(number))
     sizes = np.arange(tally.number.shape[1])
     charges = np.arange(tally.charge.shape[1]) - tally.most_charge
     percolation = {
@@ -345,7 +351,7 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
         contact_distance=tally.distance,
         pair_correlation=found,
         steps=steps,
-        n_frames=len(steps) - start,
+        n_frames=n_frames,
         equilibration=equilibration,
         estimates={
             name: mean_with_interval(each[used]).within(*CLUSTER_LIMITS[name])
@@ -353,10 +359,10 @@ def _conclude(tally: _Tally, steps: IntArray, found: PairCorrelation | None) -> 
         },
         percolation=percolation,
         series=tally.series,
-        number_distribution=_distribution(sizes, number),
-        weight_distribution=_distribution(sizes, number * sizes),
-        charge_distribution=_distribution(charges, charge),
-        shapes=_mean_shapes(sizes, form),
+        number_distribution=_distribution(sizes, number, shared),
+        weight_distribution=_distribution(sizes, number * sizes, shared),
+        charge_distribution=_distribution(charges, charge, shared),
+        shapes=_mean_shapes(sizes, form, shared),
         verdict='; '.join(filter(None, (equilibration.verdict, *_doubts(tally, steps)))),
     )
 
@@ -372,8 +378,14 @@ def _block_starts(tally: _Tally) -> IntArray:
     return np.searchsorted(tally.block_of, np.arange(tally.n_blocks))
 
 
-def _distribution(values: IntArray, counts: FloatArray) -> Distribution:
-    """A normalised distribution from counts per block, shape (B, n)."""
+def _distribution(values: IntArray, counts: FloatArray, shared: float) -> Distribution:
+    """A normalised distribution from counts per block, shape (B, n).
+
+    Args:
+        values: Shape (n,).
+        counts: In blocks as long as an interval needs.
+        shared: As `jackknife`.
+    """
     total = counts.sum(axis=0)
     seen = np.flatnonzero(total)
     counts, total = counts[:, seen], total[seen]
@@ -383,12 +395,19 @@ def _distribution(values: IntArray, counts: FloatArray) -> Distribution:
     others = total - counts
     # What a few blocks saw has a spread that is known from these alone.
     degrees = np.maximum((counts > 0).sum(axis=0), FEWEST_SEEN) - 1
-    low, high = jackknife(probability, others / others.sum(axis=1, keepdims=True), degrees)
+    without_one = others / others.sum(axis=1, keepdims=True)
+    low, high = jackknife(probability, without_one, degrees, shared)
     return Distribution(values[seen], probability, np.maximum(low, 0), np.minimum(high, 1))
 
 
-def _mean_shapes(sizes: IntArray, sums: FloatArray) -> ClusterShapes:
-    """Mean shapes from (number, squared radius, anisotropy) sums per block, shape (B, 3, n)."""
+def _mean_shapes(sizes: IntArray, sums: FloatArray, shared: float) -> ClusterShapes:
+    """Mean shapes from (number, squared radius, anisotropy) sums per block, shape (B, 3, n).
+
+    Args:
+        sizes: Shape (n,).
+        sums: In blocks as long as an interval needs.
+        shared: As `jackknife`.
+    """
     total = sums.sum(axis=0)
     seen = np.flatnonzero((total[0] > 0) & (sizes > 1))
     sums, total = sums[:, :, seen], total[:, seen]
@@ -402,8 +421,8 @@ def _mean_shapes(sizes: IntArray, sums: FloatArray) -> ClusterShapes:
     # A size seen in one block alone says nothing about its spread: it gets not a number.
     with np.errstate(invalid='ignore', divide='ignore'):
         squares, anisotropies = others[:, 1] / others[:, 0], others[:, 2] / others[:, 0]
-    low, high = jackknife(squared, squares)
-    anisotropy_low, anisotropy_high = jackknife(anisotropy, anisotropies)
+    low, high = jackknife(squared, squares, shared=shared)
+    anisotropy_low, anisotropy_high = jackknife(anisotropy, anisotropies, shared=shared)
     return ClusterShapes(
         sizes[seen],
         number,

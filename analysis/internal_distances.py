@@ -16,6 +16,7 @@ from analysis.statistics import (
     jackknife,
     mean_with_interval,
     merge_blocks,
+    shared_by_neighbours,
     statistical_inefficiency,
 )
 from analysis.trajectory import FloatArray, IntArray, Snapshot, Topology, Trajectory
@@ -34,8 +35,9 @@ class ChainSizes:
         n_chains: Number of chains.
         separation: Bonds n between two beads of a chain, 1 to the longest, shape (n,).
         squared_distance: <R^2(n)>, shape (n,).
-        low: Lower ends of its 95 % intervals, shape (n,); None with too few frames.
-        high: Upper ends of its 95 % intervals, shape (n,); None with too few frames.
+        low: Lower ends of its 95 % intervals, shape (n,); None unless 4 blocks of at least 5
+            statistical inefficiencies fit in the run.
+        high: Upper ends of its 95 % intervals, shape (n,); None as `low`.
         squared_end_to_end: <R_e^2>, over chains of all lengths.
         squared_radius_of_gyration: <R_g^2>, over chains of all lengths, beads of equal weight.
         n_frames: Number of frames looked at, evenly spaced.
@@ -158,7 +160,8 @@ def chain_sizes(
     low, high = None, None
     if len(sums) >= FEWEST_BLOCKS:
         others = (sums.sum(axis=0) - sums) / (counts.sum(axis=0) - counts)
-        low, high = jackknife(value, others)
+        shared = shared_by_neighbours(inefficiency, len(frames) / len(sums))
+        low, high = jackknife(value, others, shared=shared)
     return ChainSizes(
         n_chains=len(chains),
         separation=np.arange(1, lengths[-1], dtype=np.int64),

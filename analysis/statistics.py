@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from analysis.plain import plain
 from analysis.trajectory import BoolArray, FloatArray, IntArray
@@ -30,6 +30,9 @@ START_CANDIDATES = 64
 DECAY_CANDIDATES = 24
 TRANSIENT_IN_ERRORS = 3.0
 SHIFT_IN_ERRORS = 1 / 3
+# The best of many noisy numbers of independent values is larger than the first by chance alone, and
+# a series that is cut where its inefficiency came out low gets too narrow an interval.
+LEAST_GAIN = 1.3
 # The correction of an inefficiency for the mean that was taken off holds to this part of it.
 MOST_LOST = 0.5
 
@@ -125,7 +128,8 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     Chodera 2016, doi 10.1021/acs.jctc.5b00784. That start alone believes in transients that fill
     the run: what is left of one looks like correlation. So an exponential transient is fitted to
     the whole series; where it is significant, the start moves on until what is left of it shifts
-    the mean by less than a third of a standard error. A start that leaves less than a third of the
+    the mean by less than a third of a standard error. From there it moves on only where that gains
+    three tenths more independent values. A start that leaves less than a third of the
     series, or fewer than 10 independent values, is not called equilibrated. A drift over the run
     that is within its noise cannot be seen (measured: validation/intervals.py).
 
@@ -143,7 +147,9 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     settled = np.flatnonzero(_is_free_of_transient(values, starts))
     if len(settled):
         first = int(settled[0])
-        best = max(best, first + int(np.argmax(worth[first:])))
+        best = first + int(np.argmax(worth[first:]))
+        if worth[best] < LEAST_GAIN * worth[first]:
+            best = first
     start, g, n_effective = int(starts[best]), float(inefficiencies[best]), float(worth[best])
     verdict = ''
     if n - start < LEAST_PART_LEFT * n or len(settled) == 0:
@@ -175,13 +181,11 @@ def mean_with_interval(series: Sequence[float] | FloatArray) -> Estimate:
         return Estimate(mean, None, None, 1.0, 'the same in every frame: no interval')
     g = statistical_inefficiency(values)
     blocks, is_sound = _choose_blocks(values, g)
-    # Neighbouring blocks share what is correlated across their border. The share is exact for an
-    # autoregressive series, and nothing without correlation.
-    shared = min((g - 1 / g) / (2 * (n // len(blocks))), MOST_SHARED)
-    variance = float(blocks.var(ddof=1)) / len(blocks) / (1 - shared)
+    shared = shared_by_neighbours(g, n // len(blocks))
+    half = _quantile(len(blocks) - 1) * math.sqrt(blocks.var(ddof=1) / len(blocks) / (1 - shared))
     if len(blocks) < ENOUGH_BLOCKS:
-        variance = max(variance, float(values.var(ddof=1)) * g / n)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(blocks) - 1)) * math.sqrt(variance)
+        # This error rests on all the independent values, so it needs no quantile of few blocks.
+        half = max(half, _quantile(max(n / g - 1, 1)) * math.sqrt(values.var(ddof=1) * g / n))
     is_sound &= n >= LEAST_WORTH * g
     verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, {LEAST_WORTH} needed'
     return Estimate(mean, mean - half, mean + half, n / g, verdict)
@@ -209,7 +213,7 @@ def proportion_with_interval(
     if _stretches(values) < ENOUGH_STRETCHES:
         own = max(own, inefficiency)
     n_effective = max(1.0, n / own)
-    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    z = float(special.ndtri((1 + CONFIDENCE) / 2))
     weight = 1 + z**2 / n_effective
     centre = (share + z**2 / (2 * n_effective)) / weight
     root = math.sqrt(share * (1 - share) / n_effective + z**2 / (4 * n_effective**2))
@@ -237,7 +241,7 @@ def combine_replicas(values: Sequence[float] | FloatArray) -> Estimate:
     if len(kept) == 1:
         return Estimate(mean, None, None, 1.0, verdict or 'one replica: no interval')
     spread = float(kept.std(ddof=1)) / math.sqrt(len(kept))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(kept) - 1)) * spread
+    half = _quantile(len(kept) - 1) * spread
     return Estimate(mean, mean - half, mean + half, float(len(kept)), verdict)
 
 
@@ -260,8 +264,24 @@ def exponentiated(logarithm: Estimate) -> Estimate:
     return Estimate(mean, low, high, logarithm.n_effective, logarithm.verdict)
 
 
+def shared_by_neighbours(inefficiency: float, block_length: float) -> float:
+    """Part of the variance of a mean that blocks hide, as neighbours share what crosses a border.
+
+    Exact for an autoregressive series and long blocks, and nothing without correlation; at most
+    0.3.
+
+    Args:
+        inefficiency: Statistical inefficiency in frames.
+        block_length: In frames.
+    """
+    return min((inefficiency - 1 / inefficiency) / (2 * block_length), MOST_SHARED)
+
+
 def jackknife(
-    whole: FloatArray, without_one: FloatArray, degrees_of_freedom: int | IntArray | None = None
+    whole: FloatArray,
+    without_one: FloatArray,
+    degrees_of_freedom: int | IntArray | None = None,
+    shared: float = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """Delete-one jackknife interval of any statistic of independent blocks.
 
@@ -270,6 +290,7 @@ def jackknife(
         without_one: The statistic with each block left out in turn, shape (n, ...), n > 1.
         degrees_of_freedom: n - 1 by default; fewer where not all blocks count, of any
             shape that broadcasts to (...).
+        shared: Part of the variance that the blocks hide, from `shared_by_neighbours`.
 
     Returns:
         Lower and upper ends of the 95 % interval, from Student's t.
@@ -278,23 +299,28 @@ def jackknife(
     deviation = without_one - without_one.mean(axis=0)
     spread = np.sqrt((n - 1) / n * (deviation**2).sum(axis=0))
     degrees = n - 1 if degrees_of_freedom is None else degrees_of_freedom
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, degrees) * spread
+    half = special.stdtrit(degrees, (1 + CONFIDENCE) / 2) * spread / math.sqrt(1 - shared)
     return whole - half, whole + half
 
 
 def merge_blocks(blocks: FloatArray, inefficiency: float, n_frames: int) -> FloatArray:
-    """Join neighbouring sums until each is 5 inefficiencies long, or as few as 4 are left.
+    """Join neighbouring sums until each is 5 inefficiencies long; one is left if none would be.
 
     Args:
         blocks: Sums over stretches of frames of equal length, shape (B, ...).
         inefficiency: Statistical inefficiency in frames.
         n_frames: Number of frames in all the blocks.
     """
-    wanted = max(FEWEST_BLOCKS, int(n_frames / (INEFFICIENCIES_PER_BLOCK * inefficiency)))
-    n = min(len(blocks), wanted)
+    joined = math.ceil(INEFFICIENCIES_PER_BLOCK * inefficiency * len(blocks) / n_frames)
+    n = max(1, len(blocks) // max(1, joined))
     edges = np.arange(n) * len(blocks) // n
     merged: FloatArray = np.add.reduceat(blocks, edges, axis=0)
     return merged
+
+
+def _quantile(degrees_of_freedom: float) -> float:
+    """Student's quantile of the upper end of an interval."""
+    return float(special.stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))
 
 
 def _varies(values: FloatArray) -> bool:

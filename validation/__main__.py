@@ -99,7 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
     failed = sum(row.verdict == Verdict.FAIL for row in all_rows)
     missing = sum(row.verdict == Verdict.NOT_RUN for row in all_rows)
     minutes = (time.monotonic() - started) / 60
-    counts = f'{len(all_rows)} rows, {failed} failed, {missing} not run'
+    stated = sum(row.verdict == Verdict.STATED for row in all_rows)
+    counts = f'{len(all_rows)} rows, {failed} failed, {missing} not run, {stated} stated'
     print(f'{counts}, {minutes:.0f} min; {options.page} is written.')
     return 1 if failed or missing else 0
 

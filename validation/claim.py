@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -15,6 +17,8 @@ class Verdict(StrEnum):
     PASS = 'pass'
     FAIL = 'fail'
     NOT_RUN = 'not run'
+    # Measured, and nothing is claimed of it: neither a pass nor a failure.
+    STATED = 'stated'
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,24 @@ def judged(
     return Row(claim, engine, reference, measured, tolerance, verdict)
 
 
+def stated(claim: str, engine: str, reference: str, measured: str, why: str) -> Row:
+    """What was measured where nothing is claimed; `why` stands in place of a tolerance."""
+    return Row(claim, engine, reference, measured, f'none: {why}', Verdict.STATED)
+
+
 def not_run(claim: str, engine: str, reason: str) -> Row:
     """A claim that was not measured."""
     return Row(claim, engine, '', '', '', Verdict.NOT_RUN, reason)
+
+
+def worst(errors: Iterable[float]) -> float:
+    """The largest error; NaN if one of them is, which `max` forgets unless it comes first.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    given = [float(error) for error in errors]
+    return math.nan if any(map(math.isnan, given)) else max(given)
 
 
 def half_width(estimate: Estimate) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.claim import Row, judged
+from validation.claim import Row, judged, worst
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, ion_liquid, make_engine, melt
 from workflow.engines.contract import (
@@ -187,7 +187,7 @@ def kinetic_energy(case: Case, thermostat: str, engine: str) -> Iterator[Row]:
         f'mean {mean:.1f}, width {width:.1f} standard deviations off; kT = {temperature:.4f} '
         f'({len(series["step"])} values)',
         DEVIATIONS,
-        holds=bool(max(abs(mean), abs(width)) < MOST_DEVIATIONS),
+        holds=worst([abs(mean), abs(width)]) < MOST_DEVIATIONS,
     )
 
 

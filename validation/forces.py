@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from user_input import UserError
-from validation.claim import Row, Verdict, judged
+from validation.claim import Row, Verdict, judged, worst
 from validation.job import Job
 from validation.reference_forces import ReferenceSum, central_difference, relative_rms
 from validation.systems import (
@@ -85,7 +85,7 @@ def against_sums(name: str, engine: str) -> Iterator[Row]:
         energies, forces = simulation.energies(), simulation.forces()
         simulation.close()
         scale = sum(abs(value) for value in expected.energies.values())
-        error = max(abs(energies[term] - value) for term, value in expected.energies.items())
+        error = worst(abs(energies[term] - value) for term, value in expected.energies.items())
         off = relative_rms(forces, expected.forces)
         yield judged(
             f'pair, bond and angle energies; forces: {case}',
@@ -128,14 +128,14 @@ def against_calculus(name: str, engine: str) -> Iterator[Row]:
         reason = '1e-3: the mesh force is not the gradient of the mesh energy; 1e-4 was requested'
         kinds.append(('with Coulomb', mesh, 1e-3, reason))
     for label, used, tolerance, reason in kinds:
-        worst = max(directional_error(sample, engine, used, seed) for seed in range(4))
+        largest = worst(directional_error(sample, engine, used, seed) for seed in range(4))
         yield judged(
             f'force along a random direction of all beads, {label}: {name}',
             engine,
             '-dU/ds by differences of fourth order',
-            f'{worst:.0e} (relative, the worst of 4 directions)',
+            f'{largest:.0e} (relative, the worst of 4 directions)',
             reason,
-            holds=worst < tolerance,
+            holds=largest < tolerance,
         )
         pressure, derivative, scale = pressure_and_derivative(sample, engine, used)
         error = abs(pressure - derivative) / scale

@@ -111,7 +111,8 @@ def _paragraph(module: Any) -> str:
 
 
 def _line(row: Row) -> str:
-    verdict = str(row.verdict) if row.verdict == Verdict.PASS else f'**{row.verdict}**'
+    asks_for_care = row.verdict in (Verdict.FAIL, Verdict.NOT_RUN)
+    verdict = f'**{row.verdict}**' if asks_for_care else str(row.verdict)
     if row.reason:
         verdict += f': {row.reason}'
     cells = (row.claim, row.engine, row.reference, row.measured, row.tolerance, verdict)

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from validation.claim import Row, judged
+from validation.claim import Row, judged, worst
 from validation.forces import pressure_tensor
 from validation.job import Job
 from validation.record_hoomd import COULOMB_ERROR, load, names
@@ -43,7 +43,7 @@ def against_recorded(name: str, engine: str) -> Iterator[Row]:
         f'HOOMD-blue {version}, recorded',
         f'energies {energy:.0e}, forces {force:.0e}, pressure {pressure:.0e} (relative)',
         f'{tolerance:g}: {reason}',
-        holds=max(energy, force, pressure) < tolerance,
+        holds=worst([energy, force, pressure]) < tolerance,
     )
 
 
@@ -59,7 +59,7 @@ def differences(name: str, engine: str) -> tuple[float, float, float, str]:
     energies, forces = simulation.energies(), simulation.forces()
     simulation.close()
     scale = sum(abs(value) for value in stored.energies.values())
-    energy = max(abs(energies[term] - value) for term, value in stored.energies.items()) / scale
+    energy = worst(abs(energies[term] - value) for term, value in stored.energies.items()) / scale
     tensor = pressure_tensor(stored.sample, engine, stored.mesh)
     # Pressures are small differences of large terms: one epsilon/sigma^3 is their scale.
     size = max(float(np.abs(stored.pressure).max()), 1.0)

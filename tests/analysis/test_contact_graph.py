@@ -84,14 +84,27 @@ def test_helix_closed_by_a_return_path_does_not_percolate():
     assert components.dimension.tolist() == [0]
 
 
-def test_cluster_touching_its_own_image_percolates():
-    # Three ions bridge the box: only the contact through the wall closes the path.
+def test_a_contact_with_the_own_image_closes_the_path():
+    # Three ions bridge the box, and the last is in contact with the image of the first.
     points = [[-2.1, 0, 0], [0, 0, 0], [2.1, 0, 0]]
     box = np.array([6.3, 10.0, 10.0])
     _, components = analyse(points, 2.2, box)
     assert components.winds.tolist() == [[True, False, False]]
     _, apart = analyse(points, 2.2, np.array([6.9, 10.0, 10.0]))
     assert apart.dimension.tolist() == [0]
+
+
+@pytest.mark.parametrize(('n', 'dimension'), [(9, 0), (10, 1)])
+def test_a_wire_whose_like_ends_meet_its_image_percolates_only_by_any_pairs(n, dimension):
+    # +-+ ... +: an odd wire ends as it begins, so that the pair across the boundary is no contact.
+    box = np.array([0.5 * n, 10.0, 10.0])
+    wire = line([0.5, 0, 0], n)
+    unlike = connected_components(contacts_between(wire, box, np.arange(n) % 2 == 0, 0.6))
+    assert unlike.size.tolist() == [n]
+    assert unlike.dimension.tolist() == [dimension]
+    any_pairs = connected_components(contacts_among(wire, box, 0.6))
+    assert any_pairs.size.tolist() == [n]
+    assert any_pairs.winds.tolist() == [[True, False, False]]
 
 
 def test_box_smaller_than_two_contacts_is_refused():

@@ -81,7 +81,7 @@ def is_sharp(positions):
     return np.all(np.abs(np.linalg.norm(delta, axis=-1) - 1.5) > 1e-5)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds, shifts)
 def test_translation_and_wrapping(seed, shift):
     positions = molecules(seed)
@@ -89,7 +89,7 @@ def test_translation_and_wrapping(seed, shift):
         assert_same(answers(trajectory(positions)), answers(trajectory(positions + shift)))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds, st.lists(boxes_away, min_size=MOLECULES, max_size=MOLECULES))
 def test_molecules_in_other_images(seed, away):
     positions = molecules(seed)
@@ -98,7 +98,7 @@ def test_molecules_in_other_images(seed, away):
         assert_same(answers(trajectory(positions)), answers(trajectory(moved)))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds, st.randoms(use_true_random=False))
 def test_labels_of_beads_and_order_of_molecules(seed, random):
     positions = molecules(seed)

@@ -120,8 +120,15 @@ def test_merged_blocks_keep_the_sum():
     for inefficiency in (0.1, 1.0, 3.0, 100.0):
         merged = merge_blocks(blocks, inefficiency, 100)
         assert merged.sum(axis=0).tolist() == blocks.sum(axis=0).tolist()
-        assert 4 <= len(merged) <= 20
+    assert len(merge_blocks(blocks, 1.0, 100)) == 20
     assert len(merge_blocks(blocks, 2.0, 100)) == 10
+
+
+@pytest.mark.parametrize('inefficiency', [0.1, 1.0, 1.3, 3.0, 4.7, 5.0, 6.0, 100.0])
+def test_no_block_is_shorter_than_5_inefficiencies(inefficiency):
+    lengths = merge_blocks(np.full((20, 1), 5.0), inefficiency, 100)[:, 0]
+    assert len(lengths) == 1 or lengths.min() >= 5 * inefficiency
+    assert (len(lengths) < 4) is (inefficiency > 5)
 
 
 @pytest.mark.parametrize('replicas', [2, 3, 10])
