@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / 'docs' / 'mutations.md'
 LONGEST_TEST_SECONDS = 600
 SURVIVED = 'nothing: IT SURVIVED'
+# Internal error, wrong usage, no tests: none of them says anything of the fault.
+NOT_TRIED = (3, 4, 5)
 
 FORCES = 'tests/workflow/test_engine_forces.py'
 STAGES = 'tests/workflow/test_stage_run.py'
@@ -29,6 +31,11 @@ STATISTICS = 'tests/analysis/test_statistics.py'
 CLUSTERS = 'tests/analysis/test_clusters.py'
 GRAPH = 'tests/analysis/test_contact_graph.py'
 RELAXATION = 'tests/analysis/test_relaxation.py'
+MESHES = 'tests/workflow/test_mesh_choices.py'
+MOTION = 'tests/models/test_fastest_motion.py'
+ELECTROSTATICS = 'tests/validation/test_electrostatics.py'
+COULOMB = 'workflow/coulomb.py'
+GRAPH_CODE = 'analysis/contact_graph.py'
 LAMMPS = 'workflow/engines/lammps_engine.py'
 HOOMD = 'workflow/engines/hoomd_engine.py'
 
@@ -44,6 +51,8 @@ class Fault:
         wrong: What replaces it.
         tests: Files of the tests that should catch it.
         needs: Module without which it cannot be tried.
+        further: More replacements in the same file, (text as it stands there once, what replaces
+            it), for a fault that one does not make.
     """
 
     name: str
@@ -52,6 +61,12 @@ class Fault:
     wrong: str
     tests: tuple[str, ...]
     needs: str = ''
+    further: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def replacements(self) -> tuple[tuple[str, str], ...]:
+        """All of them."""
+        return ((self.right, self.wrong), *self.further)
 
 
 FAULTS = (
@@ -92,6 +107,129 @@ FAULTS = (
         needs='hoomd',
     ),
     Fault(
+        'all charges positive (LAMMPS)',
+        'workflow/engines/lammps_data.py',
+        'bead_types, charges, particles.position',
+        'bead_types, np.abs(charges), particles.position',
+        (FORCES,),
+    ),
+    Fault(
+        'all charges positive (HOOMD)',
+        HOOMD,
+        'np.asarray(source.charge) * np.sqrt',
+        'np.abs(source.charge) * np.sqrt',
+        (FORCES,),
+        needs='hoomd',
+    ),
+    Fault(
+        'bonded neighbours feel the pair force (HOOMD)',
+        HOOMD,
+        "exclusions=('bond',)",
+        'exclusions=()',
+        (FORCES,),
+        needs='hoomd',
+    ),
+    Fault(
+        'next-nearest neighbours do not feel it (HOOMD)',
+        HOOMD,
+        "exclusions=('bond',)",
+        "exclusions=('bond', '1-3')",
+        (FORCES,),
+        needs='hoomd',
+    ),
+    Fault(
+        'error of the mesh estimated for twice the Coulomb constant',
+        COULOMB,
+        'strength = bjerrum_length * float',
+        'strength = 2 * bjerrum_length * float',
+        (ELECTROSTATICS,),
+    ),
+    Fault(
+        'error of the mesh estimated for half the Coulomb constant',
+        COULOMB,
+        'strength = bjerrum_length * float',
+        'strength = 0.5 * bjerrum_length * float',
+        (ELECTROSTATICS,),
+    ),
+    Fault(
+        'the mesh takes the error of the cut-off too',
+        COULOMB,
+        'share = target / np.sqrt(2)',
+        'share = target * np.sqrt(2)',
+        (ELECTROSTATICS,),
+    ),
+    Fault(
+        'the mesh of the first box kept for all others',
+        'workflow/mesh_choices.py',
+        'np.abs(now / before - 1).max() > _BOX_TOLERANCE',
+        'False',
+        (MESHES,),
+    ),
+    Fault(
+        'relaxation under pressure keeps its first mesh',
+        'workflow/relax.py',
+        '            if box_has_changed(mesh_box, state.box):',
+        '            if False:',
+        (MESHES,),
+    ),
+    Fault(
+        'beads at rest whenever an engine is set up',
+        'workflow/trajectory_log.py',
+        'particles.velocity = state.velocities',
+        'particles.velocity = 0 * state.velocities',
+        (STAGES,),
+    ),
+    Fault(
+        'Coulomb attraction left out of the fastest motion',
+        'models/fastest_motion.py',
+        'coulomb = field.charges[i] * field.charges[j] * field.bjerrum_length',
+        'coulomb = 0 * field.charges[i] * field.charges[j] * field.bjerrum_length',
+        (MOTION,),
+    ),
+    Fault(
+        'Coulomb attraction doubled in the fastest motion',
+        'models/fastest_motion.py',
+        'coulomb = field.charges[i] * field.charges[j] * field.bjerrum_length',
+        'coulomb = 2 * field.charges[i] * field.charges[j] * field.bjerrum_length',
+        (MOTION,),
+    ),
+    Fault(
+        'masses of all beads 1 (LAMMPS)',
+        'workflow/engines/lammps_data.py',
+        "f'{i} {m:.17g}\\n' for i, m in enumerate(force_field.masses, start=1)",
+        "f'{i} 1.0\\n' for i, m in enumerate(force_field.masses, start=1)",
+        (FORCES,),
+    ),
+    Fault(
+        'masses of all beads 1 (HOOMD)',
+        HOOMD,
+        'force_field.masses, strict=True))\n    particles',
+        'np.ones(len(force_field.masses)), strict=True))\n    particles',
+        (FORCES,),
+        needs='hoomd',
+    ),
+    Fault(
+        'pairs of kind none that repel (LAMMPS)',
+        LAMMPS,
+        'force_field.pair_epsilon[i, j] if cutoff > 0 else 0.0',
+        'force_field.pair_epsilon[i, j] or 1.0',
+        (FORCES,),
+    ),
+    Fault(
+        'harmonic bonds twice as stiff (LAMMPS)',
+        LAMMPS,
+        'harmonic {bond.k / 2} {bond.r0}',
+        'harmonic {bond.k} {bond.r0}',
+        (FORCES,),
+    ),
+    Fault(
+        'angles twice as stiff (LAMMPS)',
+        LAMMPS,
+        '{style} {angle.k / 2} {degrees:.17g}',
+        '{style} {angle.k} {degrees:.17g}',
+        (FORCES,),
+    ),
+    Fault(
         'Lennard-Jones not shifted (LAMMPS)',
         LAMMPS,
         "commands = [f'pair_style {style}', 'pair_modify shift yes']",
@@ -130,14 +268,28 @@ FAULTS = (
     Fault(
         'images left out of the trajectory',
         'workflow/trajectory_log.py',
-        "            file.write_chunk('particles/image', state.images.astype(np.int32))\n",
+        "('particles/image', state.images.astype(np.int32))",
+        "('particles/image', np.zeros_like(state.images, dtype=np.int32))",
+        (STAGES,),
+    ),
+    Fault(
+        'images of beads that are outside the box lag behind (LAMMPS)',
+        LAMMPS,
+        'self._gather_images() + crossings.astype(np.int32)',
+        'self._gather_images()',
+        (STAGES,),
+    ),
+    Fault(
+        'a checkpoint that does not cut the trajectory back',
+        'workflow/trajectory_log.py',
+        '        if mark is not None:\n            restore(path, mark)\n',
         '',
         (STAGES,),
     ),
     Fault(
         'thermo rows kept twice on a restart',
         'workflow/thermo_log.py',
-        '        self._file.truncate(keep * _RECORD_LENGTH)\n',
+        '        self._file.truncate(mark.rows * _RECORD_LENGTH)\n',
         '',
         (STAGES,),
     ),
@@ -164,14 +316,41 @@ FAULTS = (
     ),
     Fault(
         'percolation by crossing the boundary, not by winding',
-        'analysis/contact_graph.py',
+        GRAPH_CODE,
         'offsets[pairs[:, 0]] + graph.shifts - offsets[pairs[:, 1]]',
         'offsets[pairs[:, 0]] - offsets[pairs[:, 1]]',
         (GRAPH,),
     ),
     Fault(
+        'percolation by spatial extent: a cluster percolates when it is as long as the box',
+        GRAPH_CODE,
+        '    pairs: IntArray\n    shifts: IntArray\n',
+        '    pairs: IntArray\n    shifts: IntArray\n'
+        '    fraction: FloatArray\n    reach: FloatArray\n',
+        (GRAPH,),
+        further=(
+            (
+                'len(positions), pairs, -np.rint(raw / box).astype(np.int64))',
+                'len(positions), pairs, -np.rint(raw / box).astype(np.int64), positions / box, '
+                'distance / box)',
+            ),
+            (
+                '    np.logical_or.at(winds, owner, winding != 0)\n',
+                '    low, high = np.full(winds.shape, np.inf), np.full(winds.shape, -np.inf)\n'
+                '    np.minimum.at(low, label, graph.fraction + offsets)\n'
+                '    np.maximum.at(high, label, graph.fraction + offsets)\n'
+                '    winds = high - low + graph.reach >= 1\n',
+            ),
+            (
+                '        dimension[percolating] = np.linalg.matrix_rank(gram[percolating], '
+                'hermitian=True)\n',
+                '        dimension[percolating] = winds[percolating].sum(axis=1)\n',
+            ),
+        ),
+    ),
+    Fault(
         'contact distance of bonds through the wall in the wrong direction',
-        'analysis/contact_graph.py',
+        GRAPH_CODE,
         'pairs, -np.rint(raw / box)',
         'pairs, np.rint(raw / box)',
         (GRAPH,),
@@ -283,8 +462,27 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[bool, str]:
         return False, f'no end within {LONGEST_TEST_SECONDS} s'
     if done.returncode == 0:
         return True, ''
+    if done.returncode in NOT_TRIED:
+        raise SystemExit(f'{" ".join(tests)}: pytest did not run them:\n{done.stdout}{done.stderr}')
     found = re.search(r'^(?:FAILED|ERROR) \S*/(\S+)', done.stdout, re.MULTILINE)
     return False, found[1] if found else f'exit code {done.returncode}'
+
+
+def with_fault(source: str, fault: Fault) -> str:
+    """The source of its file with the fault in it.
+
+    Raises:
+        SystemExit: If a text that it replaces does not stand there exactly once.
+    """
+    changed = source
+    for right, wrong in fault.replacements:
+        if source.count(right) != 1:
+            raise SystemExit(
+                f"'{fault.name}': {fault.path} has the text {source.count(right)} times, not "
+                f'once: {right!r}. Write the fault anew.'
+            )
+        changed = changed.replace(right, wrong)
+    return changed
 
 
 def try_fault(folder: Path, fault: Fault) -> str | None:
@@ -295,12 +493,7 @@ def try_fault(folder: Path, fault: Fault) -> str | None:
     """
     path = folder / fault.path
     source = path.read_text(encoding='utf-8')
-    if source.count(fault.right) != 1:
-        raise SystemExit(
-            f"'{fault.name}': {fault.path} has the text {source.count(fault.right)} times, not "
-            f'once: {fault.right!r}. Write the fault anew.'
-        )
-    path.write_text(source.replace(fault.right, fault.wrong), encoding='utf-8')
+    path.write_text(with_fault(source, fault), encoding='utf-8')
     try:
         passed, failed = run_tests(folder, fault.tests)
     finally:

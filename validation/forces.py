@@ -39,15 +39,16 @@ SINGLE_REASON = '1e-6: HOOMD-blue may be built with pairs in single precision'
 # is an error that shrinks with the step; a mesh in single precision needs the longer one.
 SHORT_STEP, LONG_STEP = 1e-6, 1e-3
 
-# Name -> model, composition, chains of 10 units: two sizes of box for each model.
-MELTS: dict[str, tuple[str, dict[str, float], tuple[int, int]]] = {
-    'isp, LSP 0': ('isp', {'DOPA': 1.0}, (10, 30)),
-    'isp, LSP 1/2': ('isp', {'LSP': 0.5, 'DOPA': 0.5}, (8, 30)),
-    'isp, LSP 1': ('isp', {'LSP': 1.0}, (8, 25)),
-    'kremer_grest': ('kremer_grest', {'M': 1.0}, (20, 100)),
-    'neutral_control': ('neutral_control', {'N': 1.0}, (24, 100)),
-    'harmonic angles and bonds': (str(MODELS / 'harmonic_angle.toml'), {'M': 1.0}, (20, 60)),
-    'cosine-squared angles': (str(MODELS / 'cosine_angle.toml'), {'M': 1.0}, (20, 60)),
+# Name -> model, composition, chains of 10 units: three sizes of box for each model.
+MELTS: dict[str, tuple[str, dict[str, float], tuple[int, int, int]]] = {
+    'isp, LSP 0': ('isp', {'DOPA': 1.0}, (10, 18, 30)),
+    'isp, LSP 1/2': ('isp', {'LSP': 0.5, 'DOPA': 0.5}, (8, 16, 30)),
+    'isp, LSP 1': ('isp', {'LSP': 1.0}, (8, 14, 25)),
+    'kremer_grest': ('kremer_grest', {'M': 1.0}, (20, 45, 100)),
+    'neutral_control': ('neutral_control', {'N': 1.0}, (24, 50, 100)),
+    'harmonic angles and bonds': (str(MODELS / 'harmonic_angle.toml'), {'M': 1.0}, (20, 35, 60)),
+    'cosine-squared angles': (str(MODELS / 'cosine_angle.toml'), {'M': 1.0}, (20, 35, 60)),
+    'every term': (str(MODELS / 'every_term.toml'), {'M': 0.5, 'X': 0.5}, (10, 20, 40)),
 }
 
 MADELUNG = {'NaCl': 1.747565, 'CsCl': 1.762675, 'zincblende': 1.638055}
@@ -57,7 +58,7 @@ def jobs() -> Iterator[Job]:
     """All jobs of this section."""
     for name in MELTS:
         yield Job(f'sums: {name}', partial(against_sums, name))
-    for name in ('isp, LSP 1/2', 'neutral_control', 'harmonic angles and bonds'):
+    for name in ('isp, LSP 1/2', 'neutral_control', 'harmonic angles and bonds', 'every term'):
         yield Job(f'calculus: {name}', partial(against_calculus, name))
     yield Job('madelung', madelung)
     yield Job('ion pair', ion_pair)
@@ -76,7 +77,7 @@ def sample_of(name: str, size: int) -> Sample:
 
 def against_sums(name: str, engine: str) -> Iterator[Row]:
     """Energies by term and forces, short-ranged; and Coulomb where there are ions."""
-    for size in (0, 1):
+    for size in range(len(MELTS[name][2])):
         sample = sample_of(name, size)
         edge = sample.state.box[0]
         case = f'{name}, {sample.frame.particles.N} beads, edge {edge:.1f}'

@@ -47,6 +47,14 @@ def test_winding(points, winds, dimension):
     assert components.dimension.tolist() == [dimension]
 
 
+def test_a_cluster_longer_than_the_box_need_not_percolate():
+    # A slanted rod passes its own image at a distance of 2: no path comes back to where it began.
+    _, rod = analyse(line([1, 0.2, 0], 13))
+    assert rod.size.tolist() == [13]
+    assert rod.winds.tolist() == [[False, False, False]]
+    assert rod.dimension.tolist() == [0]
+
+
 def test_ring_across_the_boundary_does_not_wind():
     angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     ring = 3.0 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1) + [5, 5, 5]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from gsd.hoomd import Frame
+from scipy.optimize import brentq
 
 from models.fastest_motion import fastest_motion
 from models.force_field import ForceField, HarmonicBond
@@ -53,6 +54,22 @@ def test_heat_and_charges_make_it_faster() -> None:
     stronger = fastest_motion(frame, replace(field, bjerrum_length=200.0), 1.0)
     assert stronger.of == 'pair S-Li'
     assert stronger.omega > 2 * fastest_motion(frame, field, 1.0).omega
+
+
+def test_unlike_charges_in_contact() -> None:
+    """S and Li: U'' at the bottom of 4 (s/r)^12 - 4 (s/r)^6 - l/r, found by a root of U'."""
+    frame, field = system('isp')
+    sigma, length = 0.75, 200.0
+
+    def slope(r: float) -> float:
+        return -48 * sigma**12 / r**13 + 24 * sigma**6 / r**7 + length / r**2
+
+    r = brentq(slope, 0.5, 0.8)
+    curvature = 624 * sigma**12 / r**14 - 168 * sigma**6 / r**8 - 2 * length / r**3
+    masses = [field.masses[field.bead_types.index(name)] for name in ('S', 'Li')]
+    found = fastest_motion(frame, replace(field, bjerrum_length=length), COLD)
+    assert found.of == 'pair S-Li'
+    assert found.omega == pytest.approx(np.sqrt(curvature * sum(1 / m for m in masses)), rel=2e-3)
 
 
 def test_charges_that_nothing_keeps_apart_are_refused() -> None:

@@ -9,7 +9,9 @@ from validation.forces import MELTS, sample_of
 from validation.reference_forces import ReferenceSum, central_difference
 
 
-@pytest.mark.parametrize('name', ['isp, LSP 1/2', 'harmonic angles and bonds', 'neutral_control'])
+@pytest.mark.parametrize(
+    'name', ['isp, LSP 1/2', 'harmonic angles and bonds', 'neutral_control', 'every term']
+)
 def test_forces_and_virial_are_derivatives_of_the_energy(name: str) -> None:
     sample = sample_of(name, 0)
     state = sample.state

@@ -8,11 +8,24 @@ import numpy as np
 import pytest
 from gsd.hoomd import Frame
 
-from models.force_field import ForceField
+from models.force_field import (
+    CosineSquaredAngle,
+    FeneBond,
+    ForceField,
+    HarmonicAngle,
+    HarmonicBond,
+)
 from tests.workflow.systems import COULOMB_ERROR, melt, state_point
+from validation.forces import MODELS
 from validation.reference_forces import reference, relative_rms
 from workflow.coulomb import CoulombMesh, choose_mesh, ewald_sum
-from workflow.engines.contract import ConstantEnergy, Engine, Simulation, SoftPushOff
+from workflow.engines.contract import (
+    THERMO_COLUMNS,
+    ConstantEnergy,
+    Engine,
+    Simulation,
+    SoftPushOff,
+)
 from workflow.interruption import StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax, segments, state_of
@@ -25,6 +38,9 @@ CASES = {
     'ISP0': state_point('isp', {'DOPA': 1.0}),
     'ISP100': state_point('isp', {'LSP': 1.0}),
     'kremer_grest': state_point('kremer_grest', {'M': 1.0}, chains=20),
+    'every_term': state_point(
+        str(MODELS / 'every_term.toml'), {'M': 0.5, 'X': 0.5}, chains=10, bjerrum_length=12.0
+    ),
 }
 
 
@@ -54,13 +70,13 @@ def test_short_range_energies_and_forces_equal_direct_sums(engine: Engine, relax
     energies, forces = reference(frame, field)
     simulation = bare_simulation(engine, frame, field, None)
     measured = simulation.energies()
-    assert measured['pair'] == pytest.approx(energies['pair'], rel=1e-6)
-    assert measured['bond'] == pytest.approx(energies['bond'], rel=1e-6)
+    for term, expected in energies.items():
+        assert measured[term] == pytest.approx(expected, rel=1e-6)
     assert relative_rms(simulation.forces(), forces) < 1e-6
     simulation.close()
 
 
-@pytest.mark.parametrize('relaxed', ['ISP50', 'ISP100'], indirect=True)
+@pytest.mark.parametrize('relaxed', ['ISP50', 'ISP100', 'every_term'], indirect=True)
 def test_coulomb_is_within_the_requested_error_of_a_direct_ewald_sum(
     engine: Engine, relaxed
 ) -> None:
@@ -100,11 +116,49 @@ def test_engines_agree_on_twenty_frames(relaxed) -> None:
             for engine in (LammpsEngine(), hoomd_engine.HoomdEngine('cpu'))
         ]
         lammps, hoomd = (simulation.energies() for simulation in pair)
-        for term in ('pair', 'bond'):
+        for term in ('pair', 'bond', 'angle'):
             assert hoomd[term] == pytest.approx(lammps[term], rel=1e-6)
         assert relative_rms(pair[1].forces(), pair[0].forces()) < 1e-6
         for simulation in pair:
             simulation.close()
+
+
+@pytest.mark.parametrize('relaxed', ['every_term'], indirect=True)
+def test_from_rest_every_bead_moves_with_its_force_by_its_mass(engine: Engine, relaxed) -> None:
+    frame, field, mesh = relaxed
+    assert len(set(field.masses.tolist())) == 4
+    resting = replace(state_of(frame), step=0, velocities=np.zeros((frame.particles.N, 3)))
+    simulation = engine.simulation(
+        frame_with_state(frame, resting), field, ConstantEnergy(1e-5), mesh, 1, log_period=1
+    )
+    forces = simulation.forces()
+    simulation.run(1)
+    velocities, rows = simulation.state().velocities, simulation.take_thermo_rows()
+    simulation.close()
+    order = [field.bead_types.index(name) for name in frame.particles.types]
+    masses = field.masses[order][frame.particles.typeid][:, None]
+    assert relative_rms(velocities / 1e-5, forces / masses) < 1e-3
+    kinetic = dict(zip(THERMO_COLUMNS, rows[-1], strict=True))['kinetic_energy']
+    assert kinetic == pytest.approx(np.sum(masses * velocities**2) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize('relaxed', ['every_term'], indirect=True)
+def test_a_model_of_every_term_has_them_all(relaxed) -> None:
+    frame, field, mesh = relaxed
+    assert mesh is not None
+    assert {type(bond) for bond in field.bonds.values()} == {FeneBond, HarmonicBond}
+    assert {type(angle) for angle in field.angles.values()} == {HarmonicAngle, CosineSquaredAngle}
+    assert set(frame.bonds.typeid) == set(frame.angles.typeid) == {0, 1}
+    assert np.any(field.pair_cutoff > 2.5)
+    # What does not repel each other overlaps, so that a force between them would show.
+    b, p = field.bead_types.index('B'), field.bead_types.index('P')
+    assert field.pair_cutoff[b, p] == 0
+    positions = np.asarray(frame.particles.position)
+    of_type = [np.flatnonzero(frame.particles.typeid == k) for k in (b, p)]
+    apart = positions[of_type[0]][:, None] - positions[of_type[1]]
+    apart -= frame.configuration.box[:3] * np.round(apart / frame.configuration.box[:3])
+    overlaps = np.sum(np.linalg.norm(apart, axis=2) < 0.7)
+    assert overlaps > 5
 
 
 def test_soft_push_off_is_a_gaussian(engine: Engine) -> None:

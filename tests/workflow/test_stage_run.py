@@ -254,6 +254,23 @@ def test_frames_hold_the_images_of_the_state(start: tuple[System, State], tmp_pa
         assert np.any(frame.particles.image != first.particles.image)
 
 
+def test_paths_have_no_jumps(start: tuple[System, State]) -> None:
+    """Positions and images together move no farther than a bead can, whenever they are asked."""
+    system, state = start
+    simulation = system.simulation(state, STAGE.integrator, system.mesh(state), 'sample')
+    before, crossings = state, 0
+    for _ in range(150):
+        simulation.run(7)
+        now = simulation.state()
+        paths = [each.positions + each.images * each.box for each in (before, now)]
+        assert np.abs(paths[1] - paths[0]).max() < 0.5
+        assert np.abs(now.positions).max() <= now.box.max() / 2 * (1 + 1e-6)
+        crossings += int(np.sum(now.images != before.images))
+        before = now
+    simulation.close()
+    assert crossings > 100
+
+
 def test_thermo_rows_of_an_ideal_gas_are_those_of_its_velocities(engine: Engine) -> None:
     """Far apart nothing interacts: the pressure tensor is sum m v_a v_b / V, with known order."""
     point = state_point('kremer_grest', {'M': 1.0}, chains=8, degree_of_polymerisation=1)
