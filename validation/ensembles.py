@@ -39,10 +39,10 @@ TITLE = 'Ensembles'
 BAR = 16.6053907
 LOG_PERIOD = 20
 EQUILIBRATION = 5_000
-# Kinetic energy and volume forget within about five times of the thermostat (autocorrelation
-# below 0.1, looked at for all runs here), which damps the barostat too. Estimates from the series
-# itself end their sum where an oscillation first takes it below zero, miss the slow rest, and make
-# errors too small.
+# Kinetic energy and volume forget within about five times of the thermostat, which damps the
+# barostat too (autocorrelation from one value to the next is in the tables). Estimates from the
+# series itself end their sum where an oscillation first takes it below zero, miss the slow rest,
+# and make errors too small.
 TIMES_APART = 5
 # Some sixty values are compared with zero: one in 370 lies beyond 3 standard deviations by
 # chance, so nearly all runs of the whole section stay within this.
@@ -175,10 +175,14 @@ def kinetic_energy(case: Case, thermostat: str, engine: str) -> Iterator[Row]:
     """Mean and width of the kinetic energy at constant volume."""
     sample, integrator = case.sample(), THERMOSTATS[thermostat]
     # A weak thermostat takes its time to forget the start, and every value.
-    slowness = 10.0 if thermostat == WEAK else 1.0
+    if isinstance(integrator, Langevin | SoftPushOff):
+        memory = 1 / integrator.friction
+    else:
+        memory = getattr(integrator, 'thermostat_time', 1.0)
     steps = case.weak_steps if thermostat == WEAK else case.steps
-    series = thermo_series(engine, sample, integrator, steps, round(EQUILIBRATION * slowness))
-    apart = independent(series, TIMES_APART * slowness, integrator.time_step)
+    equilibration = round(EQUILIBRATION * max(1.0, memory))
+    series = thermo_series(engine, sample, integrator, steps, equilibration)
+    apart = independent(series, TIMES_APART * memory, integrator.time_step)
     yield kinetic_energy_row(case, thermostat, integrator, sample, apart, engine)
 
 
@@ -213,7 +217,7 @@ def kinetic_energy_row(
         engine,
         'Maxwell-Boltzmann, kT = 1',
         f'mean {mean:.1f}, width {width:.1f} standard deviations off; kT = {temperature:.4f} '
-        f'+- {error:.4f} ({len(series["step"])} values)',
+        f'+- {error:.4f} ({values_in(series["kinetic_energy"])})',
         DEVIATIONS,
         holds=bool(max(abs(mean), abs(width)) < MOST_DEVIATIONS),
     )
@@ -261,7 +265,7 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
         engine,
         f'ln P2(V)/P1(V) linear in V with slope -(p2 - p1)/kT = {low - high:.3g}',
         f'slope {slope:.3f} +- {1.96 * error:.3f}, {abs(quantiles[0]):.1f} standard deviations '
-        f'off; mean volumes {volumes} ({len(pair[0].observables.volume)} values each)',
+        f'off; mean volumes {volumes} ({values_in(pair[0].observables.volume)})',
         f'{DEVIATIONS}; standard error at most {LARGEST_SLOPE_ERROR:.0%} of the slope',
         holds=bool(
             abs(quantiles[0]) < MOST_DEVIATIONS and error < LARGEST_SLOPE_ERROR * (high - low)
@@ -392,6 +396,13 @@ def independent(
     """Rows of a series that are `time_apart`, so far that each is a new draw."""
     stride = round(time_apart / (time_step * LOG_PERIOD))
     return {name: values[::stride] for name, values in series.items()}
+
+
+def values_in(series: NDArray[np.float64]) -> str:
+    """How many values there are, and whether they are independent."""
+    deviation = series - series.mean()
+    correlation = deviation[1:] @ deviation[:-1] / (deviation @ deviation)
+    return f'{len(series)} values, autocorrelation {correlation:.2f}'
 
 
 def settled(sample: Sample, engine: str, accuracy: float) -> Sample:
