@@ -93,8 +93,9 @@ class Run:
     segments: tuple[int, ...] = ()
 
 
-# Numbers of chains near those of the reference. Chains of 50 would need an hour to relax: of them
-# only what does is looked at, pressure, bonds, and segments of n bonds, which take n^2 tau.
+# Numbers of chains near those of the reference. Chains of 50 take longer to relax than this section
+# has: of them only what does relax is looked at, pressure, bonds, and segments of n bonds, which
+# take n^2 tau.
 RUNS = {
     5: Run(50, 2, 30),
     10: Run(25, 2, 22),
@@ -152,7 +153,7 @@ def chains_of(length: int, engine: str) -> Iterator[Row]:
             f'{symbol}, {name}',
             engine,
             f'{expected} ({SOURCE})',
-            f'{size.mean:.3g} +- {half_width(size):.2g} (worth {size.n_effective:.0f} frames)',
+            f'{size.mean:.4g} +- {half_width(size):.2g} (worth {size.n_effective:.0f} frames)',
             f'{part:.1%}: chains and length of run of the reference, and +-',
             holds=abs(series.mean() - expected) < part * expected + half_width(size),
         )
