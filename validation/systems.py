@@ -118,9 +118,10 @@ def melt(
     spacing: int | None = None,
     folder: Path | None = None,
     seed: int = 1,
+    engine: str = 'lammps',
     **protocol: Any,
 ) -> Sample:
-    """A relaxed melt; relaxed by LAMMPS, so that all engines see the same.
+    """A relaxed melt; relaxed by LAMMPS unless told otherwise, so that all engines see the same.
 
     Args:
         model: Name of the model, or path of its file.
@@ -131,6 +132,7 @@ def melt(
         spacing: If given, the rarest monomer comes at every such unit exactly.
         folder: Keeps it for later calls; a temporary folder of the user if left out.
         seed: Of the melt and its relaxation.
+        engine: Relaxes it.
         protocol: Replaces the (short) segments of relaxation.
     """
     bjerrum = load_model(model).bjerrum_length
@@ -166,9 +168,9 @@ def melt(
     field = force_field(load_model(model), bjerrum)
     folder = cache() if folder is None else folder
     key = hashlib.sha256(repr((values, field)).encode()).hexdigest()[:16]
-    saved = folder / f'melt_{key}.gsd'
+    saved = folder / f'melt_{engine}_{key}.gsd'
     if not saved.exists():
-        system = System(topology, field, make_engine('lammps'), 1e-2, as_plain_values(point))
+        system = System(topology, field, make_engine(engine), 1e-2, as_plain_values(point))
         with tempfile.TemporaryDirectory(prefix='isp-validation-') as scratch:
             progress = ProgressWriter(Path(scratch), 'relax', 1)
             stop = StopRequest()
