@@ -159,7 +159,9 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     return Equilibration(start, n_effective, g, not verdict, verdict)
 
 
-def mean_with_interval(series: Sequence[float] | FloatArray) -> Estimate:
+def mean_with_interval(
+    series: Sequence[float] | FloatArray, confidence: float = CONFIDENCE
+) -> Estimate:
     """Mean of a correlated series from block averages, with Student's t for the interval.
 
     Blocks are at least 5 statistical inefficiencies long, and their means must not be correlated
@@ -168,6 +170,7 @@ def mean_with_interval(series: Sequence[float] | FloatArray) -> Estimate:
 
     Args:
         series: Values at equal spacing, shape (T,).
+        confidence: Of the interval.
     """
     values = np.asarray(series, dtype=np.float64)
     values = values[np.isfinite(values)]
@@ -182,17 +185,21 @@ def mean_with_interval(series: Sequence[float] | FloatArray) -> Estimate:
     g = statistical_inefficiency(values)
     blocks, is_sound = _choose_blocks(values, g)
     shared = shared_by_neighbours(g, n // len(blocks))
-    half = _quantile(len(blocks) - 1) * math.sqrt(blocks.var(ddof=1) / len(blocks) / (1 - shared))
+    half = _quantile(len(blocks) - 1, confidence) * math.sqrt(
+        blocks.var(ddof=1) / len(blocks) / (1 - shared)
+    )
     if len(blocks) < ENOUGH_BLOCKS:
         # This error rests on all the independent values, so it needs no quantile of few blocks.
-        half = max(half, _quantile(max(n / g - 1, 1)) * math.sqrt(values.var(ddof=1) * g / n))
+        half = max(
+            half, _quantile(max(n / g - 1, 1), confidence) * math.sqrt(values.var(ddof=1) * g / n)
+        )
     is_sound &= n >= LEAST_WORTH * g
     verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, {LEAST_WORTH} needed'
     return Estimate(mean, mean - half, mean + half, n / g, verdict)
 
 
 def proportion_with_interval(
-    happened: Sequence[bool] | np.ndarray, inefficiency: float
+    happened: Sequence[bool] | np.ndarray, inefficiency: float, confidence: float = CONFIDENCE
 ) -> Estimate:
     """How often something holds, with Wilson's interval, which stands at 0 and at 1 too.
 
@@ -203,6 +210,7 @@ def proportion_with_interval(
         inefficiency: Statistical inefficiency of a series that varies and goes with it. The
             larger of it and that of `happened` counts where the rarer of the two answers comes in
             fewer than 20 separate stretches, which tell nothing of correlation.
+        confidence: Of the interval.
     """
     values = np.asarray(happened, dtype=np.float64)
     n = len(values)
@@ -213,7 +221,7 @@ def proportion_with_interval(
     if _stretches(values) < ENOUGH_STRETCHES:
         own = max(own, inefficiency)
     n_effective = max(1.0, n / own)
-    z = float(special.ndtri((1 + CONFIDENCE) / 2))
+    z = float(special.ndtri((1 + confidence) / 2))
     weight = 1 + z**2 / n_effective
     centre = (share + z**2 / (2 * n_effective)) / weight
     root = math.sqrt(share * (1 - share) / n_effective + z**2 / (4 * n_effective**2))
@@ -318,9 +326,9 @@ def merge_blocks(blocks: FloatArray, inefficiency: float, n_frames: int) -> Floa
     return merged
 
 
-def _quantile(degrees_of_freedom: float) -> float:
+def _quantile(degrees_of_freedom: float, confidence: float = CONFIDENCE) -> float:
     """Student's quantile of the upper end of an interval."""
-    return float(special.stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))
+    return float(special.stdtrit(degrees_of_freedom, (1 + confidence) / 2))
 
 
 def _varies(values: FloatArray) -> bool:

@@ -1,80 +1,96 @@
 """Is the force error that was requested the one that is had?
 
-`choose_mesh` estimates the error of mesh and cut-off for ions without correlations; here the
-forces of each engine are held against the direct Ewald sum, on up to 500 ions of random
-configurations, of dense and dilute liquids of ions, and of melts of the isp model.
+`choose_mesh` estimates the error of mesh and cut-off; here the forces of each engine are held
+against the direct Ewald sum, on up to 500 ions of random configurations, of melts of the isp model,
+and of fresh draws of dense and dilute liquids of ions, on none of which the choice was tuned.
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from validation.claim import Row, judged
 from validation.job import Job
-from validation.systems import Sample, bare_charges, ion_liquid, make_engine, melt, random_ions
+from validation.systems import (
+    Sample,
+    bare_charges,
+    cache,
+    ion_liquid,
+    make_engine,
+    melt,
+    random_ions,
+)
+from workflow import coulomb
 from workflow.coulomb import ewald_forces
 
 TITLE = 'Electrostatics to a requested accuracy'
 
 REQUESTS = (1e-2, 1e-3, 1e-4)
 LOWEST, HIGHEST = 0.3, 1.0
-# All but one in twenty: the estimate is statistical, the requests are many.
+# All but one in twenty lie within; none has a larger error than was requested.
 LEAST_SHARE = 0.95
+TOLERANCE = f'{LEAST_SHARE:.0%} within [{LOWEST}, {HIGHEST}], and none above {HIGHEST}'
 MOST_IONS = 500
-NUMBERS = (100, 1_000, 10_000)
+# A hundredth of the smallest error that is looked for.
+EWALD_ACCURACY = 1e-7
 BJERRUM_LENGTHS = (4.0, 16.0, 40.0)
+DENSITIES = (0.05, 0.4)
+# Number of ions -> seeds, steps of the liquid: large ones cost most, and average most.
+DRAWS = {100: ((101, 102), 1_000), 1_000: ((101, 102), 1_000), 10_000: ((101,), 100)}
 
 
 def jobs() -> Iterator[Job]:
     """All jobs of this section."""
-    for number in reversed(NUMBERS):
-        yield Job(f'ions_{number}', partial(achieved, number))
+    yield Job('random ions', achieved_in_random_ions)
     yield Job('melts', achieved_in_melts)
-    yield Job('elsewhere', achieved_elsewhere)
+    for number in DRAWS:
+        yield Job(f'fresh draws, {number} ions', partial(achieved_in_fresh_draws, number))
 
 
-def achieved(number: int, engine: str) -> Iterator[Row]:
-    """Ions alone: random, and liquids of two densities at three Bjerrum lengths."""
-    steps = 1_000 if number < 5_000 else 300
-    cases = {'random, density 0.4': random_ions(number, 0.4, 16.0, seed=1)}
-    for bjerrum_length in BJERRUM_LENGTHS:
-        name = f'liquid, density 0.4, l_B {bjerrum_length:g}'
-        cases[name] = ion_liquid(number, 0.4, bjerrum_length, steps)
-    if number < 5_000:
-        cases['liquid, density 0.05, l_B 16'] = ion_liquid(number, 0.05, 16.0, steps)
-    ratios = {name: error_ratios(sample, engine) for name, sample in cases.items()}
-    yield _row(f'{number} ions', engine, ratios)
+def achieved_in_random_ions(engine: str) -> Iterator[Row]:
+    """Ions anywhere, as at the very start of a run."""
+    ratios = {
+        f'{number} ions': error_ratios(random_ions(number, 0.4, 16.0, seed=1), engine)
+        for number in (100, 1_000)
+    }
+    yield _row('random ions, density 0.4, l_B 16', engine, ratios)
 
 
 def achieved_in_melts(engine: str) -> Iterator[Row]:
-    """Melts of the isp model at three compositions and two sizes.
+    """Melts of the isp model at several compositions and sizes.
 
     One Bjerrum length serves: on given positions it scales forces and errors alike.
     """
     ratios = {}
-    for fraction in (0.1, 0.5, 1.0):
-        for chains in (30, 60):
-            sample = melt('isp', {'LSP': fraction, 'DOPA': 1 - fraction}, chains, 10)
-            ratios[f'LSP {fraction}, {chains} chains'] = error_ratios(sample, engine)
-    yield _row('melts of the isp model, chains of 10, l_B 16', engine, ratios)
+    for fraction, chains, seed in itertools.product((0.05, 0.1, 0.25, 0.5, 1.0), (30,), (4, 5)):
+        sample = melt('isp', {'LSP': fraction, 'DOPA': 1 - fraction}, chains, 20, seed=seed)
+        ratios[f'LSP {fraction}, seed {seed}'] = error_ratios(sample, engine)
+    yield _row('melts of the isp model, 30 chains of 20, l_B 16', engine, ratios)
 
 
-def achieved_elsewhere(engine: str) -> Iterator[Row]:
-    """Draws, densities, couplings and compositions on which nothing of the choice was tuned."""
-    ratios = {}
-    for bjerrum_length, density in ((7.0, 0.1), (25.0, 0.2), (36.0, 0.6)):
-        sample = ion_liquid(600, density, bjerrum_length, 1_000, seed=3)
-        ratios[f'liquid, density {density:g}, l_B {bjerrum_length:g}'] = error_ratios(
-            sample, engine
-        )
-    for fraction, chains in ((0.05, 40), (0.25, 40), (0.75, 40)):
-        sample = melt('isp', {'LSP': fraction, 'DOPA': 1 - fraction}, chains, 20, seed=3)
-        ratios[f'melt, LSP {fraction}'] = error_ratios(sample, engine)
-    yield _row('other draws than those the choice was tuned on', engine, ratios)
+def achieved_in_fresh_draws(number: int, engine: str) -> Iterator[Row]:
+    """Liquids of ions, dense and dilute, weakly and strongly coupled."""
+    seeds, steps = DRAWS[number]
+    cases = list(itertools.product(BJERRUM_LENGTHS, DENSITIES, seeds))
+    # The engines begin at either end: side by side, each finds what the other has prepared.
+    order = reversed(cases) if engine == 'hoomd' else cases
+    ratios = {
+        case: error_ratios(ion_liquid(number, case[1], case[0], steps, seed=case[2]), engine)
+        for case in order
+    }
+    named = {
+        f'l_B {case[0]:g}, density {case[1]:g}, seed {case[2]}': ratios[case] for case in cases
+    }
+    yield _row(f'fresh draws of liquids of {number} ions', engine, named)
 
 
 def error_ratios(sample: Sample, engine: str) -> dict[float, float]:
@@ -82,8 +98,7 @@ def error_ratios(sample: Sample, engine: str) -> dict[float, float]:
     ions = np.flatnonzero(sample.charges)
     chosen = np.random.default_rng(0).permutation(ions)[:MOST_IONS]
     chosen.sort()
-    state, field = sample.state, sample.field
-    exact = ewald_forces(state.positions, sample.charges, state.box, field.bjerrum_length, chosen)
+    exact = exact_forces(sample, chosen)
     typical = np.sqrt(np.mean(np.sum(exact**2, axis=1)))
     bare = without_short_range(sample)
     ratios = {}
@@ -95,6 +110,28 @@ def error_ratios(sample: Sample, engine: str) -> dict[float, float]:
         error = np.sqrt(np.mean(np.sum(difference**2, axis=1)))
         ratios[request] = float(error / typical / request)
     return ratios
+
+
+def exact_forces(sample: Sample, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The direct Ewald sum on some ions, kept for the other engine, shape (len(chosen), 3)."""
+    state, field = sample.state, sample.field
+    key = hashlib.sha256(Path(coulomb.__file__).read_bytes())
+    for values in (state.positions, sample.charges, state.box, chosen):
+        key.update(values.tobytes())
+    saved = cache() / f'ewald_{key.hexdigest()[:16]}_{field.bjerrum_length}.npy'
+    if not saved.exists():
+        forces = ewald_forces(
+            state.positions,
+            sample.charges,
+            state.box,
+            field.bjerrum_length,
+            chosen,
+            EWALD_ACCURACY,
+        )
+        own = saved.with_name(f'{saved.stem}_{os.getpid()}.npy')  # the other engine may do it too
+        np.save(own, forces)
+        os.replace(own, saved)
+    return np.asarray(np.load(saved))
 
 
 def without_short_range(sample: Sample) -> Sample:
@@ -124,18 +161,21 @@ def without_short_range(sample: Sample) -> Sample:
 
 
 def _row(name: str, engine: str, ratios: dict[str, dict[float, float]]) -> Row:
-    every = [ratio for of_case in ratios.values() for ratio in of_case.values()]
-    inside = sum(LOWEST <= ratio <= HIGHEST for ratio in every)
-    detail = '; '.join(
-        f'{case}: ' + ', '.join(f'{ratio:.2f}' for ratio in of_case.values())
+    every = {
+        f'{case}, request {request:g}': ratio
         for case, of_case in ratios.items()
-    )
+        for request, ratio in of_case.items()
+    }
+    outside = {case: r for case, r in every.items() if not LOWEST <= r <= HIGHEST}
+    least, most = min(every, key=every.__getitem__), max(every, key=every.__getitem__)
+    listed = '; '.join(f'{case}: {ratio:.2f}' for case, ratio in outside.items()) or 'none'
     requests = ', '.join(f'{request:g}' for request in REQUESTS)
     return judged(
         f'achieved over requested RMS force error, {name}; requests {requests}',
         engine,
         'direct Ewald sum',
-        f'{inside} of {len(every)} within [{LOWEST}, {HIGHEST}]; {detail}',
-        f'{LEAST_SHARE:.0%} within [{LOWEST}, {HIGHEST}]: the estimate is statistical',
-        holds=inside >= LEAST_SHARE * len(every),
+        f'{len(every) - len(outside)} of {len(every)} within [{LOWEST}, {HIGHEST}]; '
+        f'{every[least]:.2f} ({least}) to {every[most]:.2f} ({most}); outside: {listed}',
+        TOLERANCE,
+        holds=len(outside) <= (1 - LEAST_SHARE) * len(every) and every[most] <= HIGHEST,
     )

@@ -1,28 +1,162 @@
-"""`python -m validation.needed_length 1/2 1/3 ...`: how long two starts need until they agree.
+"""`python -m validation.needed_length 1 1/2 --write`: how long two starts need until they agree.
 
-The comparison of `validation/start_states.py`, at lengths that do not fit into `make validate`: an
-hour and more for the dilute compositions. Prints a line for each LSP fraction.
+The comparison of `validation/start_states.py`, at lengths that do not fit into `make validate`:
+hours for the dilute compositions. Prints a line for each length looked at, so that what is
+interrupted still tells a bound; `--write` keeps `docs/equilibration.md` up to date with each.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
-from validation.start_states import CHAINS, LENGTHS, two_starts
+from validation.start_states import LENGTHS, Comparison, Look, needed, said_of
+
+ROOT = Path(__file__).parent.parent
+TABLE = ROOT / 'docs' / 'equilibration.md'
+# Cheapest first: what takes hours stands last.
+FRACTIONS = tuple(Fraction(text) for text in ('1', '2/3', '1/2', '1/3', '1/5', '1/10', '1/20'))
+COLUMNS = (
+    'LSP fraction',
+    'ions',
+    'beads',
+    'length needed [tau]',
+    'outcome',
+    'slowest quantity',
+    'its inefficiency [tau]',
+    'command',
+    'date',
+    'commit',
+)
+HEAD = """# Equilibration of ion clusters
+
+Written by `python -m validation.needed_length --write`: do not edit. Two starts of each composition
+of `sweeps/isp.toml`, one with dispersed and one with aggregated ions, are run until both are called
+equilibrated and six cluster results agree at 95 %, at one length and at twice that length
+(`validation/start_states.py`). Melts of chains of 20 units at kT 1, density 0.85 and Bjerrum length
+16 sigma, Langevin friction 0.2. `>` is a bound: not settled at the longest time looked at. The
+inefficiency is the time that is worth one independent value of the slowest quantity, found from the
+longest run: where nothing is settled it is a lower bound too.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a composition so far, and how.
+
+    Attributes:
+        fraction: LSP fraction.
+        n_ions: Ions in the melt.
+        n_beads: Beads in the melt.
+        looks: Both runs after each length.
+        command: The command.
+        commit: Of the working copy; ends in '+' if that was changed.
+    """
+
+    fraction: Fraction
+    n_ions: int
+    n_beads: int
+    looks: Sequence[Look]
+    command: str
+    commit: str
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        length, is_confirmed = needed(self.looks)
+        last = self.looks[-1]
+        if length is None:
+            told = f'> {last.length:g}'
+        else:
+            told = f'{length:g}' if is_confirmed else f'{length:g}, not confirmed'
+        outcome = said_of(self.looks)
+        apart = [f'{look.length:g}' for look in self.looks if look.is_apart]
+        if apart:
+            outcome += f'; called equilibrated and yet apart after {", ".join(apart)} tau'
+        return (
+            str(self.fraction),
+            str(self.n_ions),
+            str(self.n_beads),
+            told,
+            outcome,
+            last.slowest.replace('_', ' '),
+            f'{last.inefficiency:.3g}',
+            f'`{self.command}`',
+            time.strftime('%Y-%m-%d', time.gmtime()),
+            self.commit,
+        )
 
 
 def main() -> None:
     """Run the named compositions one after another."""
     parser = argparse.ArgumentParser(prog='python -m validation.needed_length', description=__doc__)
-    parser.add_argument('fractions', nargs='*', type=Fraction, default=list(CHAINS))
-    parser.add_argument('--doublings', type=int, default=3, help='beyond those of the page')
+    parser.add_argument('fractions', nargs='*', type=Fraction, default=list(FRACTIONS))
+    parser.add_argument('--doublings', type=int, default=4, help='beyond the longest of the page')
     parser.add_argument('--engine', default='lammps')
+    parser.add_argument('--write', action='store_true', help=f'keep {TABLE.name} up to date')
     options = parser.parse_args()
-    lengths = tuple(LENGTHS[-1] * 2**n for n in range(options.doublings + 1))
+    command = ' '.join(['python -m validation.needed_length', *sys.argv[1:]])
+    lengths = [*LENGTHS, *(LENGTHS[-1] * 2 ** (n + 1) for n in range(options.doublings))]
+    commit = working_copy()
     for fraction in options.fractions:
-        for row in two_starts(fraction, options.engine, lengths):
-            print(f'{row.claim}: {row.measured} ({row.verdict})', flush=True)
+        started = time.monotonic()
+        comparison = Comparison(fraction, options.engine)
+        print(f'LSP {fraction}: at the start {comparison.beginnings}', flush=True)
+        looks: list[Look] = []
+        for look in comparison.looks(lengths):
+            looks.append(look)
+            seconds = time.monotonic() - started
+            print(f'LSP {fraction}: {look} ({seconds:.0f} s)', flush=True)
+            if options.write:
+                n_beads = len(comparison.sample.charges)
+                write(Entry(fraction, comparison.n_ions, n_beads, looks, command, commit))
+        print(f'LSP {fraction}: {said_of(looks)}', flush=True)
+
+
+def write(entry: Entry, path: Path = TABLE) -> None:
+    """Put one row into the table; the rows of other compositions stay."""
+    rows = read(path) | {entry.fraction: '| ' + ' | '.join(entry.cells()) + ' |'}
+    lines = [
+        HEAD,
+        '| ' + ' | '.join(COLUMNS) + ' |',
+        '|' + ' --- |' * len(COLUMNS),
+        *(rows[fraction] for fraction in sorted(rows)),
+    ]
+    own = path.with_name(f'{path.name}.{os.getpid()}')  # another process may write other rows
+    own.write_text('\n'.join(lines) + '\n')
+    os.replace(own, path)
+
+
+def read(path: Path) -> dict[Fraction, str]:
+    """LSP fraction -> its row as it stands in the table."""
+    if not path.exists():
+        return {}
+    rows = [line for line in path.read_text().splitlines() if line.startswith('| ')][2:]
+    return {Fraction(row.split('|')[1].strip()): row for row in rows}
+
+
+def working_copy() -> str:
+    """Short name of the commit that is run, with '+' if files differ from it."""
+    git = ['git', '-C', str(ROOT)]
+    try:
+        name = subprocess.run(
+            [*git, 'rev-parse', '--short', 'HEAD'], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, 'status', '--porcelain', '--untracked-files=no', '--', '*.py', '*.toml'],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
+    return name + ('+' if changed else '')
 
 
 if __name__ == '__main__':

@@ -1,17 +1,23 @@
 """Does a melt forget how its ions began?
 
-The same state point from two starts: ions anywhere, and ions drawn together beforehand by three
-times the Bjerrum length. Both runs are analysed as those of a sweep are, with equilibration
-detected, at lengths that double until both are called equilibrated and agree: the length that this
-composition of `sweeps/isp.toml` needs. `python -m validation.needed_length` goes on to lengths that
-have no room in this page. Runs that are called equilibrated and are apart would be
-wrong results without a word, and fail.
+The same state point from two starts: ions dispersed by 50 tau without charges, and ions drawn
+together by 50 tau with three times the Bjerrum length; 1 tau of strong friction with their own
+charges lets them begin gently. Both runs are analysed as those of a
+sweep are, with equilibration detected, at lengths that double. Six cluster results are compared, at
+95 % for all six together (Bonferroni). One without an interval, or with a verdict against it, is
+not known, and then nothing is settled. The length that a composition of `sweeps/isp.toml` needs is
+the first at which both runs are called equilibrated, all is known and agrees, and agrees again at
+twice that length. Runs that are called equilibrated and are apart would be wrong results without a
+word, and fail. `python -m validation.needed_length` goes on to lengths that have no room in this
+page; what it found stands in `docs/equilibration.md`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
@@ -19,16 +25,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.array_trajectory import ArrayTrajectory
-from analysis.clusters import ion_clusters
-from analysis.statistics import Estimate
-from validation.claim import Row, half_width, judged
+from analysis.cluster_limits import CLUSTER_LIMITS
+from analysis.clusters import IonClusters, ion_clusters
+from analysis.statistics import (
+    Estimate,
+    mean_with_interval,
+    proportion_with_interval,
+    statistical_inefficiency,
+)
+from validation.claim import Row, judged
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, make_engine, melt
+from workflow.coulomb import CoulombMesh
 from workflow.engines.contract import Langevin
 
 TITLE = 'Independence of the start'
 
 COULOMB_ERROR = 1e-2
+# As in sweeps/demo.toml: the longest that `init` lets pass, and half the cost.
+LONG_TIME_STEP = 0.01
 # LSP fraction -> chains of 20 units: enough ions for clusters where they are few.
 CHAINS = {
     Fraction(1, 20): 20,
@@ -39,16 +54,81 @@ CHAINS = {
     Fraction(2, 3): 6,
     Fraction(1, 1): 6,
 }
-# Steps after which both runs are looked at.
-LENGTHS = (15_000, 30_000, 60_000, 120_000)
-AGGREGATION_STEPS = 10_000
-PERIOD = 100
+# Times in tau after which both runs are looked at.
+LENGTHS = (75.0, 150.0, 300.0, 600.0, 1_200.0)
+# Beads times tau that the page has room for: the longest length is left to the small melts.
+ROOM = 750_000
+PREPARATION_STEPS, DAMPED_STEPS = 10_000, 1_000
+# Frames are kept at this distance in tau; of a long run, evenly spaced ones are looked at.
+PERIOD = 0.5
+MOST_FRAMES = 2_400
 # Touching unlike ions are 0.75 sigma apart; well below the second shell.
 CONTACT = 1.2
-QUANTITIES = ('coordination_number', 'free_ion_fraction', 'number_average_size')
-# Of the half widths of two 95 % intervals; three standard errors of the difference, since some
-# eighty differences are looked at.
-HALF_WIDTHS = 3 / 1.96
+MEANS = (
+    'coordination_number',
+    'free_ion_fraction',
+    'number_average_size',
+    'weight_average_size',
+    'largest_cluster_fraction',
+)
+PERCOLATION = 'percolation probability'
+QUANTITIES = (*MEANS, PERCOLATION)
+LIMITS = CLUSTER_LIMITS | {PERCOLATION: (0.0, 1.0)}
+# Bonferroni: all quantities of a look are together within their intervals at 95 %.
+CONFIDENCE = 1 - 0.05 / len(QUANTITIES)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Both runs after one length.
+
+    Attributes:
+        length: In tau.
+        pairs: Quantity -> its estimates from both starts, with intervals at CONFIDENCE.
+        agreement: Quantity -> whether the two agree; None where one is not known.
+        equilibrated: Whether each run is called equilibrated.
+        slowest: The quantity with the largest statistical inefficiency, of both runs.
+        inefficiency: That inefficiency in tau.
+    """
+
+    length: float
+    pairs: dict[str, tuple[Estimate, Estimate]]
+    agreement: dict[str, bool | None]
+    equilibrated: tuple[bool, bool]
+    slowest: str
+    inefficiency: float
+
+    @property
+    def is_together(self) -> bool:
+        """Whether both are called equilibrated, all is known, and all agrees."""
+        return all(self.equilibrated) and all(self.agreement.values())
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether both are called equilibrated and something that is known of both differs."""
+        return all(self.equilibrated) and False in self.agreement.values()
+
+    @property
+    def unknown(self) -> list[str]:
+        """Quantities that are not known from both starts."""
+        return [name for name, answer in self.agreement.items() if answer is None]
+
+    def __str__(self) -> str:
+        """One line: what was found and what speaks against it."""
+        called = ' and '.join(
+            'equilibrated' if each else 'not equilibrated' for each in self.equilibrated
+        )
+        answers = {True: 'agree', False: 'apart', None: 'not known'}
+        found = '; '.join(
+            f'{name.replace("_", " ")} '
+            + ' and '.join(said(each.within(*LIMITS[name])) for each in pair)
+            + f' ({answers[self.agreement[name]]})'
+            for name, pair in self.pairs.items()
+        )
+        return (
+            f'{self.length:g} tau: called {called}; {found}; slowest: '
+            f'{self.slowest.replace("_", " ")}, inefficiency {self.inefficiency:.3g} tau'
+        )
 
 
 def jobs() -> Iterator[Job]:
@@ -57,99 +137,226 @@ def jobs() -> Iterator[Job]:
         yield Job(f'LSP {fraction}', partial(two_starts, fraction), ('lammps',))
 
 
-def two_starts(
-    fraction: Fraction, engine: str, lengths: tuple[int, ...] = LENGTHS
-) -> Iterator[Row]:
+def two_starts(fraction: Fraction, engine: str) -> Iterator[Row]:
     """Cluster results of both starts, and how long it takes until they agree."""
-    composition = {'LSP': float(fraction), 'DOPA': float(1 - fraction)}
-    random = melt('isp', composition, CHAINS[fraction], 20)
-    runs = [
-        Run(start, engine, seed)
-        for seed, start in enumerate((random, aggregated(random, engine)), start=41)
-    ]
-    apart: list[str] = []
-    settled = together = False
-    for length in lengths:
-        results = [ion_clusters(run.until(length), contact_distance=CONTACT) for run in runs]
-        settled = all(result.equilibration.is_equilibrated for result in results)
-        pairs = {name: [each.estimates[name] for each in results] for name in QUANTITIES}
-        together = all(agree(*pair) for pair in pairs.values())
-        if settled and not together:
-            apart.append(f'{length * TIME_STEP:g} tau')
-        if settled and together:
-            break
-    for run in runs:
-        run.close()
-    quantities = '; '.join(
-        f'{name.replace("_", " ")} {said(one)} and {said(other)}'
-        for name, (one, other) in pairs.items()
-    )
-    longest = f'{length * TIME_STEP:g} tau'
-    if settled and together:
-        outcome = f'both called equilibrated, and together, after {longest}'
-    else:
-        outcome = f'called not equilibrated up to {longest}' if not settled else 'apart'
+    comparison = Comparison(fraction, engine)
+    number = len(comparison.sample.charges)
+    lengths = [length for length in LENGTHS if number * length <= ROOM]
+    looks: list[Look] = []
+    for look in comparison.looks(lengths):
+        looks.append(look)
+    apart = [f'{look.length:g} tau' for look in looks if look.is_apart]
+    outcome = said_of(looks)
     if apart:
         outcome += f'; called equilibrated and yet apart after {", ".join(apart)}'
     yield judged(
-        f'ion clusters from ions anywhere and from aggregated ions, LSP {fraction}, '
-        f'{int(np.count_nonzero(random.charges))} ions in {len(random.charges)} beads',
+        f'ion clusters from dispersed and from aggregated ions, LSP {fraction}, '
+        f'{comparison.n_ions} ions in {number} beads',
         engine,
         'one another',
-        f'{outcome}: {quantities}',
-        'never called equilibrated and more than 3 standard errors of the difference apart',
+        f'{outcome}. At the start: {comparison.beginnings}. At {looks[-1]}',
+        f'never called equilibrated and apart; 95 % for {len(QUANTITIES)} quantities together',
         holds=not apart,
     )
 
 
-class Run:
-    """One start, run on by stretches, with a frame at every PERIOD steps."""
+class Comparison:
+    """Two runs of a composition that began differently.
 
-    def __init__(self, start: Sample, engine: str, seed: int) -> None:
-        self._start = start
+    Attributes:
+        sample: The melt; with its ions where the relaxation left them.
+        n_ions: How many ions it has.
+        beginnings: Coordination number and largest-cluster fraction of both at their start.
+    """
+
+    def __init__(self, fraction: Fraction, engine: str) -> None:
+        composition = {'LSP': float(fraction), 'DOPA': float(1 - fraction)}
+        self.sample = melt('isp', composition, CHAINS[fraction], 20)
+        self.n_ions = int(np.count_nonzero(self.sample.charges))
+        mesh = self.sample.mesh(COULOMB_ERROR)
+        starts = {
+            'dispersed': under_coupling(self.sample, 0.0, engine),
+            'aggregated': under_coupling(self.sample, 3.0, engine),
+        }
+        self._runs = [
+            Run(start, engine, mesh, seed) for seed, start in enumerate(starts.values(), start=41)
+        ]
+        self.beginnings = ', '.join(
+            f'{name} ' + at_once(run) for name, run in zip(starts, self._runs, strict=True)
+        )
+
+    def looks(self, lengths: Sequence[float]) -> Iterator[Look]:
+        """Both runs after each length, up to the one that confirms the one before."""
+        before = False
+        try:
+            for length in lengths:
+                look = compare(length, [run.until(length) for run in self._runs])
+                yield look
+                if before and look.is_together:
+                    return
+                before = look.is_together
+        finally:
+            for run in self._runs:
+                run.close()
+
+
+class Run:
+    """One start, run on by stretches; the ions alone are kept."""
+
+    def __init__(self, start: Sample, engine: str, mesh: CoulombMesh | None, seed: int) -> None:
+        self._ions = np.flatnonzero(start.charges)
+        self._charges = start.charges[self._ions]
+        self._box = start.state.box
         self._simulation = start.simulation(
-            make_engine(engine), Langevin(TIME_STEP, 1.0, 0.2), start.mesh(COULOMB_ERROR), seed
+            make_engine(engine), Langevin(LONG_TIME_STEP, 1.0, 0.2), mesh, seed
         )
         self._frames: list[NDArray[np.float64]] = []
+        self.beginning = self._trajectory([self._now()], 1)
 
-    def until(self, length: int) -> ArrayTrajectory:
-        """All frames up to this many steps."""
-        while len(self._frames) < length // PERIOD:
-            self._simulation.run(PERIOD)
-            state = self._simulation.state()
-            self._frames.append(state.positions + state.images * state.box)
-        return ArrayTrajectory(
-            np.array(self._frames),
-            self._start.state.box,
-            steps=PERIOD * np.arange(1, len(self._frames) + 1),
-            charge=self._start.charges,
-            time_step=TIME_STEP,
-        )
+    def until(self, length: float) -> ArrayTrajectory:
+        """Frames up to this many tau, MOST_FRAMES at most."""
+        wanted = round(length / PERIOD)
+        while len(self._frames) < wanted:
+            self._simulation.run(round(PERIOD / LONG_TIME_STEP))
+            self._frames.append(self._now())
+        stride = math.ceil(wanted / MOST_FRAMES)
+        return self._trajectory(self._frames[stride - 1 : wanted : stride], stride)
 
     def close(self) -> None:
         """Free the engine."""
         self._simulation.close()
 
+    def _now(self) -> NDArray[np.float64]:
+        state = self._simulation.state()
+        return np.asarray((state.positions + state.images * state.box)[self._ions])
 
-def aggregated(sample: Sample, engine: str) -> Sample:
-    """The same beads after some time with three times the Bjerrum length."""
-    stronger = replace(sample.field, bjerrum_length=3 * sample.field.bjerrum_length)
-    strong = Sample(sample.frame, stronger)
-    simulation = strong.simulation(
-        make_engine(engine), Langevin(TIME_STEP, 1.0, 1.0), strong.mesh(COULOMB_ERROR), seed=31
-    )
-    simulation.run(AGGREGATION_STEPS)
+    def _trajectory(self, frames: list[NDArray[np.float64]], stride: int) -> ArrayTrajectory:
+        between = stride * round(PERIOD / LONG_TIME_STEP)
+        return ArrayTrajectory(
+            np.array(frames),
+            self._box,
+            steps=between * np.arange(1, len(frames) + 1),
+            charge=self._charges,
+            time_step=LONG_TIME_STEP,
+        )
+
+
+def under_coupling(sample: Sample, factor: float, engine: str) -> Sample:
+    """The same beads after some time with `factor` times the Bjerrum length, and a damped moment.
+
+    Ions that find their charges all at once fall together faster than LONG_TIME_STEP can follow.
+    """
+    field = replace(sample.field, bjerrum_length=factor * sample.field.bjerrum_length)
+    other = Sample(sample.frame, field)
+    sample = _moved(sample, other, Langevin(TIME_STEP, 1.0, 1.0), PREPARATION_STEPS, engine)
+    return _moved(sample, sample, Langevin(0.001, 1.0, 10.0), DAMPED_STEPS, engine)
+
+
+def _moved(sample: Sample, other: Sample, moves: Langevin, steps: int, engine: str) -> Sample:
+    """`sample` where the beads of `other` have gone."""
+    simulation = other.simulation(make_engine(engine), moves, other.mesh(COULOMB_ERROR), seed=31)
+    simulation.run(steps)
     state = simulation.state()
     simulation.close()
     return sample.with_state(replace(state, step=0))
 
 
-def agree(first: Estimate, second: Estimate) -> bool:
-    """Whether two estimates differ by less than their intervals allow."""
-    width = float(np.hypot(half_width(first), half_width(second)))
-    return abs((first.mean or 0.0) - (second.mean or 0.0)) <= HALF_WIDTHS * width
+def at_once(run: Run) -> str:
+    """Coordination number and largest-cluster fraction of the first frame."""
+    series = ion_clusters(run.beginning, contact_distance=CONTACT).series
+    return (
+        f'{series["coordination_number"][0]:.2f} neighbours, '
+        f'{series["largest_cluster_fraction"][0]:.0%} in the largest'
+    )
+
+
+def compare(length: float, trajectories: Sequence[ArrayTrajectory]) -> Look:
+    """Analyse both runs up to `length` in tau and compare them."""
+    results = [ion_clusters(each, contact_distance=CONTACT) for each in trajectories]
+    one, other = (estimates(result) for result in results)
+    pairs = {name: (one[name], other[name]) for name in QUANTITIES}
+    spacing = length / len(results[0].steps)
+    slow = {
+        name: max(statistical_inefficiency(used(result, name)) for result in results)
+        for name in MEANS
+    }
+    slowest = max(slow, key=slow.__getitem__)
+    return Look(
+        length,
+        pairs,
+        {name: agree(*pair) for name, pair in pairs.items()},
+        (results[0].equilibration.is_equilibrated, results[1].equilibration.is_equilibrated),
+        slowest,
+        slow[slowest] * spacing,
+    )
+
+
+def used(result: IonClusters, name: str) -> NDArray[np.float64]:
+    """The part of a series that the estimates are from."""
+    return np.asarray(result.series[name][-result.n_frames :])
+
+
+def estimates(result: IonClusters) -> dict[str, Estimate]:
+    """The quantities that are compared, with intervals at CONFIDENCE."""
+    found = {name: mean_with_interval(used(result, name), CONFIDENCE) for name in MEANS}
+    percolates = used(result, 'percolation_dimension') > 0
+    inefficiency = result.n_frames / result.percolation['any'].n_effective
+    return found | {PERCOLATION: proportion_with_interval(percolates, inefficiency, CONFIDENCE)}
+
+
+def agree(first: Estimate, second: Estimate) -> bool | None:
+    """Whether two estimates differ by no more than their intervals allow; None if not known.
+
+    The sides that face each other are added in squares: R. G. Newcombe, Statist. Med. 17, 873
+    (1998), method 10, for proportions; for means it is the usual sum of variances.
+    """
+    one, other = ends(first), ends(second)
+    if one is None or other is None:
+        return None
+    lower, upper = sorted((one, other))
+    reach = math.hypot(lower[2] - lower[0], upper[0] - upper[1])
+    return upper[0] - lower[0] <= reach
+
+
+def ends(estimate: Estimate) -> tuple[float, float, float] | None:
+    """Mean and ends of the interval of an estimate that is to be trusted, else None."""
+    if estimate.mean is None or estimate.low is None or estimate.high is None or estimate.verdict:
+        return None
+    return estimate.mean, estimate.low, estimate.high
+
+
+def needed(looks: Sequence[Look]) -> tuple[float | None, bool]:
+    """The length needed in tau, None if not reached; and whether the next one confirmed it."""
+    for look, after in itertools.pairwise(looks):
+        if look.is_together and after.is_together:
+            return look.length, True
+    return (looks[-1].length, False) if looks and looks[-1].is_together else (None, False)
+
+
+def said_of(looks: Sequence[Look]) -> str:
+    """The length needed in words, or what is in its way."""
+    length, is_confirmed = needed(looks)
+    if length is None:
+        last = looks[-1]
+        bound = f'not settled up to {last.length:g} tau'
+        if not all(last.equilibrated):
+            return f'{bound}: called not equilibrated'
+        if last.unknown:
+            unknown = ', '.join(name.replace('_', ' ') for name in last.unknown)
+            return f'{bound}: not known well enough: {unknown}'
+        return bound
+    if is_confirmed:
+        return f'equilibrated, known and together after {length:g} tau, and again at twice that'
+    return (
+        f'equilibrated, known and together after {length:g} tau, '
+        'the longest looked at, so not confirmed'
+    )
 
 
 def said(estimate: Estimate) -> str:
-    """Mean and half width."""
-    return f'{estimate.mean:.3f} +- {half_width(estimate):.3f}'
+    """Mean and interval."""
+    if estimate.mean is None:
+        return 'no value'
+    if estimate.low is None or estimate.high is None:
+        return f'{estimate.mean:.3g} (no interval)'
+    return f'{estimate.mean:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]'

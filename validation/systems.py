@@ -299,7 +299,9 @@ def ion_liquid(
             simulation.run(part)
             sample = sample.with_state(simulation.state())
             simulation.close()
-        write_frame(saved, sample.frame)
+        own = saved.with_name(f'{saved.stem}_{os.getpid()}.gsd')  # another job may make it too
+        write_frame(own, sample.frame)
+        os.replace(own, saved)
     return topology.with_state(state_of(read_frame(saved)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow.coulomb import CoulombMesh, estimated_error
-from workflow.engines.contract import ConstantPressure, Integrator
+from workflow.engines.contract import ConstantPressure, Integrator, State
 
 # At constant pressure a mesh is chosen anew when an edge has changed by this much.
 _BOX_TOLERANCE = 0.02
@@ -39,8 +39,7 @@ class MeshChoices:
     def add(
         self,
         purpose: str,
-        step: int,
-        box: NDArray[np.float64],
+        state: State,
         charges: NDArray[np.float64],
         bjerrum_length: float,
         mesh: CoulombMesh,
@@ -49,14 +48,13 @@ class MeshChoices:
 
         Args:
             purpose: Stage, or segment of relaxation.
-            step: At which.
-            box: ``(3,)`` edge lengths for which.
+            state: For which.
             charges: ``(N,)`` in e.
             bjerrum_length: In sigma, at kT = 1.
             mesh: As the engine has it: the error is estimated anew for that.
         """
-        error = estimated_error(mesh, charges, box, bjerrum_length)
-        chosen = {'for': purpose, 'step': step, 'box': box.tolist()}
+        error = estimated_error(mesh, state.positions, charges, state.box, bjerrum_length)
+        chosen = {'for': purpose, 'step': state.step, 'box': state.box.tolist()}
         chosen |= replace(mesh, estimated_error=error).as_dict()
         self.number += 1
         if len(self.first) < _MOST_FIRST:

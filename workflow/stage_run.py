@@ -138,7 +138,7 @@ class System:
         )
         if simulation.mesh is not None:
             length = self.force_field.bjerrum_length
-            self.meshes.add(purpose, state.step, state.box, self._charges, length, simulation.mesh)
+            self.meshes.add(purpose, state, self._charges, length, simulation.mesh)
         return simulation if shortened_by == 1 else InShortSteps(simulation, shortened_by)
 
 

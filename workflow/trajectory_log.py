@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -159,7 +160,8 @@ def frame_with_state(topology: Frame, state: State) -> Frame:
     particles.typeid, particles.mass, particles.charge = source.typeid, source.mass, source.charge
     particles.position, particles.image = state.positions, state.images
     particles.velocity = state.velocities
-    frame.bonds, frame.angles = topology.bonds, topology.angles
+    # Copies: who changes the bonds of one frame leaves those of the other.
+    frame.bonds, frame.angles = copy.copy(topology.bonds), copy.copy(topology.angles)
     frame.log = dict(topology.log)
     return frame
 

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from user_input import UserError
-from validation.electrostatics import HIGHEST, LOWEST, error_ratios
+from validation.electrostatics import HIGHEST, LOWEST, error_ratios, without_short_range
 from validation.forces import MADELUNG
-from validation.systems import crystal, random_ions
-from workflow.coulomb import choose_mesh, ewald_forces, ewald_sum
+from validation.systems import crystal, melt, random_ions
+from workflow.coulomb import (
+    ChargeCorrelation,
+    charge_correlation,
+    choose_mesh,
+    ewald_forces,
+    ewald_sum,
+)
 
 
 @pytest.mark.parametrize('name', MADELUNG)
@@ -53,3 +59,35 @@ def test_an_error_that_no_mesh_reaches_is_refused() -> None:
     state = sample.state
     with pytest.raises(UserError, match='no mesh of up to'):
         choose_mesh(state.positions, sample.charges, state.box * 1.0, 16.0, 1e-15, 3.0)
+
+
+def test_charge_correlation_of_random_ions_and_of_pairs() -> None:
+    random = random_ions(1_000, 0.4, 16.0, seed=4)
+    state, charges = random.state, random.charges
+    correlation = charge_correlation(state.positions, charges, state.box)
+    assert np.mean(correlation.structure) == pytest.approx(1.0, abs=0.15)
+    factor = correlation.error_factor(16, 5, 3.0, 0.7, float(state.box[0]))
+    assert factor == pytest.approx(1.0, abs=0.1)
+    # Each cation with an anion a distance d beside it: S_ZZ(k) = 1 - sin(kd)/kd.
+    rng, edge, d = np.random.default_rng(5), 40.0, 0.75
+    cations = rng.uniform(0, edge, (1_000, 3))
+    steps = rng.normal(size=(1_000, 3))
+    steps *= d / np.linalg.norm(steps, axis=1)[:, None]
+    pairs = np.concatenate([cations, cations + steps])
+    signs = np.repeat([1.0, -1.0], 1_000)
+    paired = charge_correlation(pairs, signs, np.full(3, edge))
+    expected = 1 - np.sinc(paired.k * d / np.pi)
+    for part in (paired.k < 2, paired.k > 2):
+        found = np.mean(paired.structure[part])
+        assert found == pytest.approx(np.mean(expected[part]), rel=0.25)
+    choice = (16, 5, 6.0, 0.35, edge)
+    in_closed_form = ChargeCorrelation(paired.k, expected).error_factor(*choice)
+    assert in_closed_form < 0.8
+    assert paired.error_factor(*choice) == pytest.approx(in_closed_form, rel=0.1)
+
+
+def test_a_sample_keeps_its_bonds_when_its_charges_are_laid_bare() -> None:
+    sample = melt('isp', {'LSP': 1.0}, 4, 4, density=0.2)
+    bonds = sample.frame.bonds.N
+    assert without_short_range(sample).frame.bonds.N == 0
+    assert sample.frame.bonds.N == bonds > 0

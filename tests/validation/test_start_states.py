@@ -1,0 +1,72 @@
+"""What counts as agreement of two starts, and as the length needed for it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from analysis.statistics import Estimate
+from validation.needed_length import Entry, read, write
+from validation.start_states import Look, agree, needed, said_of
+
+WITHOUT_INTERVAL = Estimate(1.0, None, None, 1.0, 'only 3 frames: no interval')
+DOUBTED = Estimate(1.0, 0.9, 1.1, 7.0, 'too short: 7.0 independent values, 20 needed')
+
+
+def estimate(mean: float, half: float) -> Estimate:
+    return Estimate(mean, mean - half, mean + half, 50.0)
+
+
+def look(
+    length: float, *answers: bool | None, equilibrated: tuple[bool, bool] = (True, True)
+) -> Look:
+    pairs = {str(n): (estimate(1.0, 0.1), estimate(1.0, 0.1)) for n in range(len(answers))}
+    agreement = {str(n): answer for n, answer in enumerate(answers)}
+    return Look(length, pairs, agreement, equilibrated, '0', 3.0)
+
+
+def test_estimates_agree_within_their_intervals_added_in_squares() -> None:
+    assert agree(estimate(1.0, 0.3), estimate(1.49, 0.4)) is True
+    assert agree(estimate(1.51, 0.4), estimate(1.0, 0.3)) is False
+
+
+def test_only_the_sides_that_face_each_other_count() -> None:
+    low, high = Estimate(0.0, 0.0, 0.1, 50.0), Estimate(0.2, 0.1, 0.9, 50.0)
+    assert agree(low, high) is False
+
+
+@pytest.mark.parametrize('other', [WITHOUT_INTERVAL, DOUBTED, Estimate(None, None, None, 0.0)])
+def test_what_is_not_known_never_agrees(other: Estimate) -> None:
+    assert agree(estimate(1.0, 0.1), other) is None
+    assert agree(other, estimate(1.0, 0.1)) is None
+
+
+def test_needed_is_the_first_length_that_the_next_confirms() -> None:
+    together, apart, unknown = (True, True), (True, False), (True, None)
+    looks = [look(1, *together), look(2, *apart), look(4, *together), look(8, *together)]
+    assert needed(looks) == (4, True)
+    assert needed(looks[:3]) == (4, False)
+    assert needed(looks[:2]) == (None, False)
+    assert needed([look(1, *together), look(2, *unknown)]) == (None, False)
+    assert 'not confirmed' in said_of(looks[:1])
+    assert 'not known well enough: 1' in said_of([look(2, *unknown)])
+
+
+def test_what_is_not_equilibrated_is_neither_together_nor_apart() -> None:
+    drifting = look(1, True, False, equilibrated=(True, False))
+    assert not drifting.is_together
+    assert not drifting.is_apart
+    assert look(1, None, False).is_apart
+
+
+def test_rows_of_other_compositions_stay(tmp_path: Path) -> None:
+    path = tmp_path / 'equilibration.md'
+    both, drifting = [look(75, True), look(150, True)], [look(75, None)]
+    for fraction, looks in ((Fraction(1), both), (Fraction(1, 20), drifting), (Fraction(1), both)):
+        write(Entry(fraction, 40, 400, looks, 'python -m x', 'abc'), path)
+    rows = read(path)
+    assert list(rows) == [Fraction(1, 20), Fraction(1)]
+    assert '| > 75 |' in rows[Fraction(1, 20)]
+    assert '| 75 |' in rows[Fraction(1)]
