@@ -108,6 +108,8 @@ def test_a_box_that_shrinks_has_its_mesh_chosen_anew(
         boxes = {int(f.configuration.step): f.configuration.box[:3] for f in trajectory}
     # The box is looked at where a frame is written: none goes on with a mesh for another box.
     for step, box in boxes.items():
+        if step == end.step:  # nothing goes on from there
+            continue
         used = [choice['box'] for choice in chosen if choice['step'] <= step][-1]
         assert not box_has_changed(np.array(used), box * (1 + 1e-6))
     mesh = mesh_of(chosen[-1])
