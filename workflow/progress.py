@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 PROGRESS_FILE = 'progress.json'
+# A run that has told nothing for so long is taken to be gone.
+SECONDS_OF_SILENCE = 120.0
 _SECONDS_BETWEEN_WRITES = 0.5
 
 

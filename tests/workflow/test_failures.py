@@ -26,7 +26,7 @@ from workflow.checkpoint_pace import SECONDS_VARIABLE, CheckpointPace, seconds_b
 from workflow.engines.contract import ConstantEnergy, State
 from workflow.engines.failure import BlewUp, SimulationFailed, engine_error
 from workflow.failures import clear_failure, mark_failed, read_failure
-from workflow.interruption import _SIGNALS, Interrupted, StopRequest
+from workflow.interruption import STOP_SIGNALS, Interrupted, StopRequest
 from workflow.retry import make_ready
 from workflow.short_steps import ShortSteps, read_short_steps, write_short_steps
 from workflow.stage_run import StageFolder, System
@@ -192,7 +192,7 @@ def project(
         return code, ''.join(capfd.readouterr())
 
     monkeypatch.setenv('ISP_ENGINE', 'lammps')
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)
