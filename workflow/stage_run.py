@@ -299,6 +299,7 @@ class _Run:
         self._mesh: CoulombMesh | None = None
         self._mesh_box = np.zeros(3)
         self._pace = CheckpointPace()
+        self._known_speed = 1.0  # steps/s: nothing is known, so the first chunk is one step
         self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
         self.short_steps = read_short_steps(folder.path)
         self.hottest = np.inf
@@ -350,6 +351,7 @@ class _Run:
             self._stage.log_period,
             self._shortened_by,
         )
+        self._known_speed = self._progress.steps_per_second or self._known_speed
         self._progress.restart(state.step)  # the time of setting up says nothing about speed
         return simulation
 
@@ -366,7 +368,7 @@ class _Run:
         goal = min(self._stage.schedule.next_frame(step), next_review, self._stage.maximum_steps)
         if self._shortened_by > 1:
             goal = min(goal, self.short_steps.until)
-        speed = self._progress.steps_per_second or 100.0
+        speed = self._progress.steps_per_second or self._known_speed
         end = min(goal, step + max(1, int(speed * _SECONDS_PER_CHUNK)))
         # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
         period = self._stage.log_period

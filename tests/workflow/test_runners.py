@@ -25,7 +25,7 @@ from workflow.interruption import (
     stop_requests,
 )
 from workflow.job_lock import EXIT_HELD, JobIsHeld, hold, is_held
-from workflow.progress import SECONDS_OF_SILENCE, ProgressWriter
+from workflow.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 
 LONG = 10_000_000
 HERE = f'on {socket.gethostname()}'
@@ -79,7 +79,7 @@ def long_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def short_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return equilibrated_sweep(tmp_path_factory.mktemp('short') / 'two', 2, 640)
+    return equilibrated_sweep(tmp_path_factory.mktemp('short') / 'two', 2, 1280)
 
 
 @pytest.fixture
@@ -96,8 +96,13 @@ def two_short(short_sweep: Path, tmp_path: Path) -> Path:
 
 def start_sampling(folder: Path, **environment: str) -> subprocess.Popen[str]:
     process = start(folder, 'run', '-o', 'job', **environment)
-    rows = jobs_of(folder)[0] / 'sample.in_progress/thermo.rows'
-    wait_for(lambda: rows.exists() and rows.stat().st_size)
+    (job,) = jobs_of(folder)
+
+    def works() -> bool:
+        progress = read_progress(job)
+        return progress is not None and progress.process.endswith(f':{process.pid}')
+
+    wait_for(works)
     return process
 
 
@@ -158,8 +163,9 @@ def test_a_request_outlives_the_stage_that_it_met() -> None:
             signal.signal(number, handler)
 
 
-@pytest.mark.parametrize('seconds', [0.1, 0.7, 1.3])
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ('number', 'seconds'), [(signal.SIGINT, 0.3), (signal.SIGTERM, 1.0), (signal.SIGINT, 1.7)]
+)
 def test_an_early_signal_ends_a_run_without_a_traceback(
     one_long: Path, number: signal.Signals, seconds: float
 ) -> None:
@@ -288,17 +294,19 @@ def test_run_does_not_take_several_processes(two_short: Path) -> None:
 def test_trouble_with_one_job_stops_no_other(two_short: Path, ranks: int) -> None:
     if ranks > 1:
         pytest.importorskip('mpi4py', reason='needs mpi4py')
-    damaged, sound = jobs_of(two_short)
-    (damaged / 'equilibrated.gsd').write_bytes(b'spoiled')
+    first, second = jobs_of(two_short)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
+    command = ('run', '-o', 'sample', 'thermodynamics')
     options = {'ISP_RANKS': str(ranks), 'PATH': path}
-    said = end(start(two_short, 'run', '-o', 'sample', 'thermodynamics', **options), 2)
-    assert f'{damaged.name}/equilibrated.gsd: is damaged' in said
-    assert '1 job could not be run' in said
-    assert (sound / 'thermodynamics.json').exists()
+    with hold(first):
+        said = end(start(two_short, *command, **options), EXIT_HELD)
+    assert f'job {first.name} is being run by process {os.getpid()}' in said
+    assert (second / 'thermodynamics.json').exists()
 
-    (damaged / 'trajectory.gsd').unlink(missing_ok=True)
-    (sound / 'trajectory.gsd').unlink()
-    with hold(damaged):
-        said = end(start(two_short, 'run', '-o', 'sample', **options), 2 if ranks == 1 else 2)
-    assert (sound / 'trajectory.gsd').exists()
+    for name in ('trajectory.gsd', 'thermodynamics.json'):
+        (second / name).unlink()
+    (first / 'equilibrated.gsd').write_bytes(b'spoiled')
+    said = end(start(two_short, *command, **options), 2)
+    assert f'{first.name}/equilibrated.gsd: is damaged' in said
+    assert '1 job could not be run' in said
+    assert (second / 'thermodynamics.json').exists()
