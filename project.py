@@ -376,4 +376,6 @@ def _project_main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    exit_code = main()
+    ignore_requests()
+    sys.exit(exit_code)

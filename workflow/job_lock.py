@@ -70,11 +70,10 @@ def is_held(folder: Path) -> bool | None:
     """Whether a process holds the job in `folder`; None if that cannot be told from this host."""
     try:
         with open(folder / _LOCK) as file:
-            name = _name_in(file)
-            if name and not name.endswith(f' on {socket.gethostname()}'):
-                return None
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
+            name = _name_in(file)
+            # Free, but of a holder on another host, whose lock may not be seen here.
+            return None if name and not _is_here(name) else False
     except FileNotFoundError:
         return False
     except BlockingIOError:
@@ -106,10 +105,14 @@ def _name_in(file: TextIO) -> str:
     return file.read().strip()
 
 
+def _is_here(name: str) -> bool:
+    return name.endswith(f' on {socket.gethostname()}')
+
+
 def _refuse_if_alive_elsewhere(folder: Path, name: str, doing: str) -> None:
     """Some file systems keep locks to one host, where those of another are not seen."""
     progress = read_progress(folder)
-    if name.endswith(f' on {socket.gethostname()}') or progress is None:
+    if _is_here(name) or progress is None:
         return
     silence = time.time() - progress.time
     if silence < SECONDS_OF_SILENCE:
