@@ -70,7 +70,7 @@ def steps_for(seconds: float, sweep: Sweep, schedule: BlockSchedule) -> int:
     (job,) = trial.jobs
     record = json.loads((job / 'signac_job_document.json').read_text())['runs'][-1]
     blocks = seconds * record['steps'] / record['seconds'] / schedule.block
-    return (int(blocks) + 1) * schedule.block
+    return max(8, int(blocks) + 1) * schedule.block  # 8 are the least that a sweep may have
 
 
 def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
@@ -80,6 +80,8 @@ def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
     steps = steps_for(SECONDS, sweep, schedule)
     sweep.start(replicas=1, steps=steps, doublings=9, max_hours=1 / 60, stop_before_end=25)
     (job,) = sweep.jobs
+    # Here, so that a slow machine too spends the time limit sampling.
+    sweep.project('run', '-o', 'build', 'relax', 'equilibrate')
     submit = ('submit', '-o', 'simulation')
     sweep.project(*submit)
     assert slurm.queue('%l') == ['1:00']
@@ -91,7 +93,7 @@ def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
 
     sweep.write_cluster(max_hours=1)
     sweep.project(*submit)
-    slurm.wait_until_empty(180)
+    slurm.wait_until_empty(300)
     assert_every_frame_and_row_once(job, steps, schedule)
     sampling = [outcome for stage, outcome in outcomes(job) if stage == 'sample']
     assert sampling == ['Interrupted', 'done']
