@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+if __name__ == '__main__':  # until there is anything to save: left without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 try:
     from flow import FlowProject, aggregator
@@ -37,12 +41,19 @@ from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known
 from workflow.engines.failure import SimulationFailed
 from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
 from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
-from workflow.interruption import EXIT_INTERRUPTED, Interrupted, leave_on_request
-from workflow.job_lock import JobIsHeld
-from workflow.progress import read_progress
+from workflow.interruption import (
+    EXIT_INTERRUPTED,
+    STOP_SIGNALS,
+    Interrupted,
+    ignore_requests,
+    leave_if_asked,
+    leave_on_request,
+    signal_of,
+)
+from workflow.job_lock import EXIT_HELD, JobIsHeld, is_held
+from workflow.progress import SECONDS_OF_SILENCE, read_progress
 from workflow.workspace_format import checked_project
 
-SECONDS_OF_SILENCE = 120.0
 _LOOK = 'python project.py failed says why, retry runs them again.'
 
 
@@ -53,28 +64,44 @@ class Project(FlowProject):
         """Run operations; see `_operations_named` for `names`. A failed job stops no other.
 
         Raises:
+            JobIsHeld: At the end, if all went well but jobs that other processes run.
             SimulationFailed: At the end, if a job failed.
+            UserError: At the end, if there was one with a job; at once, if `np` asks for several
+                processes.
         """
+        if options.get('np') not in (None, 1):
+            raise UserError(
+                'run --parallel waits for the slowest job after every operation, and does not stop '
+                'well. Take python project.py simulate SWEEP --parallel N.'
+            )
         chosen = list(self if jobs is None else jobs)
         before = _failed_ids(chosen)
         if before:
             print(f'{_many(len(before))} left out: failed before. {_LOOK}', file=sys.stderr)
-        failed: set[str] = set()
-        while True:
-            try:
-                super().run(jobs=jobs, names=self._operations_named(names), **options)
-                break
-            except UserOperationError as error:
-                # A process of its own cannot hand on why it ended, but it has marked its job.
-                more = _failed_ids(chosen) - before - failed
-                if not isinstance(error.__cause__, subprocess.CalledProcessError) or not more:
-                    raise
-                failed |= more
-        failed = _failed_ids(chosen) - before
-        if _held_by_others and not failed:
-            raise UserError(f'{_many(len(_held_by_others))} left to the process that runs them.')
+        self._troubles: dict[type[Exception], set[str]] = {}
+        super().run(jobs=jobs, names=self._operations_named(names), **options)
+        marked = _failed_ids(chosen) - before
+        failed = marked | self._troubles.get(SimulationFailed, set())
+        mistaken, held = (self._troubles.get(kind, set()) for kind in (UserError, JobIsHeld))
         if failed:
-            raise SimulationFailed(f'{_many(len(failed))} failed. {_LOOK}')
+            what_next = _LOOK if marked else 'The next run goes on with it.'
+            raise SimulationFailed(f'{_many(len(failed))} failed. {what_next}')
+        if mistaken:
+            raise UserError(f'{_many(len(mistaken))} could not be run, as told above.')
+        if held:
+            raise JobIsHeld(f'{_many(len(held))} left to the process that runs them.')
+
+    def _execute_operation(self, operation: Any, *options: Any) -> None:
+        """Run one operation of `run`; what goes wrong with one job is told, and stops no other."""
+        try:
+            super()._execute_operation(operation, *options)
+        except UserOperationError as error:
+            leave_if_asked()
+            kind = _trouble(error.__cause__, operation._jobs)
+            if kind is None:
+                raise
+            self._troubles.setdefault(kind, set()).update(job.id for job in operation._jobs)
+        leave_if_asked()
 
     def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
         """Submit operations; see `_operations_named` for `names`."""
@@ -109,11 +136,17 @@ def under_way(job: Job) -> str | None:
     for stage, product in job_files.STAGE_PRODUCTS.items():
         # A run that was killed could not take away the folder of a stage that was done.
         if os.path.isdir(job.fn(f'{stage}.in_progress')) and not job.isfile(product):
-            progress = read_progress(Path(job.path))
-            # A run that was killed could not take its progress away.
-            runs = progress is not None and time.time() - progress.time < SECONDS_OF_SILENCE
-            return f'{stage} runs' if runs else f'{stage} to be continued'
+            return f'{stage} runs' if _runs(Path(job.path)) else f'{stage} to be continued'
     return None
+
+
+def _runs(folder: Path) -> bool:
+    held = is_held(folder)
+    if held is not None:
+        return held
+    # A run that was killed on another host could not take its progress away.
+    progress = read_progress(folder)
+    return progress is not None and time.time() - progress.time < SECONDS_OF_SILENCE
 
 
 @Project.label
@@ -131,26 +164,45 @@ def not_failed(job: Job) -> bool:
     return not is_failed(job.path)
 
 
-_held_by_others: list[JobIsHeld] = []
+def _trouble(error: BaseException | None, jobs: Sequence[Job]) -> type[Exception] | None:
+    """Tell what was wrong with `jobs`, and of which kind it is; None if it ends all work.
+
+    An operation over several ranks has a process of its own, which has told by itself.
+    """
+    where = f'job {jobs[0].id}: ' if len(jobs) == 1 else ''
+    if isinstance(error, subprocess.CalledProcessError):
+        if error.returncode in _KINDS:
+            return _KINDS[error.returncode]
+        ended_by = signal_of(error.returncode)
+        if ended_by in STOP_SIGNALS:
+            return None
+        if ended_by is not None:
+            print(f'error: {where}its process was ended by {ended_by.name}', file=sys.stderr)
+        return SimulationFailed
+    for kind in (JobIsHeld, UserError, SimulationFailed):
+        if isinstance(error, kind):
+            told = str(error)
+            print(f'error: {"" if jobs[0].id in told else where}{told}', file=sys.stderr)
+            return kind
+    return None
 
 
-def _run_stage(stage: Callable[[Any], None], job: Job) -> None:
-    """Run a stage; where other jobs come after this one, its failure does not stop them."""
+_KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: UserError}
+
+
+def _run_on(operation: str, job: Job) -> None:
+    """Run one of `workflow.operations` on a job.
+
+    Raises:
+        Interrupted: If a request to stop came too late for a stage: what is next is not begun.
+    """
     from workflow import operations
 
     try:
-        stage(operations.job_context(job))
+        getattr(operations, operation)(operations.job_context(job))
     except operations.StageIsDone as done:
         print(done, file=sys.stderr)
-    except JobIsHeld as held:
-        if sys.argv[1:2] == ['exec']:
-            raise
-        print(f'error: {held}', file=sys.stderr)
-        _held_by_others.append(held)
-    except SimulationFailed as failure:
-        if sys.argv[1:2] == ['exec']:
-            raise
-        print(f'error: job {job.id}: {failure}', file=sys.stderr)
+    leave_if_asked()
 
 
 @whole_job
@@ -160,9 +212,7 @@ def _run_stage(stage: Callable[[Any], None], job: Job) -> None:
 @Project.operation(directives=directives_of('build'))
 def build(job: Job) -> None:
     """Draw the melt."""
-    from workflow import operations
-
-    operations.build(operations.job_context(job))
+    _run_on('build', job)
 
 
 @whole_job
@@ -173,9 +223,7 @@ def build(job: Job) -> None:
 @Project.operation(directives=directives_of('relax'))
 def relax(job: Job) -> None:
     """Push overlaps apart, anneal, and cool."""
-    from workflow import operations
-
-    _run_stage(operations.relax_melt, job)
+    _run_on('relax_melt', job)
 
 
 @whole_job
@@ -186,9 +234,7 @@ def relax(job: Job) -> None:
 @Project.operation(directives=directives_of('equilibrate'))
 def equilibrate(job: Job) -> None:
     """Run until equilibration is detected."""
-    from workflow import operations
-
-    _run_stage(operations.equilibrate, job)
+    _run_on('equilibrate', job)
 
 
 @whole_job
@@ -199,9 +245,7 @@ def equilibrate(job: Job) -> None:
 @Project.operation(directives=directives_of('sample'))
 def sample(job: Job) -> None:
     """Run until the precision that the sweep asks for is reached."""
-    from workflow import operations
-
-    _run_stage(operations.sample, job)
+    _run_on('sample', job)
 
 
 @whole_job
@@ -211,9 +255,7 @@ def sample(job: Job) -> None:
 @Project.operation(directives=directives_of('thermodynamics'))
 def thermodynamics(job: Job) -> None:
     """Average density, temperature, pressure and energy."""
-    from workflow import operations
-
-    operations.thermodynamics(operations.job_context(job))
+    _run_on('thermodynamics', job)
 
 
 @whole_job
@@ -223,9 +265,7 @@ def thermodynamics(job: Job) -> None:
 @Project.operation(directives=directives_of('clusters'))
 def clusters(job: Job) -> None:
     """Find ion clusters."""
-    from workflow import operations
-
-    operations.analyse_clusters(operations.job_context(job))
+    _run_on('analyse_clusters', job)
 
 
 @whole_job
@@ -236,9 +276,7 @@ def clusters(job: Job) -> None:
 @Project.operation(directives=directives_of('relaxation'))
 def relaxation(job: Job) -> None:
     """Correlate bond vectors and displacements."""
-    from workflow import operations
-
-    operations.analyse_relaxation(operations.job_context(job))
+    _run_on('analyse_relaxation', job)
 
 
 def _by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
@@ -282,19 +320,28 @@ def _many(jobs: int) -> str:
 @exits_on_user_error
 def main() -> int:
     """Run a command of this project, or one of signac-flow."""
+    try:
+        return _main()
+    except Interrupted as stopped:
+        ignore_requests()
+        again = 'Submit' if 'SLURM_JOB_ID' in os.environ else 'Run'
+        print(f'{stopped}. {again} it again to go on where it was.', file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except JobIsHeld as held:
+        print(f'error: {held}', file=sys.stderr)
+        return EXIT_HELD
+
+
+def _main() -> int:
+    leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
     from workflow import commands
 
-    leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
     if started_ranks() > 1:
         with leading_or_following(mark_failed_from_afar) as leads:
             return _project_main() if leads else 0
     asked = sys.argv[1] if sys.argv[1:] else '--help'
     if asked in commands.COMMANDS or asked in ('-h', '--help'):
-        try:
-            return commands.main(sys.argv[1:] or [asked])
-        except Interrupted as stopped:
-            print(f'{stopped}. The same command goes on where it was.', file=sys.stderr)
-            return EXIT_INTERRUPTED
+        return commands.main(sys.argv[1:] or [asked])
     return _project_main()
 
 
@@ -303,10 +350,6 @@ def _project_main() -> int:
     project = Project.get_project()
     try:
         project.main()
-    except Interrupted as stopped:
-        again = 'Submit' if 'SLURM_JOB_ID' in os.environ else 'Run'
-        print(f'{stopped}. {again} it again to go on.', file=sys.stderr)
-        return EXIT_INTERRUPTED
     except NoSchedulerError:
         raise UserError(
             'there is no scheduler here. To see what would be submitted, name a cluster file: '
@@ -316,11 +359,7 @@ def _project_main() -> int:
         raise UserError(str(error)) from None
     except UserOperationError as error:
         if isinstance(error.__cause__, subprocess.CalledProcessError):
-            # The process of that operation has said why.
-            told = (EXIT_INTERRUPTED, EXIT_USER_ERROR)
-            return error.__cause__.returncode if error.__cause__.returncode in told else 1
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
+            return EXIT_INTERRUPTED  # its process has said so
         if (trouble := trouble_around(error.__cause__)) is not None:
             raise trouble from None
         # Flow's own wrapping would hide what happened from the last line of a log.
@@ -337,4 +376,6 @@ def _project_main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    exit_code = main()
+    ignore_requests()
+    sys.exit(exit_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from faults.damages import DAMAGES, TARGETS, Target, damage_job, stopped_job
 from faults.disks import bytes_needed, can_mount, fill_disk, forbid_writing
-from faults.kills import kill_job
+from faults.kills import KINDS, kill_job
 from faults.outcome import COUNTS, Outcome
 from workflow.engines.selection import available_engines
 
@@ -30,7 +31,8 @@ _DAMAGES_OF_A_JOB = 13
 def main() -> int:
     """Run the campaign; 1 if anything was lost, doubled, wrong, or not told clearly."""
     parser = argparse.ArgumentParser(prog='python -m faults', description=__doc__)
-    parser.add_argument('--kills', type=int, default=200)
+    parser.add_argument('--kills', type=int, default=200, help='with SIGKILL')
+    parser.add_argument('--stops', type=int, default=20, help='with SIGTERM, and with SIGUSR1')
     parser.add_argument('--damages', type=int, default=50, help='of each kind')
     parser.add_argument('--fills', type=int, default=20, help='of a small disk, for each engine')
     parser.add_argument('--seed', type=int, default=1)
@@ -40,9 +42,11 @@ def main() -> int:
     print('engines:', ', '.join(engines))
     rng = np.random.default_rng(options.seed)
     with ThreadPoolExecutor(options.parallel) as pool:
-        # Runs that end before they are killed make room for more.
-        while (missing := options.kills - total.trials.total()) > 0:
-            _carry_out('kills', _kills(missing, engines, rng), pool, total)
+        for number, kind in KINDS.items():
+            wanted = options.kills if number == signal.SIGKILL else options.stops
+            # Runs that end before they are killed make room for more.
+            while (missing := wanted - total.trials_of(kind)) > 0:
+                _carry_out(kind, _kills(missing, number, engines, rng), pool, total)
         _carry_out('damages', _damages(options.damages, engines, rng), pool, total)
         _carry_out('disks', _disks(options.fills, engines), pool, total)
     print(total.table())
@@ -58,11 +62,13 @@ def _carry_out(
         total.add(done.result())
 
 
-def _kills(wanted: int, engines: list[str], rng: np.random.Generator) -> Iterator[Trial]:
-    """Jobs that are killed often enough, the engines in turn."""
-    for number, done in enumerate(range(0, wanted, _KILLS_OF_A_JOB)):
-        engine, kills = engines[number % len(engines)], min(_KILLS_OF_A_JOB, wanted - done)
-        yield partial(kill_job, engine, int(rng.integers(2**32)), kills)
+def _kills(
+    wanted: int, number: signal.Signals, engines: list[str], rng: np.random.Generator
+) -> Iterator[Trial]:
+    """Jobs that get a signal often enough, the engines in turn."""
+    for turn, done in enumerate(range(0, wanted, _KILLS_OF_A_JOB)):
+        engine, kills = engines[turn % len(engines)], min(_KILLS_OF_A_JOB, wanted - done)
+        yield partial(kill_job, engine, int(rng.integers(2**32)), kills, number)
 
 
 def _damages(wanted: int, engines: list[str], rng: np.random.Generator) -> Iterator[Trial]:

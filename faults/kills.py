@@ -1,8 +1,9 @@
-"""SIGKILL at random moments of every stage."""
+"""Signals at random moments of every stage: SIGKILL, and those that ask a run to stop."""
 
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -22,8 +23,13 @@ from faults.small_sweep import (
     stage_of,
     start_run,
 )
+from workflow.interruption import EXIT_INTERRUPTED
+from workflow.stage_run import StageFolder
 
-KIND = 'kill'
+# What each is called in the table.
+KINDS = {number: number.name for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1)}
+# Stages that have a checkpoint whenever they were stopped.
+_WITH_CHECKPOINT = ('relax', 'equilibrate', 'sample')
 # How often each stage of a job is aimed at.
 _AIMS = [
     *['build', 'build', 'relax', 'relax', 'equilibrate', 'equilibrate'],
@@ -35,10 +41,10 @@ _AFTER_BEGIN = {'relax': 0.9, 'equilibrate': 0.5, 'sample': 0.5}
 _AFTER_START = {'build': (0.3, 1.0), 'analysis': (0.3, 2.2)}
 
 
-def kill_job(engine: str, seed: int, at_most: int) -> Outcome:
-    """Kill the runs of one job at random moments, then let it end."""
+def kill_job(engine: str, seed: int, at_most: int, number: signal.Signals) -> Outcome:
+    """Send the runs of one job a signal at random moments, then let it end."""
     rng = np.random.default_rng(seed)
-    outcome = Outcome()
+    outcome, kind = Outcome(), KINDS[number]
     folder = Path(tempfile.mkdtemp(prefix='isp-faults-'))
     job = make_job(folder)
     written = Content()
@@ -49,25 +55,50 @@ def kill_job(engine: str, seed: int, at_most: int) -> Outcome:
             break
         process = start_run(folder, engine)
         _wait_for(job, aim, process, rng)
-        stage = stage_of(job)
-        if process.poll() is None:
-            process.kill()
-            outcome.trials[KIND, stage, engine] += 1
-        said, _ = process.communicate()
-        outcome.answers[KIND, engine, ANEW] += Run(process.returncode, said).began_anew
+        stage, is_signalled = stage_of(job), process.poll() is None
+        if is_signalled:
+            process.send_signal(number)
+            outcome.trials[kind, stage, engine] += 1
+        run = finish(process)
+        outcome.answers[kind, engine, ANEW] += run.began_anew
+        fault = _fault_of_stop(run, job, number, aim in _AFTER_BEGIN)
+        if is_signalled and number != signal.SIGKILL and fault:
+            outcome.counts[kind, engine, 'unclear'] += 1
+            outcome.messages.append(f'{fault}: exit code {run.code}: {run.said[-500:]}')
         written = content_so_far(job, folder) if stage_of(job) == 'sample' else written
     run = finish(start_run(folder, engine))
-    outcome.answers[KIND, engine, ANEW] += run.began_anew
+    outcome.answers[kind, engine, ANEW] += run.began_anew
     if run.code == 0 and is_done(job):
-        for name, number in faults_in_outputs(job, written).items():
-            outcome.counts[KIND, engine, name] += number
+        for name, found in faults_in_outputs(job, written).items():
+            outcome.counts[kind, engine, name] += found
     else:
-        outcome.counts[KIND, engine, 'not completed'] += 1
+        outcome.counts[kind, engine, 'not completed'] += 1
     if outcome.counts:
         outcome.messages.append(f'{folder}: {run.said[-500:]}')
     else:
         shutil.rmtree(folder)
     return outcome
+
+
+def _fault_of_stop(run: Run, job: Path, number: signal.Signals, began: bool) -> str:
+    """What a run that was asked to stop did wrong; '' if nothing.
+
+    Before anything `began`, it may be ended by the signal itself.
+    """
+    if 'Traceback' in run.said:
+        return 'a traceback'
+    if run.code == 0 and is_done(job):
+        return ''
+    if run.code != EXIT_INTERRUPTED and (began or run.code != -number):
+        return 'not stopped'
+    folder = StageFolder(job, stage_of(job))
+    if (
+        stage_of(job) in _WITH_CHECKPOINT
+        and folder.path.exists()
+        and not folder.checkpoint.exists()
+    ):
+        return 'no checkpoint'
+    return ''
 
 
 def _wait_for(
@@ -83,6 +114,8 @@ def _wait_for(
             return
         if now == aim and (aim in _AFTER_START or _last_sign(job) != before):
             break
+        if now != aim:
+            before = _last_sign(job)
         time.sleep(0.002)
     if aim in _AFTER_BEGIN:
         latest = _AFTER_BEGIN[aim]

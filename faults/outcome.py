@@ -36,6 +36,10 @@ class Outcome:
         self.counts += other.counts
         self.messages += other.messages
 
+    def trials_of(self, kind: str) -> int:
+        """How many faults of a kind."""
+        return sum(number for (each, *_), number in self.trials.items() if each == kind)
+
     def table(self) -> str:
         """One line for each kind of fault and engine, and the trials by place below."""
         head = f'{"fault":28} {"engine":7} {"trials":>6}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# A stage stops within about this time of a request, and reports its progress as often.
 _SECONDS = 1.0
 # Nothing is known of the speed at first: from one step up, so that no chunk takes much longer.
 _MOST_GROWTH = 8

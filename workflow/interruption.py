@@ -15,7 +15,7 @@ from types import FrameType
 
 EXIT_INTERRUPTED = 130
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 # Time kept for the last checkpoint and for leaving before the scheduler kills: this long, or this
 # share of a short job. The signal that the submit script asks for comes earlier; this is for jobs
 # that were started otherwise.
@@ -39,7 +39,7 @@ class StopRequest:
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """Signal handler."""
-        del frame
+        _remember(number, frame)
         self._signal = signal.Signals(number).name
 
     @property
@@ -72,11 +72,12 @@ def leave_on_request(has_followers: bool, follows: bool) -> None:
         follows: The process is one of several ranks: they end together, when rank 0 has left its
             stage, so that none of them leaves by itself.
     """
+    _remembered.clear()
     if follows:
         handler: Callable[[int, FrameType | None], None] = _remember
     else:
         handler = _tell_children if has_followers else _leave
-    for number in _SIGNALS:
+    for number in STOP_SIGNALS:
         signal.signal(number, handler)
 
 
@@ -95,6 +96,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _tell_children(number: int, frame: FrameType | None) -> None:
     """Pass a request on as SIGUSR1: to SIGINT and SIGTERM, mpiexec answers by killing the ranks."""
+    _remember(number, frame)  # the children may be too near their end to hear it
     listed = Path(f'/proc/self/task/{os.getpid()}/children')
     children = listed.read_text().split() if listed.exists() else []
     for child in children:
@@ -103,13 +105,38 @@ def _tell_children(number: int, frame: FrameType | None) -> None:
         _leave(number, frame)
 
 
+def leave_if_asked() -> None:
+    """Leave where a stage was too near its end to stop: what comes after it is not begun.
+
+    Raises:
+        Interrupted: If a request came.
+    """
+    if _remembered:
+        raise Interrupted(f'stopped by {signal.Signals(_remembered[-1]).name}')
+
+
+def signal_of(code: int) -> signal.Signals | None:
+    """The signal that ended a process, or its child, with this exit code; None for another end."""
+    number = -code if code < 0 else code - 128
+    return next((each for each in signal.Signals if each == number), None)
+
+
+def ignore_requests() -> None:
+    """Hear no more of them: this process is about to end."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Turn SIGINT, SIGTERM and SIGUSR1 into a request for as long as the context lasts."""
+    """Turn SIGINT, SIGTERM and SIGUSR1 into a request for as long as the context lasts.
+
+    A stage that comes to its end all the same is done: `leave_if_asked` tells of the request then.
+    """
     request = StopRequest()
-    for number in _remembered:
+    for number in list(_remembered):
         request.receive(number, None)
-    before = {number: signal.signal(number, request.receive) for number in _SIGNALS}
+    before = {number: signal.signal(number, request.receive) for number in STOP_SIGNALS}
     try:
         yield request
     finally:

@@ -25,7 +25,8 @@ from rich.table import Table
 from rich.text import Text
 
 from workflow.failures import failed_among, is_failed, read_failure
-from workflow.interruption import EXIT_INTERRUPTED
+from workflow.interruption import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
+from workflow.job_lock import EXIT_HELD, holder_of
 from workflow.progress import Progress, read_progress
 from workflow.workspace import is_simulated
 
@@ -54,8 +55,9 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     """Run all operations of `jobs`, `parallel` at a time, and show how far they are.
 
     Returns:
-        0 if all are done, EXIT_INTERRUPTED if it was stopped, 1 if a job failed, now or before:
-        those that are marked as failed are not run.
+        0 if all are done, EXIT_INTERRUPTED if it or one of its jobs was stopped, 1 if a job failed,
+        now or before (those that are marked as failed are not run), EXIT_HELD if all that is not
+        done is run by other processes.
     """
     waiting = [job for job in jobs if not is_simulated(job)]
     if len(waiting) < len(jobs):
@@ -68,7 +70,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     waiting.sort(key=lambda job: -job.cached_statepoint['composition'].get('LSP', 0.0))
     total = len(waiting)
     running: list[_Running] = []
-    failed: list[Job] = []
+    ended: list[_Running] = []
     with _stop_mark() as stop, _display() as display:
         try:
             while (waiting and not stop.asked) or running:
@@ -80,7 +82,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
                 for each in [each for each in running if each.process.poll() is not None]:
                     running.remove(each)
                     if not is_simulated(each.job) and not stop.asked:
-                        failed.append(each.job)
+                        ended.append(each)
                 display.show(running, total - len(waiting) - len(running), total)
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         finally:
@@ -88,10 +90,27 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     if stop.asked:
         print('stopped. The same command goes on where it was.')
         return EXIT_INTERRUPTED
-    for job in failed:
-        why = read_failure(Path(job.path)) or _last_line(job)
-        print(f'job {job.id} failed: {why} (all of it: {job.fn(_LOG)})')
-    return 1 if failed or left_out else 0
+    codes = [_tell_end(each) for each in ended] + [1 for _ in left_out]
+    return next((code for code in (1, EXIT_INTERRUPTED, EXIT_HELD) if code in codes), 0)
+
+
+def _tell_end(ended: _Running) -> int:
+    """Say why a job came to no end, as an exit code too."""
+    job, code = ended.job, ended.process.returncode
+    if code == EXIT_HELD:
+        print(f'job {job.id} is left to {holder_of(Path(job.path))}, which runs it')
+        return code
+    ended_by = signal_of(code)
+    if ended_by in STOP_SIGNALS:
+        print(f'job {job.id} was stopped. The same command goes on where it was.')
+        return EXIT_INTERRUPTED
+    why = str(read_failure(Path(job.path)) or _last_line(job))
+    if ended_by is not None:
+        # Nobody else kills without being asked.
+        memory = ': the memory may not be enough' if ended_by == signal.SIGKILL else ''
+        why = f'its process was ended by {ended_by.name}{memory}. The last it said: {why}'
+    print(f'job {job.id} failed: {why} (all of it: {job.fn(_LOG)})')
+    return 1
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:

@@ -6,10 +6,11 @@ run again.
 
 from __future__ import annotations
 
+import functools
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from workflow.engines.ranks import tell_followers
 from workflow.engines.selection import choice_from_environment, select_engine
 from workflow.failures import clear_failure, mark_failed, refuse_failed
 from workflow.interruption import stop_requests
-from workflow.job_lock import JobIsHeld, hold
+from workflow.job_lock import hold
 from workflow.mesh_choices import MeshChoices
 from workflow.progress import ProgressWriter, clear_progress
 from workflow.quantities import (
@@ -64,7 +65,7 @@ _EQUILIBRATED_SHARE = 0.5
 
 
 class StageIsDone(Exception):
-    """Another process has finished the stage since it was asked for."""
+    """Another process has finished the operation since it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ class JobContext:
     record: Any
 
 
+Operation = Callable[[JobContext], None]
+
+
 def job_context(job: Any) -> JobContext:
     """The context of a signac job.
 
@@ -94,6 +98,27 @@ def job_context(job: Any) -> JobContext:
     return JobContext(folder, read_state_point(job.cached_statepoint, where), job.document)
 
 
+def _alone(product: str) -> Callable[[Operation], Operation]:
+    """Hold the job during an operation, which is not done again if its product stands."""
+
+    def decorate(operation: Operation) -> Operation:
+        @functools.wraps(operation)
+        def held(job: JobContext) -> None:
+            with hold(job.folder):
+                _refuse_done(job, operation.__name__, product)
+                operation(job)
+
+        return held
+
+    return decorate
+
+
+def _refuse_done(job: JobContext, operation: str, product: str) -> None:
+    if (job.folder / product).exists():
+        raise StageIsDone(f'job {job.folder.name}: {operation} was done by another process.')
+
+
+@_alone(job_files.BUILT)
 def build(job: JobContext) -> None:
     """Draw the melt."""
     frame = melt_of(job.point, job_files.read_model(job.folder, job.point))
@@ -179,10 +204,10 @@ def sample(job: JobContext) -> None:
         folder.remove()
 
 
+@_alone(job_files.THERMODYNAMICS)
 def thermodynamics(job: JobContext) -> None:
     """Density of the equilibration; temperature, pressure and energy of the sampled run."""
-    with suppress(JobIsHeld), hold(job.folder):
-        _remove_leftovers(job)
+    _remove_leftovers(job)
     columns = _thermo(job, job_files.THERMO)
     n_beads = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY)).topology.typeid.size
     volumes = _thermo(job, job_files.EQUILIBRATION_THERMO)['volume']
@@ -192,6 +217,7 @@ def thermodynamics(job: JobContext) -> None:
     _write_result(job, 'thermodynamics', job_files.THERMODYNAMICS, content)
 
 
+@_alone(job_files.CLUSTERS)
 def analyse_clusters(job: JobContext) -> None:
     """Ion clusters of the production part of the run; a system without ions has none."""
     trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
@@ -206,6 +232,7 @@ def analyse_clusters(job: JobContext) -> None:
     _write_result(job, 'clusters', job_files.CLUSTERS, content)
 
 
+@_alone(job_files.RELAXATION)
 def analyse_relaxation(job: JobContext) -> None:
     """Segmental relaxation of the production part of the run, as the clusters tell it too."""
     trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
@@ -282,8 +309,7 @@ def _running(
     if short_steps != NO_SHORT_STEPS:
         made['short_steps'] = short_steps.as_dict()
     with hold(job.folder):
-        if (job.folder / job_files.STAGE_PRODUCTS[stage]).exists():
-            raise StageIsDone(f'job {job.folder.name}: {stage} was done by another process.')
+        _refuse_done(job, stage, job_files.STAGE_PRODUCTS[stage])
         refuse_failed(job.folder)
         _remove_leftovers(job)
         tell_followers(job.folder, stage)

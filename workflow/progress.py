@@ -16,6 +16,8 @@ from workflow import job_files
 from workflow.disk import renaming
 
 PROGRESS_FILE = 'progress.json'
+# A run that has told nothing for so long is taken to be gone.
+SECONDS_OF_SILENCE = 120.0
 _SECONDS_BETWEEN_WRITES = 0.5
 
 

@@ -25,6 +25,7 @@ from user_input import UserError
 from workflow import thermo_log, trajectory_log
 from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from workflow.checkpoint_pace import CheckpointPace
+from workflow.chunk_length import ChunkLength
 from workflow.coulomb import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     NEIGHBOUR_BUFFER,
@@ -45,8 +46,6 @@ from workflow.soundness import Limits, check_rows, limits_of
 from workflow.thermo_log import ThermoLog, as_records
 from workflow.trajectory_log import TrajectoryLog, frame_with_state
 
-# A stage stops within about this time of a request, and reports its progress as often.
-_SECONDS_PER_CHUNK = 1.0
 # A box at constant pressure may shrink this far between two choices of the mesh.
 _LEAST_SHARE_OF_EDGE = 0.97
 # Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
@@ -307,7 +306,7 @@ class _Run:
         self._trajectory, self._thermo = trajectory, thermo
         self._progress, self._stop = progress, stop
         self._mesh_box = np.zeros(3)
-        self._pace = CheckpointPace()
+        self._pace, self._chunk = CheckpointPace(), ChunkLength()
         self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
         self.short_steps = read_short_steps(folder.path)
         self.hottest = np.inf
@@ -371,15 +370,16 @@ class _Run:
         goal = min(self._stage.schedule.next_frame(step), next_review, self._stage.maximum_steps)
         if self._shortened_by > 1:
             goal = min(goal, self.short_steps.until)
-        speed = self._progress.steps_per_second or 100.0
-        end = min(goal, step + max(1, int(speed * _SECONDS_PER_CHUNK)))
+        end = min(goal, step + self._chunk.steps)
         if (most := most_steps_unseen(self._stage.integrator)) is not None:
             end = min(end, step + most)
         # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
         period = self._stage.log_period
         if period and end // period * period > step:
             end = end // period * period
+        started = time.monotonic()
         simulation.run(end - step)
+        self._chunk.took(end - step, time.monotonic() - started)
         self._progress.update(simulation.step)
 
     def _record(self, simulation: Simulation) -> State:

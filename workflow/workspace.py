@@ -16,6 +16,7 @@ from models.model import Model
 from user_input import UserError, said_of
 from workflow import job_files, provenance
 from workflow.failures import composition_text, read_failure
+from workflow.job_lock import hold
 from workflow.quantities import check_precision_names
 from workflow.signac_files import read_job_document, signac_told
 from workflow.stage_run import check_box
@@ -162,8 +163,17 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
     """Write summary.csv, figures and report.html over the jobs of a sweep that are done.
 
     Raises:
+        JobIsHeld: If another process writes them.
         UserError: If none is done.
     """
+    folder = results_folder(sweep)
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder, f'the report of sweep {sweep.name} is being written'):
+        _write_results(sweep, folder)
+    return folder
+
+
+def _write_results(sweep: SweepJobs, folder: Path) -> None:
     from workflow.aggregate import read_job_result
     from workflow.report import write_results
 
@@ -178,7 +188,6 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
     records = [read_job_document(job) for job in sweep.jobs]
     runs = [run for record in records for run in record.get('runs', [])]
-    folder = results_folder(sweep)
     content = _sweeps(sweep.jobs[0])[sweep.name] | {'failed': _failures(sweep.jobs)}
     write_results(folder, sweep.name, content, results, runs)
     made = provenance.of_sweep(
@@ -189,7 +198,6 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
     )
     job_files.write_json(folder / _PROVENANCE, made)
     job_files.write_json(folder / _JOB_LIST, {'jobs': stamps})
-    return folder
 
 
 def report_is_current(sweep: SweepJobs) -> bool:

@@ -16,7 +16,7 @@ SPEED = Speed(cpu_core=1e5, gpu=1e6)
 
 
 def asked(operation: str = 'sample', **changed: Any) -> dict[str, Any]:
-    values = {'beads': 4200.0, 'steps': 2_000_000, 'how': Asked(), 'max_hours': None}
+    values = {'beads': 4200.0, 'steps': 2_000_000, 'how': Asked()}
     return directives(operation, **(values | changed), speed=SPEED)
 
 
@@ -25,7 +25,6 @@ def test_time_grows_with_beads_times_steps_up_to_the_limit() -> None:
     assert hours == pytest.approx(1.5 * 4200 * 2e6 / 1e5 / 3600, rel=0.01)
     assert asked(beads=8400.0)['walltime'] == pytest.approx(2 * hours, rel=0.01)
     assert asked(steps=4_000_000)['walltime'] == pytest.approx(2 * hours, rel=0.01)
-    assert asked(max_hours=12.0)['walltime'] == 12
     assert asked(steps=10)['walltime'] == 0.25
     assert asked(how=Asked('gpu'))['walltime'] == pytest.approx(hours / 10, rel=0.1)
 
@@ -57,6 +56,7 @@ CLUSTER = Cluster.model_validate(
         'simulations_per_gpu': 2,
         'partitions': {
             'cpu': {'cores': 8, 'memory': 32, 'max_hours': 24},
+            'long': {'cores': 8, 'memory': 32, 'max_hours': 240},
             'gpu': {'cores': 16, 'memory': 64, 'gpus': 2, 'gpu_type': 'a100', 'max_hours': 8},
         },
     }
@@ -75,14 +75,37 @@ def request(*operations: dict[str, Any], **wishes: Any) -> Request:
 def test_one_after_the_other_takes_the_sum_of_times_and_the_most_of_the_rest() -> None:
     found = request(operation(np=2), operation(memory=3.0), operation())
     assert (found.tasks, found.cores_per_task, found.memory) == (1, 2, 3)
-    assert found.minutes == 15 * 60
+    assert found.minutes == 15 * 60 + 3
     assert request(*[operation()] * 9).minutes == 24 * 60
 
 
 def test_side_by_side_takes_the_most_of_times_and_the_sum_of_the_rest() -> None:
     found = request(operation(), operation(np=4, nranks=2), parallel=True)
     assert (found.tasks, found.cores_per_task, found.memory) == (3, 2, 4)
-    assert found.minutes == 5 * 60
+    assert found.minutes == 5 * 60 + 3
+
+
+def test_the_time_asked_for_has_room_for_the_signal_before_its_end() -> None:
+    early = CLUSTER.model_copy(update={'stop_before_end': 1800})
+    quarter = operation(walltime=timedelta(minutes=15))
+    assert request_of([quarter], early, Wishes()).minutes == 15 + 30 + 1
+    assert request_of([operation()] * 9, early, Wishes()).minutes == 24 * 60
+
+
+def test_the_limit_of_time_is_that_of_the_partition_that_was_chosen() -> None:
+    days = operation(walltime=timedelta(hours=100))
+    assert request(days).minutes == 24 * 60
+    assert request(days, partition='long').minutes == 100 * 60 + 3
+
+
+def test_simulations_that_share_a_gpu_have_more_time() -> None:
+    on_gpu = operation(ngpu=1, walltime=timedelta(hours=1))
+    assert request(*[on_gpu] * 3, parallel=True).minutes == 2 * 60 + 3
+    assert request(*[on_gpu] * 3, parallel=True, simulations_per_gpu=8).minutes == 3 * 60 + 3
+    assert request(*[on_gpu] * 2, parallel=True, simulations_per_gpu=1).minutes == 60 + 3
+    assert request(*[on_gpu] * 3).minutes == 3 * 60 + 3
+    on_two = operation(ngpu=2, walltime=timedelta(hours=1))
+    assert request(on_two, parallel=True).minutes == 60 + 3
 
 
 def test_simulations_side_by_side_share_gpus() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cluster.conftest import Sweep
 from tests.cluster.one_node_slurm import OneNodeSlurm, wait_for
+from workflow.job_lock import EXIT_HELD
 from workflow.schedule import BlockSchedule
 from workflow.thermo_log import read_hdf5
 
@@ -69,7 +70,7 @@ def steps_for(seconds: float, sweep: Sweep, schedule: BlockSchedule) -> int:
     (job,) = trial.jobs
     record = json.loads((job / 'signac_job_document.json').read_text())['runs'][-1]
     blocks = seconds * record['steps'] / record['seconds'] / schedule.block
-    return (int(blocks) + 1) * schedule.block
+    return max(8, int(blocks) + 1) * schedule.block  # 8 are the least that a sweep may have
 
 
 def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
@@ -79,6 +80,8 @@ def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
     steps = steps_for(SECONDS, sweep, schedule)
     sweep.start(replicas=1, steps=steps, doublings=9, max_hours=1 / 60, stop_before_end=25)
     (job,) = sweep.jobs
+    # Here, so that a slow machine too spends the time limit sampling.
+    sweep.project('run', '-o', 'build', 'relax', 'equilibrate')
     submit = ('submit', '-o', 'simulation')
     sweep.project(*submit)
     assert slurm.queue('%l') == ['1:00']
@@ -90,7 +93,7 @@ def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
 
     sweep.write_cluster(max_hours=1)
     sweep.project(*submit)
-    slurm.wait_until_empty(180)
+    slurm.wait_until_empty(300)
     assert_every_frame_and_row_once(job, steps, schedule)
     sampling = [outcome for stage, outcome in outcomes(job) if stage == 'sample']
     assert sampling == ['Interrupted', 'done']
@@ -115,6 +118,39 @@ def test_a_cancelled_job_stops_with_a_checkpoint(
     slurm.wait_until_empty(60)
     assert outcomes(job)[-1] == ('sample', 'Interrupted'), said(sweep)
     assert (job / 'sample.in_progress/checkpoint').exists()
+
+
+def test_a_run_beside_a_submitted_job_leaves_it_alone(
+    submitted_sweep: Sweep, slurm: OneNodeSlurm
+) -> None:
+    sweep = submitted_sweep
+    sweep.start(replicas=1, steps=LONG, doublings=9)
+    (job,) = sweep.jobs
+    sweep.project('submit', '-o', 'simulation')
+    rows = job / 'sample.in_progress/thermo.rows'
+    wait_for(lambda: rows.exists() and rows.stat().st_size > 0, 60, 'the first rows')
+    beside = sweep.project('run', '-o', 'simulation', exit_status=EXIT_HELD).stderr
+    holder = (job / 'running.lock').read_text()
+    assert f'job {job.name} is being run by {holder}' in beside
+    assert 'sample runs' in sweep.project('status', '-d').stdout
+    slurm.command('scancel', '--user=root')
+    slurm.wait_until_empty(60)
+    assert outcomes(job)[-1] == ('sample', 'Interrupted'), said(sweep)
+
+
+def test_ranks_start_in_an_allocation(submitted_sweep: Sweep, slurm: OneNodeSlurm) -> None:
+    pytest.importorskip('mpi4py', reason='needs mpi4py')
+    sweep = submitted_sweep
+    sweep.environment['ISP_RANKS'] = '2'
+    sweep.start(replicas=1)
+    (job,) = sweep.jobs
+    sweep.project('submit', '-o', 'simulation')
+    assert slurm.queue('%C') == ['2']
+    slurm.wait_until_empty(180)
+    assert (job / 'trajectory.gsd').exists(), said(sweep)
+    assert_every_frame_and_row_once(job, 2560, BlockSchedule(10, 4))
+    runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
+    assert [run['ranks'] for run in runs] == [2, 2, 2]
 
 
 def gpus_asked_for(slurm: OneNodeSlurm) -> int:

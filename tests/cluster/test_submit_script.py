@@ -66,6 +66,8 @@ def rendered(sweep: Sweep, *words: str, **environment: str) -> str:
         ('one_simulation', ('-o', 'job', '-n', '1'), {}),
         ('bundle_on_gpus', ('-o', 'simulation', '-b', '3', '-p'), {'ISP_DEVICE': 'gpu'}),
         ('threads', ('-o', 'relax|build', '-b', '3'), {'ISP_THREADS': '4'}),
+        ('ranks', ('-o', 'relax', '-b', '2', '-p'), {'ISP_RANKS': '2', 'ISP_THREADS': '2'}),
+        ('ranks_of_a_whole_job', ('-o', 'job', '-n', '1'), {'ISP_RANKS': '2'}),
     ],
 )
 def test_the_script_is_what_it_was(
@@ -73,6 +75,9 @@ def test_the_script_is_what_it_was(
 ) -> None:
     sweep.start(replicas=3)
     (sweep.folder / 'cluster.toml').write_text(CLUSTER)
+    if 'relax' in words[1]:  # two of three are built, so that they are next to be relaxed
+        for job in sweep.jobs[:2]:
+            (job / 'init.gsd').touch()
     script = rendered(sweep, *words, **environment)
     path = GOLDEN / f'{name}.sh'
     if RENEW in os.environ:

@@ -28,7 +28,7 @@ from workflow.engines.contract import ConstantEnergy, State
 from workflow.engines.failure import BlewUp, SimulationFailed, engine_error
 from workflow.failed_jobs import print_whole_failure
 from workflow.failures import clear_failure, mark_failed, read_failure
-from workflow.interruption import _SIGNALS, Interrupted, StopRequest
+from workflow.interruption import STOP_SIGNALS, Interrupted, StopRequest
 from workflow.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.retry import make_ready
 from workflow.short_steps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
@@ -291,7 +291,7 @@ def project(
         return code, ''.join(capfd.readouterr())
 
     monkeypatch.setenv('ISP_ENGINE', 'lammps')
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)

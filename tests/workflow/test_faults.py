@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -38,9 +39,11 @@ def damage_each_file() -> Outcome:
 
 def test_nothing_is_lost_by_kills_and_damaged_files() -> None:
     with ThreadPoolExecutor(2) as pool:
-        killed = pool.submit(kill_job, ENGINE, SEED, 6)
+        killed = pool.submit(kill_job, ENGINE, SEED, 6, signal.SIGKILL)
+        stopped = pool.submit(kill_job, ENGINE, SEED, 4, signal.SIGTERM)
         damaged = pool.submit(damage_each_file)
     assert_nothing_is_lost(killed.result(), 4)
+    assert_nothing_is_lost(stopped.result(), 3)
     assert_nothing_is_lost(damaged.result(), 6)
 
 

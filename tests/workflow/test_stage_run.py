@@ -8,6 +8,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gsd.hoomd
 import numpy as np
@@ -77,6 +78,51 @@ def test_an_interrupted_stage_goes_on_with_every_frame_and_row_once(
             run(folder, start, StopAfter(questions))
     assert run(folder, start, StopRequest()).step == STEPS
     assert_exactly_once(folder)
+
+
+class Slow:
+    """A real engine whose every step takes as long as that of a large system."""
+
+    SECONDS_PER_STEP = 0.02
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self.name = engine, engine.name
+        self.chunks: list[int] = []
+
+    def describe(self) -> dict[str, Any]:
+        return self._engine.describe()
+
+    def simulation(self, *arguments: Any) -> Any:
+        made = self._engine.simulation(*arguments)
+        run = made.run
+
+        def slow(steps: int) -> None:
+            self.chunks.append(steps)
+            time.sleep(steps * self.SECONDS_PER_STEP)
+            run(steps)
+
+        made.run = slow  # type: ignore[method-assign]
+        return made
+
+
+def test_no_chunk_takes_much_longer_than_a_second_from_the_first_on(
+    start: tuple[System, State], tmp_path: Path
+) -> None:
+    system, state = start
+    slow = Slow(system.engine)
+    stage = replace(STAGE, schedule=BlockSchedule(640, 2), maximum_steps=10 * STEPS)
+    with pytest.raises(Interrupted):
+        run_stage(
+            StageFolder(tmp_path, 'sample'),
+            replace(system, engine=slow),
+            stage,
+            state,
+            lambda _: False,
+            StopAfter(4),
+        )
+    assert slow.chunks[0] == 1
+    assert max(slow.chunks) * slow.SECONDS_PER_STEP < 1.5
+    assert slow.chunks[-1] * slow.SECONDS_PER_STEP > 0.5  # and soon as long as it may be
 
 
 def test_outputs_beyond_the_checkpoint_are_cut_back(

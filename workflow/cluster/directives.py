@@ -70,7 +70,7 @@ def asked() -> Asked:
 
 
 def directives(
-    operation: str, beads: float, steps: int, how: Asked, speed: Speed, max_hours: float | None
+    operation: str, beads: float, steps: int, how: Asked, speed: Speed
 ) -> dict[str, Any]:
     """What one operation of one job asks for, by signac-flow's names.
 
@@ -80,22 +80,20 @@ def directives(
         steps: That the operation takes at most.
         how: Simulations are to run.
         speed: That they reach.
-        max_hours: The longest time that may be asked for; None for no limit. What does not fit is
-            continued by the next submission.
 
     Returns:
-        ``np``, ``ngpu``, ``memory`` in GB, ``walltime`` in hours, and ``nranks`` for more than one
-        rank only: signac-flow starts even one rank through mpiexec, and in a process of its own,
-        which signals would not reach. For the same reason threads are part of ``np``, not
-        ``omp_num_threads``; the submit script exports their number.
+        ``np``, ``ngpu``, ``memory`` in GB, ``walltime`` in hours (`request_of` knows the limit of
+        the partition), and ``nranks`` for more than one rank only: signac-flow starts even one rank
+        through mpiexec, and in a process of its own, which signals would not reach. For the same
+        reason threads are part of ``np``, not ``omp_num_threads``; the submit script exports their
+        number.
     """
-    longest = math.inf if max_hours is None else max_hours
     if operation not in ENGINE_OPERATIONS:
         return {
             'np': 1,
             'ngpu': 0,
             'memory': math.ceil(_ANALYSIS_GB + beads * _ANALYSIS_GB_PER_BEAD),
-            'walltime': min(_ANALYSIS_HOURS, longest),
+            'walltime': _ANALYSIS_HOURS,
         }
     bead_steps = speed.gpu if how.gpus else speed.cpu_core * how.cores**_SCALING
     hours = (_SAFETY * beads * steps / bead_steps + _SETTING_UP) / 3600
@@ -104,7 +102,7 @@ def directives(
         'np': how.cores,
         'ngpu': how.gpus,
         'memory': math.ceil(memory),
-        'walltime': min(max(hours, _SHORTEST_HOURS), longest),
+        'walltime': max(hours, _SHORTEST_HOURS),
     }
     return found | ({'nranks': how.ranks} if how.ranks > 1 else {})
 
@@ -121,11 +119,9 @@ def _directive(operation: str, name: str, *jobs: Job) -> Any:
     how = asked()
     found = find_cluster()
     cluster = found[0] if found else Cluster()
-    gpus = how.gpus if operation in ENGINE_OPERATIONS else 0
-    longest = cluster.max_hours(cluster.partition(None, gpus > 0)) if name == 'walltime' else None
     point = dict(jobs[0].cached_statepoint)
     steps = _steps(operation, point) if name == 'walltime' else 0
-    return directives(operation, _beads(jobs[0], point), steps, how, cluster.speed, longest)[name]
+    return directives(operation, _beads(jobs[0], point), steps, how, cluster.speed)[name]
 
 
 def _steps(operation: str, point: dict[str, Any]) -> int:

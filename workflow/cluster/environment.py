@@ -59,7 +59,7 @@ class Queue(SlurmScheduler):
             self._no_answer(f'no answer in {_SECONDS_FOR_AN_ANSWER} s')
             return
         except subprocess.CalledProcessError as error:
-            self._no_answer(error.stderr.strip().splitlines()[-1] if error.stderr else str(error))
+            self._no_answer((error.stderr.strip() or str(error)).splitlines()[-1])
             return
         for line in answer.stdout.splitlines():
             state, _, name = line.strip().partition('|')

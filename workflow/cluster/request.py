@@ -18,6 +18,7 @@ from workflow.engines.ranks import RANKS_VARIABLE
 from workflow.engines.selection import DEVICE_VARIABLE, ENGINE_VARIABLE, THREADS_VARIABLE
 
 LOG_FOLDER = 'slurm'
+_SIGNAL_IS_EARLY = 60.0
 
 # The job runs as it was submitted, whatever the cluster does with the environment.
 _PASSED_ON = (ENGINE_VARIABLE, DEVICE_VARIABLE, RANKS_VARIABLE, THREADS_VARIABLE)
@@ -54,6 +55,7 @@ class Request:
         minutes: Time limit.
         options: More lines for sbatch.
         gpu_slots: For each operation the first of its GPUs and their number.
+        threads: For each operation, those of each of its ranks.
     """
 
     partition: str | None
@@ -65,6 +67,7 @@ class Request:
     minutes: int
     options: tuple[str, ...]
     gpu_slots: tuple[tuple[int, int], ...]
+    threads: tuple[int, ...]
 
     def gpu_option(self, cluster: Cluster) -> str:
         """The line that asks for the GPUs, in the manner of `cluster`; empty without GPUs."""
@@ -96,9 +99,16 @@ def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: W
     threads = [
         -(-int(each['np']) // number) for each, number in zip(operations, ranks, strict=True)
     ]
-    seconds = [each['walltime'].total_seconds() for each in operations]
+    # Those that have a GPU together take so many times longer.
+    sharers = min(sharing, gpus_each.count(1)) if wishes.parallel else 1
+    seconds = [
+        each['walltime'].total_seconds() * (sharers if number == 1 else 1)
+        for each, number in zip(operations, gpus_each, strict=True)
+    ]
     # One after the other takes the sum: beyond the limit, the rest is for the next submission.
     total = max(seconds) if wishes.parallel else sum(seconds)
+    # Slurm's signal comes before the end, and up to a minute earlier: what comes after is not work.
+    total += cluster.stop_before_end + _SIGNAL_IS_EARLY
     longest = cluster.max_hours(partition)
     if longest is not None:
         total = min(total, longest * 3600)
@@ -113,6 +123,7 @@ def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: W
         max(1, math.ceil(total / 60)) if longest is None else max(1, int(total / 60 + 1e-6)),
         (*cluster.options, *(known.options if known else ())),
         tuple(slots),
+        tuple(threads),
     )
     if known:
         _check_fits(request, known, f'partition {partition}')
@@ -157,8 +168,7 @@ def environment_of(path: Path | None) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if path is not None:
         passed[CLUSTER_VARIABLE] = str(path)
-    threads = os.environ.get(THREADS_VARIABLE, '1')
-    return passed | {'OMP_NUM_THREADS': threads}
+    return passed
 
 
 def quoted_command(command: str) -> str:

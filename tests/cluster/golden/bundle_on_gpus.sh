@@ -3,7 +3,7 @@
 #SBATCH --partition=a100
 #SBATCH --account=polymers
 #SBATCH --mem=12G
-#SBATCH --time=105
+#SBATCH --time=213
 #SBATCH --signal=B:USR1@120
 #SBATCH --output="/project/slurm/%j.out"
 #SBATCH --open-mode=append
@@ -21,14 +21,13 @@ export PATH=/python/bin:"$PATH"
 export ISP_ENGINE=lammps
 export ISP_DEVICE=gpu
 export ISP_CLUSTER=/project/cluster.toml
-export OMP_NUM_THREADS=1
 module load cuda/12.4 || exit 1
 source "$HOME/env" isp
 
 
 # Slurm signals this shell only: before the time limit (USR1), and when the job is cancelled (TERM).
 # Simulations stop at USR1 with a checkpoint.
-children=() asked='' signals=0 failed=0 stopped=0
+children=() asked='' signals=0 failed=0 stopped=0 held=0
 pass_on() {
     asked=$1 signals=$((signals + 1))
     [ "${#children[@]}" -eq 0 ] || kill -USR1 "${children[@]}" 2>/dev/null
@@ -49,6 +48,7 @@ finish() {
     done
     case $status in
         0) ;;
+        75) held=$((held + 1)) ;;
         130 | 138 | 143) stopped=$((stopped + 1)) ;;
         *) failed=$((failed + 1)) ;;
     esac
@@ -66,15 +66,15 @@ on_gpus() {
 }
 
 # simulation(ID)
-on_gpus 0 1 /python/bin/python /isp-cgmd/project.py run -o simulation -j ID &
+OMP_NUM_THREADS=1 on_gpus 0 1 /python/bin/python /isp-cgmd/project.py run -o simulation -j ID &
 children+=($!)
 
 # simulation(ID)
-on_gpus 0 1 /python/bin/python /isp-cgmd/project.py run -o simulation -j ID &
+OMP_NUM_THREADS=1 on_gpus 0 1 /python/bin/python /isp-cgmd/project.py run -o simulation -j ID &
 children+=($!)
 
 # simulation(ID)
-on_gpus 1 1 /python/bin/python /isp-cgmd/project.py run -o simulation -j ID &
+OMP_NUM_THREADS=1 on_gpus 1 1 /python/bin/python /isp-cgmd/project.py run -o simulation -j ID &
 children+=($!)
 
 for child in "${children[@]}"; do finish "$child"; done
@@ -84,6 +84,7 @@ if [ "$stopped" -gt 0 ]; then
     fi
     echo "$stopped of 3 stopped before the end: submit again to continue."
 fi
+[ "$held" -eq 0 ] || echo "$held of 3 left to the process that runs it."
 # To be continued is no failure.
 [ "$failed" -eq 0 ]
 

@@ -18,14 +18,13 @@ cd /project || exit 1
 export PATH=/python/bin:"$PATH"
 export ISP_ENGINE=lammps
 export ISP_CLUSTER=/project/cluster.toml
-export OMP_NUM_THREADS=1
 module load cuda/12.4 || exit 1
 source "$HOME/env" isp
 
 
 # Slurm signals this shell only: before the time limit (USR1), and when the job is cancelled (TERM).
 # Simulations stop at USR1 with a checkpoint.
-children=() asked='' signals=0 failed=0 stopped=0
+children=() asked='' signals=0 failed=0 stopped=0 held=0
 pass_on() {
     asked=$1 signals=$((signals + 1))
     [ "${#children[@]}" -eq 0 ] || kill -USR1 "${children[@]}" 2>/dev/null
@@ -46,6 +45,7 @@ finish() {
     done
     case $status in
         0) ;;
+        75) held=$((held + 1)) ;;
         130 | 138 | 143) stopped=$((stopped + 1)) ;;
         *) failed=$((failed + 1)) ;;
     esac
@@ -64,7 +64,7 @@ on_gpus() {
 
 # job(ID)
 if [ -z "$asked" ]; then
-    /python/bin/python /isp-cgmd/project.py run -o job -j ID &
+    OMP_NUM_THREADS=1 /python/bin/python /isp-cgmd/project.py run -o job -j ID &
     children=($!)
     finish $!
 else
@@ -77,6 +77,7 @@ if [ "$stopped" -gt 0 ]; then
     fi
     echo "$stopped of 1 stopped before the end: submit again to continue."
 fi
+[ "$held" -eq 0 ] || echo "$held of 1 left to the process that runs it."
 # To be continued is no failure.
 [ "$failed" -eq 0 ]
 

@@ -3,14 +3,14 @@
 #SBATCH --partition=standard
 #SBATCH --account=polymers
 #SBATCH --mem=3G
-#SBATCH --time=120
+#SBATCH --time=93
 #SBATCH --signal=B:USR1@120
 #SBATCH --output="/project/slurm/%j.out"
 #SBATCH --open-mode=append
 #SBATCH --requeue
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
-#SBATCH --cpus-per-task=1
+#SBATCH --cpus-per-task=4
 #SBATCH --mail-type=FAIL
 
 
@@ -19,14 +19,13 @@ export PATH=/python/bin:"$PATH"
 export ISP_ENGINE=lammps
 export ISP_THREADS=4
 export ISP_CLUSTER=/project/cluster.toml
-export OMP_NUM_THREADS=4
 module load cuda/12.4 || exit 1
 source "$HOME/env" isp
 
 
 # Slurm signals this shell only: before the time limit (USR1), and when the job is cancelled (TERM).
 # Simulations stop at USR1 with a checkpoint.
-children=() asked='' signals=0 failed=0 stopped=0
+children=() asked='' signals=0 failed=0 stopped=0 held=0
 pass_on() {
     asked=$1 signals=$((signals + 1))
     [ "${#children[@]}" -eq 0 ] || kill -USR1 "${children[@]}" 2>/dev/null
@@ -47,6 +46,7 @@ finish() {
     done
     case $status in
         0) ;;
+        75) held=$((held + 1)) ;;
         130 | 138 | 143) stopped=$((stopped + 1)) ;;
         *) failed=$((failed + 1)) ;;
     esac
@@ -65,25 +65,25 @@ on_gpus() {
 
 # build(ID)
 if [ -z "$asked" ]; then
-    /python/bin/python /isp-cgmd/project.py run -o build -j ID &
+    OMP_NUM_THREADS=1 /python/bin/python /isp-cgmd/project.py run -o build -j ID &
     children=($!)
     finish $!
 else
     stopped=$((stopped + 1))
 fi
 
-# build(ID)
+# relax(ID)
 if [ -z "$asked" ]; then
-    /python/bin/python /isp-cgmd/project.py run -o build -j ID &
+    OMP_NUM_THREADS=4 /python/bin/python /isp-cgmd/project.py run -o relax -j ID &
     children=($!)
     finish $!
 else
     stopped=$((stopped + 1))
 fi
 
-# build(ID)
+# relax(ID)
 if [ -z "$asked" ]; then
-    /python/bin/python /isp-cgmd/project.py run -o build -j ID &
+    OMP_NUM_THREADS=4 /python/bin/python /isp-cgmd/project.py run -o relax -j ID &
     children=($!)
     finish $!
 else
@@ -96,6 +96,7 @@ if [ "$stopped" -gt 0 ]; then
     fi
     echo "$stopped of 3 stopped before the end: submit again to continue."
 fi
+[ "$held" -eq 0 ] || echo "$held of 3 left to the process that runs it."
 # To be continued is no failure.
 [ "$failed" -eq 0 ]
 

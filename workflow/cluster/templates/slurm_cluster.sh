@@ -51,7 +51,7 @@ module load {{ module|quote_argument }} || exit 1
 
 # Slurm signals this shell only: before the time limit (USR1), and when the job is cancelled (TERM).
 # Simulations stop at USR1 with a checkpoint.
-children=() asked='' signals=0 failed=0 stopped=0
+children=() asked='' signals=0 failed=0 stopped=0 held=0
 pass_on() {
     asked=$1 signals=$((signals + 1))
     [ "${#children[@]}" -eq 0 ] || kill -USR1 "${children[@]}" 2>/dev/null
@@ -72,6 +72,7 @@ finish() {
     done
     case $status in
         0) ;;
+        75) held=$((held + 1)) ;;
         130 | 138 | 143) stopped=$((stopped + 1)) ;;
         *) failed=$((failed + 1)) ;;
     esac
@@ -92,7 +93,8 @@ on_gpus() {
 {% block body %}
     {% for operation in operations %}
         {% set first, number = request.gpu_slots[loop.index0] %}
-        {% set prefix = 'on_gpus %d %d ' % (first, number) if number else '' %}
+        {% set gpus = 'on_gpus %d %d ' % (first, number) if number else '' %}
+        {% set prefix = 'OMP_NUM_THREADS=%d %s' % (request.threads[loop.index0], gpus) %}
 
 # {{ "%s"|format(operation) }}
         {% if parallel %}
@@ -122,6 +124,7 @@ if [ "$stopped" -gt 0 ]; then
     {% endif %}
     echo "$stopped of {{ operations|length }} stopped before the end: submit again to continue."
 fi
+[ "$held" -eq 0 ] || echo "$held of {{ operations|length }} left to the process that runs it."
 # To be continued is no failure.
 [ "$failed" -eq 0 ]
 {% endblock footer %}
