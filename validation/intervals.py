@@ -411,7 +411,9 @@ def _detection(
     if len(biases):
         measured += f', then a bias of {bias:.1f} standard errors'
     if decay <= 0.05:
-        tolerance, passed = 'at least 90 %, bias below 0.5', called >= 0.9 and abs(bias) < 0.5
+        fewest = 0.97 if amplitude == 0 and worth > 100 else 0.9
+        tolerance = f'at least {100 * fewest:.0f} %, bias below 0.5'
+        passed = called >= fewest and abs(bias) < 0.5
     elif decay >= 1 and amplitude >= 4 and worth > 100:
         tolerance, passed = 'at most 5 %', called <= 0.05
     elif decay >= 1 and amplitude >= 4:
