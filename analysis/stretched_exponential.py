@@ -114,15 +114,28 @@ def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedE
     crossing = _crossing(time, curve)
     guess = time[len(time) // 2] if crossing is None else crossing
 
+    log_time = np.log(time)
+
+    def power(log_tau: float, beta: float) -> FloatArray:
+        value: FloatArray = np.exp(np.clip(beta * (log_time - log_tau), -700, 700))
+        return value
+
     def residual(parameters: FloatArray) -> FloatArray:
         amplitude, log_tau, beta = parameters
-        model = amplitude * np.exp(-np.exp(np.clip(beta * (np.log(time) - log_tau), -700, 700)))
-        difference: FloatArray = model - curve
+        difference: FloatArray = amplitude * np.exp(-power(log_tau, beta)) - curve
         return difference
+
+    def slopes(parameters: FloatArray) -> FloatArray:
+        amplitude, log_tau, beta = parameters
+        powers = power(log_tau, beta)
+        decayed = np.exp(-powers)
+        steep = amplitude * decayed * powers
+        return np.stack([decayed, beta * steep, (log_tau - log_time) * steep], axis=1)
 
     lowest = [0.0, math.log(time[0]) - 10, LOWEST_BETA]
     highest = [1.0, math.log(time[-1]) + 10, HIGHEST_BETA]
-    best = optimize.least_squares(residual, [0.95, math.log(guess), 0.7], bounds=(lowest, highest))
+    start = [0.95, math.log(guess), 0.7]
+    best = optimize.least_squares(residual, start, slopes, bounds=(lowest, highest))
     amplitude, log_tau, beta = (float(value) for value in best.x)
     margin = 1e-3
     if not best.success or not LOWEST_BETA + margin < beta < HIGHEST_BETA - margin:

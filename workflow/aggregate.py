@@ -265,7 +265,9 @@ def combine(quantities: Sequence[Quantity]) -> Combined:
 
     Student's t on the values, or on the logarithms of times. A single replica gives no interval,
     nor do values that are all the same. The interval of a proportion is at least as wide as those
-    within the runs allow, since replicas that all give 0 or 1 have no spread.
+    within the runs allow, since replicas that all give 0 or 1 have no spread. Values that are
+    strongly skewed, as those of replicas close to a limit may be, get too narrow an interval
+    (measured: validation/intervals.py).
 
     Args:
         quantities: The same quantity of each replica.
