@@ -80,16 +80,15 @@ def main(arguments: list[str] | None = None) -> int:
     for name in chosen:
         of_section = [(task, found) for task, found in rows if task.section == name]
         found = [row for _, rows_of_task in of_section for row in rows_of_task[0]]
-        for engine in sorted(
-            {e for job in section(name).jobs() for e in job.engines} - {NO_ENGINE}
-        ):
+        for engine in _engines_of(name):
             if engine not in installed:
                 found.append(not_run('all claims of this section', engine, 'not installed here'))
             elif engine not in wanted:
                 found.append(not_run('all claims of this section', engine, 'left out by --engine'))
         seconds = sum(rows_of_task[1] for _, rows_of_task in of_section)
         command = ' '.join(['python -m validation', *(arguments or sys.argv[1:])])
-        save_result(SectionResult.now(name, command, seconds, found))
+        wall = time.monotonic() - started
+        save_result(SectionResult.now(name, command, seconds, wall, found))
     results = read_results()
     write_page(options.page, results)
     all_rows = [row for name in chosen for row in results[name].rows]

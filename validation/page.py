@@ -14,6 +14,7 @@ from validation.claim import Row, Verdict
 from validation.sections import SECTIONS, section
 from validation.systems import cache, make_engine
 from workflow.engines.selection import available_engines
+from workflow.provenance import code_version
 
 _COLUMNS = ('claim', 'engine', 'reference', 'measured', 'tolerance', 'verdict')
 
@@ -29,6 +30,9 @@ class SectionResult:
         seconds: Processor time, about: the time of all its jobs together.
         engines: Engine -> version.
         rows: What was measured.
+        commit: Of the code, with '-dirty' where that was changed; '' if it is not known.
+        wall: Seconds of the whole run that this section was part of.
+        cores: Of the machine.
     """
 
     section: str
@@ -37,12 +41,24 @@ class SectionResult:
     seconds: float
     engines: dict[str, str]
     rows: list[Row]
+    commit: str = ''
+    wall: float = 0.0
+    cores: int = 0
 
     @classmethod
-    def now(cls, name: str, command: str, seconds: float, rows: list[Row]) -> Self:
+    def now(cls, name: str, command: str, seconds: float, wall: float, rows: list[Row]) -> Self:
         """A result of this moment and of the engines of this machine."""
         date = time.strftime('%Y-%m-%d %H:%M', time.gmtime())
-        return cls(name, date, command, seconds, engine_versions(), rows)
+        cores = len(os.sched_getaffinity(0))
+        return cls(
+            name, date, command, seconds, engine_versions(), rows, commit_here(), wall, cores
+        )
+
+
+def commit_here() -> str:
+    """The git commit of the code, with '-dirty' where that was changed; '' if it is not known."""
+    code = code_version('validation')
+    return str(code['commit'])[:12] + '-dirty' * code['modified'] if 'commit' in code else ''
 
 
 def engine_versions() -> dict[str, str]:
@@ -72,6 +88,7 @@ def write_page(path: Path, results: dict[str, SectionResult]) -> None:
     """Write the page."""
     rows = [row for result in results.values() for row in result.rows]
     counts = ', '.join(f'{sum(r.verdict == v for r in rows)} {v}' for v in Verdict)
+    here = commit_here()
     lines = [
         '# Validation',
         '',
@@ -81,6 +98,7 @@ def write_page(path: Path, results: dict[str, SectionResult]) -> None:
         '',
         f'- rows: {counts}',
         f'- machine: {os.cpu_count()} processors, Python {platform.python_version()}',
+        f'- commit of this page: {here or "not known"}',
         '- sections that were run apart stand with their own date, versions and duration',
         '',
     ]
@@ -93,9 +111,14 @@ def write_page(path: Path, results: dict[str, SectionResult]) -> None:
         result = results[name]
         engines = ', '.join(f'{engine} {version}' for engine, version in result.engines.items())
         lines += [
-            f'`{result.command}`, {result.date} UTC, {result.seconds:.0f} s of one core; '
-            f'{engines}.',
+            f'`{result.command}`, {result.date} UTC, {result.seconds:.0f} s of one core in a run '
+            f'of {result.wall:.0f} s on {result.cores} cores; commit '
+            f'{result.commit or "not known"}; {engines}.',
             '',
+        ]
+        if result.commit != here:
+            lines += ['**Of another commit than this page: run it again.**', '']
+        lines += [
             '| ' + ' | '.join(_COLUMNS) + ' |',
             '|' + ' --- |' * len(_COLUMNS),
             *(_line(row) for row in result.rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import os
@@ -36,6 +37,7 @@ from workflow.stage_run import System, check_box
 from workflow.state_point import StatePoint, as_plain_values
 from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
+ROOT = Path(__file__).parents[1]
 # Time step of all dynamics, unless a claim is about the time step.
 TIME_STEP = 0.005
 DENSITY = 0.85
@@ -167,7 +169,7 @@ def melt(
     )
     field = force_field(load_model(model), bjerrum)
     folder = cache() if folder is None else folder
-    key = hashlib.sha256(repr((values, field)).encode()).hexdigest()[:16]
+    key = _key(values, field)
     saved = folder / f'melt_{engine}_{key}.gsd'
     if not saved.exists():
         system = System(topology, field, make_engine(engine), 1e-2, as_plain_values(point))
@@ -212,6 +214,23 @@ def cache() -> Path:
     folder = Path(tempfile.gettempdir()) / f'isp-cgmd-validation-{os.getuid()}'
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def _key(*values: Any) -> str:
+    """Names a cached file after what it was made from, the code that made it included."""
+    return hashlib.sha256(repr((values, _sources())).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _sources() -> str:
+    """Hash of all that takes part in relaxing a melt."""
+    files = [ROOT / 'validation' / 'systems.py', ROOT / 'user_input.py']
+    for folder in ('models', 'workflow'):
+        files += [path for path in (ROOT / folder).rglob('*') if path.suffix in ('.py', '.toml')]
+    found = hashlib.sha256()
+    for path in sorted(files):
+        found.update(str(path.relative_to(ROOT)).encode() + b'\0' + path.read_bytes() + b'\0')
+    return found.hexdigest()
 
 
 def bare_charges(bjerrum_length: float) -> ForceField:
@@ -283,7 +302,8 @@ def ion_liquid(
         pair_sigma=sigma,
         pair_cutoff=2 ** (1 / 6) * sigma,
     )
-    saved = cache() / f'ions_{number}_{density}_{bjerrum_length}_{steps}_{seed}.gsd'
+    key = _key(number, density, bjerrum_length, steps, seed, field)
+    saved = cache() / f'ions_{key}.gsd'
     topology = Sample(start.frame, field)
     if not saved.exists():
         engine = make_engine('lammps')

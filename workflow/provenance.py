@@ -68,15 +68,18 @@ def of_analysis(
 
 
 @functools.cache
-def code_version() -> Mapping[str, Any]:
+def code_version(*more: str) -> Mapping[str, Any]:
     """Version of this package; in a git checkout also `commit`, and whether it is `modified`.
 
     Read once in a process: the modules that it runs were loaded then.
+
+    Args:
+        more: Folders whose changes count too.
     """
     found: dict[str, Any] = {'version': _package_version()}
     if (_ROOT / '.git').exists():
         commit = _git('rev-parse', 'HEAD')
-        changes = _git('status', '--porcelain', '--', *_CODE)
+        changes = _git('status', '--porcelain', '--', *_CODE, *more)
         if commit and changes is not None:
             found |= {'commit': commit, 'modified': bool(changes)}
     return found
