@@ -107,7 +107,7 @@ NEUTRAL = Case(
     'kremer_grest',
     {'M': 1.0},
     chains=20,
-    steps=150_000,
+    steps=250_000,
     weak_steps=600_000,
     volume_steps=500_000,
     pressures=(4.75, 5.25),
@@ -119,7 +119,7 @@ IONIC = Case(
     {'LSP': 0.5, 'DOPA': 0.5},
     chains=8,
     steps=40_000,
-    weak_steps=240_000,
+    weak_steps=200_000,
     volume_steps=160_000,
     pressures=(0.5, 1.1),
 )
