@@ -86,5 +86,5 @@ def test_a_kinetic_energy(monkeypatch: pytest.MonkeyPatch, found: tuple[float, f
     monkeypatch.setattr(ensembles, 'thermo_series', lambda *_: rows)
     for outcome, verdict in (((0.1, 0.2), Verdict.PASS), (found, Verdict.FAIL)):
         monkeypatch.setattr(ensembles, 'quietly', lambda *_, o=outcome, **__: o)
-        row = first(ensembles.kinetic_energy(case, case.thermostats[0], 'lammps'))
+        row = first(ensembles.kinetic_energy(case, 'ConstantVolume, 1 tau', 'lammps'))
         assert row.verdict is verdict
