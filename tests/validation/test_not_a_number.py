@@ -15,6 +15,7 @@ from validation import ensembles, forces, recorded
 from validation.claim import Row, Verdict, worst
 from validation.record_hoomd import Recorded, load
 from validation.reference_forces import ReferenceSum
+from workflow.engines.contract import THERMO_COLUMNS
 
 NEUTRAL = 'kremer_grest'
 
@@ -81,8 +82,7 @@ def test_a_direction_of_a_force(monkeypatch: pytest.MonkeyPatch, direction: int)
 def test_a_kinetic_energy(monkeypatch: pytest.MonkeyPatch, found: tuple[float, float]) -> None:
     pytest.importorskip('physical_validation')
     case = ensembles.NEUTRAL
-    names = ensembles.THERMO_COLUMNS
-    rows = dict.fromkeys(names, np.ones(500))
+    rows = dict.fromkeys(THERMO_COLUMNS, np.ones(500))
     monkeypatch.setattr(ensembles, 'thermo_series', lambda *_: rows)
     for outcome, verdict in (((0.1, 0.2), Verdict.PASS), (found, Verdict.FAIL)):
         monkeypatch.setattr(ensembles, 'quietly', lambda *_, o=outcome, **__: o)
