@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import signac
 
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, said_of
 from workflow import job_files, provenance
+from workflow.coulomb import MESH_SIZES, choose_mesh
 from workflow.failures import composition_text, read_failure
 from workflow.job_lock import hold
 from workflow.quantities import check_precision_names
@@ -246,5 +248,14 @@ def _check_can_be_built(point: StatePoint, model: Model) -> None:
     """Build the melt once, to say now what would otherwise be said in the middle of the night."""
     frame = melt_of(point, model)
     field = force_field(model, point.bjerrum_length)
-    check_box(frame.configuration.box[:3], field)
+    box = np.asarray(frame.configuration.box[:3], dtype=float)
+    largest = check_box(box, field)
+    charges = np.asarray(frame.particles.charge, dtype=float)
+    if field.is_charged and charges.any():
+        positions = np.asarray(frame.particles.position, dtype=float)
+        request = (field.bjerrum_length, point.protocol.coulomb_error, largest)
+        try:  # a few sizes are nearly always enough
+            choose_mesh(positions, charges, box, *request, MESH_SIZES[::5])
+        except UserError:
+            choose_mesh(positions, charges, box, *request)
     check_time_step(point, frame, field)

@@ -83,6 +83,11 @@ def assert_refused(done: Refusal, *parts: str) -> None:
         ('chains = 8', 'chains = 1', ['box', 'cut-off', 'times as many beads']),
         ('pressure = 0.0', '', ['either pressure or density']),
         ('pressure = 0.0', 'pressure = 0.0\ndensity = 0.8', ['either pressure or density']),
+        (
+            'pressure = 0.0',
+            'density = 2e-6\n[protocol]\ncoulomb_error = 1.1e-7',  # the protocol takes > 1e-7
+            ['no mesh of up to 256 points', 'relative force error of 1.1e-07', 'coulomb_error'],
+        ),
         ("model = 'isp'", "model = 'ips'", ["'ips'", "'isp'"]),
         ("model = 'isp'", "model = 'mine.toml'", ['mine.toml', 'no such file']),
         ("name = 'small'", "name = '../escape'", ['name']),
