@@ -168,8 +168,8 @@ FAULTS = (
     Fault(
         'relaxation under pressure keeps its first mesh',
         'workflow/relax.py',
-        '            if box_has_changed(mesh_box, state.box):',
-        '            if False:',
+        'while simulation.step < end and not box_has_changed(mesh_box, state.box):',
+        'while simulation.step < end:',
         (MESHES,),
     ),
     Fault(
@@ -358,8 +358,8 @@ FAULTS = (
     Fault(
         'weight distribution not weighted',
         'analysis/clusters.py',
-        '_distribution(sizes, number * sizes)',
-        '_distribution(sizes, number)',
+        '_distribution(sizes, number * sizes, shared)',
+        '_distribution(sizes, number, shared)',
         (CLUSTERS,),
     ),
     Fault(
@@ -379,8 +379,8 @@ FAULTS = (
     Fault(
         'normal quantile for few replicas',
         'analysis/statistics.py',
-        'half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(kept) - 1)) * spread',
-        'half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * spread',
+        'half = _quantile(len(kept) - 1) * spread',
+        'half = float(special.ndtri((1 + CONFIDENCE) / 2)) * spread',
         (STATISTICS,),
     ),
     Fault(
