@@ -86,7 +86,7 @@ class Slow:
     SECONDS_PER_STEP = 0.02
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self.name = engine, engine.name
+        self._engine, self.name, self.mesh_sizes = engine, engine.name, engine.mesh_sizes
         self.chunks: list[int] = []
 
     def describe(self) -> dict[str, Any]:
