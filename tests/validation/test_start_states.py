@@ -9,7 +9,7 @@ import pytest
 
 from analysis.statistics import Estimate
 from validation.needed_length import Entry, read, write
-from validation.start_states import Look, agree, needed, said_of
+from validation.start_states import WIDER, Look, agree, needed, said_of
 
 WITHOUT_INTERVAL = Estimate(1.0, None, None, 1.0, 'only 3 frames: no interval')
 DOUBTED = Estimate(1.0, 0.9, 1.1, 7.0, 'too short: 7.0 independent values, 20 needed')
@@ -58,7 +58,18 @@ def test_what_is_not_equilibrated_is_neither_together_nor_apart() -> None:
     drifting = look(1, True, False, equilibrated=(True, False))
     assert not drifting.is_together
     assert not drifting.is_apart
-    assert look(1, None, False).is_apart
+
+
+def test_only_what_differs_beyond_the_chances_of_all_looks_is_apart() -> None:
+    def of(difference: float) -> Look:
+        pair = (estimate(1.0, 0.3), estimate(1.0 + difference, 0.4))
+        return Look(1, {'0': pair}, {'0': agree(*pair)}, (True, True), '0', 3.0)
+
+    assert pytest.approx(1.38, abs=0.02) == WIDER  # 3.6 for 2.6 standard errors
+    by_chance, wrong = of(0.6), of(0.75)
+    assert not by_chance.is_together
+    assert not by_chance.is_apart
+    assert wrong.is_apart
 
 
 def test_rows_of_other_compositions_stay(tmp_path: Path) -> None:
