@@ -17,7 +17,7 @@ from pathlib import Path
 from user_input import exits_on_user_error
 from validation.claim import Row, Verdict, not_run
 from validation.job import NO_ENGINE, Job
-from validation.page import SectionResult, read_results, save_result, write_page
+from validation.page import SectionResult, commit_here, read_results, save_result, write_page
 from validation.sections import SECTIONS, section
 from workflow.engines.selection import available_engines
 
@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--page', type=Path, default=PAGE, help='where the page is written')
     options = parser.parse_args(arguments)
     started = time.monotonic()
+    commit_here()  # kept from now on: the code that the workers begin with
     if options.page_only:
         write_page(options.page, read_results())
         return 0

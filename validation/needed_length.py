@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from validation.page import commit_here
 from validation.start_states import LENGTHS, Comparison, Look, needed, said_of
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +37,7 @@ COLUMNS = (
 )
 HEAD = """# Equilibration of ion clusters
 
-Written by `python -m validation.needed_length --write`: do not edit. Two starts of each composition
+Written by `python -m validation.needed_length --write`: do not edit. Two starts of compositions
 of `sweeps/isp.toml`, one with dispersed and one with aggregated ions, are run until both are called
 equilibrated and six cluster results agree at 95 %, at one length and at twice that length
 (`validation/start_states.py`). Melts of chains of 20 units at kT 1, density 0.85 and Bjerrum length
@@ -103,7 +103,7 @@ def main() -> None:
     options = parser.parse_args()
     command = ' '.join(['python -m validation.needed_length', *sys.argv[1:]])
     lengths = [*LENGTHS, *(LENGTHS[-1] * 2 ** (n + 1) for n in range(options.doublings))]
-    commit = working_copy()
+    commit = commit_here()
     for fraction in options.fractions:
         started = time.monotonic()
         comparison = Comparison(fraction, options.engine)
@@ -139,24 +139,6 @@ def read(path: Path) -> dict[Fraction, str]:
         return {}
     rows = [line for line in path.read_text().splitlines() if line.startswith('| ')][2:]
     return {Fraction(row.split('|')[1].strip()): row for row in rows}
-
-
-def working_copy() -> str:
-    """Short name of the commit that is run, with '+' if files differ from it."""
-    git = ['git', '-C', str(ROOT)]
-    try:
-        name = subprocess.run(
-            [*git, 'rev-parse', '--short', 'HEAD'], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, 'status', '--porcelain', '--untracked-files=no', '--', '*.py', '*.toml'],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return 'unknown'
-    return name + ('+' if changed else '')
 
 
 if __name__ == '__main__':

@@ -352,7 +352,8 @@ def said_of(looks: Sequence[Look]) -> str:
         if last.unknown:
             unknown = ', '.join(name.replace('_', ' ') for name in last.unknown)
             return f'{bound}: not known well enough: {unknown}'
-        return bound
+        different = [name for name, answer in last.agreement.items() if answer is False]
+        return f'{bound}: apart: {", ".join(different)}'.replace('_', ' ')
     if is_confirmed:
         return f'equilibrated, known and together after {length:g} tau, and again at twice that'
     return (

@@ -63,7 +63,8 @@ def _remove_leftovers(folder: Path, beginning: str) -> None:
     """Remove what processes that were killed have left of the same file."""
     for name in os.listdir(folder):
         if name.startswith(beginning) and name.endswith(_SUFFIX):
-            process = name[len(beginning) : -len(_SUFFIX)]
+            # What is written within another write has its name twice over.
+            process = name[len(beginning) : -len(_SUFFIX)].partition(f'{_SUFFIX}.')[0]
             if process.isdecimal() and not is_running(int(process)):
                 (folder / name).unlink(missing_ok=True)
 

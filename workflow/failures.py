@@ -21,6 +21,7 @@ from user_input import UserError
 from workflow import job_files
 from workflow.engines.failure import SimulationFailed
 from workflow.progress import read_progress
+from workflow.run_record import RUNS
 from workflow.signac_files import read_job_document
 
 RETRIES = 'retries'
@@ -103,8 +104,11 @@ def mark_failed_from_afar(
     progress = read_progress(folder)
     if progress is not None:
         failure.step = progress.step
-    document = read_job_document(signac.get_job(folder))
+    job = signac.get_job(folder)
+    document = read_job_document(job)
     mark_failed(folder, stage, failure, engine, document)
+    if document.get(RUNS):  # the rank that would have told how its run ended is ended too
+        job.document[RUNS][-1]['outcome'] = f'{failure.kind}: {failure}'
 
 
 def is_failed(folder: str | os.PathLike[str]) -> bool:

@@ -134,9 +134,9 @@ def stop_requests() -> Iterator[StopRequest]:
     A stage that comes to its end all the same is done: `leave_if_asked` tells of the request then.
     """
     request = StopRequest()
+    before = {number: signal.signal(number, request.receive) for number in STOP_SIGNALS}
     for number in list(_remembered):
         request.receive(number, None)
-    before = {number: signal.signal(number, request.receive) for number in STOP_SIGNALS}
     try:
         yield request
     finally:

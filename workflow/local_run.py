@@ -24,6 +24,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from user_input import EXIT_USER_ERROR
 from workflow.failures import failed_among, is_failed, read_failure
 from workflow.interruption import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
 from workflow.job_lock import EXIT_HELD, holder_of
@@ -41,6 +42,8 @@ _SECONDS_TO_STOP = 60.0
 _LEAST_FREE = 1 << 13
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Of several exit codes, that of the first of these is given.
+_WORST_FIRST = (1, EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_HELD)
 
 Job = Any
 
@@ -91,7 +94,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         print('stopped. The same command goes on where it was.')
         return EXIT_INTERRUPTED
     codes = [_tell_end(each) for each in ended] + [1 for _ in left_out]
-    return next((code for code in (1, EXIT_INTERRUPTED, EXIT_HELD) if code in codes), 0)
+    return next((code for code in _WORST_FIRST if code in codes), 0)
 
 
 def _tell_end(ended: _Running) -> int:
@@ -109,8 +112,9 @@ def _tell_end(ended: _Running) -> int:
         # Nobody else kills without being asked.
         memory = ': the memory may not be enough' if ended_by == signal.SIGKILL else ''
         why = f'its process was ended by {ended_by.name}{memory}. The last it said: {why}'
-    print(f'job {job.id} failed: {why} (all of it: {job.fn(_LOG)})')
-    return 1
+    what = 'could not be run' if code == EXIT_USER_ERROR else 'failed'
+    print(f'job {job.id} {what}: {why} (all of it: {job.fn(_LOG)})')
+    return EXIT_USER_ERROR if code == EXIT_USER_ERROR else 1
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:

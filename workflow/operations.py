@@ -38,9 +38,9 @@ from workflow.engines.ranks import tell_followers
 from workflow.engines.selection import choice_from_environment, select_engine
 from workflow.failures import clear_failure, mark_failed, refuse_failed
 from workflow.interruption import stop_requests
-from workflow.job_lock import hold
+from workflow.job_lock import LOCK, hold
 from workflow.mesh_choices import MeshChoices
-from workflow.progress import ProgressWriter, clear_progress
+from workflow.progress import ProgressWriter, clear_progress, read_progress
 from workflow.quantities import (
     CLUSTER_NAMES,
     Quantity,
@@ -92,19 +92,22 @@ def job_context(job: Any) -> JobContext:
     Raises:
         UserError: If the state point was made by another version, or the document is damaged.
     """
-    read_job_document(job)  # or a run would fail at its end, where it is recorded
+    read_job_document(job)  # or a run could not be recorded
     folder = Path(job.path)
     where = f'{folder.name}/signac_statepoint.json'
     return JobContext(folder, read_state_point(job.cached_statepoint, where), job.document)
 
 
-def _alone(product: str) -> Callable[[Operation], Operation]:
-    """Hold the job during an operation, which is not done again if its product stands."""
+def _alone(product: str, lock: str = LOCK) -> Callable[[Operation], Operation]:
+    """Hold the job during an operation, which is not done again if its product stands.
+
+    Analyses that may go on side by side have locks of their own.
+    """
 
     def decorate(operation: Operation) -> Operation:
         @functools.wraps(operation)
         def held(job: JobContext) -> None:
-            with hold(job.folder):
+            with hold(job.folder, lock=lock):
                 _refuse_done(job, operation.__name__, product)
                 operation(job)
 
@@ -133,7 +136,7 @@ def relax_melt(job: JobContext) -> None:
     start = _frame(job, job_files.BUILT)
     system = _system(job, start)
     folder = StageFolder(job.folder, 'relax').path
-    with _running(job, 'relax', system) as (_, system), stop_requests() as stop:
+    with stop_requests() as stop, _running(job, 'relax', system) as (_, system):
         progress = ProgressWriter(job.folder, 'relax', total_steps(job.point))
         state = relax(folder, system, job.point, start, stop, progress)
         with products.writing(job.folder, job_files.RELAXED) as path:
@@ -158,7 +161,7 @@ def equilibrate(job: JobContext) -> None:
         BlockSchedule(spacing, 1),
     )
     folder = StageFolder(job.folder, stage.name)
-    with _running(job, stage.name, system) as (record, system), stop_requests() as stop:
+    with stop_requests() as stop, _running(job, stage.name, system) as (record, system):
         record.update(_coulomb_at_start(folder, system, state_of(frame)))
         end = run_stage(
             folder, system, stage, state_of(frame), lambda f: _is_equilibrated(f)[0], stop
@@ -188,7 +191,7 @@ def sample(job: JobContext) -> None:
         limits.schedule,
     )
     folder = StageFolder(job.folder, stage.name)
-    with _running(job, stage.name, system) as (record, system), stop_requests() as stop:
+    with stop_requests() as stop, _running(job, stage.name, system) as (record, system):
 
         def review(so_far: StageFolder) -> bool:
             return _is_precise(so_far, limits.precision)
@@ -217,7 +220,7 @@ def thermodynamics(job: JobContext) -> None:
     _write_result(job, 'thermodynamics', job_files.THERMODYNAMICS, content)
 
 
-@_alone(job_files.CLUSTERS)
+@_alone(job_files.CLUSTERS, 'clusters.lock')
 def analyse_clusters(job: JobContext) -> None:
     """Ion clusters of the production part of the run; a system without ions has none."""
     trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
@@ -232,7 +235,7 @@ def analyse_clusters(job: JobContext) -> None:
     _write_result(job, 'clusters', job_files.CLUSTERS, content)
 
 
-@_alone(job_files.RELAXATION)
+@_alone(job_files.RELAXATION, 'relaxation.lock')
 def analyse_relaxation(job: JobContext) -> None:
     """Segmental relaxation of the production part of the run, as the clusters tell it too."""
     trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
@@ -249,7 +252,7 @@ def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
 
 def _write_result(job: JobContext, operation: str, name: str, content: dict[str, Any]) -> None:
     point = as_plain_values(job.point)
-    runs = job.record().get(run_record.RUNS, [])  # called, signac's documents are plain values
+    runs = job.record().get(run_record.RUNS, [])  # the call turns it into plain values
     made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation, point, runs)
     with products.writing(job.folder, name) as path:
         job_files.write_json(path, content | {provenance.KEY: made})
@@ -313,11 +316,13 @@ def _running(
         refuse_failed(job.folder)
         _remove_leftovers(job)
         tell_followers(job.folder, stage)
-        crashed = run_record.crashes(job.record, stage, folder)
+        crashed = run_record.crashes(job.record(), stage, folder)
+        last = read_progress(job.folder)  # of the run that was killed
         record = run_record.begin(job.record, made, folder)
         try:
             if crashed:
-                raise SimulationFailed(crashed)
+                where = last.step if last is not None and last.stage == stage else None
+                raise SimulationFailed(crashed, where)
             meshes = MeshChoices(record.update)
             yield record, replace(system, seeds=record['seeds'], meshes=meshes)
             record['outcome'] = 'done'

@@ -49,12 +49,12 @@ class Segment:
     """One integrator for a number of steps.
 
     Attributes:
-        name: Tells it from the others, for seeds and files.
+        name: Tells it from the others, for seeds and records.
         integrator: How the beads move.
         steps: How long.
         redraw_velocities: The temperature from which velocities are drawn anew before; None to
             keep them.
-        hottest: The kT that a sound state stays near at its end; None while overlaps are undone.
+        hottest: The kT that a sound state stays near; None while overlaps are undone.
     """
 
     name: str
@@ -235,9 +235,11 @@ class _Run:
     def _set_up(self, segment: Segment, state: State, shortened_by: int) -> Simulation:
         soft = isinstance(segment.integrator, SoftPushOff)
         mesh = None if soft else self._system.mesh(state)
-        return self._system.simulation(
+        simulation = self._system.simulation(
             state, segment.integrator, mesh, segment.name, shortened_by=shortened_by
         )
+        self._progress.restart(state.step)  # the time of setting up says nothing about speed
+        return simulation
 
     def _advance(self, segment: Segment, simulation: Simulation, end: int) -> None:
         unseen = most_steps_unseen(segment.integrator) or end

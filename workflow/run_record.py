@@ -36,7 +36,7 @@ def begin(document: Record, values: Mapping[str, Any], folder: Path) -> Record:
     return record
 
 
-def crashes(document: Record, stage: str, folder: Path) -> str:
+def crashes(document: Mapping[str, Any], stage: str, folder: Path) -> str:
     """What to say where the last runs of a stage all ended without a word at one place; or ''.
 
     Python cannot catch a segmentation fault or the end of the memory: such a job would be run

@@ -238,13 +238,14 @@ def test_what_a_killed_process_left_is_removed_and_no_more(tmp_path: Path) -> No
     dead.start()
     dead.join()
     host = socket.gethostname()
-    left = tmp_path / f'a.json.{host}.{dead.pid}.temporary'
+    name = f'a.json.{host}.{dead.pid}.temporary'
+    left = [tmp_path / name, tmp_path / f'{name}.{host}.{dead.pid}.temporary']
     others = [
         tmp_path / f'a.json.{host}.{os.getppid()}.temporary',  # it runs
         tmp_path / f'a.json.elsewhere.{dead.pid}.temporary',
         tmp_path / f'b.json.{host}.{dead.pid}.temporary',
     ]
-    for path in (left, *others):
+    for path in (*left, *others):
         path.write_text('half')
     job_files.write_json(tmp_path / 'a.json', {})
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / 'a.json', *others])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from faults.small_sweep import LONGEST_RUN, finish, make_job, start_run
+from faults.small_sweep import LONGEST_RUN, PROJECT, finish, make_job, start_run
 from workflow import run_record
 from workflow.seeds import derive_seed
 
@@ -66,3 +68,25 @@ def test_runs_that_end_without_a_word_at_one_place_are_told(tmp_path: Path) -> N
     (tmp_path / 'checkpoint').unlink()
     document['runs'][-1]['outcome'] = 'engine failed: five runs'
     assert run_record.crashes(document, 'sample', tmp_path) == ''
+
+
+def test_a_job_that_only_crashes_is_marked_and_a_retry_runs_it(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+
+    def project(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(PROJECT), *command], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    assert project('run', '-o', 'build').returncode == 0
+    document = json.loads((job / 'signac_job_document.json').read_text())
+    crashed = {'stage': 'relax', 'outcome': 'running', 'progress_before': 0}
+    document['runs'] = [crashed] * 5
+    (job / 'signac_job_document.json').write_text(json.dumps(document))
+
+    done = project('run', '-o', 'relax')
+    assert (done.returncode, 'Traceback' in done.stderr) == (1, False)
+    assert 'relax engine failed: 5 runs in a row were killed' in project('failed', job.name).stdout
+    assert not (job / 'relaxed.gsd').exists()
+    assert project('retry', job.name).returncode == 0
+    assert (job / 'relaxed.gsd').exists()

@@ -118,11 +118,11 @@ def test_no_chunk_takes_much_longer_than_a_second_from_the_first_on(
             stage,
             state,
             lambda _: False,
-            StopAfter(4),
+            StopAfter(8),
         )
     assert slow.chunks[0] == 1
     assert max(slow.chunks) * slow.SECONDS_PER_STEP < 1.5
-    assert slow.chunks[-1] * slow.SECONDS_PER_STEP > 0.5  # and soon as long as it may be
+    assert max(slow.chunks) * slow.SECONDS_PER_STEP > 0.5  # and soon as long as it may be
 
 
 def test_outputs_beyond_the_checkpoint_are_cut_back(

@@ -110,8 +110,9 @@ def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: W
     # Slurm's signal comes before the end, and up to a minute earlier: what comes after is not work.
     total += cluster.stop_before_end + _SIGNAL_IS_EARLY
     longest = cluster.max_hours(partition)
+    minutes = max(1, math.ceil(total / 60))
     if longest is not None:
-        total = min(total, longest * 3600)
+        minutes = max(1, min(minutes, int(longest * 60 + 1e-6)))
     known = cluster.partitions.get(partition) if partition else None
     request = Request(
         partition,
@@ -120,7 +121,7 @@ def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: W
         max(threads),
         gpus,
         math.ceil(at_a_time(each['memory'] for each in operations)),
-        max(1, math.ceil(total / 60)) if longest is None else max(1, int(total / 60 + 1e-6)),
+        minutes,
         (*cluster.options, *(known.options if known else ())),
         tuple(slots),
         tuple(threads),
