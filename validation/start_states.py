@@ -7,9 +7,11 @@ detected, at lengths that double. Six cluster results are compared, at 95 % for 
 (Bonferroni). One without an interval, or with a verdict against it, is not known, and then nothing
 is settled. The length that a composition of `sweeps/isp.toml` needs is the first at which both runs
 are called equilibrated, all is known and agrees, and agrees again at twice that length. Runs that
-are called equilibrated and are apart, beyond the chances of all looks of this section, would be
-wrong results without a word, and fail. `python -m validation.needed_length` goes on to lengths that
-have no room in this page; what it found stands in `docs/equilibration.md`.
+end called equilibrated and apart, beyond the chances of all looks of this section, are wrong
+results without a word, and fail. At shorter lengths the same is an error of the detection, which
+cannot see a drift that is within the noise of a short run (section Intervals): it is told in the
+row. `python -m validation.needed_length` goes on to lengths that have no room in this page; what it
+found stands in `docs/equilibration.md`.
 """
 
 from __future__ import annotations
@@ -160,9 +162,9 @@ def two_starts(fraction: Fraction, engine: str) -> Iterator[Row]:
         engine,
         'one another',
         f'{outcome}. At the start: {comparison.beginnings}. At {looks[-1]}',
-        f'never called equilibrated and apart; 95 % for {len(QUANTITIES)} quantities and all '
-        f'{LOOKS} looks of this section together',
-        holds=not apart,
+        f'not called equilibrated and apart at the end; 95 % for {len(QUANTITIES)} quantities and '
+        f'all {LOOKS} looks of this section together',
+        holds=not looks[-1].is_apart,
     )
 
 
