@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import needs_hoomd
 from tests.workflow.test_project import ROOT, SWEEP
 from workflow.interruption import (
     EXIT_INTERRUPTED,
@@ -310,3 +311,18 @@ def test_trouble_with_one_job_stops_no_other(two_short: Path, ranks: int) -> Non
     assert f'{first.name}/equilibrated.gsd: is damaged' in said
     assert '1 job could not be run' in said
     assert (second / 'thermodynamics.json').exists()
+
+
+@pytest.mark.hoomd
+@needs_hoomd
+def test_loading_hoomd_leaves_the_answer_to_signals(tmp_path: Path) -> None:
+    """From its import on it answers SIGTERM with an exit, without a word, as if a job failed."""
+    program = (
+        'import os, signal\n'
+        'from workflow.engines.selection import EngineChoice, select_engine\n'
+        "signal.signal(signal.SIGTERM, lambda number, frame: print('heard'))\n"
+        "select_engine(EngineChoice('hoomd', 'cpu'))\n"
+        'os.kill(os.getpid(), signal.SIGTERM)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, 'heard\n')

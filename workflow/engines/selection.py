@@ -9,6 +9,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from user_input import UserError, nearest_name
@@ -85,7 +88,8 @@ def select_serial_engine(choice: EngineChoice) -> Engine:
         raise UserError(f'the engine {name} is not installed. {_HOW_TO_GET[name]}')
     if name == 'hoomd':
         try:
-            from workflow.engines.hoomd_engine import HoomdEngine
+            with _keeping_the_answer_to(signal.SIGTERM):
+                from workflow.engines.hoomd_engine import HoomdEngine
         except (ImportError, OSError) as error:
             raise UserError(
                 f'HOOMD-blue is installed but cannot be loaded: {error}. Make its environment '
@@ -101,6 +105,16 @@ def select_serial_engine(choice: EngineChoice) -> Engine:
             'use --engine hoomd, or --device cpu.'
         )
     return LammpsEngine(choice.threads)
+
+
+@contextmanager
+def _keeping_the_answer_to(number: signal.Signals) -> Iterator[None]:
+    """Put the handler of a signal back: with its import, HOOMD-blue answers it with an exit."""
+    before = signal.getsignal(number)
+    yield
+    # Elsewhere than in the main thread neither it nor this may set one.
+    if signal.getsignal(number) is not before:
+        signal.signal(number, before)
 
 
 _HOW_TO_GET = {
