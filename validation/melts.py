@@ -217,12 +217,9 @@ def push_off(sampled: Sampled, length: int, engine: str) -> Row:
         limits_of(start.frame, start.field).check(start.state)
         per_chain.append(squared_distances(unwrapped(start.state, FRESH_CHAINS)))
     fresh = np.concatenate(per_chain)
-    long_run = [mean_with_interval(column) for column in sampled.distances.T]
-    reference = sampled.distances.mean(axis=0)
+    reference = sampled.chain_distances.mean(axis=0)
     ratios = fresh.mean(axis=0) / reference
-    scatter = fresh.std(axis=0, ddof=1) / np.sqrt(len(fresh))
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(fresh) - 1)
-    errors = np.hypot(quantile * scatter, [half_width(mean) for mean in long_run]) / reference
+    errors = np.hypot(over_chains(fresh), over_chains(sampled.chain_distances)) / reference
     # All n are looked at: 3 standard errors instead of 2.
     tolerance = 0.03 + 1.5 * errors
     worst = int(np.argmax(np.abs(ratios - 1) / tolerance))
@@ -237,6 +234,13 @@ def push_off(sampled: Sampled, length: int, engine: str) -> Row:
     )
 
 
+def over_chains(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half widths of the intervals of means over chains, which are independent: shape (N - 1,)."""
+    number = len(distances)
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, number - 1)
+    return np.asarray(quantile * distances.std(axis=0, ddof=1) / np.sqrt(number))
+
+
 @dataclass(frozen=True, eq=False)
 class Sampled:
     """Series of a run, one value or row a frame of FRAME_PERIOD steps.
@@ -246,6 +250,7 @@ class Sampled:
         end_to_end: <R_e^2> of the chains.
         gyration: <R_g^2> of the chains.
         distances: <R^2(n)>, shape (frames, N - 1).
+        chain_distances: Mean R^2(n) of each chain over the run, shape (chains, N - 1).
         pressure: Every 50 steps.
     """
 
@@ -253,6 +258,7 @@ class Sampled:
     end_to_end: NDArray[np.float64]
     gyration: NDArray[np.float64]
     distances: NDArray[np.float64]
+    chain_distances: NDArray[np.float64]
     pressure: NDArray[np.float64]
 
     @classmethod
@@ -264,13 +270,16 @@ class Sampled:
         simulation.run(round(run.left_out * length**2 * RELAXATION))
         simulation.take_thermo_rows()
         bond, gyration, distances = [], [], []
+        of_chains = np.zeros((run.chains, length - 1))
         for _ in range(round(run.sampled * length**2 * RELAXATION / FRAME_PERIOD)):
             simulation.run(FRAME_PERIOD)
             positions = unwrapped(simulation.state(), run.chains)
             bond.append(np.linalg.norm(np.diff(positions, axis=1), axis=2).mean())
             centred = positions - positions.mean(axis=1, keepdims=True)
             gyration.append(np.mean(np.sum(centred**2, axis=2)))
-            distances.append(squared_distances(positions).mean(axis=0))
+            squares = squared_distances(positions)
+            distances.append(squares.mean(axis=0))
+            of_chains += squares
         rows = simulation.take_thermo_rows()
         simulation.close()
         all_distances = np.array(distances)
@@ -279,6 +288,7 @@ class Sampled:
             end_to_end=all_distances[:, -1],
             gyration=np.array(gyration),
             distances=all_distances,
+            chain_distances=of_chains / len(distances),
             pressure=rows[:, [4, 7, 9]].mean(axis=1),
         )
 
