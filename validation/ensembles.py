@@ -54,9 +54,9 @@ MOST_HALF_WIDTHS = MOST_DEVIATIONS / 2.09
 # A slope that is known less well than this proves little.
 LARGEST_SLOPE_ERROR = 0.12
 MOST_OFF_ORDER = 0.3
-# The relative force error of the Coulomb sum, as in sweeps/demo.toml; and as in sweeps/isp.toml where
-# the energy itself is looked at: the noise of the smaller one changes it by about 1e-5 kT per bead
-# and tau, a tenth of what the drift may be.
+# The relative force error of the Coulomb sum, as in sweeps/demo.toml; and where the energy itself
+# is looked at, as in sweeps/isp.toml: the noise of that changes it by about 1e-5 kT per bead and
+# tau, a tenth of what the drift may be.
 COULOMB_ERROR, SMALL_COULOMB_ERROR = 1e-2, 1e-3
 
 
