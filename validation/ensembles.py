@@ -257,7 +257,8 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
         data_is_uncorrelated=True,
     )
     low, high = case.pressures
-    slope, error = slope_of_ratio(*(data.observables.volume for data in pair), low - high)
+    first, second = (data.observables.volume for data in pair)
+    slope, error = slope_of_ratio(first, second, low - high)
     volumes = ' and '.join(f'{np.mean(data.observables.volume):.1f}' for data in pair)
     yield judged(
         f'volume distributions at pressures {low} and {high}, {case.name}',
@@ -282,7 +283,8 @@ def potential_energy(engine: str) -> Iterator[Row]:
         series = independent(series, TIMES_APART)
         pair.append(simulation_data('NVT', series, sample, kT))
     expected = 1 - 1 / 1.1
-    slope, error = slope_of_ratio(*(data.observables.potential_energy for data in pair), expected)
+    first, second = (data.observables.potential_energy for data in pair)
+    slope, error = slope_of_ratio(first, second, expected)
     quantiles = quietly(
         pv.ensemble.check,
         *pair,
