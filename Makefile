@@ -10,7 +10,7 @@ demo: $(READY)
 	$(RUN) project.py simulate sweeps/demo.toml --parallel 2
 
 test: $(READY)
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(READY)
 	$(VENV)/bin/ruff check
