@@ -104,7 +104,7 @@ RUNS = {
 }
 FRAME_PERIOD = 250
 # Fresh melts of chains of 20, relaxed as the sweeps relax.
-FRESH_MELTS, FRESH_CHAINS = 5, 100
+FRESH_MELTS, FRESH_CHAINS = 8, 100
 SEGMENT_TOLERANCE = 0.05
 # Half width of an interval, in parts of the value, beyond which agreement would mean nothing.
 WIDEST = 0.15

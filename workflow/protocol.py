@@ -25,8 +25,9 @@ class PushOff(StrictModel):
     """Soft repulsion that grows in steps until no two beads overlap.
 
     It begins below kT: uneven density then evens out while chains still pass through one another.
-    When it began at 2 kT, chains of 20 came out with <R^2(n)> 3 % too large at n = 5 and 9 % at
-    n = 19; from 0.5 kT on, all n are within 3 % (`validation/melts.py`).
+    Begun at 2 kT with 500 steps each, it left <R^2(n)> of Kremer-Grest chains of 20 too large by
+    3 % at n = 5 and 9 % at n = 19; from 0.5 kT on all n are within 3 % (2,500 chains, LAMMPS; the
+    check is in `validation/melts.py`).
     """
 
     heights: tuple[Positive, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 30.0, 100.0)
