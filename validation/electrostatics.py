@@ -40,7 +40,7 @@ LOWEST, HIGHEST = 0.3, 1.0
 LEAST_SHARE = 0.95
 TOLERANCE = f'{LEAST_SHARE:.0%} within [{LOWEST}, {HIGHEST}], and none above {HIGHEST}'
 MOST_IONS = 500
-# A hundredth of the smallest error that is looked for.
+# A thousandth of the smallest error that is requested.
 EWALD_ACCURACY = 1e-7
 BJERRUM_LENGTHS = (4.0, 16.0, 40.0)
 DENSITIES = (0.05, 0.4)

@@ -2,7 +2,8 @@
 
 Tests of M. R. Shirts, J. Chem. Theory Comput. 9, 909 (2013), and P. T. Merz and M. R. Shirts,
 PLoS ONE 13, e0202764 (2018), from their package physical_validation; for every integrator with the
-times and frictions that the sweeps use. All +- are half widths of 95 % intervals.
+times and frictions that the sweeps use; the thermostat of 10 tau with which they sample is asked
+of the neutral melt alone. All +- are half widths of 95 % intervals.
 """
 
 from __future__ import annotations
@@ -45,14 +46,16 @@ EQUILIBRATION = 5_000
 # series itself end their sum where an oscillation first takes it below zero, miss the slow rest,
 # and make errors too small.
 TIMES_APART = 5
-# Some sixty values are compared with zero: one in 370 lies beyond 3 standard deviations by
-# chance, so nearly all runs of the whole section stay within this.
+# Some sixty values are compared with zero, and one in 2,100 lies beyond this by chance: in 3 % of
+# runs of the whole section one value fails without a reason.
 MOST_DEVIATIONS = 3.5
 DEVIATIONS = f'{MOST_DEVIATIONS} standard deviations: many values are compared with 0'
 # The same in half widths of an interval from 20 blocks.
 MOST_HALF_WIDTHS = MOST_DEVIATIONS / 2.09
 # A slope that is known less well than this proves little.
 LARGEST_SLOPE_ERROR = 0.12
+# So does a width: a thermostat that holds the energy instead has some 0.7 of it.
+LARGEST_WIDTH_ERROR = 0.08
 MOST_OFF_ORDER = 0.3
 # The relative force error of the Coulomb sum, as in sweeps/demo.toml; and where the energy itself
 # is looked at, as in sweeps/isp.toml: the noise of that changes it by about 1e-5 kT per bead and
@@ -107,7 +110,7 @@ NEUTRAL = Case(
     'kremer_grest',
     {'M': 1.0},
     chains=20,
-    steps=dict.fromkeys(THERMOSTATS, 250_000) | {WEAK: 400_000},
+    steps=dict.fromkeys(THERMOSTATS, 250_000) | {WEAK: 1_000_000},
     volume_steps=300_000,
     pressures=(4.75, 5.25),
 )
@@ -119,9 +122,8 @@ IONIC = Case(
     'isp',
     {'LSP': 0.5, 'DOPA': 0.5},
     chains=8,
-    steps=dict.fromkeys(
-        ('Langevin, friction 1', 'Langevin, friction 10', 'ConstantVolume, 1 tau'), 40_000
-    ),
+    steps=dict.fromkeys(('Langevin, friction 1', 'ConstantVolume, 1 tau'), 100_000)
+    | {'Langevin, friction 10': 40_000},
     volume_steps=200_000,
     pressures=(0.5, 1.1),
 )
@@ -210,14 +212,17 @@ def kinetic_energy_row(
     temperatures = 2 * series['kinetic_energy'] / degrees
     temperature = float(np.mean(temperatures))
     error = 1.96 * float(np.std(temperatures, ddof=1)) / np.sqrt(len(temperatures))
+    width_error = 1 / np.sqrt(2 * (len(temperatures) - 1))
     return judged(
         f'kinetic energy distribution, {name}, {case.name}',
         engine,
         'Maxwell-Boltzmann, kT = 1',
         f'mean {mean:.1f}, width {width:.1f} standard deviations off; kT = {temperature:.4f} '
         f'+- {error:.4f} ({values_in(series["kinetic_energy"])})',
-        DEVIATIONS,
-        holds=worst([abs(mean), abs(width)]) < MOST_DEVIATIONS,
+        f'{DEVIATIONS}; standard error of the width, {width_error:.1%}, at most '
+        f'{LARGEST_WIDTH_ERROR:.0%}',
+        holds=worst([abs(mean), abs(width)]) < MOST_DEVIATIONS
+        and width_error <= LARGEST_WIDTH_ERROR,
     )
 
 
@@ -243,7 +248,7 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
             engine,
             f'{pressure} (asked for)',
             f'{mean.mean:.4f} +- {half_width(mean):.4f}',
-            f'{MOST_HALF_WIDTHS:.1f} +-, which are {MOST_DEVIATIONS} standard errors',
+            f'{MOST_HALF_WIDTHS:.1f} half-widths, which are {MOST_DEVIATIONS} standard errors',
             holds=mean.is_converged
             and mean.mean is not None
             and abs(mean.mean - pressure) < MOST_HALF_WIDTHS * half_width(mean),
@@ -259,17 +264,18 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
     low, high = case.pressures
     first, second = (data.observables.volume for data in pair)
     slope, error = slope_of_ratio(first, second, low - high)
+    deviation = abs(slope - (low - high)) / error
     volumes = ' and '.join(f'{np.mean(data.observables.volume):.1f}' for data in pair)
     yield judged(
         f'volume distributions at pressures {low} and {high}, {case.name}',
         engine,
         f'ln P2(V)/P1(V) linear in V with slope -(p2 - p1)/kT = {low - high:.3g}',
-        f'slope {slope:.3f} +- {1.96 * error:.3f}, {abs(quantiles[0]):.1f} standard deviations '
-        f'off; mean volumes {volumes} ({values_in(pair[0].observables.volume)})',
+        f'slope {slope:.3f} +- {1.96 * error:.3f}, {deviation:.1f} standard deviations off '
+        f'(physical_validation: {abs(quantiles[0]):.1f}); mean volumes {volumes} '
+        f'({values_in(first)})',
         f'{DEVIATIONS}; standard error at most {LARGEST_SLOPE_ERROR:.0%} of the slope',
-        holds=bool(
-            abs(quantiles[0]) < MOST_DEVIATIONS and error <= LARGEST_SLOPE_ERROR * (high - low)
-        ),
+        holds=worst([deviation, abs(quantiles[0])]) < MOST_DEVIATIONS
+        and error <= LARGEST_SLOPE_ERROR * (high - low),
     )
 
 
@@ -285,6 +291,7 @@ def potential_energy(engine: str) -> Iterator[Row]:
     expected = 1 - 1 / 1.1
     first, second = (data.observables.potential_energy for data in pair)
     slope, error = slope_of_ratio(first, second, expected)
+    deviation = abs(slope - expected) / error
     quantiles = quietly(
         pv.ensemble.check,
         *pair,
@@ -297,9 +304,11 @@ def potential_energy(engine: str) -> Iterator[Row]:
         'potential energy distributions at kT 1.0 and 1.1, ConstantVolume, neutral',
         engine,
         f'ln P2(U)/P1(U) linear in U with slope 1/kT1 - 1/kT2 = {expected:.4f}',
-        f'slope {slope:.4f} +- {1.96 * error:.4f}, {abs(quantiles[0]):.1f} standard deviations off',
+        f'slope {slope:.4f} +- {1.96 * error:.4f}, {deviation:.1f} standard deviations off '
+        f'(physical_validation: {abs(quantiles[0]):.1f})',
         f'{DEVIATIONS}; standard error at most {LARGEST_SLOPE_ERROR:.0%} of the slope',
-        holds=bool(abs(quantiles[0]) < MOST_DEVIATIONS and error <= LARGEST_SLOPE_ERROR * expected),
+        holds=worst([deviation, abs(quantiles[0])]) < MOST_DEVIATIONS
+        and error <= LARGEST_SLOPE_ERROR * expected,
     )
 
 
@@ -421,8 +430,9 @@ def drift(case: Case, engine: str) -> Iterator[Row]:
         engine,
         '0',
         f'{slope:.1e} +- {error:.0e} kT per bead and tau',
-        f'{limit:g}: a thermostat of 10 tau then stays within 0.1 % of its temperature',
-        holds=abs(slope) < limit,
+        f'{limit:g}, less the half-width: a thermostat of 10 tau then stays within 0.1 % of its '
+        'temperature',
+        holds=abs(slope) + error < limit,
     )
 
 

@@ -43,7 +43,8 @@ equilibrated and six cluster results agree at 95 %, at one length and at twice t
 (`validation/start_states.py`). Melts of chains of 20 units at kT 1, density 0.85 and Bjerrum length
 16 sigma, Langevin friction 0.2. `>` is a bound: not settled at the longest time looked at. The
 inefficiency is the time that is worth one independent value of the slowest quantity, found from the
-longest run: where nothing is settled it is a lower bound too.
+longest run: where nothing is settled it is a lower bound too. A command is that of the commit
+beside it; compositions differ in how long they were looked at.
 """
 
 
@@ -97,12 +98,14 @@ def main() -> None:
     """Run the named compositions one after another."""
     parser = argparse.ArgumentParser(prog='python -m validation.needed_length', description=__doc__)
     parser.add_argument('fractions', nargs='*', type=Fraction, default=list(FRACTIONS))
-    parser.add_argument('--doublings', type=int, default=4, help='beyond the longest of the page')
+    parser.add_argument('--longest', type=float, default=4800.0, help='in tau; default: 4800')
     parser.add_argument('--engine', default='lammps')
     parser.add_argument('--write', action='store_true', help=f'keep {TABLE.name} up to date')
     options = parser.parse_args()
     command = ' '.join(['python -m validation.needed_length', *sys.argv[1:]])
-    lengths = [*LENGTHS, *(LENGTHS[-1] * 2 ** (n + 1) for n in range(options.doublings))]
+    lengths = [LENGTHS[0]]
+    while 2 * lengths[-1] <= options.longest:
+        lengths.append(2 * lengths[-1])
     commit = commit_here()
     for fraction in options.fractions:
         started = time.monotonic()

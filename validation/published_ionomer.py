@@ -6,9 +6,10 @@ vectors. L. M. Hall, M. E. Seitz, K. I. Winey, K. L. Opper, K. B. Wagener, M. J.
 Frischknecht, J. Am. Chem. Soc. 134, 574 (2012): the peak is there for random spacing too; it is
 sharpest for periodic, wide spacing, and random spacing moves it to lower wave vectors. Both say so
 in their abstracts, without numbers, and no number was found in what could be read of either: what
-is reproduced is the peak and two signs, on one draw each, and errors are those within a run. That
-the aggregates become compact and discrete is published too, but not asked here: from ions anywhere,
-one draw took 450 tau, and another spanned the box still after 700 tau.
+is reproduced is the peak and two signs, on one draw each. Errors are those within a run; engines
+and runs differ by more, up to 0.07 in the mean wave vector and 0.02 in the width, which margins
+allow for. That the aggregates become compact and discrete is published too, but not asked here:
+from ions anywhere, one draw took 450 tau, and another spanned the box still after 700 tau.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ LARGEST_K, SHELL = 3.0, 0.15
 # Where the peak of the aggregates is looked for; above, S(k) falls to its plateau.
 LOW_K, PLATEAU_K = 1.6, 2.2
 BLOCKS = 4
+# From run to run and engine to engine, where blocks of one run agree to 0.01: seen up to 0.07 in
+# the mean and 0.02 in the width.
+MEAN_SCATTER, WIDTH_SCATTER = 0.07, 0.02
 
 
 @dataclass(frozen=True)
@@ -64,28 +68,31 @@ def published(engine: str) -> Iterator[Row]:
     yield judged(
         f'{name}: peak of counter-ion scattering below k = {LOW_K}, over the plateau',
         engine,
-        f'there, and intense ({SOURCE_2011})',
+        f'present and intense ({SOURCE_2011})',
         f'{said(periodic.height)} times, at k = {said(periodic.centre)}',
         '3 times at least: the abstract gives no number',
         holds=periodic.height[0] - 2 * periodic.height[1] > 3,
     )
-    for quantity, kind, one, other, sign in (
-        ('width of the peak', 'larger for random spacing', periodic.width, random.width, 1),
+    for quantity, kind, one, other, sign, scatter in (
+        ('width', 'larger for random spacing', periodic.width, random.width, 1, WIDTH_SCATTER),
         (
-            'wave vector of the peak',
+            'mean wave vector',
             'smaller for random spacing',
             periodic.centre,
             random.centre,
             -1,
+            MEAN_SCATTER,
         ),
     ):
         yield judged(
-            f'{quantity}: pendant ions at every ninth bead, and as many anywhere',
+            f'{quantity} of the scattering below k = {LOW_K}: pendant ions at every ninth bead, '
+            'and as many anywhere',
             engine,
             f'{kind} ({SOURCE_2012})',
             f'{said(one)} and {said(other)}',
-            'the sign, by 2 standard errors: the abstract gives no number',
-            holds=sign * (other[0] - one[0]) > 2 * float(np.hypot(one[1], other[1])),
+            f'a difference of this sign beyond {scatter}, which is the scatter of runs, and 2 '
+            'standard errors: the abstract gives no number',
+            holds=sign * (other[0] - one[0]) > scatter + 2 * float(np.hypot(one[1], other[1])),
         )
 
 

@@ -79,6 +79,17 @@ def test_every_component_counts_with_its_weight():
         assert found.modulus.value[0] == pytest.approx(weight * VOLUME / KT, rel=1e-6)
 
 
+def test_a_wave_of_shear_has_its_period_in_the_modulus():
+    wave = np.sqrt(2) * np.sin(np.arange(65_536) * 2 * np.pi / 64)
+    zero = {name: np.zeros(len(wave)) for name in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')}
+    found = stress_relaxation(zero | {'xy': wave}, VOLUME, KT, INTERVAL)
+    early = found.time <= 32 * INTERVAL
+    assert early.sum() > 15
+    exact = VOLUME / KT / 5 * np.cos(found.time * 2 * np.pi / (64 * INTERVAL))
+    # A lag that is off by one misses by 2 pi / 64 of the amplitude.
+    assert found.modulus.value[early] == pytest.approx(exact[early], abs=0.02 * VOLUME / KT / 5)
+
+
 def test_hydrostatic_pressure_does_not_count():
     pressure = maxwell_fluid(2000)
     shifted = pressure | {name: pressure[name] + np.arange(2000) for name in ('xx', 'yy', 'zz')}

@@ -60,13 +60,14 @@ def test_what_is_not_equilibrated_is_neither_together_nor_apart() -> None:
     assert not drifting.is_apart
 
 
-def test_only_what_differs_beyond_the_chances_of_all_looks_is_apart() -> None:
+def test_only_what_differs_beyond_the_chances_of_all_compositions_is_apart() -> None:
     def of(difference: float) -> Look:
         pair = (estimate(1.0, 0.3), estimate(1.0 + difference, 0.4))
         return Look(1, {'0': pair}, {'0': agree(*pair)}, (True, True), '0', 3.0)
 
-    assert pytest.approx(1.38, abs=0.02) == WIDER  # 3.6 for 2.6 standard errors
-    by_chance, wrong = of(0.6), of(0.75)
+    # 3.24 for 2.64 standard errors: six quantities in seven compositions, or in one.
+    assert pytest.approx(1.2285, abs=1e-4) == WIDER
+    by_chance, wrong = of(0.6), of(0.65)
     assert not by_chance.is_together
     assert not by_chance.is_apart
     assert wrong.is_apart
