@@ -14,8 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from workflow.provenance import code_version
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / 'docs' / 'mutations.md'
@@ -514,6 +517,7 @@ def main() -> int:
     parser.add_argument('parts', nargs='*', help='parts of the names of faults to try')
     parts = parser.parse_args().parts
     chosen = [f for f in FAULTS if not parts or any(part in f.name for part in parts)]
+    commit = str(code_version('tools', 'tests').get('commit', 'not known'))
     outcomes: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix='isp-mutation-') as name:
         folder = Path(name)
@@ -532,17 +536,20 @@ def main() -> int:
     survivors = list(outcomes.values()).count(SURVIVED)
     print(f'{len(chosen)} faults, {survivors} survived')
     if not parts:
-        PAGE.write_text(page(outcomes))
+        PAGE.write_text(page(outcomes, commit))
     return 1 if survivors else 0
 
 
-def page(outcomes: dict[str, str]) -> str:
+def page(outcomes: dict[str, str], commit: str) -> str:
     """The faults and what caught them, as a table."""
     lines = [
         '# Faults made on purpose',
         '',
         'Written by `python -m tools.mutation_check`: do not edit. Each fault is made in a copy of',
         'the source, and the tests that should notice it are run.',
+        '',
+        f'{time.strftime("%Y-%m-%d")}, commit {commit[:12]}: {len(FAULTS)} faults, '
+        f'{list(outcomes.values()).count(SURVIVED)} survived.',
         '',
         '| fault | file | caught by |',
         '| --- | --- | --- |',
