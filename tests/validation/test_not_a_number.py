@@ -82,7 +82,7 @@ def test_a_direction_of_a_force(monkeypatch: pytest.MonkeyPatch, direction: int)
 def test_a_kinetic_energy(monkeypatch: pytest.MonkeyPatch, found: tuple[float, float]) -> None:
     pytest.importorskip('physical_validation')
     case = ensembles.NEUTRAL
-    rows = dict.fromkeys(THERMO_COLUMNS, np.ones(500))
+    rows = dict.fromkeys(THERMO_COLUMNS, np.random.default_rng(1).normal(1.0, 0.1, 5000))
     monkeypatch.setattr(ensembles, 'thermo_series', lambda *_: rows)
     for outcome, verdict in (((0.1, 0.2), Verdict.PASS), (found, Verdict.FAIL)):
         monkeypatch.setattr(ensembles, 'quietly', lambda *_, o=outcome, **__: o)

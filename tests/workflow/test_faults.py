@@ -44,7 +44,8 @@ def test_nothing_is_lost_by_kills_and_damaged_files() -> None:
         damaged = pool.submit(damage_each_file)
     assert_nothing_is_lost(killed.result(), 4)
     assert_nothing_is_lost(stopped.result(), 3)
-    assert_nothing_is_lost(damaged.result(), 6)
+    # Killed while checkpoints change places, a job has the one before alone.
+    assert_nothing_is_lost(damaged.result(), 4)
 
 
 @needs_mount

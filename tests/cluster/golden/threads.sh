@@ -63,27 +63,27 @@ on_gpus() {
     exec "${@:3}"
 }
 
+# relax(ID)
+if [ -z "$asked" ]; then
+    OMP_NUM_THREADS=4 /python/bin/python /isp-cgmd/project.py run -o relax -j ID &
+    children=($!)
+    finish $!
+else
+    stopped=$((stopped + 1))
+fi
+
+# relax(ID)
+if [ -z "$asked" ]; then
+    OMP_NUM_THREADS=4 /python/bin/python /isp-cgmd/project.py run -o relax -j ID &
+    children=($!)
+    finish $!
+else
+    stopped=$((stopped + 1))
+fi
+
 # build(ID)
 if [ -z "$asked" ]; then
     OMP_NUM_THREADS=1 /python/bin/python /isp-cgmd/project.py run -o build -j ID &
-    children=($!)
-    finish $!
-else
-    stopped=$((stopped + 1))
-fi
-
-# relax(ID)
-if [ -z "$asked" ]; then
-    OMP_NUM_THREADS=4 /python/bin/python /isp-cgmd/project.py run -o relax -j ID &
-    children=($!)
-    finish $!
-else
-    stopped=$((stopped + 1))
-fi
-
-# relax(ID)
-if [ -z "$asked" ]; then
-    OMP_NUM_THREADS=4 /python/bin/python /isp-cgmd/project.py run -o relax -j ID &
     children=($!)
     finish $!
 else
