@@ -122,7 +122,7 @@ IONIC = Case(
     'isp',
     {'LSP': 0.5, 'DOPA': 0.5},
     chains=8,
-    steps=dict.fromkeys(('Langevin, friction 1', 'ConstantVolume, 1 tau'), 100_000)
+    steps=dict.fromkeys(('Langevin, friction 1', 'ConstantVolume, 1 tau'), 82_000)
     | {'Langevin, friction 10': 40_000},
     volume_steps=200_000,
     pressures=(0.5, 1.1),

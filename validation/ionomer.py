@@ -31,9 +31,9 @@ LONG_TIME_STEP = 0.01
 # S_ZZ k_D^2/k^2 is a line in k^2 only as long as k is well below the inverse size of an ion.
 LARGEST_K = 1.05
 # A wave of charge is forgotten in some 0.5 tau in the liquid; the melt is the slower of the two.
-LIQUID_STEPS, LIQUID_PERIOD = 40_000, 20
-MELT_STEPS, MELT_PERIOD = 60_000, 20
-# Part of a run that is left to the ions to settle: 50 tau in the liquid, 75 tau in the melt.
+LIQUID_STEPS, LIQUID_PERIOD = 30_000, 20
+MELT_STEPS, MELT_PERIOD = 48_000, 20
+# Part of a run that is left to the ions to settle: some 40 tau in the liquid, 60 tau in the melt.
 LEFT_OUT = 8
 TOLERANCE, WIDEST = 0.05, 0.10
 # Three waves of finite length: what is beyond k^2/k_D^2 is not known, and 10 % are left to it.

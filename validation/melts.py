@@ -106,7 +106,7 @@ RUNS = {
 FRAME_PERIOD = 250
 # Fresh melts of chains of 20, and the first of them after a long run: the stretch that a push-off
 # leaves is gone after 100 tau.
-FRESH_LENGTH, FRESH_CHAINS, FRESH_MELTS, LONG_MELTS = 20, 100, 16, 4
+FRESH_LENGTH, FRESH_CHAINS, FRESH_MELTS, LONG_MELTS = 20, 100, 12, 4
 LONG_STEPS, LONG_FRAMES = 20_000, 60
 # What a push-off does is plainest in parts of a chain: whole chains scatter.
 HALF = FRESH_LENGTH // 2

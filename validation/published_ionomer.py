@@ -32,8 +32,8 @@ CHAINS, LENGTH, SPACING = 30, 36, 9
 # 44 beads in (40 + 4 / 8) / 0.7 sigma^3 for each chain: a counter-ion counts as its volume.
 DENSITY = 44 / (40.5 / 0.7)
 COULOMB_ERROR = 1e-2
-# The peak stands after some 100 tau; three times that are left to it.
-STEPS_BEFORE, STEPS, PERIOD = 40_000, 20_000, 250
+# The peak stands after some 100 tau; 150 are left to it.
+STEPS_BEFORE, STEPS, PERIOD = 20_000, 20_000, 250
 # Ten steps to the fastest oscillation, of touching unlike ions.
 PENDANT_TIME_STEP = 0.0075
 # Well below the peak of touching ions, at 2 pi over 0.75 sigma and more.

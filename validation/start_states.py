@@ -61,7 +61,7 @@ CHAINS = {
 # Times in tau after which both runs are looked at.
 LENGTHS = (75.0, 150.0, 300.0, 600.0)
 # Beads times tau that the page has room for: the longest length is left to the small melts.
-ROOM = 310_000
+ROOM = 300_000
 PREPARATION_STEPS, DAMPED_STEPS = 10_000, 1_000
 # Frames are kept at this distance in tau; of a long run, evenly spaced ones are looked at.
 PERIOD = 0.5
