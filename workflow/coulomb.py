@@ -55,7 +55,8 @@ MESH_SIZES = tuple(
 _ORDERS = (4, 5, 6)
 # Found are 0.7 of the estimate (dilute ions, strongly paired, coarse requests) to 1.7 of it (few
 # ions that have clustered). Aiming at half of the request keeps all of these between 0.3 and 1 of
-# it (`python -m validation`).
+# it (`python -m validation`). Of few ions the error scatters more about its estimate, so with n
+# ions 1 - 1/sqrt(n) of this is aimed at.
 _SHARE_OF_REQUEST = 0.5
 # The correction for correlated ions depends on the choice, and little: it settles at once.
 _ROUNDS = 3
@@ -129,7 +130,8 @@ def choose_mesh(
     typical_force = typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length)
     system = _Ions.of(charges, box, bjerrum_length)
     correlation = charge_correlation(positions[ions], charges[ions], box)
-    target = _SHARE_OF_REQUEST * requested_error * typical_force
+    share = _SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, np.count_nonzero(ions))))
+    target = share * requested_error * typical_force
     longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
     factor, chosen = 1.0, None
     for _ in range(_ROUNDS):
