@@ -130,7 +130,7 @@ def choose_mesh(
     typical_force = typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length)
     system = _Ions.of(charges, box, bjerrum_length)
     correlation = charge_correlation(positions[ions], charges[ions], box)
-    share = _SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, np.count_nonzero(ions))))
+    share = _SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, int(np.count_nonzero(ions)))))
     target = share * requested_error * typical_force
     longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
     factor, chosen = 1.0, None
