@@ -16,6 +16,7 @@ from typing import Any
 import gsd.hoomd
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from project import main
 from tests.workflow.test_project import ROOT, SWEEP, assert_every_frame_and_row_once
@@ -36,6 +37,7 @@ from workflow.stage_run import StageFolder, System
 from workflow.thermo_log import read_rows
 from workflow.trajectory_log import read_frame, write_frame
 
+FloatArray = NDArray[np.float64]
 Start = tuple[System, State]
 
 
@@ -49,10 +51,17 @@ def stopped(start: Start, tmp_path: Path) -> StageFolder:  # noqa: F811
     return folder
 
 
+def of_one_speed(velocities: FloatArray, factor: float) -> FloatArray:
+    """All beads at `factor` times the thermal speed: the fast ones would tear bonds at any step."""
+    speeds = np.linalg.norm(velocities, axis=1, keepdims=True)
+    return np.asarray(factor * np.sqrt(3) * velocities / speeds)
+
+
 def change_velocities(folder: StageFolder, factor: float) -> Checkpoint:
     """Make the state of the checkpoint one that the time step of the stage cannot follow."""
     checkpoint = read_checkpoint(folder.checkpoint)
-    state = replace(checkpoint.state, velocities=checkpoint.state.velocities * factor)
+    hot = of_one_speed(checkpoint.state.velocities, factor)
+    state = replace(checkpoint.state, velocities=hot)
     write_checkpoint(folder.checkpoint, replace(checkpoint, state=state))
     return checkpoint
 
@@ -61,7 +70,7 @@ def test_a_blow_up_is_seen_and_short_steps_get_past_it(
     start: Start,  # noqa: F811
     stopped: StageFolder,
 ) -> None:
-    checkpoint = change_velocities(stopped, 4.0)
+    checkpoint = change_velocities(stopped, 5.0)
     before = stopped.checkpoint.read_bytes()
     with pytest.raises(BlewUp) as failed:
         run(stopped, start, StopRequest())
@@ -366,12 +375,12 @@ def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     assert project('failed') == (0, 'no job is marked as failed.\n')
     assert project('run', '-o', 'build', 'relax', 'equilibrate')[0] == 0
     bad, good = sorted((tmp_path / 'workspace').iterdir())  # the order in which flow runs them
-    heat(bad / 'equilibrated.gsd', 4.0)
+    heat(bad / 'equilibrated.gsd', 3.5)
 
     code, told = project('run', '-o', '^(?!report$).*')
     assert code == 1
     assert 'Traceback' not in told
-    assert f'error: job {bad.name}: LAMMPS: ' in told
+    assert f'error: job {bad.name}: ' in told  # by LAMMPS, or by a bond that is too long
     assert '1 job failed. python project.py failed says why' in told
     assert_every_frame_and_row_once(good)
     failure = json.loads((bad / 'failure.json').read_text())
@@ -379,7 +388,7 @@ def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     assert 0 <= failure['step'] < 300
     assert failure['engine']['engine'] == 'lammps'
     runs = json.loads((bad / 'signac_job_document.json').read_text())['runs']
-    assert runs[-1]['outcome'].startswith('blew up: LAMMPS: ')
+    assert runs[-1]['outcome'].startswith('blew up: ')
 
     code, told = project('run', '-o', 'sample')
     assert (code, '1 job left out: failed before' in told) == (0, True)
@@ -396,7 +405,7 @@ def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     assert code == 1
     (line,) = [line for line in told.splitlines() if bad.name[:8] in line]
     assert 'sample' in line
-    assert 'blew up: LAMMPS: ' in line
+    assert 'blew up: ' in line
     assert 'goes on from:  step 0' in project('failed', bad.name[:6])[1]
     code, told = project('retry', good.name)
     assert (code, 'is not marked as failed' in told) == (2, True)
