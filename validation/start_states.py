@@ -10,7 +10,7 @@ are called equilibrated, all is known and agrees, and agrees again at twice that
 are both called equilibrated at their end and yet differ, beyond the chances of all compositions
 together, are wrong results without a word, and fail. At shorter lengths the same is an error of the
 detection, which cannot see a drift that is within the noise of a short run (section Intervals): it
-is told in the row. LAMMPS alone is asked: what ions forget does not depend on the engine.
+is told in the row. LAMMPS alone is asked: HOOMD-blue would take more time than the page has.
 `python -m validation.needed_length` goes on to lengths that have no room in this page; what it
 found stands in `docs/equilibration.md`.
 """

@@ -380,7 +380,7 @@ def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     code, told = project('run', '-o', '^(?!report$).*')
     assert code == 1
     assert 'Traceback' not in told
-    assert f'error: job {bad.name}: ' in told  # by LAMMPS, or by a bond that is too long
+    assert f'error: job {bad.name}: LAMMPS: ' in told
     assert '1 job failed. python project.py failed says why' in told
     assert_every_frame_and_row_once(good)
     failure = json.loads((bad / 'failure.json').read_text())
@@ -388,7 +388,7 @@ def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     assert 0 <= failure['step'] < 300
     assert failure['engine']['engine'] == 'lammps'
     runs = json.loads((bad / 'signac_job_document.json').read_text())['runs']
-    assert runs[-1]['outcome'].startswith('blew up: ')
+    assert runs[-1]['outcome'].startswith('blew up: LAMMPS: ')
 
     code, told = project('run', '-o', 'sample')
     assert (code, '1 job left out: failed before' in told) == (0, True)
@@ -405,7 +405,7 @@ def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     assert code == 1
     (line,) = [line for line in told.splitlines() if bad.name[:8] in line]
     assert 'sample' in line
-    assert 'blew up: ' in line
+    assert 'blew up: LAMMPS: ' in line
     assert 'goes on from:  step 0' in project('failed', bad.name[:6])[1]
     code, told = project('retry', good.name)
     assert (code, 'is not marked as failed' in told) == (2, True)
