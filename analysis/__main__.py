@@ -1,31 +1,26 @@
-"""Command line: `python -m analysis COMMAND FILE`; the commands are in `main_parser`."""
+"""Command line: `python -m analysis OBSERVABLE FILE`; commands come from the observables."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from analysis.clusters import Pairs, ion_clusters
-from analysis.internal_distances import chain_sizes
-from analysis.mean_squared_displacement import mean_squared_displacements
-from analysis.plain import plain
-from analysis.relaxation import segmental_relaxation
-from analysis.report import (
-    chains_report,
-    clusters_report,
-    displacements_report,
-    relaxation_report,
-    stress_report,
-)
-from analysis.stress_relaxation import stress_relaxation
-from analysis.trajectory import IntArray, open_trajectory
+from analysis.arrays import IntArray
+from analysis.estimators.estimate import Estimate
+from analysis.io.open_trajectory import open_trajectory
+from analysis.io.thermo_log import read_thermo_log
+from analysis.observable import Observable
+from analysis.observables import OBSERVABLES
+from analysis.plotting import STYLE, new_figure
+from analysis.sampling.frame_selection import frames_from
+from analysis.sampling.production import Production
+from analysis.sampling.run import Run
+from analysis.serialise import to_json
 from user_input import UserError, exits_on_user_error
 
 PROGRESS_AFTER_SECONDS = 2.0
@@ -33,61 +28,40 @@ FIGURE_SUFFIXES = ('.png', '.pdf', '.svg')
 
 
 def main_parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m analysis',
         description='Analyse a trajectory: GSD (HOOMD) or LAMMPS text dump.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
-    basic = argparse.ArgumentParser(add_help=False)
-    basic.add_argument('--json', action='store_true', help='print JSON and not a table')
-    basic.set_defaults(plot=None)
-    source = argparse.ArgumentParser(add_help=False, parents=[basic])
-    source.add_argument('trajectory', type=Path, help='GSD file or LAMMPS dump')
-    source.add_argument('--data', type=Path, metavar='FILE', help='LAMMPS data file of a dump')
-    source.add_argument(
-        '--first-frame', type=int, default=0, metavar='I', help='first frame to use, from 0'
-    )
-    common = argparse.ArgumentParser(add_help=False, parents=[source])
-    common.add_argument('--plot', type=Path, metavar='FILE', help='write a figure (png, pdf, svg)')
-    clusters = commands.add_parser('clusters', parents=[common], help='ion clusters, percolation')
-    clusters.add_argument(
-        '--contact-distance', type=float, metavar='R', help='default: first minimum of g(+-)'
-    )
-    clusters.add_argument(
-        '--pairs',
-        choices=[str(p) for p in Pairs],
-        default=str(Pairs.UNLIKE),
-        help='ions that may be in contact (default: %(default)s)',
-    )
-    clusters.add_argument('--cations', nargs='+', metavar='TYPE', help='default: positive charges')
-    clusters.add_argument('--anions', nargs='+', metavar='TYPE', help='default: negative charges')
-    clusters.set_defaults(run=_clusters)
-    relaxation = commands.add_parser(
-        'relaxation', parents=[common], help='segmental relaxation times'
-    )
-    relaxation.add_argument(
-        '--time-step', type=float, metavar='DT', help='duration of a step; default: from the file'
-    )
-    relaxation.add_argument(
-        '--sigma', type=float, default=1.0, help='bead diameter, for q = pi/sigma (default: 1)'
-    )
-    relaxation.set_defaults(run=_relaxation)
-    msd = commands.add_parser('msd', parents=[source], help='mean squared displacements')
-    msd.add_argument(
-        '--time-step', type=float, metavar='DT', help='duration of a step; default: from the file'
-    )
-    msd.set_defaults(run=_displacements)
-    chains = commands.add_parser('chains', parents=[source], help='sizes of linear chains')
-    chains.add_argument(
-        '--bond-type', metavar='TYPE', help="bonds along the chains; default: 'backbone', or all"
-    )
-    chains.set_defaults(run=_chains)
-    stress = commands.add_parser('stress', parents=[basic], help="G(t), G', G'' from a thermo.h5")
-    stress.add_argument('thermo', type=Path, help='HDF5 file with pressure columns and time_step')
-    stress.add_argument('--kT', type=float, required=True, help='of the bath')
-    stress.add_argument('--first-row', type=int, default=0, metavar='I', help='first row to use')
-    stress.set_defaults(run=_stress)
+    for observable in OBSERVABLES:
+        command = commands.add_parser(
+            observable.name,
+            help=observable.title.lower(),
+            description=observable.title + '. ' + observable.definition,
+        )
+        command.set_defaults(observable=observable)
+        command.add_argument('--json', action='store_true', help='print JSON and not a table')
+        command.add_argument('--plot', type=Path, metavar='FILE', help='draw (png, pdf, svg)')
+        command.add_argument(
+            '--time-step', type=float, metavar='DT', help='duration of a step; default: as recorded'
+        )
+        if observable.needs_trajectory:
+            command.add_argument('trajectory', type=Path, help='GSD file or LAMMPS dump')
+            command.add_argument('--data', type=Path, help='LAMMPS data file of a dump')
+            command.add_argument(
+                '--first-frame', type=int, default=0, metavar='I', help='first to use, from 0'
+            )
+        if observable.needs_log:
+            name = '--thermo' if observable.needs_trajectory else 'thermo'
+            command.add_argument(name, type=Path, help='thermo log (thermo.h5)')
+            command.add_argument(
+                '--first-row', type=int, default=0, metavar='I', help='first row of it to use'
+            )
+            command.add_argument('--kT', type=float, help='of the bath')
+        for field in dataclasses.fields(observable):  # type: ignore[arg-type]
+            flag = '--' + field.name.replace('_', '-')
+            command.add_argument(flag, default=field.default, **field.metadata['option'])
     return parser
 
 
@@ -98,94 +72,76 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.showwarning = _show_warning
     if options.plot is not None:
         _check_figure(options.plot)
-    options.run(options)
+    observable = _with_options(options)
+    result = observable.compute(_run_of(options), _progress)
+    if options.plot is not None:
+        _draw(observable, result, options.plot)
+    print(to_json(result).decode() if options.json else _table(observable, result))
     return 0
 
 
-def _clusters(options: argparse.Namespace) -> None:
-    result = ion_clusters(
-        open_trajectory(options.trajectory, options.data),
-        contact_distance=options.contact_distance,
-        pairs=Pairs(options.pairs),
-        cation_types=None if options.cations is None else tuple(options.cations),
-        anion_types=None if options.anions is None else tuple(options.anions),
-        first_frame=options.first_frame,
-        progress=_progress,
+def _with_options(options: argparse.Namespace) -> Observable[Any]:
+    """The observable with its fields as the user gives them."""
+    fields = [field.name for field in dataclasses.fields(options.observable)]
+    given = {name: getattr(options, name) for name in fields}
+    observable: Observable[Any] = dataclasses.replace(
+        options.observable,
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()},
     )
-    if options.plot is not None:
-        from analysis.plots import draw_clusters
-
-        _save(draw_clusters(result), options.plot)
-    print(_json(result) if options.json else clusters_report(result))
+    return observable
 
 
-def _relaxation(options: argparse.Namespace) -> None:
-    result = segmental_relaxation(
-        open_trajectory(options.trajectory, options.data),
-        time_step=options.time_step,
-        first_frame=options.first_frame,
-        sigma=options.sigma,
-        progress=_progress,
+def _run_of(options: argparse.Namespace) -> Run:
+    trajectory, frame = None, 0
+    if options.observable.needs_trajectory:
+        trajectory = open_trajectory(options.trajectory, options.data)
+        frame = int(frames_from(trajectory.steps, options.first_frame)[0])
+    log, row, time_step = None, 0, options.time_step
+    if options.observable.needs_log:
+        if options.thermo is None:
+            raise UserError('the thermo log of the run is needed: --thermo thermo.h5.')
+        log, row = read_thermo_log(options.thermo), options.first_row
+        rows = len(log.columns['step'])
+        if not 0 <= row <= rows - 2:
+            raise UserError(
+                f'{options.thermo}: --first-row {row}: there are {rows} rows, the first is 0; two '
+                'are the least.'
+            )
+        time_step = log.time_step if time_step is None else time_step
+    return Run(
+        trajectory,
+        None if log is None else log.columns,
+        Production(row, frame, frame),
+        time_step,
+        getattr(options, 'kT', None),
     )
-    if options.plot is not None:
-        from analysis.plots import draw_relaxation
-
-        _save(draw_relaxation(result), options.plot)
-    print(_json(result) if options.json else relaxation_report(result))
 
 
-def _displacements(options: argparse.Namespace) -> None:
-    result = mean_squared_displacements(
-        open_trajectory(options.trajectory, options.data),
-        time_step=options.time_step,
-        first_frame=options.first_frame,
-        progress=_progress,
-    )
-    print(_json(result) if options.json else displacements_report(result))
+def _table(observable: Observable[Any], result: Any) -> str:
+    """What a result says, for people to read."""
+    quantities = observable.quantities(result)
+    width = max([len(quantity.name) for quantity in quantities], default=0) + 2
+    lines = [observable.title, *observable.notes(result), '']
+    lines.append(f'{"":{width}}{"value":>11}  {"95 % interval":24}{"n_eff":>8}  unit')
+    lines += [
+        _row(f'{quantity.name:{width}}', quantity.estimate, quantity.unit)
+        for quantity in quantities
+    ]
+    curves = ', '.join(observable.curves(result))
+    return '\n'.join([*lines, '', f'curves (--json, --plot): {curves or "none"}'])
 
 
-def _chains(options: argparse.Namespace) -> None:
-    result = chain_sizes(
-        open_trajectory(options.trajectory, options.data),
-        bond_type=options.bond_type,
-        first_frame=options.first_frame,
-        progress=_progress,
-    )
-    print(_json(result) if options.json else chains_report(result))
-
-
-def _stress(options: argparse.Namespace) -> None:
-    import h5py
-
-    try:
-        with h5py.File(options.thermo, 'r') as file:
-            names = [f'pressure_{axes}' for axes in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')]
-            columns = {name: np.asarray(file[name]) for name in (*names, 'volume', 'step')}
-            time_step = float(file.attrs['time_step'])
-    except (OSError, KeyError) as error:
-        raise UserError(f'{options.thermo}: no thermo log that can be read ({error}).') from None
-    rows = len(columns['step'])
-    if any(column.shape != (rows,) for column in columns.values()):
-        raise UserError(f'{options.thermo}: columns of unequal length: the file is damaged.')
-    if not 0 <= options.first_row <= rows - 2:
-        raise UserError(
-            f'{options.thermo}: --first-row {options.first_row}: there are {rows} rows, the first '
-            'is 0; two are the least.'
-        )
-    columns = {name: column[options.first_row :] for name, column in columns.items()}
-    steps, volume = columns['step'], float(np.mean(columns['volume']))
-    if len(np.unique(np.diff(steps))) != 1:
-        raise UserError(f'{options.thermo}: the rows from there on are not at equal intervals.')
-    interval = time_step * float(steps[1] - steps[0])
-    pressure = {name[-2:]: columns[name].astype(np.float64) for name in names}
-    result = stress_relaxation(pressure, volume, options.kT, interval)
-    print(_json(result) if options.json else stress_report(result))
-
-
-def _json(result: Any) -> str:
-    return json.dumps(
-        plain(result) if isinstance(result, dict) else result.as_dict(), allow_nan=False
-    )
+def _row(name: str, estimate: Estimate, unit: str) -> str:
+    low, high = estimate.low, estimate.high
+    value = '-' if estimate.value is None else f'{estimate.value:.4g}'
+    interval = 'none'
+    if estimate.is_bound:
+        value = f'> {low:.4g}' if low is not None else f'< {high:.4g}'
+    elif low is not None and high is not None:
+        interval = f'{low:.4g} to {high:.4g}'
+    worth = '' if estimate.n_effective is None else f'{estimate.n_effective:.1f}'
+    row = f'{name}{value:>11}  {interval:24}{worth:>8}  {unit}'
+    return f'{row}  {estimate.verdict}'.rstrip()
 
 
 def _check_figure(path: Path) -> None:
@@ -200,21 +156,24 @@ def _check_figure(path: Path) -> None:
         )
 
 
-def _save(figure: Any, path: Path) -> None:
-    try:
-        figure.savefig(path, dpi=200)
-    except (OSError, ValueError) as error:
-        raise UserError(f'{path}: the figure cannot be written ({error}).') from None
+def _draw(observable: Observable[Any], result: Any, path: Path) -> None:
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure = new_figure(5.0, 3.8)
+        observable.plot(result, figure.add_subplot())
+        try:
+            figure.savefig(path, dpi=200)
+        except (OSError, ValueError) as error:
+            raise UserError(f'{path}: the figure cannot be written ({error}).') from None
 
 
 def _progress(frames: IntArray) -> Iterable[Any]:
     if not sys.stderr.isatty():
         return iter(frames)
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return iter(frames)
-    bar: Iterable[Any] = tqdm(frames, unit='frame', delay=PROGRESS_AFTER_SECONDS, file=sys.stderr)
+    from rich.progress import track
+
+    bar: Iterable[Any] = track(list(frames), description='frames', transient=True)
     return bar
 
 

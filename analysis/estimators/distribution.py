@@ -1,0 +1,83 @@
+"""Distributions over whole numbers, with intervals from blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.estimate import Curve
+from analysis.estimators.intervals import FEWEST_BLOCKS, jackknife
+
+# Student's t with 2 degrees takes one event to 5.3, and Poisson's distribution to 5.6.
+FEWEST_SEEN = 3
+BINS_PER_DECADE = 8
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution over whole numbers, only those that occur.
+
+    Attributes:
+        values: Shape (n,).
+        probability: Shape (n,).
+        low: Lower ends of the 95 % intervals, shape (n,); None unless 4 blocks of at least 5
+            statistical inefficiencies fit in the run.
+        high: Upper ends of the 95 % intervals, shape (n,); None as `low`.
+    """
+
+    values: IntArray
+    probability: FloatArray
+    low: FloatArray | None
+    high: FloatArray | None
+
+
+def distribution(values: IntArray, counts: FloatArray, shared: float) -> Distribution:
+    """Normalise counts.
+
+    Args:
+        values: Shape (n,).
+        counts: In blocks as long as an interval needs, shape (B, n).
+        shared: As `jackknife`.
+    """
+    total = counts.sum(axis=0)
+    seen = np.flatnonzero(total)
+    counts, total = counts[:, seen], total[seen]
+    probability = total / total.sum()
+    if len(counts) < FEWEST_BLOCKS:
+        return Distribution(values[seen], probability, None, None)
+    others = total - counts
+    # What a few blocks saw has a spread that is known from these alone.
+    degrees = np.maximum((counts > 0).sum(axis=0), FEWEST_SEEN) - 1
+    without_one = others / others.sum(axis=1, keepdims=True)
+    low, high = jackknife(probability, without_one, degrees, shared)
+    return Distribution(values[seen], probability, np.maximum(low, 0), np.minimum(high, 1))
+
+
+def log_binned(found: Distribution, x_label: str, y_label: str) -> Curve:
+    """Average the probability per value over logarithmic bins; small values stay as they are.
+
+    Values that never occur count with 0. Errors of different values are taken as independent.
+
+    Args:
+        found: Over whole numbers from 1 up.
+        x_label: Of the values.
+        y_label: Of the probability per value.
+    """
+    last = int(np.floor(np.log10(found.values.max()) * BINS_PER_DECADE)) + 1
+    # Whole bins, so that those of another run are the same.
+    every = np.arange(1, int(np.ceil(10 ** (last / BINS_PER_DECADE))) + 1)
+    bin_of = np.floor(np.log10(every) * BINS_PER_DECADE).astype(int)
+    every, bin_of = every[bin_of < last], bin_of[bin_of < last]
+    bins, place = np.unique(bin_of, return_inverse=True)
+    width = np.bincount(place)
+    centre = np.exp(np.bincount(place, np.log(every)) / width)
+    own = np.searchsorted(bins, np.floor(np.log10(found.values) * BINS_PER_DECADE).astype(int))
+    density = np.bincount(own, found.probability, len(bins)) / width
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    if found.low is not None and found.high is not None:
+        half = np.sqrt(np.bincount(own, ((found.high - found.low) / 2) ** 2, len(bins))) / width
+        low, high = np.maximum(density - half, 0), density + half
+    return Curve(centre, density, low, high, x_label, y_label, 'log', 'log', outside=0.0)

@@ -1,0 +1,122 @@
+"""What results are made of: a number with an interval or a bound, and a curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from analysis.arrays import FloatArray
+
+Scale = Literal['linear', 'log']
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval, or a bound.
+
+    Attributes:
+        value: The best value; None where there is a bound, or nothing at all.
+        low: Lower end of the interval; of a bound, what the number is larger than; else None.
+        high: Upper end of the interval; of a bound, what the number is smaller than; else None.
+        n_effective: How many independent values the data are worth; None where not known.
+        verdict: Empty where all is well, else why the number is not to be trusted.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n_effective: float | None = None
+    verdict: str = ''
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether only one side of the number is known."""
+        return self.value is None and (self.low is None) != (self.high is None)
+
+    @property
+    def is_converged(self) -> bool:
+        """Whether there is an interval and nothing speaks against it."""
+        return self.value is not None and self.low is not None and not self.verdict
+
+    def within(self, lowest: float, highest: float) -> Estimate:
+        """The same with an interval that leaves out what the quantity cannot be."""
+        if self.low is None or self.high is None:
+            return self
+        return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function with 95 % intervals.
+
+    Attributes:
+        x: Rising, shape (n,).
+        value: Shape (n,); not a number where there is none.
+        low: Lower ends of the intervals, shape (n,); None where the data give none.
+        high: Upper ends of the intervals, shape (n,); None as `low`.
+        x_label: With symbol and unit, for an axis.
+        y_label: With symbol and unit, for an axis.
+        x_scale: How its x is best drawn, and interpolated.
+        y_scale: How its values are best drawn.
+        outside: What the curve is beyond its ends: 0 for a distribution, else not known.
+        fit: A fitted function at x, shape (n,); None where there is none.
+    """
+
+    x: FloatArray
+    value: FloatArray
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    x_label: str = ''
+    y_label: str = ''
+    x_scale: Scale = 'linear'
+    y_scale: Scale = 'linear'
+    outside: float | None = None
+    fit: FloatArray | None = None
+
+
+def exponentiated(logarithm: Estimate) -> Estimate:
+    """The estimate of a quantity from that of its natural logarithm."""
+    ends = (logarithm.value, logarithm.low, logarithm.high)
+    value, low, high = (None if end is None else math.exp(min(end, 700.0)) for end in ends)
+    return Estimate(value, low, high, logarithm.n_effective, logarithm.verdict)
+
+
+def mean_curve(curves: Sequence[Curve]) -> Curve:
+    """Average curves of replicas; `low` and `high` are the range of the replicas.
+
+    Args:
+        curves: At least one; interpolated, on the scale of their x, to the points of all of them.
+            Points that a curve does not reach are left out, unless it says what it is there.
+    """
+    first = curves[0]
+    grid = np.unique(np.concatenate([curve.x for curve in curves]))
+    scale = np.log if first.x_scale == 'log' else np.asarray
+    with np.errstate(divide='ignore'):
+        table = np.array(
+            [
+                np.interp(
+                    scale(grid),
+                    scale(curve.x),
+                    curve.value,
+                    left=np.nan if curve.outside is None else curve.outside,
+                    right=np.nan if curve.outside is None else curve.outside,
+                )
+                if len(curve.x)
+                else np.full(len(grid), np.nan)
+                for curve in curves
+            ]
+        ).reshape(len(curves), len(grid))
+    kept = np.isfinite(table).all(axis=0)
+    table = table[:, kept]
+    return replace(
+        first,
+        x=grid[kept],
+        value=table.mean(axis=0),
+        low=table.min(axis=0),
+        high=table.max(axis=0),
+        fit=None,
+    )

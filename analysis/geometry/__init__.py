@@ -1,0 +1,1 @@
+"""Functions over the arrays of one frame."""

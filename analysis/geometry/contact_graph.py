@@ -1,0 +1,242 @@
+"""Graphs of contacts in a periodic box: components, windings, shapes. Pure functions on arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arrays import BoolArray, FloatArray, IntArray
+from user_input import UserError
+
+
+@dataclass(frozen=True)
+class ContactGraph:
+    """Contacts between the particles of one frame.
+
+    Attributes:
+        n: Number of particles.
+        pairs: Particles in contact, each pair once, shape (E, 2).
+        shifts: Box lengths to add to the second particle of each pair to bring it beside the
+            first, shape (E, 3).
+    """
+
+    n: int
+    pairs: IntArray
+    shifts: IntArray
+
+
+@dataclass(frozen=True)
+class Components:
+    """Connected components of a contact graph, made whole across the boundary.
+
+    Attributes:
+        label: Component of each particle, shape (N,).
+        size: Particles in each component, shape (K,).
+        offsets: Box lengths to add to each particle to join its component, shape (N, 3).
+        winds: Whether a closed path of the component winds round the box along each axis,
+            shape (K, 3).
+        dimension: Number of independent windings, 0 to 3, shape (K,).
+    """
+
+    label: IntArray
+    size: IntArray
+    offsets: IntArray
+    winds: BoolArray
+    dimension: IntArray
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of components, from their gyration tensors.
+
+    Attributes:
+        gyration_tensor: Shape (K, 3, 3), in length squared.
+        radius_of_gyration: Shape (K,).
+        anisotropy: Relative shape anisotropy, 0 (sphere) to 1 (line), shape (K,).
+    """
+
+    gyration_tensor: FloatArray
+    radius_of_gyration: FloatArray
+    anisotropy: FloatArray
+
+
+def contacts_between(
+    positions: FloatArray, box: FloatArray, is_first: BoolArray, distance: float
+) -> ContactGraph:
+    """Contacts between unlike particles.
+
+    Args:
+        positions: Wrapped positions, shape (N, 3).
+        box: Edge lengths, shape (3,).
+        is_first: Which particles belong to the one kind, shape (N,); the others are the other.
+        distance: Largest distance of a contact.
+
+    Raises:
+        UserError: If an edge of the box is shorter than twice the contact distance.
+    """
+    first, second = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+    if len(first) == 0 or len(second) == 0:
+        return _graph(positions, box, np.zeros((0, 2), dtype=np.int64), distance)
+    found = _query(positions[first], positions[second], box, distance)
+    pairs = np.stack([second[found[:, 0]], first[found[:, 1]]], axis=1)
+    return _graph(positions, box, pairs, distance)
+
+
+def contacts_among(positions: FloatArray, box: FloatArray, distance: float) -> ContactGraph:
+    """Contacts between any two particles; arguments and errors as for `contacts_between`."""
+    if len(positions) == 0:
+        return _graph(positions, box, np.zeros((0, 2), dtype=np.int64), distance)
+    found = _query(positions, positions, box, distance)
+    return _graph(positions, box, found[found[:, 0] < found[:, 1]], distance)
+
+
+def connected_components(graph: ContactGraph) -> Components:
+    """Find the components and how they wind round the periodic box.
+
+    Each component is unfolded along a spanning tree. An edge beside the tree closes a path; the
+    box lengths that are missing when its ends are compared are the winding of that path, and these
+    paths generate all closed paths. So a component percolates along an axis when one of its
+    windings has a part along it, and their rank is the dimension of percolation (see Livraghi et
+    al. 2021, doi 10.1021/acs.jctc.1c00423, for the same idea).
+    """
+    from scipy import sparse  # not at the top: importing the project must not load SciPy
+    from scipy.sparse import csgraph
+
+    n, pairs = graph.n, graph.pairs
+    matrix = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    n_components, label = csgraph.connected_components(matrix, directed=False)
+    label = label.astype(np.int64)
+    size = np.bincount(label, minlength=n_components)
+    parent = _spanning_forest(graph, label)
+    offsets = _unfold(graph, parent)
+    winding = offsets[pairs[:, 0]] + graph.shifts - offsets[pairs[:, 1]]
+    is_closed = np.any(winding != 0, axis=1)
+    owner, winding = label[pairs[is_closed, 0]], winding[is_closed]
+    winds = np.zeros((n_components, 3), dtype=bool)
+    dimension = np.zeros(n_components, dtype=np.int64)
+    gram = np.zeros((n_components, 3, 3))
+    np.logical_or.at(winds, owner, winding != 0)
+    np.add.at(gram, owner, (winding[:, :, None] * winding[:, None, :]).astype(np.float64))
+    percolating = np.flatnonzero(winds.any(axis=1))
+    if len(percolating):
+        dimension[percolating] = np.linalg.matrix_rank(gram[percolating], hermitian=True)
+    return Components(label, size, offsets, winds, dimension)
+
+
+def component_sizes(graph: ContactGraph) -> IntArray:
+    """Number of particles in each component, shape (K,), without unfolding them."""
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
+    pairs = graph.pairs
+    matrix = sparse.coo_array(
+        (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(graph.n, graph.n)
+    )
+    n_components, label = csgraph.connected_components(matrix, directed=False)
+    return np.bincount(label, minlength=n_components)
+
+
+def shapes(positions: FloatArray, box: FloatArray, components: Components) -> Shapes:
+    """Gyration tensors of the components; without meaning for those that percolate.
+
+    Relative shape anisotropy 1 - 3 (l1 l2 + l2 l3 + l3 l1) / (l1 + l2 + l3)^2, Theodorou and
+    Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle.
+
+    Args:
+        positions: Wrapped positions, shape (N, 3).
+        box: Edge lengths, shape (3,).
+        components: Of these particles.
+    """
+    label, size = components.label, components.size
+    k = len(size)
+    whole = positions + components.offsets * box
+    # Counting from a member of the component keeps digits that large coordinates would cost.
+    whole = whole - whole[np.unique(label, return_index=True)[1]][label]
+    centre = np.stack([np.bincount(label, whole[:, a], k) for a in range(3)], axis=1)
+    relative = whole - (centre / size[:, None])[label]
+    tensor = np.empty((k, 3, 3))
+    for a in range(3):
+        for b in range(a, 3):
+            sums = np.bincount(label, relative[:, a] * relative[:, b], k) / size
+            tensor[:, a, b] = tensor[:, b, a] = sums
+    trace = np.trace(tensor, axis1=1, axis2=2)
+    minors = (trace**2 - (tensor**2).sum(axis=(1, 2))) / 2
+    is_extended = trace > 0
+    anisotropy = np.zeros(k)
+    anisotropy[is_extended] = 1 - 3 * minors[is_extended] / trace[is_extended] ** 2
+    return Shapes(tensor, np.sqrt(trace), anisotropy)
+
+
+def net_charges(charge: FloatArray, components: Components) -> IntArray:
+    """Sum of the charges of each component, rounded to whole charges, shape (K,)."""
+    total = np.bincount(components.label, charge, len(components.size))
+    return np.rint(total).astype(np.int64)
+
+
+def coordination(graph: ContactGraph) -> IntArray:
+    """Number of contacts of each particle, shape (N,)."""
+    return np.asarray(np.bincount(graph.pairs.ravel(), minlength=graph.n), dtype=np.int64)
+
+
+def _query(
+    points: FloatArray, query_points: FloatArray, box: FloatArray, distance: float
+) -> IntArray:
+    """Pairs (index of query point, index of point) within `distance`, shape (E, 2)."""
+    import freud
+
+    _check_box(box, distance)
+    tree = freud.locality.AABBQuery(freud.box.Box(*box), points)
+    found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
+    return np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
+
+
+def _check_box(box: FloatArray, distance: float) -> None:
+    if box.min() < 2 * distance:
+        raise UserError(
+            f'contact distance {distance:.4g}: more than half the shortest edge of the box '
+            f'({box.min():.4g}), so a particle could touch two images of another. Give a shorter '
+            'contact distance or use a larger system.'
+        )
+
+
+def _graph(
+    positions: FloatArray, box: FloatArray, pairs: IntArray, distance: float
+) -> ContactGraph:
+    _check_box(box, distance)
+    raw = positions[pairs[:, 1]] - positions[pairs[:, 0]]
+    return ContactGraph(len(positions), pairs, -np.rint(raw / box).astype(np.int64))
+
+
+def _spanning_forest(graph: ContactGraph, label: IntArray) -> IntArray:
+    """Parent of each particle, itself for the first of each component, shape (N,)."""
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
+    n = graph.n
+    roots = np.unique(label, return_index=True)[1]
+    # A virtual particle n joins the components, so that one search spans them all.
+    rows = np.concatenate([graph.pairs[:, 0], np.full(len(roots), n)])
+    columns = np.concatenate([graph.pairs[:, 1], roots])
+    joined = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1)).tocsr()
+    _, parent = csgraph.breadth_first_order(joined, n, directed=False, return_predecessors=True)
+    parent = parent[:n].astype(np.int64)
+    parent[roots] = roots
+    return np.asarray(parent, dtype=np.int64)
+
+
+def _unfold(graph: ContactGraph, parent: IntArray) -> IntArray:
+    """Sum the shifts from each particle up to its root, halving the way with each round."""
+    n = graph.n
+    offsets = np.zeros((n, 3), dtype=np.int64)
+    first, second = graph.pairs[:, 0], graph.pairs[:, 1]
+    for child, other, shift in ((second, first, graph.shifts), (first, second, -graph.shifts)):
+        is_tree = parent[child] == other
+        offsets[child[is_tree]] = shift[is_tree]
+    above = parent.copy()
+    while True:
+        further = above[above]
+        if np.array_equal(further, above):
+            return np.asarray(offsets, dtype=np.int64)
+        offsets = offsets + offsets[above]
+        above = further

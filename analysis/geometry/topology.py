@@ -1,0 +1,83 @@
+"""What a system consists of, and where its particles are in one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from user_input import UserError, nearest_name
+
+NO_IMAGES = (
+    'displacements need periodic images, and the trajectory holds none. Write them: in HOOMD, '
+    "hoomd.write.GSD(..., dynamic=['property', 'particles/image']); in LAMMPS, dump the columns "
+    "'ix iy iz' or the unwrapped coordinates 'xu yu zu'"
+)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What does not change from frame to frame.
+
+    Attributes:
+        type_names: Names of the particle types.
+        typeid: Index into `type_names`, shape (N,).
+        charge: Charges in the units of the file, shape (N,).
+        mass: Masses in the units of the file, shape (N,).
+        bonds: Indices of the bonded particles, shape (M, 2).
+        bond_type_names: Names of the bond types.
+        bond_typeid: Index into `bond_type_names`, shape (M,).
+    """
+
+    type_names: tuple[str, ...]
+    typeid: IntArray
+    charge: FloatArray
+    mass: FloatArray
+    bonds: IntArray
+    bond_type_names: tuple[str, ...]
+    bond_typeid: IntArray
+
+    def indices_of(self, types: tuple[str, ...]) -> IntArray:
+        """Indices of the particles of the named types, in rising order.
+
+        Raises:
+            UserError: If the trajectory has no such type.
+        """
+        for name in types:
+            if name not in self.type_names:
+                raise UserError(
+                    f"the trajectory has no particle type '{name}'. "
+                    + nearest_name(name, self.type_names)
+                )
+        wanted = [self.type_names.index(name) for name in types]
+        return np.flatnonzero(np.isin(self.typeid, wanted))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One frame, in a box centred on the origin.
+
+    Attributes:
+        step: Time step at which it was written.
+        box: Edge lengths, shape (3,).
+        positions: Wrapped into [-box/2, box/2), shape (N, 3).
+        images: How many box lengths each particle has travelled, shape (N, 3); None where
+            the file does not say.
+    """
+
+    step: int
+    box: FloatArray
+    positions: FloatArray
+    images: IntArray | None
+
+    @property
+    def unwrapped(self) -> FloatArray:
+        """Positions as if the box had no walls to re-enter by, shape (N, 3).
+
+        Raises:
+            UserError: If the file holds no images.
+        """
+        if self.images is None:
+            raise UserError(NO_IMAGES)
+        return self.positions + self.images * self.box

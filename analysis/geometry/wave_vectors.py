@@ -1,0 +1,51 @@
+"""Wave vectors that fit a periodic box, and the intensity that particles scatter at them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.arrays import FloatArray
+
+PARTICLES_AT_ONCE = 4096
+
+
+def random_lattice_vectors(
+    box: FloatArray, edges: FloatArray, per_shell: int, generator: np.random.Generator
+) -> FloatArray:
+    """Choose wave vectors 2 pi n / L in random directions.
+
+    Args:
+        box: Edge lengths, shape (3,).
+        edges: Of the shells in wave number, rising, shape (S + 1,).
+        per_shell: How many are tried for each shell; those that coincide count once.
+        generator: Of the directions.
+
+    Returns:
+        Shape (Q, 3), within the outermost edges.
+    """
+    n = (len(edges) - 1) * per_shell
+    length = np.repeat((edges[1:] + edges[:-1]) / 2, per_shell)
+    directions = generator.normal(size=(n, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    indices = np.unique(np.rint(directions * length[:, None] * box / (2 * np.pi)), axis=0)
+    vectors: FloatArray = 2 * np.pi * indices / box
+    norm = np.linalg.norm(vectors, axis=1)
+    return np.asarray(vectors[(norm >= edges[0]) & (norm <= edges[-1])], dtype=np.float64)
+
+
+def scattered_intensity(positions: FloatArray, vectors: FloatArray) -> FloatArray:
+    """Sum |sum_j exp(i q.r_j)|^2 over particles at each wave vector, shape (Q,).
+
+    Args:
+        positions: Shape (N, 3).
+        vectors: Shape (Q, 3).
+    """
+    cosines, sines = np.zeros(len(vectors)), np.zeros(len(vectors))
+    for start in range(0, len(positions), PARTICLES_AT_ONCE):
+        some = positions[start : start + PARTICLES_AT_ONCE]
+        for first in range(0, len(vectors), 256):
+            phase = (vectors[first : first + 256] @ some.T).astype(np.float32)
+            cosines[first : first + 256] += np.cos(phase).sum(axis=1, dtype=np.float64)
+            sines[first : first + 256] += np.sin(phase).sum(axis=1, dtype=np.float64)
+    intensity: FloatArray = cosines**2 + sines**2
+    return intensity

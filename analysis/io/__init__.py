@@ -1,0 +1,1 @@
+"""Trajectories and logs on disk, and in memory."""

@@ -1,0 +1,76 @@
+"""A trajectory made of arrays: for data from elsewhere, and for checks with known answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.geometry.periodic import wrap
+from analysis.geometry.topology import Snapshot, Topology
+
+
+class ArrayTrajectory:
+    """Unwrapped positions in a fixed box; see `analysis.trajectory.Trajectory`.
+
+    Args:
+        positions: Unwrapped, shape (F, N, 3).
+        box: Edge lengths, shape (3,), or one for all.
+        steps: Step of each frame, shape (F,); by default 0, 1, 2, ...
+        typeid: Index into `type_names`, shape (N,); 0 by default.
+        type_names: Names of the particle types.
+        bonds: Indices of the bonded particles, shape (M, 2).
+        bond_type_names: Names of the bond types.
+        bond_typeid: Index into `bond_type_names`, shape (M,); 0 by default.
+        charge: Shape (N,); 0 by default.
+        time_step: Duration of a step, if known.
+    """
+
+    def __init__(
+        self,
+        positions: ArrayLike,
+        box: ArrayLike,
+        *,
+        steps: ArrayLike | None = None,
+        typeid: ArrayLike | None = None,
+        type_names: Sequence[str] = ('A',),
+        bonds: ArrayLike = (),
+        bond_type_names: Sequence[str] = ('backbone',),
+        bond_typeid: ArrayLike | None = None,
+        charge: ArrayLike | None = None,
+        time_step: float | None = None,
+    ) -> None:
+        self.path = Path('arrays')
+        self._positions: FloatArray = np.asarray(positions, dtype=np.float64)
+        self._box: FloatArray = np.broadcast_to(np.asarray(box, dtype=np.float64), (3,))
+        n_frames, n = self._positions.shape[:2]
+        self.steps = _whole(np.arange(n_frames) if steps is None else steps)
+        self.time_step = time_step
+        pairs = _whole(bonds).reshape(-1, 2)
+        self.topology = Topology(
+            type_names=tuple(type_names),
+            typeid=_whole(np.zeros(n) if typeid is None else typeid),
+            charge=np.zeros(n) if charge is None else np.asarray(charge, dtype=np.float64),
+            mass=np.ones(n),
+            bonds=pairs,
+            bond_type_names=tuple(bond_type_names),
+            bond_typeid=_whole(np.zeros(len(pairs)) if bond_typeid is None else bond_typeid),
+        )
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.steps)
+
+    def read(self, index: int) -> Snapshot:
+        """Wrap the frame at `index`."""
+        unwrapped = self._positions[index]
+        nothing = np.zeros(unwrapped.shape, dtype=np.int64)
+        inside, images = wrap(unwrapped, nothing, self._box)
+        return Snapshot(int(self.steps[index]), self._box, inside, images)
+
+
+def _whole(values: ArrayLike) -> IntArray:
+    return np.asarray(values, dtype=np.int64)

@@ -1,0 +1,202 @@
+"""Reads GSD files of the HOOMD schema, 1 and 2, chunk by chunk."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gsd.fl
+import gsd.pygsd
+import numpy as np
+
+from analysis.arrays import IntArray
+from analysis.geometry.periodic import wrap
+from analysis.geometry.topology import Snapshot, Topology
+from analysis.io.gsd_file_layer import is_sound
+from analysis.io.integrity import check_snapshot, check_topology, read_errors_as_damage
+from user_input import UserError
+
+MAGIC = (0x65DF65DF65DF65DF).to_bytes(8, 'little')
+
+CUT_OFF = (
+    '{path}: the file is cut off in the middle, and its index of frames is lost. Copy it again '
+    'from where it was written, or run the simulation again from its last checkpoint.'
+)
+
+
+def is_gsd(beginning: bytes) -> bool:
+    """Tell whether a file that begins with these bytes is a GSD file."""
+    return beginning.startswith(MAGIC)
+
+
+class GSDTrajectory:
+    """A trajectory in a GSD file; see `analysis.trajectory.Trajectory`.
+
+    A chunk that a frame lacks is taken from frame 0, as the HOOMD schema lays down.
+
+    Raises:
+        UserError: If the file is damaged, has no frames, or its box is not usable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read what does not change from frame to frame, and the steps."""
+        self.path = path
+        with read_errors_as_damage(path):
+            self._load()
+
+    def _load(self) -> None:
+        path = self.path
+        self._file, n_frames = _open(path)
+        if self._file.schema != 'hoomd':
+            raise UserError(
+                f"{path}: a GSD file of the schema '{self._file.schema}', not of 'hoomd'. "
+                'Write it with HOOMD or with gsd.hoomd.'
+            )
+        if n_frames == 0:
+            raise UserError(f'{path}: no frames. Was the run cut off before its first frame?')
+        self._n_particles = int(self._chunk(0, 'particles/N', np.array([0]))[0])
+        if self._n_particles == 0:
+            raise UserError(f'{path}: no particles in the first frame.')
+        self.topology = self._read_topology()
+        check_topology(self.topology)
+        zero = np.zeros(1, dtype=np.int64)
+        self.steps: IntArray = np.array(
+            [int(self._chunk(i, 'configuration/step', zero)[0]) for i in range(n_frames)],
+            dtype=np.int64,
+        )
+        self.time_step = self._read_time_step()
+
+    def __len__(self) -> int:
+        """Number of whole frames."""
+        return len(self.steps)
+
+    def read(self, index: int) -> Snapshot:
+        """Read the frame at `index`.
+
+        Raises:
+            UserError: If the number of particles changes, the box is triclinic or
+                two-dimensional, or the data is damaged.
+        """
+        where = f'{self.path}: frame {index}'
+        with read_errors_as_damage(where):
+            snapshot = self._snapshot(index, where)
+            check_snapshot(snapshot, self._n_particles)
+        return snapshot
+
+    def _snapshot(self, index: int, where: str) -> Snapshot:
+        n = self._n_particles
+        if int(self._chunk(index, 'particles/N', np.array([n]))[0]) != n:
+            raise UserError(
+                f'{where}: the number of particles changes. Particles are followed from frame '
+                'to frame, so write a trajectory with a fixed number.'
+            )
+        box = np.asarray(self._chunk(index, 'configuration/box', np.zeros(6)), dtype=np.float64)
+        if np.any(box[3:] != 0):
+            raise UserError(
+                f'{where}: the box is triclinic. Only orthorhombic boxes can be analysed.'
+            )
+        if (
+            box[2] == 0
+            or int(self._chunk(index, 'configuration/dimensions', np.array([3]))[0]) == 2
+        ):
+            raise UserError(f'{where}: the system is two-dimensional. Three dimensions are needed.')
+        origin = np.zeros((n, 3))
+        raw = self._chunk(index, 'particles/position', origin)
+        images = self._chunk(index, 'particles/image', np.zeros((n, 3), dtype=np.int32))
+        if np.any(box[:3] <= 0) or not np.all(np.isfinite(raw)):
+            raise UserError(
+                f'{where}: the box or the positions are not finite numbers: the run blew up or '
+                'the file is damaged. Analyse the frames before it.'
+            )
+        positions, whole_images = wrap(raw, images, box[:3])
+        return Snapshot(int(self.steps[index]), box[:3], positions, whole_images)
+
+    def _chunk(self, frame: int, name: str, default: Any) -> Any:
+        for index in (frame, 0):
+            if self._file.chunk_exists(frame=index, name=name):
+                try:
+                    return self._file.read_chunk(frame=index, name=name)
+                except (OSError, RuntimeError):
+                    raise UserError(
+                        f"{self.path}: frame {index}: '{name}' cannot be read: the file is cut "
+                        'off in the middle. Copy it again from where it was written.'
+                    ) from None
+        return default
+
+    def _names(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Decode a chunk of zero-padded names, shape (number, longest name)."""
+        chunk = self._chunk(0, name, None)
+        if chunk is None:
+            return default
+        rows = np.atleast_2d(np.asarray(chunk)).astype(np.uint8)
+        return tuple(bytes(row).split(b'\0')[0].decode('utf-8') for row in rows)
+
+    def _read_topology(self) -> Topology:
+        n = self._n_particles
+        m = int(self._chunk(0, 'bonds/N', np.array([0]))[0])
+        zeros = np.zeros(n, dtype=np.int64)
+        bonds = self._chunk(0, 'bonds/group', np.zeros((m, 2), dtype=np.int64))
+        bond_typeid = self._chunk(0, 'bonds/typeid', np.zeros(m, dtype=np.int64))
+        return Topology(
+            type_names=self._names('particles/types', ('A',)),
+            typeid=np.asarray(self._chunk(0, 'particles/typeid', zeros), dtype=np.int64),
+            charge=np.asarray(self._chunk(0, 'particles/charge', zeros), dtype=np.float64),
+            mass=np.asarray(self._chunk(0, 'particles/mass', zeros + 1), dtype=np.float64),
+            bonds=np.asarray(bonds, dtype=np.int64).reshape(m, 2),
+            bond_type_names=self._names('bonds/types', ('bond',) if m else ()),
+            bond_typeid=np.asarray(bond_typeid, dtype=np.int64),
+        )
+
+    def _read_time_step(self) -> float | None:
+        logged = self._chunk(0, 'log/time_step', None)
+        if logged is None:
+            return None
+        value = float(np.ravel(logged)[0])
+        return value if value > 0 else None
+
+
+def _open(path: Path) -> tuple[Any, int]:
+    if not is_sound(path):
+        return _salvage(path)
+    try:
+        file = gsd.fl.open(str(path), 'r')
+        return file, int(file.nframes)
+    except (RuntimeError, OSError):
+        return _salvage(path)
+
+
+def _salvage(path: Path) -> tuple[Any, int]:
+    """Open a file whose tail is missing, with the frames that are still whole."""
+    try:
+        file: Any = gsd.pygsd.GSDFile(open(path, 'rb'))  # noqa: SIM115 (it closes it)
+        promised = int(file.nframes)
+    except (RuntimeError, OSError, ValueError, IndexError, MemoryError, OverflowError):
+        raise UserError(CUT_OFF.format(path=path)) from None
+    # Frames are appended, so the whole ones come first: bisect for the last of them.
+    whole, broken = 0, promised + 1
+    while broken - whole > 1:
+        middle = (whole + broken) // 2
+        if _is_whole(file, middle - 1):
+            whole = middle
+        else:
+            broken = middle
+    if whole == 0:
+        raise UserError(CUT_OFF.format(path=path))
+    warnings.warn(
+        f'{path}: the end of the file is missing ({os.path.getsize(path)} bytes are left). '
+        f'The first {whole} of {promised} frames are whole and are used.',
+        stacklevel=2,
+    )
+    return file, whole
+
+
+def _is_whole(file: Any, frame: int) -> bool:
+    try:
+        for name in file.find_matching_chunk_names(''):
+            if file.chunk_exists(frame=frame, name=name):
+                file.read_chunk(frame=frame, name=name)
+    except (OSError, RuntimeError, ValueError):
+        return False
+    return True

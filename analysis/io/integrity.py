@@ -1,0 +1,71 @@
+"""What a file from elsewhere may hold, and how its reader says that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from analysis.geometry.topology import Snapshot, Topology
+from user_input import UserError
+
+# What numpy, gsd and Python raise when counts, shapes or numbers in a file do not fit together.
+_DOES_NOT_FIT = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@contextmanager
+def read_errors_as_damage(where: str | Path) -> Iterator[None]:
+    """Say of whatever goes wrong while a file is read that the file is damaged.
+
+    Raises:
+        UserError: In place of it; one that was raised within passes.
+    """
+    try:
+        yield
+    except _DOES_NOT_FIT as error:
+        raise UserError(
+            f'{where}: what is there does not fit together ({error}): the file is damaged, or not '
+            'what it says it is. Copy it again from where it was written.'
+        ) from None
+
+
+def check_topology(topology: Topology) -> None:
+    """Check that lengths agree and that what is pointed at is there.
+
+    Raises:
+        ValueError: If not.
+    """
+    n, m = len(topology.typeid), len(topology.bonds)
+    for name, values, length, largest in (
+        ('types', topology.typeid, n, len(topology.type_names)),
+        ('bonds', topology.bonds.ravel(), 2 * m, n),
+        ('bond types', topology.bond_typeid, m, len(topology.bond_type_names)),
+    ):
+        if len(values) != length or np.any(values < 0) or np.any(values >= largest):
+            raise ValueError(f'{name} out of range')
+    for name, numbers in (('charges', topology.charge), ('masses', topology.mass)):
+        if numbers.shape != (n,) or not np.all(np.isfinite(numbers)):
+            raise ValueError(f'{name} are not {n} finite numbers')
+
+
+def check_snapshot(snapshot: Snapshot, n: int) -> None:
+    """Check that `n` particles have finite positions in a finite box.
+
+    Raises:
+        ValueError: If not.
+    """
+    if snapshot.positions.shape != (n, 3) or snapshot.box.shape != (3,):
+        raise ValueError(f'positions of shape {snapshot.positions.shape} for {n} particles')
+    if not (np.all(np.isfinite(snapshot.box)) and np.all(np.isfinite(snapshot.positions))):
+        raise ValueError('box or positions are not finite')

@@ -1,0 +1,329 @@
+"""Reads LAMMPS text dumps (`dump custom`): frame offsets are indexed once, frames parsed alone."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.geometry.periodic import wrap
+from analysis.geometry.topology import Snapshot, Topology
+from analysis.io.integrity import check_snapshot, check_topology, read_errors_as_damage
+from analysis.io.lammps_data import LAMMPSData, read_lammps_data
+from user_input import UserError
+
+FRAME_START = b'ITEM: TIMESTEP'
+CHUNK_BYTES = 4 * 1024 * 1024
+HEADER_BYTES = 4096
+TIME_BYTES = 128
+
+# (columns, whether they are fractions of the box, whether they are unwrapped), best first.
+COORDINATES = (
+    (('xu', 'yu', 'zu'), False, True),
+    (('xsu', 'ysu', 'zsu'), True, True),
+    (('x', 'y', 'z'), False, False),
+    (('xs', 'ys', 'zs'), True, False),
+)
+
+NUMBERS = {'id', 'ix', 'iy', 'iz', 'q', 'mass'}.union(*(names for names, _, _ in COORDINATES))
+
+
+def is_lammps_dump(beginning: bytes) -> bool:
+    """Tell whether a file that begins with these bytes is a LAMMPS text dump."""
+    return beginning.startswith((FRAME_START, b'ITEM: UNITS', b'ITEM: TIME'))
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The lines of a frame above its atoms."""
+
+    step: int
+    n_atoms: int
+    low: FloatArray
+    high: FloatArray
+    columns: tuple[str, ...]
+    n_lines: int
+    n_bytes: int
+
+
+class LAMMPSTrajectory:
+    """A trajectory in a LAMMPS dump; see `analysis.trajectory.Trajectory`.
+
+    Particles are in the order of their ids, whatever the order of the rows.
+
+    Args:
+        path: The dump.
+        data_file: Data file with charges, masses, bonds and type labels, or None.
+
+    Raises:
+        UserError: If the dump is damaged, lacks ids, types or coordinates, is not periodic, or
+            does not belong to the data file.
+    """
+
+    def __init__(self, path: Path, data_file: Path | None) -> None:
+        """Read what does not change from frame to frame, and the steps."""
+        self.path = path
+        with read_errors_as_damage(path):
+            self._load_first(data_file)
+
+    def _load_first(self, data_file: Path | None) -> None:
+        path = self.path
+        self._offsets, headers = _index_frames(path)
+        self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
+        first, table = self._load(0)
+        _coordinates_among(first.columns, path)
+        self._n_atoms = first.n_atoms
+        self._ids = table['id'].astype(np.int64)
+        data = None if data_file is None else read_lammps_data(data_file)
+        self.topology = self._make_topology(table, data, data_file)
+        check_topology(self.topology)
+        self.time_step = _time_step([*headers[:1], *headers[-1:]])
+
+    def __len__(self) -> int:
+        """Number of whole frames."""
+        return len(self.steps)
+
+    def read(self, index: int) -> Snapshot:
+        """Read the frame at `index`.
+
+        Raises:
+            UserError: If the particles change or the frame is damaged.
+        """
+        with read_errors_as_damage(f'{self.path}: frame {index}'):
+            snapshot = self._snapshot(index)
+            check_snapshot(snapshot, self._n_atoms)
+        return snapshot
+
+    def _snapshot(self, index: int) -> Snapshot:
+        header, table = self._load(index)
+        if header.n_atoms != self._n_atoms or not np.array_equal(table['id'], self._ids):
+            raise UserError(
+                f'{self.path}: frame {index}: the number of particles or their ids change. '
+                'Particles are followed from frame to frame, so dump a group that stays the same.'
+            )
+        box = header.high - header.low
+        names, is_scaled, is_unwrapped = _coordinates_among(header.columns, self.path)
+        raw = np.stack([table[name].astype(np.float64) for name in names], axis=1)
+        if not np.all(np.isfinite(raw)) or np.any(box <= 0):
+            raise UserError(
+                f'{self.path}: frame {index}: the box or the positions are not finite numbers: '
+                'the run blew up or the file is damaged. Analyse the frames before it.'
+            )
+        centred = (raw - 0.5) * box if is_scaled else raw - (header.low + header.high) / 2
+        images = None
+        if is_unwrapped:
+            images = np.zeros(raw.shape, dtype=np.int64)
+        elif {'ix', 'iy', 'iz'} <= set(header.columns):
+            images = np.stack([table[name].astype(np.int64) for name in ('ix', 'iy', 'iz')], axis=1)
+        positions, whole_images = wrap(centred, images, box)
+        return Snapshot(header.step, box, positions, whole_images)
+
+    def _load(self, index: int) -> tuple[_Header, dict[str, np.ndarray]]:
+        """The header of a frame and its columns, in the order of the ids."""
+        start, end = self._offsets[index], self._offsets[index + 1]
+        with open(self.path, 'rb') as file:
+            file.seek(start)
+            text = file.read(end - start)
+        where = f'{self.path}: frame {index}'
+        header = _read_header(text[:HEADER_BYTES], where)
+        for column in ('id', 'type'):
+            if column not in header.columns:
+                raise UserError(
+                    f"{where}: no column '{column}' in the dump. Write it: dump custom ... "
+                    'id type x y z ix iy iz'
+                )
+        n_columns = len(header.columns)
+        # 'ITEM: TIME' of the next frame may stand behind the atoms.
+        body = text[header.n_bytes :].partition(b'ITEM:')[0]
+        words = body.split()
+        if len(words) != header.n_atoms * n_columns:
+            raise UserError(
+                f'{where}: rows of unequal length: the file is damaged. Copy it again from where '
+                'it was written.'
+            )
+        return header, self._columns(words, header, where)
+
+    def _columns(self, words: list[bytes], header: _Header, where: str) -> dict[str, np.ndarray]:
+        tokens = np.array(words).reshape(header.n_atoms, len(header.columns))
+        order = np.argsort(tokens[:, header.columns.index('id')].astype(np.int64))
+        table: dict[str, np.ndarray] = {}
+        for k, name in enumerate(header.columns):
+            column = tokens[order, k]
+            if name not in NUMBERS:
+                table[name] = column.astype(str)
+                continue
+            try:
+                table[name] = column.astype(np.float64)
+            except ValueError:
+                raise UserError(
+                    f"{where}: column '{name}' holds something that is no number: the file is "
+                    'damaged. Copy it again from where it was written.'
+                ) from None
+        return table
+
+    def _make_topology(
+        self, table: dict[str, np.ndarray], data: LAMMPSData | None, data_file: Path | None
+    ) -> Topology:
+        names, typeid = np.unique(table['type'], return_inverse=True)
+        ones = np.ones(self._n_atoms)
+        charge = np.asarray(table.get('q', 0 * ones), dtype=np.float64)
+        mass = np.asarray(table.get('mass', ones), dtype=np.float64)
+        if data is None:
+            nothing = np.zeros(0, dtype=np.int64)
+            return Topology(
+                tuple(map(str, names)), typeid, charge, mass, nothing.reshape(0, 2), (), nothing
+            )
+        rows = np.searchsorted(data.ids, self._ids)
+        rows = np.minimum(rows, len(data.ids) - 1)
+        if not np.array_equal(data.ids[rows], self._ids):
+            raise UserError(
+                f'{data_file}: lacks some of the atom ids of {self.path}. Give the data file of '
+                'the same run.'
+            )
+        # Bonds to atoms outside the dumped group cannot be followed.
+        is_kept = np.isin(data.bonds, self._ids).all(axis=1)
+        return Topology(
+            type_names=data.type_names,
+            typeid=data.typeid[rows],
+            charge=charge if 'q' in table or data.charge is None else data.charge[rows],
+            mass=mass if 'mass' in table or data.mass is None else data.mass[rows],
+            bonds=np.searchsorted(self._ids, data.bonds[is_kept]),
+            bond_type_names=data.bond_type_names,
+            bond_typeid=data.bond_typeid[is_kept],
+        )
+
+
+def _coordinates_among(columns: tuple[str, ...], path: Path) -> tuple[tuple[str, ...], bool, bool]:
+    for names, is_scaled, is_unwrapped in COORDINATES:
+        if set(names) <= set(columns):
+            return names, is_scaled, is_unwrapped
+    raise UserError(f'{path}: no coordinates. Dump the columns x y z or xu yu zu.')
+
+
+def _index_frames(path: Path) -> tuple[list[int], list[tuple[int, float | None]]]:
+    """Byte offsets of the whole frames (and of their end), and their steps and times."""
+    starts, lines = _scan(path)
+    headers: list[tuple[int, float | None]] = []
+    offsets: list[int] = []
+    with open(path, 'rb') as file:
+        for i, start in enumerate(starts[:-1]):
+            is_last = i == len(starts) - 2
+            file.seek(start)
+            try:
+                header = _read_header(file.read(HEADER_BYTES), f'{path}: frame {i}')
+                is_whole = lines[i] >= header.n_lines + header.n_atoms
+            except ValueError:
+                is_whole = False
+            if is_whole:
+                offsets.append(start)
+                headers.append((header.step, _time_before(file, start)))
+            elif is_last and headers:
+                warnings.warn(
+                    f'{path}: the end of the file is missing. The first {len(headers)} frames '
+                    'are whole and are used.',
+                    stacklevel=2,
+                )
+                return [*offsets, start], headers
+            elif is_last:
+                raise UserError(f'{path}: no whole frame. Was the run cut off in its first one?')
+            else:
+                raise UserError(
+                    f'{path}: frame {i} is cut off in the middle of the file, at byte {start}. '
+                    'Remove it, or copy the file again from where it was written.'
+                )
+    return [*offsets, starts[-1]], headers
+
+
+def _scan(path: Path) -> tuple[list[int], list[int]]:
+    """Offsets at which frames start (and the end of the file), and the lines in each frame."""
+    starts: list[int] = []
+    lines: list[int] = []
+    with open(path, 'rb') as file:
+        while True:
+            start = file.tell()
+            chunk = file.read(CHUNK_BYTES)
+            if not chunk:
+                return [*starts, start], lines
+            # End on a line so that no mark is split between chunks.
+            cut = chunk.rfind(b'\n') + 1
+            if 0 < cut < len(chunk):
+                file.seek(start + cut)
+                chunk = chunk[:cut]
+            position = 0
+            while True:
+                mark = chunk.find(FRAME_START, position)
+                stop = len(chunk) if mark < 0 else mark
+                if lines:
+                    lines[-1] += chunk.count(b'\n', position, stop)
+                if mark < 0:
+                    break
+                starts.append(start + mark)
+                lines.append(0)
+                position = mark + len(FRAME_START)
+                continue
+
+
+def _read_header(text: bytes, where: str) -> _Header:
+    """Parse the lines above the atoms.
+
+    Raises:
+        ValueError: If the header is not whole.
+        UserError: If the box is triclinic or not periodic.
+    """
+    step, n_atoms = 0, 0
+    bounds: FloatArray | None = None
+    lines = iter(text.split(b'\n'))
+    n_lines = n_bytes = 0
+
+    def following() -> bytes:
+        nonlocal n_lines, n_bytes
+        line = next(lines, None)
+        if line is None:
+            raise ValueError
+        n_lines += 1
+        n_bytes += len(line) + 1
+        return line
+
+    while True:
+        line = following()
+        words = line.split()
+        if line.startswith(b'ITEM: TIMESTEP'):
+            step = int(following())
+        elif line.startswith(b'ITEM: NUMBER OF ATOMS'):
+            n_atoms = int(following())
+        elif line.startswith(b'ITEM: BOX BOUNDS'):
+            rows = [[float(word) for word in following().split()] for _ in range(3)]
+            if any(len(row) < 2 for row in rows):
+                raise ValueError
+            if any(len(row) > 2 and row[2] != 0 for row in rows) or b'abc' in words:
+                raise UserError(
+                    f'{where}: the box is triclinic. Only orthorhombic boxes can be analysed.'
+                )
+            if any(word in (b'ff', b'ss', b'mm', b'fs', b'sf') for word in words):
+                raise UserError(f'{where}: the box is not periodic in all three directions.')
+            bounds = np.array([row[:2] for row in rows])
+        elif line.startswith(b'ITEM: ATOMS'):
+            if bounds is None:
+                raise ValueError
+            columns = tuple(word.decode() for word in words[2:])
+            return _Header(step, n_atoms, bounds[:, 0], bounds[:, 1], columns, n_lines, n_bytes)
+
+
+def _time_before(file: IO[bytes], start: int) -> float | None:
+    """The time of the frame at `start`; LAMMPS writes it above 'ITEM: TIMESTEP'."""
+    from_byte = max(0, start - TIME_BYTES)
+    file.seek(from_byte)
+    found = re.search(rb'ITEM: TIME\s+(\S+)\s*$', file.read(start - from_byte))
+    return None if found is None else float(found[1])
+
+
+def _time_step(ends: list[tuple[int, float | None]]) -> float | None:
+    (step_0, time_0), (step_1, time_1) = ends[0], ends[-1]
+    if time_0 is None or time_1 is None or step_1 == step_0:
+        return None
+    return (time_1 - time_0) / (step_1 - step_0)

@@ -1,0 +1,49 @@
+"""Reads thermo logs: HDF5, one dataset a column, the duration of a step as attribute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis.arrays import FloatArray
+from user_input import UserError
+
+
+@dataclass(frozen=True)
+class ThermoLog:
+    """The rows of a thermo log.
+
+    Attributes:
+        columns: By name, shape (R,) each: 'step', 'volume' in sigma^3, 'kinetic_energy' and
+            'potential_energy' in epsilon, 'pressure_xx' and so on in epsilon/sigma^3.
+        time_step: Duration of a step in tau.
+    """
+
+    columns: dict[str, FloatArray]
+    time_step: float
+
+
+def read_thermo_log(path: Path) -> ThermoLog:
+    """Read all columns of a thermo.h5.
+
+    Raises:
+        UserError: If it cannot be read, or is damaged.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, 'r') as file:
+            columns = {
+                str(name): np.asarray(file[name])
+                for name in file
+                if isinstance(file[name], h5py.Dataset) and file[name].ndim == 1
+            }
+            time_step = float(file.attrs['time_step'])
+            rows = len(columns['step'])
+    except (OSError, KeyError) as error:
+        raise UserError(f'{path}: no thermo log that can be read ({error}).') from None
+    if any(column.shape != (rows,) for column in columns.values()):
+        raise UserError(f'{path}: columns of unequal length: the file is damaged.')
+    return ThermoLog(columns, time_step)

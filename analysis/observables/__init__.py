@@ -1,0 +1,26 @@
+"""All observables, in the order of commands, tables and reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.observable import Observable
+from analysis.observables.chain_sizes import ChainSizes
+from analysis.observables.ion_clusters import IonClusters
+from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
+from analysis.observables.pair_correlation import PairCorrelation
+from analysis.observables.segmental_relaxation import SegmentalRelaxation
+from analysis.observables.stress_relaxation import StressRelaxation
+from analysis.observables.structure_factor import StructureFactor
+from analysis.observables.thermodynamics import Thermodynamics
+
+OBSERVABLES: tuple[Observable[Any], ...] = (
+    Thermodynamics(),
+    IonClusters(),
+    SegmentalRelaxation(),
+    MeanSquaredDisplacement(),
+    ChainSizes(),
+    StressRelaxation(),
+    PairCorrelation(),
+    StructureFactor(),
+)

@@ -1,0 +1,164 @@
+"""Sizes of linear chains: internal distances, end-to-end distance, radius of gyration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from analysis.arrays import FloatArray
+from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.inefficiency import statistical_inefficiency
+from analysis.estimators.intervals import (
+    FEWEST_BLOCKS,
+    jackknife,
+    mean_with_interval,
+    merge_blocks,
+    shared_by_neighbours,
+)
+from analysis.geometry.chains import find_chains, whole_chains
+from analysis.geometry.topology import Snapshot, Topology
+from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity, option
+from analysis.sampling.run import Run
+
+BLOCKS = 20
+
+
+@dataclass(frozen=True)
+class ChainResult:
+    """Sizes of the chains of a trajectory, averaged over chains and frames.
+
+    Attributes:
+        n_chains: Number of chains.
+        squared_distance: <R^2(n)> against the bonds n between two beads of a chain, 1 to the
+            longest; no intervals unless 4 blocks of at least 5 statistical inefficiencies fit in
+            the run.
+        squared_end_to_end: <R_e^2>, over chains of all lengths.
+        squared_radius_of_gyration: <R_g^2>, over chains of all lengths, beads of equal weight.
+        n_frames: Number of frames looked at, evenly spaced.
+    """
+
+    n_chains: int
+    squared_distance: Curve
+    squared_end_to_end: Estimate
+    squared_radius_of_gyration: Estimate
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class ChainSizes(Observable[ChainResult]):
+    """Sizes of linear chains, made whole bond by bond, so that no images are needed."""
+
+    name: ClassVar[str] = 'chains'
+    title: ClassVar[str] = 'Chain sizes'
+    definition: ClassVar[str] = (
+        'Mean squared internal distance <R^2(n)> of beads n bonds apart, end-to-end distance and '
+        'radius of gyration of the chains, beads of equal weight (Auhl et al. 2003, doi '
+        '10.1063/1.1628670); lengths in sigma.'
+    )
+    result: ClassVar[type] = ChainResult
+
+    bond_type: str | None = option(
+        None, "bonds along the chains; default: 'backbone', or all", metavar='TYPE'
+    )
+
+    def applies_to(self, topology: Topology) -> bool:
+        """Tell whether there are bonds."""
+        return len(topology.bonds) > 0
+
+    def begin(self, run: Run) -> Accumulator[ChainResult]:
+        """Find the chains.
+
+        Raises:
+            UserError: If there are no linear chains.
+        """
+        return _Sizes(run, self.bond_type)
+
+    def quantities(self, result: ChainResult) -> list[Quantity]:
+        """The two mean squares."""
+        panel = Panel('chain sizes', r'mean square [$\sigma^2$]')
+        return [
+            Quantity(name, 'sigma^2', estimate, limits=NOT_NEGATIVE, panel=panel, label=label)
+            for name, estimate, label in (
+                ('squared_end_to_end_distance', result.squared_end_to_end, '$R_e^2$'),
+                ('squared_radius_of_gyration', result.squared_radius_of_gyration, '$R_g^2$'),
+            )
+        ]
+
+    def quantity_names(
+        self, particle_types: Sequence[str], bond_types: Sequence[str]
+    ) -> tuple[str, ...]:
+        """The same for all systems."""
+        del particle_types, bond_types
+        return ('squared_end_to_end_distance', 'squared_radius_of_gyration')
+
+    def curves(self, result: ChainResult) -> dict[str, Curve]:
+        """The internal distances."""
+        return {'internal distances': result.squared_distance}
+
+    def notes(self, result: ChainResult) -> list[str]:
+        """Say how many chains and frames there were."""
+        return [f'{result.n_chains} linear chains, {result.n_frames} frames evenly spaced']
+
+
+class _Sizes(Accumulator[ChainResult]):
+    def __init__(self, run: Run, bond_type: str | None) -> None:
+        chains = find_chains(run.topology, bond_type)
+        self.frames = run.even_frames
+        self._n_chains = len(chains)
+        lengths = sorted({len(chain) for chain in chains})
+        # Chains of one length make one array.
+        self._groups = [np.stack([c for c in chains if len(c) == length]) for length in lengths]
+        n_blocks = min(BLOCKS, len(self.frames))
+        self._block_of = np.arange(len(self.frames)) * n_blocks // len(self.frames)
+        self._sums, self._counts = np.zeros((2, n_blocks, lengths[-1] - 1))
+        self._end_to_end, self._gyration = np.zeros((2, len(self.frames)))
+        self._row = 0
+
+    def add(self, frame: int, snapshot: Snapshot) -> None:
+        del frame
+        row, block = self._row, self._block_of[self._row]
+        for group in self._groups:
+            whole = whole_chains(snapshot, group)
+            for n in range(1, group.shape[1]):
+                squared = ((whole[:, n:] - whole[:, :-n]) ** 2).sum(axis=2)
+                self._sums[block, n - 1] += squared.sum()
+                self._counts[block, n - 1] += squared.size
+            self._end_to_end[row] += ((whole[:, -1] - whole[:, 0]) ** 2).sum()
+            centred = whole - whole.mean(axis=1, keepdims=True)
+            self._gyration[row] += (centred**2).sum(axis=2).mean(axis=1).sum()
+        self._row += 1
+
+    def conclude(self) -> ChainResult:
+        n_frames = len(self.frames)
+        end_to_end, gyration = self._end_to_end / self._n_chains, self._gyration / self._n_chains
+        inefficiency = max(map(statistical_inefficiency, (end_to_end, gyration)))
+        value = self._sums.sum(axis=0) / self._counts.sum(axis=0)
+        sums, counts = (
+            merge_blocks(each, inefficiency, n_frames) for each in (self._sums, self._counts)
+        )
+        low: FloatArray | None = None
+        high: FloatArray | None = None
+        if len(sums) >= FEWEST_BLOCKS:
+            others = (sums.sum(axis=0) - sums) / (counts.sum(axis=0) - counts)
+            shared = shared_by_neighbours(inefficiency, n_frames / len(sums))
+            low, high = jackknife(value, others, shared=shared)
+        curve = Curve(
+            np.arange(1, len(value) + 1, dtype=np.float64),
+            value,
+            low,
+            high,
+            x_label='bonds $n$ between two beads',
+            y_label=r'$\langle R^2(n) \rangle$ [$\sigma^2$]',
+            x_scale='log',
+            y_scale='log',
+        )
+        return ChainResult(
+            n_chains=self._n_chains,
+            squared_distance=curve,
+            squared_end_to_end=mean_with_interval(end_to_end),
+            squared_radius_of_gyration=mean_with_interval(gyration),
+            n_frames=n_frames,
+        )

@@ -1,0 +1,440 @@
+"""Ion clusters along a trajectory: sizes, charges, shapes and percolation, with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.distribution import Distribution, distribution, log_binned
+from analysis.estimators.equilibration import Equilibration
+from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.inefficiency import statistical_inefficiency
+from analysis.estimators.intervals import (
+    FEWEST_BLOCKS,
+    jackknife,
+    mean_with_interval,
+    merge_blocks,
+    proportion_with_interval,
+    shared_by_neighbours,
+)
+from analysis.geometry import contact_graph
+from analysis.geometry.ions import Ions, find_ions, has_ions
+from analysis.geometry.topology import Snapshot, Topology
+from analysis.observable import (
+    FRACTION,
+    NOT_NEGATIVE,
+    Accumulator,
+    Combination,
+    Observable,
+    Panel,
+    Quantity,
+    option,
+)
+from analysis.plotting import plot_curves
+from analysis.sampling.contact_distance import PairCorrelation, contact_distance
+from analysis.sampling.production import WATCHED, association_equilibration
+from analysis.sampling.run import Run
+from user_input import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Histograms are kept per block of frames: blocks before equilibration are dropped afterwards.
+BLOCKS = 20
+AXES = ('x', 'y', 'z')
+
+_SIZES = Panel('cluster sizes', 'mean cluster size [ions]', scale='log')
+_FRACTIONS = Panel('cluster fractions', 'fraction of the ions', limits=(-0.04, 1.06))
+_COORDINATION = Panel('ion coordination', 'mean coordination number')
+_PERCOLATION = Panel('percolation', 'percolation probability', limits=(-0.04, 1.06))
+
+
+@dataclass(frozen=True)
+class _Scalar:
+    """A scalar of each frame: its name in tables, label, unit, limits, panel."""
+
+    quantity: str
+    label: str
+    unit: str
+    limits: tuple[float, float]
+    panel: Panel | None
+    is_key: bool = False
+
+
+SCALARS = {
+    'number_average_size': _Scalar(
+        'number_average_cluster_size', 'number-average size', 'ions', (1.0, math.inf), _SIZES
+    ),
+    'weight_average_size': _Scalar(
+        'weight_average_cluster_size', 'weight-average size', 'ions', (1.0, math.inf), _SIZES
+    ),
+    'largest_cluster_fraction': _Scalar(
+        'largest_cluster_fraction', 'largest cluster', '1', FRACTION, _FRACTIONS, is_key=True
+    ),
+    'free_ion_fraction': _Scalar(
+        'free_ion_fraction', 'free ions', '1', FRACTION, _FRACTIONS, is_key=True
+    ),
+    'coordination_number': _Scalar(
+        'ion_coordination_number', 'coordination', '1', NOT_NEGATIVE, _COORDINATION, is_key=True
+    ),
+    'percolation_dimension': _Scalar(
+        'percolation_dimension', 'percolation dimension', '1', (0.0, 3.0), None
+    ),
+}
+
+
+class Pairs(StrEnum):
+    """Which ions may be in contact."""
+
+    UNLIKE = 'unlike'
+    ANY = 'any'
+
+
+@dataclass(frozen=True)
+class ClusterShapes:
+    """Mean shape against size, of the clusters that do not percolate.
+
+    Attributes:
+        number: How many clusters of each size were seen, shape (n,).
+        radius_of_gyration: Root of the mean squared one, in length units; intervals only where 4
+            blocks of at least 5 statistical inefficiencies fit in the run.
+        anisotropy: Mean relative shape anisotropy, with intervals likewise.
+    """
+
+    number: IntArray
+    radius_of_gyration: Curve
+    anisotropy: Curve
+
+
+@dataclass(frozen=True)
+class ClusterResult:
+    """Ion clusters of a trajectory; every estimate is over the equilibrated frames.
+
+    Attributes:
+        n_ions: Number of ions.
+        pairs: Which ions may be in contact.
+        contact_distance: Largest distance of a contact.
+        pair_correlation: The g(+-) whose first minimum it is; None where it was given.
+        steps: Steps of the frames looked at, shape (T,).
+        n_frames: Number of these frames that the estimates use.
+        equilibration: Where in `steps` the estimates begin.
+        estimates: Scalar results by name.
+        percolation: Probability that some cluster percolates, along 'x', 'y', 'z' or 'any'.
+        series: Per-frame values of the scalar results, each of shape (T,).
+        number_distribution: Probability that a cluster has n ions.
+        weight_distribution: Probability that an ion is in a cluster of n ions.
+        charge_distribution: Probability that a cluster has the net charge z.
+        shapes: Mean shape against size.
+        verdict: Empty, or why the results are not to be trusted as they stand.
+    """
+
+    n_ions: int
+    pairs: Pairs
+    contact_distance: float
+    pair_correlation: PairCorrelation | None
+    steps: IntArray
+    n_frames: int
+    equilibration: Equilibration
+    estimates: dict[str, Estimate]
+    percolation: dict[str, Estimate]
+    series: dict[str, FloatArray]
+    number_distribution: Distribution
+    weight_distribution: Distribution
+    charge_distribution: Distribution
+    shapes: ClusterShapes
+    verdict: str
+
+    @property
+    def contact_distance_source(self) -> str:
+        """Where the contact distance is from."""
+        return 'given' if self.pair_correlation is None else 'first minimum of g(+-)'
+
+
+@dataclass(frozen=True)
+class IonClusters(Observable[ClusterResult]):
+    """Connected components of the graph of ions within the contact distance."""
+
+    name: ClassVar[str] = 'clusters'
+    title: ClassVar[str] = 'Ion clusters'
+    definition: ClassVar[str] = (
+        'An ion cluster is a connected set of ions: a cation and an anion are in contact when '
+        'closer than r_c, by default the first minimum of g(+-). A cluster percolates along an '
+        'axis when a closed path of its contacts winds round the periodic box along it (Livraghi '
+        'et al. 2021, doi 10.1021/acs.jctc.1c00423); the probability is the share of the frames in '
+        'which some cluster does, in a box of one size. P(n) is the share of clusters of n ions, '
+        'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
+    )
+    result: ClassVar[type] = ClusterResult
+    never_precise: ClassVar[dict[str, str]] = {
+        'contact_distance': 'has no interval within a run, so that no length would be enough.'
+    }
+
+    contact_distance: float | None = option(
+        None,
+        'largest distance of a contact; default: first minimum of g(+-)',
+        type=float,
+        metavar='R',
+    )
+    pairs: Pairs = option(
+        Pairs.UNLIKE,
+        'ions that may be in contact (default: unlike)',
+        type=Pairs,
+        choices=tuple(Pairs),
+    )
+    cations: tuple[str, ...] | None = option(
+        None, 'particle types; default: positive charges', metavar='TYPE', nargs='+'
+    )
+    anions: tuple[str, ...] | None = option(
+        None, 'particle types; default: negative charges', metavar='TYPE', nargs='+'
+    )
+
+    def applies_to(self, topology: Topology) -> bool:
+        """Tell whether there are charges of both signs."""
+        return has_ions(topology)
+
+    def begin(self, run: Run) -> Accumulator[ClusterResult]:
+        """Find the ions, and the contact distance where none is given.
+
+        Raises:
+            UserError: If there are no ions, no contact distance can be found, or it is too long
+                for the box.
+        """
+        distance = self.contact_distance
+        if distance is not None and not (np.isfinite(distance) and distance > 0):
+            raise UserError(f'contact distance {distance}: give a positive length.')
+        ions = find_ions(run.topology, self.cations, self.anions)
+        found = None
+        if distance is None:
+            distance, found = contact_distance(run.frames, ions, run.even_frames)
+        return _Clusters(run, ions, distance, found, self.pairs)
+
+    def quantities(self, result: ClusterResult) -> list[Quantity]:
+        """Means over the frames, percolation probabilities, and the contact distance."""
+        found = [
+            Quantity(
+                scalar.quantity,
+                scalar.unit,
+                _judged(result.estimates[key], result.verdict, scalar.limits),
+                limits=scalar.limits,
+                panel=scalar.panel,
+                label=scalar.label,
+                is_key=scalar.is_key,
+            )
+            for key, scalar in SCALARS.items()
+        ]
+        found += [
+            Quantity(
+                f'percolation_probability_{axis}',
+                '1',
+                _judged(estimate, result.verdict, FRACTION),
+                Combination.PROPORTION,
+                FRACTION,
+                _PERCOLATION,
+                'any axis' if axis == 'any' else f'along {axis}',
+                is_key=axis == 'any',
+            )
+            for axis, estimate in result.percolation.items()
+        ]
+        distance = Estimate(result.contact_distance)
+        return [*found, Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE)]
+
+    def quantity_names(
+        self, particle_types: Sequence[str], bond_types: Sequence[str]
+    ) -> tuple[str, ...]:
+        """The same for all systems with ions."""
+        del particle_types, bond_types
+        return (
+            *(scalar.quantity for scalar in SCALARS.values()),
+            *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),
+            'contact_distance',
+        )
+
+    def curves(self, result: ClusterResult) -> dict[str, Curve]:
+        """Size distributions in logarithmic bins, net charges, shapes, and g(+-)."""
+        charges = result.charge_distribution
+        size = 'cluster size $n$ [ions]'
+        curves = {
+            'share of ions': log_binned(result.weight_distribution, size, '$P_w(n)$'),
+            'share of clusters': log_binned(result.number_distribution, size, '$P(n)$'),
+            'net charge': Curve(
+                charges.values.astype(np.float64),
+                charges.probability,
+                charges.low,
+                charges.high,
+                'net charge of the cluster [$e$]',
+                'share of clusters',
+                y_scale='log',
+                outside=0.0,
+            ),
+            'radius of gyration': result.shapes.radius_of_gyration,
+        }
+        if result.pair_correlation is not None:
+            curves['g(+-)'] = result.pair_correlation.curve
+        return curves
+
+    def notes(self, result: ClusterResult) -> list[str]:
+        """Say what was looked at, and what speaks against it."""
+        first = result.steps[len(result.steps) - result.n_frames]
+        return [
+            f'{result.n_ions} ions, {result.pairs} pairs in contact',
+            f'contact distance {result.contact_distance:.4g} ({result.contact_distance_source})',
+            f'{result.n_frames} of {len(result.steps)} evenly spaced frames, from step {first} to '
+            f'{result.steps[-1]}',
+            f'verdict: {result.verdict or "equilibrated"}',
+        ]
+
+    def plot(self, result: ClusterResult, ax: Axes) -> None:
+        """Draw the size distributions."""
+        curves = self.curves(result)
+        plot_curves(ax, {name: curves[name] for name in ('share of ions', 'share of clusters')})
+        ax.set_ylabel('$P_w(n)$, $P(n)$')
+
+
+def _judged(estimate: Estimate, overall: str, limits: tuple[float, float]) -> Estimate:
+    """An estimate with what speaks against the whole analysis too."""
+    verdict = estimate.verdict
+    # A mean at a limit is the same in every frame: it has no interval, and nothing is wrong.
+    if estimate.value in limits and estimate.low is None and estimate.n_effective == 1:
+        verdict = ''
+    both = '; '.join(dict.fromkeys(each for each in (overall, verdict) if each))
+    return replace(estimate, verdict=both)
+
+
+class _Clusters(Accumulator[ClusterResult]):
+    """Scalars per frame, histograms per block of frames."""
+
+    def __init__(
+        self,
+        run: Run,
+        ions: Ions,
+        distance: float,
+        found: PairCorrelation | None,
+        pairs: Pairs,
+    ) -> None:
+        self.frames = run.even_frames
+        self._steps = run.frames.steps[self.frames]
+        self._ions, self._distance, self._found, self._pairs = ions, distance, found, pairs
+        n, n_frames = len(ions.indices), len(self.frames)
+        self._n_blocks = min(BLOCKS, n_frames)
+        self._block_of = np.arange(n_frames) * self._n_blocks // n_frames
+        self._series = {name: np.full(n_frames, np.nan) for name in SCALARS}
+        self._winds = np.zeros((n_frames, 3), dtype=bool)
+        self._number = np.zeros((self._n_blocks, n + 1))
+        # The net charge of a cluster lies within the charges of all cations and of all anions.
+        self._most_charge = int(np.ceil(np.abs(ions.charge).sum())) + 1
+        self._charge = np.zeros((self._n_blocks, 2 * self._most_charge + 1))
+        self._shape_sums = np.zeros((self._n_blocks, 3, n + 1))
+        self._row = 0
+
+    def add(self, frame: int, snapshot: Snapshot) -> None:
+        del frame
+        ions, row, n = self._ions, self._row, len(self._ions.indices)
+        block = self._block_of[row]
+        positions, box = snapshot.positions[ions.indices], snapshot.box
+        unlike = contact_graph.contacts_between(positions, box, ions.is_cation, self._distance)
+        graph = unlike
+        if self._pairs is Pairs.ANY:
+            graph = contact_graph.contacts_among(positions, box, self._distance)
+        components = contact_graph.connected_components(graph)
+        form = contact_graph.shapes(positions, box, components)
+        size = components.size
+        charge = contact_graph.net_charges(ions.charge, components)
+        self._number[block] += np.bincount(size, minlength=n + 1)
+        np.add.at(self._charge[block], charge + self._most_charge, 1)
+        finite = components.dimension == 0
+        for k, values in enumerate(
+            (np.ones(len(size)), form.radius_of_gyration**2, form.anisotropy)
+        ):
+            self._shape_sums[block, k] += np.bincount(size[finite], values[finite], n + 1)
+        self._winds[row] = components.winds.any(axis=0)
+        self._series['number_average_size'][row] = n / len(size)
+        self._series['weight_average_size'][row] = float((size.astype(float) ** 2).sum()) / n
+        self._series['largest_cluster_fraction'][row] = size.max() / n
+        self._series['free_ion_fraction'][row] = (size == 1).sum() / n
+        self._series['coordination_number'][row] = contact_graph.coordination(unlike).mean()
+        self._series['percolation_dimension'][row] = components.dimension.max()
+        self._row += 1
+
+    def conclude(self) -> ClusterResult:
+        equilibration = association_equilibration(self._series)
+        # A series that never settles has no better start than its first frame.
+        start = equilibration.start if equilibration.is_equilibrated else 0
+        starts = np.searchsorted(self._block_of, np.arange(self._n_blocks))
+        first_block = min(int(np.searchsorted(starts, start)), len(starts) - 1)
+        start = int(starts[first_block])
+        used = slice(start, None)
+        inefficiency = max(statistical_inefficiency(self._series[name][used]) for name in WATCHED)
+        n_frames = len(self._steps) - start
+        number, charge, form = (
+            merge_blocks(sums[first_block:], inefficiency, n_frames)
+            for sums in (self._number, self._charge, self._shape_sums)
+        )
+        shared = shared_by_neighbours(inefficiency, n_frames / len(number))
+        sizes = np.arange(self._number.shape[1])
+        charges = np.arange(self._charge.shape[1]) - self._most_charge
+        winds = {axis: self._winds[used, k] for k, axis in enumerate(AXES)}
+        winds['any'] = np.asarray(self._winds[used].any(axis=1))
+        return ClusterResult(
+            n_ions=len(self._ions.indices),
+            pairs=self._pairs,
+            contact_distance=self._distance,
+            pair_correlation=self._found,
+            steps=self._steps,
+            n_frames=n_frames,
+            equilibration=equilibration,
+            estimates={
+                name: mean_with_interval(each[used]).within(*SCALARS[name].limits)
+                for name, each in self._series.items()
+            },
+            percolation={
+                axis: proportion_with_interval(each, inefficiency) for axis, each in winds.items()
+            },
+            series=self._series,
+            number_distribution=distribution(sizes, number, shared),
+            weight_distribution=distribution(sizes, number * sizes, shared),
+            charge_distribution=distribution(charges, charge, shared),
+            shapes=_mean_shapes(sizes, form, shared),
+            verdict='; '.join(filter(None, (equilibration.verdict, *self._doubts()))),
+        )
+
+    def _doubts(self) -> Iterator[str]:
+        if np.any(np.diff(self._steps) <= 0):
+            yield 'the steps of the frames do not rise: without their order no interval counts'
+        if not np.any(self._series['coordination_number']):
+            yield f'no two ions came within the contact distance of {self._distance:g}'
+
+
+def _mean_shapes(sizes: IntArray, sums: FloatArray, shared: float) -> ClusterShapes:
+    """Mean shapes from (number, squared radius, anisotropy) sums per block, shape (B, 3, n).
+
+    Args:
+        sizes: Shape (n,).
+        sums: In blocks as long as an interval needs.
+        shared: As `jackknife`.
+    """
+    total = sums.sum(axis=0)
+    seen = np.flatnonzero((total[0] > 0) & (sizes > 1))
+    sums, total = sums[:, :, seen], total[:, seen]
+    squared, anisotropy = total[1] / total[0], total[2] / total[0]
+    size = sizes[seen].astype(np.float64)
+    label = 'cluster size $n$ [ions]'
+    radius = Curve(
+        size, np.sqrt(squared), None, None, label, r'radius of gyration [$\sigma$]', 'log', 'log'
+    )
+    form = Curve(size, anisotropy, None, None, label, 'relative shape anisotropy', 'log')
+    if len(sums) >= FEWEST_BLOCKS:
+        others = total - sums
+        # A size seen in one block alone says nothing about its spread: it gets not a number.
+        with np.errstate(invalid='ignore', divide='ignore'):
+            squares, anisotropies = others[:, 1] / others[:, 0], others[:, 2] / others[:, 0]
+        low, high = jackknife(squared, squares, shared=shared)
+        radius = replace(radius, low=np.sqrt(np.maximum(low, 0)), high=np.sqrt(high))
+        low, high = jackknife(anisotropy, anisotropies, shared=shared)
+        form = replace(form, low=np.maximum(low, 0), high=np.minimum(high, 1))
+    return ClusterShapes(total[0].astype(np.int64), radius, form)

@@ -1,0 +1,180 @@
+"""Pair correlation functions g(r): of all particles, and between the kinds of ions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.intervals import jackknife
+from analysis.geometry.ions import find_ions, has_ions
+from analysis.geometry.topology import Snapshot, Topology
+from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity
+from analysis.sampling.frame_selection import spread_out
+from analysis.sampling.run import Run
+
+MOST_FRAMES = 20
+FEWEST_FRAMES = 4
+BINS = 200
+# In units of the mean distance between neighbouring particles.
+REACH = 3.0
+# Half the smallest edge, less a margin for rounding and for a box that breathes.
+PART_OF_HALF_BOX = 0.95
+PAIRS = ('all', 'cation-anion', 'cation-cation', 'anion-anion')
+
+
+@dataclass(frozen=True)
+class PairCorrelationResult:
+    """Pair correlation functions.
+
+    Attributes:
+        curves: g(r) by pair of groups, those of PAIRS that the system has.
+        peaks: Distance of the highest point of each.
+        n_frames: Number of frames averaged over, evenly spread.
+    """
+
+    curves: dict[str, Curve]
+    peaks: dict[str, Estimate]
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class PairCorrelation(Observable[PairCorrelationResult]):
+    """g(r) of all particles and of the ions."""
+
+    name: ClassVar[str] = 'pair_correlation'
+    title: ClassVar[str] = 'Pair correlation'
+    definition: ClassVar[str] = (
+        'g(r) = n(r) / (4 pi r^2 dr rho): pairs of two groups at the distance r, relative to those '
+        'of an ideal gas (Hansen and McDonald, Theory of Simple Liquids, 4th ed., ch. 2.5); r in '
+        'sigma. Bonded pairs count.'
+    )
+    result: ClassVar[type] = PairCorrelationResult
+
+    def begin(self, run: Run) -> Accumulator[PairCorrelationResult]:
+        """Choose frames, evenly spread."""
+        return _Histograms(run.topology, spread_out(run.even_frames, MOST_FRAMES))
+
+    def quantities(self, result: PairCorrelationResult) -> list[Quantity]:
+        """The distance of the highest point of each curve."""
+        panel = Panel('pair correlation peaks', r'distance of the peak [$\sigma$]')
+        return [
+            Quantity(
+                _quantity_name(pair),
+                'sigma',
+                peak,
+                limits=NOT_NEGATIVE,
+                panel=panel,
+                label=pair,
+            )
+            for pair, peak in result.peaks.items()
+        ]
+
+    def quantity_names(
+        self, particle_types: Sequence[str], bond_types: Sequence[str]
+    ) -> tuple[str, ...]:
+        """One for each pair of groups."""
+        del particle_types, bond_types
+        return tuple(map(_quantity_name, PAIRS))
+
+    def curves(self, result: PairCorrelationResult) -> dict[str, Curve]:
+        """g(r) of each pair of groups."""
+        return result.curves
+
+    def notes(self, result: PairCorrelationResult) -> list[str]:
+        """Say how many frames were used."""
+        return [f'{result.n_frames} frames, evenly spread']
+
+
+def _quantity_name(pair: str) -> str:
+    return f'pair_correlation_peak_{pair}'.replace('-', '_')
+
+
+class _Histograms(Accumulator[PairCorrelationResult]):
+    """g(r) of each frame and pair of groups."""
+
+    def __init__(self, topology: Topology, frames: IntArray) -> None:
+        self.frames = frames
+        everything = np.arange(len(topology.typeid))
+        self._groups = {'all': (everything, everything)}
+        if has_ions(topology):
+            ions = find_ions(topology)
+            cations, anions = ions.indices[ions.is_cation], ions.indices[~ions.is_cation]
+            self._groups |= {
+                'cation-anion': (cations, anions),
+                'cation-cation': (cations, cations),
+                'anion-anion': (anions, anions),
+            }
+        self._groups = {
+            name: (one, other)
+            for name, (one, other) in self._groups.items()
+            if len(one) > 1 or one is not other
+        }
+        self._reach = 0.0
+        self._rows: dict[str, list[FloatArray]] = {name: [] for name in self._groups}
+
+    def add(self, frame: int, snapshot: Snapshot) -> None:
+        import freud
+
+        del frame
+        if not self._reach:
+            spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
+            half = PART_OF_HALF_BOX * float(snapshot.box.min()) / 2
+            self._reach = min(REACH * spacing, half)
+        box: Any = freud.box.Box(*snapshot.box)
+        for name, (one, other) in self._groups.items():
+            is_one_group = one is other
+            rdf = freud.density.RDF(
+                bins=BINS,
+                r_max=self._reach,
+                # Relative to the N - 1 others.
+                normalization_mode='finite_size' if is_one_group else 'exact',
+            )
+            query_points = None if is_one_group else snapshot.positions[other]
+            rdf.compute((box, snapshot.positions[one]), query_points=query_points)
+            self._rows[name].append(np.asarray(rdf.rdf, dtype=np.float64))
+
+    def conclude(self) -> PairCorrelationResult:
+        width = self._reach / BINS
+        distance = (np.arange(BINS) + 0.5) * width
+        curves, peaks = {}, {}
+        for name, rows in self._rows.items():
+            table: FloatArray = np.array(rows)
+            g: FloatArray = table.mean(axis=0)
+            low: FloatArray | None = None
+            high: FloatArray | None = None
+            top = int(np.argmax(g))
+            peaks[name] = Estimate(
+                float(distance[top]) if g[top] > 0 else None,
+                verdict='' if g[top] > 0 else 'no two came within reach',
+            )
+            if len(table) >= FEWEST_FRAMES:
+                others = (table.sum(axis=0) - table) / (len(table) - 1)
+                low, high = jackknife(g, others)
+                if g[top] > 0:
+                    # A peak is known no better than its bin.
+                    half = np.maximum(_spread(distance[others.argmax(axis=1)]), width / 2)
+                    peaks[name] = Estimate(
+                        float(distance[top]),
+                        float(distance[top] - half),
+                        float(distance[top] + half),
+                        float(len(table)),
+                    )
+            curves[name] = Curve(
+                np.asarray(distance, np.float64),
+                g,
+                low,
+                high,
+                x_label=r'distance $r$ [$\sigma$]',
+                y_label='$g(r)$',
+            )
+        return PairCorrelationResult(curves, peaks, len(self.frames))
+
+
+def _spread(without_one: FloatArray) -> float:
+    low, high = jackknife(np.zeros(1), without_one[:, None])
+    return float(high[0] - low[0]) / 2

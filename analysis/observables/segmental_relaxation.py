@@ -1,0 +1,308 @@
+"""Segmental relaxation: bond-vector correlations and self-intermediate scattering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.arrays import FloatArray
+from analysis.estimators.decay import Decay, decay_times
+from analysis.estimators.estimate import Curve
+from analysis.estimators.intervals import jackknife
+from analysis.geometry.periodic import nearest_image
+from analysis.geometry.topology import Snapshot, Topology
+from analysis.observable import (
+    NOT_NEGATIVE,
+    BlockSums,
+    Combination,
+    Correlator,
+    Panel,
+    Quantity,
+    TimeCorrelation,
+    option,
+)
+from analysis.observables.structure_factor import main_peak
+from analysis.plotting import plot_curves
+from analysis.sampling.run import Run
+from user_input import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GROUPS = ('all', 'cations', 'anions')
+# A slash would need quotes as a key of a TOML file.
+WAVE_NUMBERS = {'peak': 'peak', 'pi/sigma': 'pi_over_sigma'}
+STEMS = ('time', '1_over_e_time')
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """One correlation function and its times.
+
+    Attributes:
+        curve: Correlation against time, with its fit.
+        decay: Relaxation times of the curve.
+    """
+
+    curve: Curve
+    decay: Decay
+
+
+@dataclass(frozen=True)
+class RelaxationResult:
+    """Relaxation of bonds and of beads.
+
+    Attributes:
+        time_unit: 'tau' where the time step is known, in the time unit of the trajectory; else
+            'steps'.
+        p1: First Legendre polynomial of the bond vectors, by bond type.
+        p2: Second Legendre polynomial of the bond vectors, by bond type.
+        scattering: F_s(q, t), by group of particles ('all', 'cations', 'anions') and name of q.
+        wave_numbers: The q by name: 'peak' and 'pi/sigma'.
+        n_frames: Number of frames that were read.
+        first_step: Step of the first frame that could be used.
+        verdicts: What could not be done, and why.
+    """
+
+    time_unit: str
+    p1: dict[str, Relaxation]
+    p2: dict[str, Relaxation]
+    scattering: dict[str, dict[str, Relaxation]]
+    wave_numbers: dict[str, float]
+    n_frames: int
+    first_step: int
+    verdicts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
+    """Correlations of bond vectors and of displacements over all lags that a trajectory holds."""
+
+    name: ClassVar[str] = 'relaxation'
+    title: ClassVar[str] = 'Segmental relaxation'
+    definition: ClassVar[str] = (
+        'C1(t) = <u(0).u(t)> and C2(t) = <(3 (u(0).u(t))^2 - 1) / 2> for the unit vectors u along '
+        'the bonds of each type; F_s(q, t) = <cos(q.(r(t) - r(0)))> with q along the three axes, '
+        'at the main peak q* of S(q) and at pi/sigma, the drift of the centre of mass taken off. '
+        'Mean times are (tau/beta) Gamma(1/beta) of fitted stretched exponentials (Williams and '
+        'Watts 1970, doi 10.1039/TF9706600080); thermostats and friction change them, so state '
+        'these beside the times.'
+    )
+    result: ClassVar[type] = RelaxationResult
+
+    sigma: float = option(
+        1.0, 'bead diameter, for q = pi/sigma (default: 1)', type=float, metavar='LENGTH'
+    )
+
+    def applies_to(self, topology: Topology) -> bool:
+        """Tell whether there are bonds."""
+        return len(topology.bonds) > 0
+
+    def correlator(self, run: Run) -> Correlator[_State, RelaxationResult]:
+        """Prepare for a run.
+
+        Raises:
+            UserError: If there are no bonds, or sigma is not positive.
+        """
+        if not (np.isfinite(self.sigma) and self.sigma > 0):
+            raise UserError(f'sigma {self.sigma}: give a positive length.')
+        if len(run.topology.bonds) == 0:
+            raise UserError(
+                f'{run.frames.path}: no bonds, so no segments to relax. Write them into the GSD '
+                'file, or give the LAMMPS data file (--data).'
+            )
+        return _BondsAndPositions(run, self.sigma)
+
+    def quantities(self, result: RelaxationResult) -> list[Quantity]:
+        """Mean time and 1/e time of every curve."""
+        unit = result.time_unit
+        found = []
+        for name, label, panel, relaxation in _named(result):
+            observable, _, rest = name.partition('_')
+            decay = relaxation.decay
+            for stem, estimate in (('time', decay.mean), ('1_over_e_time', decay.one_over_e)):
+                found.append(
+                    Quantity(
+                        f'{observable}_{stem}_{rest}',
+                        unit,
+                        estimate,
+                        Combination.POSITIVE_TIME,
+                        NOT_NEGATIVE,
+                        panel if stem == 'time' else None,
+                        label if stem == 'time' else f'{label}, 1/e time',
+                        is_key=stem == 'time' and (observable == 'p2' or rest == 'all_peak'),
+                    )
+                )
+        return found
+
+    def quantity_names(
+        self, particle_types: Sequence[str], bond_types: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Those of the bond types, and of F_s for all groups."""
+        del particle_types
+        groups = [f'{group}_{q}' for group in GROUPS for q in WAVE_NUMBERS.values()]
+        return tuple(
+            f'{observable}_{stem}_{rest}'
+            for observable, each in (('p1', bond_types), ('p2', bond_types), ('fs', groups))
+            for stem in STEMS
+            for rest in each
+        )
+
+    def curves(self, result: RelaxationResult) -> dict[str, Curve]:
+        """All correlation functions, by the label of their times."""
+        return {label: relaxation.curve for _, label, _, relaxation in _named(result)}
+
+    def notes(self, result: RelaxationResult) -> list[str]:
+        """Say which frames and wave numbers were used, and what could not be done."""
+        return [
+            f'{result.n_frames} frames read, from step {result.first_step}',
+            *(f'q at {name} {q:.4g}' for name, q in result.wave_numbers.items()),
+            *(f'verdict: {verdict}' for verdict in result.verdicts),
+        ]
+
+    def plot(self, result: RelaxationResult, ax: Axes) -> None:
+        """Draw C2 of each bond type, and F_s at the first of the wave numbers."""
+        first_q = next(iter(result.wave_numbers), '')
+        shown = {f'P2 {bond}': each.curve for bond, each in result.p2.items()}
+        for group, by_q in result.scattering.items():
+            shown[f'F_s {group}, q = {result.wave_numbers[first_q]:.3g}'] = by_q[first_q].curve
+        plot_curves(ax, shown)
+        ax.axhline(np.exp(-1), color='0.6', lw=0.8, ls=':')
+        ax.set(ylabel='$C_2(t)$, $F_s(q, t)$', ylim=(-0.1, 1.05))
+
+
+def _named(result: RelaxationResult) -> Iterator[tuple[str, str, Panel, Relaxation]]:
+    """Name of its times, label, panel and content of each correlation."""
+    axis = f'mean relaxation time [{result.time_unit}]'.replace('tau', r'$\tau$')
+    for polynomial, by_bond in (('p1', result.p1), ('p2', result.p2)):
+        panel = Panel(f'relaxation times, {polynomial.upper()}', axis, scale='log')
+        for bond, each in by_bond.items():
+            yield f'{polynomial}_{bond}', f'{polynomial.upper()} {bond}', panel, each
+    for group, by_q in result.scattering.items():
+        for q, each in by_q.items():
+            symbol = 'q*' if q == 'peak' else q
+            panel = Panel(f'relaxation times, F_s at {symbol}', axis, scale='log')
+            yield f'fs_{group}_{WAVE_NUMBERS[q]}', f'F_s {group}, {symbol}', panel, each
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is remembered of a frame while later ones are correlated with it."""
+
+    bonds: NDArray[np.float32]
+    positions: NDArray[np.float32] | None
+
+
+class _BondsAndPositions(Correlator[_State, RelaxationResult]):
+    """Correlations of all bond types, then of all groups at each wave number."""
+
+    def __init__(self, run: Run, sigma: float) -> None:
+        topology = run.topology
+        self._weights = topology.mass / topology.mass.sum()
+        # Sorted by class, each class is one stretch of the array.
+        order = np.argsort(topology.bond_typeid, kind='stable')
+        self._bonds = topology.bonds[order]
+        used, self._class_starts = np.unique(topology.bond_typeid[order], return_index=True)
+        self._class_sizes = np.diff(np.append(self._class_starts, len(order)))
+        self._classes = [topology.bond_type_names[k] for k in used]
+        members = (topology.charge == topology.charge, topology.charge > 0, topology.charge < 0)
+        self._groups = {
+            name: np.flatnonzero(is_member)
+            for name, is_member in zip(GROUPS, members, strict=True)
+            if is_member.any()
+        }
+        self._verdicts: list[str] = []
+        self._wave_numbers = self._find_wave_numbers(run, sigma)
+        if run.time_step is None:
+            self._verdicts.append('the time step is not known (--time-step): times are in steps')
+        self._time_unit = run.time_unit
+        plan = run.correlation_plan
+        self._n_frames = len(np.union1d(plan.origin, plan.later))
+        self._first_step = int(run.frames.steps[run.correlated_frames[0]])
+        self._reference: FloatArray | None = None
+
+    def _find_wave_numbers(self, run: Run, sigma: float) -> dict[str, float]:
+        if run.missing_images_reason:
+            self._verdicts.append(f'no F_s: {run.missing_images_reason}')
+            return {}
+        peak, reason = main_peak(run.frames, run.correlated_frames)
+        if peak is None:
+            self._verdicts.append(f'no F_s at the peak of S(q): {reason}')
+            return {'pi/sigma': float(np.pi / sigma)}
+        return {'peak': peak, 'pi/sigma': float(np.pi / sigma)}
+
+    def remember(self, snapshot: Snapshot) -> _State:
+        first, second = self._bonds[:, 0], self._bonds[:, 1]
+        vector = nearest_image(snapshot.positions[second] - snapshot.positions[first], snapshot.box)
+        vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
+        positions = None
+        if self._wave_numbers:
+            unwrapped = snapshot.unwrapped
+            # Single precision is enough for displacements from the first frame.
+            self._reference = unwrapped if self._reference is None else self._reference
+            moved = unwrapped - self._reference
+            positions = (moved - self._weights @ moved).astype(np.float32)
+        return _State(vector.astype(np.float32), positions)
+
+    def correlate(self, origin: _State, later: _State) -> FloatArray:
+        cosine = np.einsum('ij,ij->i', origin.bonds, later.bonds).astype(np.float64)
+        p1 = np.add.reduceat(cosine, self._class_starts) / self._class_sizes
+        squared = np.add.reduceat(cosine**2, self._class_starts) / self._class_sizes
+        observed = [p1, (3 * squared - 1) / 2]
+        if origin.positions is not None and later.positions is not None:
+            displacement = later.positions - origin.positions
+            for q in self._wave_numbers.values():
+                per_bead = np.cos(np.float32(q) * displacement).mean(axis=1)
+                observed.append(
+                    np.array([per_bead[g].mean(dtype=np.float64) for g in self._groups.values()])
+                )
+        return np.concatenate(observed)
+
+    def conclude(self, sums: BlockSums) -> RelaxationResult:
+        n = len(self._classes)
+        labels = ['$C_1(t)$'] * n + ['$C_2(t)$'] * n
+        labels += ['$F_s(q, t)$'] * (len(sums.sums) - 2 * n)
+        every = [_relaxation(sums, k, self._time_unit, label) for k, label in enumerate(labels)]
+        rest = iter(every[2 * n :])
+        by_q = {q: {group: next(rest) for group in self._groups} for q in self._wave_numbers}
+        scattering = {group: {q: by_q[q][group] for q in by_q} for group in self._groups}
+        return RelaxationResult(
+            time_unit=self._time_unit,
+            p1=dict(zip(self._classes, every[:n], strict=True)),
+            p2=dict(zip(self._classes, every[n : 2 * n], strict=True)),
+            scattering=scattering if self._wave_numbers else {},
+            wave_numbers=self._wave_numbers,
+            n_frames=self._n_frames,
+            first_step=self._first_step,
+            verdicts=tuple(self._verdicts),
+        )
+
+
+def _relaxation(given: BlockSums, which: int, unit: str, label: str) -> Relaxation:
+    time, sums, counts = given.time, given.sums[which], given.counts
+    total = counts.sum(axis=0)
+    value = sums.sum(axis=0) / total
+    low, high = np.full(len(time), np.nan), np.full(len(time), np.nan)
+    for k in range(len(time)):
+        filled = np.flatnonzero(counts[:, k])
+        if len(filled) > 1:
+            without_one = (sums[:, k].sum() - sums[filled, k]) / (total[k] - counts[filled, k])
+            ends = jackknife(value[k : k + 1], without_one[:, None])
+            low[k], high[k] = ends[0][0], ends[1][0]
+    decay = decay_times(time, sums, counts, given.duration)
+    unit_text = unit.replace('tau', r'$\tau$')
+    curve = Curve(
+        time,
+        value,
+        low,
+        high,
+        x_label=f'time $t$ [{unit_text}]',
+        y_label=label,
+        x_scale='log',
+        fit=None if decay.fit is None else decay.fit(time),
+    )
+    return Relaxation(curve, decay)

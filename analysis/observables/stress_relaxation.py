@@ -1,0 +1,296 @@
+"""Stress relaxation of an isotropic fluid in equilibrium: G(t), G', G'' and tau_s(w).
+
+G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless stress:
+V/(5 kT) of the shear stresses and V/(30 kT) of the normal-stress differences together, which is
+the average of Daivis and Evans 1994, doi 10.1063/1.466970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.intervals import jackknife
+from analysis.observable import (
+    NOT_NEGATIVE,
+    Accumulator,
+    Combination,
+    Observable,
+    Panel,
+    Quantity,
+)
+from analysis.plotting import plot_curves
+from analysis.sampling.run import Run
+from user_input import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLOCKS = 8
+FEWEST_ROWS = 64
+LONGEST_LAG = 1 / 8
+LAGS_PER_DECADE = 16
+FREQUENCIES_PER_DECADE = 4
+COMPONENTS = ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')
+SHEAR = ('xy', 'xz', 'yz')
+NORMAL = (('xx', 'yy'), ('xx', 'zz'), ('yy', 'zz'))
+# The integral over time is cut where G(t) is first no larger than its error.
+SIGNAL = 0.0
+
+
+@dataclass(frozen=True)
+class StressResult:
+    """Linear viscoelasticity from the fluctuations of the stress.
+
+    Attributes:
+        modulus: G(t), from lag 0 on.
+        cut: Lag at which G(t) is lost in its noise, and from which it counts as 0.
+        storage: G'(w), at the angular frequencies that the data reach.
+        loss: G''(w), at the same.
+        segmental_time: tau_s(w) = G'/(|eta*| w^2), with |eta*| = |G*|/w, at the same.
+        viscosity: Integral of G(t) up to the cut.
+        verdict: Empty, or why the results are not to be trusted.
+    """
+
+    modulus: Curve
+    cut: float
+    storage: Curve
+    loss: Curve
+    segmental_time: Curve
+    viscosity: Estimate
+    verdict: str
+
+
+@dataclass(frozen=True)
+class StressRelaxation(Observable[StressResult]):
+    """G(t) and its transforms, from the pressure tensor in the log."""
+
+    name: ClassVar[str] = 'stress'
+    title: ClassVar[str] = 'Stress relaxation'
+    definition: ClassVar[str] = (
+        'G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless '
+        'stress (Daivis and Evans 1994, doi 10.1063/1.466970), counted as 0 from where it is lost '
+        'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt; '
+        "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
+    )
+    result: ClassVar[type] = StressResult
+    needs_trajectory: ClassVar[bool] = False
+    needs_log: ClassVar[bool] = True
+
+    def begin(self, run: Run) -> Accumulator[StressResult]:
+        """Correlate the log; no frame is read.
+
+        Raises:
+            UserError: If rows are too few, not at equal intervals, or not finite, or kT is not
+                known.
+        """
+        return _Correlated(run)
+
+    def quantities(self, result: StressResult) -> list[Quantity]:
+        """The viscosity."""
+        panel = Panel('viscosity', r'viscosity [$\epsilon \tau / \sigma^3$]', scale='log')
+        return [
+            Quantity(
+                'shear_viscosity',
+                'epsilon tau/sigma^3',
+                result.viscosity,
+                Combination.POSITIVE_TIME,
+                NOT_NEGATIVE,
+                panel,
+            )
+        ]
+
+    def quantity_names(
+        self, particle_types: Sequence[str], bond_types: Sequence[str]
+    ) -> tuple[str, ...]:
+        """The same for all systems."""
+        del particle_types, bond_types
+        return ('shear_viscosity',)
+
+    def curves(self, result: StressResult) -> dict[str, Curve]:
+        """G(t), G', G'' and tau_s."""
+        return {
+            'G(t)': result.modulus,
+            "G'": result.storage,
+            "G''": result.loss,
+            'tau_s': result.segmental_time,
+        }
+
+    def notes(self, result: StressResult) -> list[str]:
+        """Say where G(t) is cut, and what speaks against it."""
+        return [f'G(t) is cut at t = {result.cut:.4g}', f'verdict: {result.verdict or "relaxed"}']
+
+    def plot(self, result: StressResult, ax: Axes) -> None:
+        """Draw G(t) alone: the transforms have another axis."""
+        plot_curves(ax, {'G(t)': result.modulus})
+
+
+class _Correlated(Accumulator[StressResult]):
+    def __init__(self, run: Run) -> None:
+        if run.kT is None:
+            raise UserError('the stress relaxation needs the temperature of the bath (--kT).')
+        time_step = run.time_step
+        if time_step is None:
+            raise UserError('the stress relaxation needs the duration of a step (--time-step).')
+        production = run.production
+        # An energy that never settles has no better start than the first row.
+        first = 0 if production.verdict else production.first_row
+        log = {name: column[first:] for name, column in run.log.items()}
+        intervals = np.unique(np.diff(log['step']))
+        if len(intervals) != 1:
+            raise UserError('the rows of the log from there on are not at equal intervals.')
+        pressure = {axes: log[f'pressure_{axes}'].astype(np.float64) for axes in COMPONENTS}
+        found = stress_relaxation(
+            pressure, float(np.mean(log['volume'])), run.kT, time_step * float(intervals[0])
+        )
+        verdict = '; '.join(filter(None, (production.verdict, found.verdict)))
+        viscosity = replace(found.viscosity, verdict=verdict)
+        self._result = replace(found, verdict=verdict, viscosity=viscosity)
+
+    def conclude(self) -> StressResult:
+        return self._result
+
+
+def stress_relaxation(
+    pressure: Mapping[str, FloatArray], volume: float, kT: float, interval: float
+) -> StressResult:
+    """Correlate the stress of a run in equilibrium.
+
+    Args:
+        pressure: Components 'xx', 'xy', 'xz', 'yy', 'yz' and 'zz' of the pressure or the stress
+            at equal intervals, shape (T,) each.
+        volume: Of the box, or its mean.
+        kT: Of the bath.
+        interval: Time between rows.
+
+    Raises:
+        UserError: If there are too few rows, a value is not finite, or a parameter not positive.
+    """
+    for name, given in (('volume', volume), ('kT', kT), ('interval', interval)):
+        if not (np.isfinite(given) and given > 0):
+            raise UserError(f'{name} {given}: give a positive number.')
+    n = len(pressure['xy'])
+    if n < FEWEST_ROWS:
+        raise UserError(f'{n} rows of stress; at least {FEWEST_ROWS} are needed.')
+    series = [(pressure[name] - pressure[name].mean(), 1 / 5) for name in SHEAR]
+    series += [(pressure[a] - pressure[b], 1 / 30) for a, b in NORMAL]
+    if not all(np.isfinite(values).all() for values, _ in series):
+        raise UserError('the stress is not finite in every row: the run blew up or is damaged.')
+    most = int(n * LONGEST_LAG)
+    sums = sum(
+        (weight * volume / kT * _products(np.asarray(values), most) for values, weight in series),
+        start=np.zeros((BLOCKS, most + 1)),
+    )
+    edges = np.arange(BLOCKS + 1) * n // BLOCKS
+    counts = np.maximum(
+        np.minimum(edges[1:, None], n - np.arange(most + 1)) - edges[:-1, None], 0
+    ).astype(np.float64)
+    starts = _bins(most)
+    time = np.add.reduceat(np.arange(most + 1.0), starts) / np.diff([*starts, most + 1]) * interval
+    sums, counts = (np.add.reduceat(each, starts, axis=1) for each in (sums, counts))
+    value = sums.sum(axis=0) / counts.sum(axis=0)
+    others = (sums.sum(axis=0) - sums) / (counts.sum(axis=0) - counts)
+    low, high = jackknife(value, others)
+    lost = np.flatnonzero(low <= SIGNAL)
+    verdict = ''
+    last = int(lost[0]) if len(lost) else len(time) - 1
+    if not len(lost):
+        verdict = 'not relaxed: G(t) is still above its noise at the longest lag'
+    elif last < 4:
+        verdict = 'G(t) is lost in its noise within a few rows: log the stress more often'
+    kept = slice(0, last + 1)
+    frequency = _frequencies(float(time[last]), interval)
+    curves = np.concatenate([value[None], others])[:, kept]
+    transformed = np.array([_transform(time[kept], curve, frequency) for curve in curves])
+    storage, loss = transformed.real, transformed.imag
+    segmental = storage / (np.abs(transformed) * frequency)
+    in_frequency = Curve(
+        frequency,
+        frequency,
+        x_label=r'angular frequency $\omega$ [$\tau^{-1}$]',
+        x_scale='log',
+        y_scale='log',
+    )
+    return StressResult(
+        modulus=Curve(
+            time,
+            value,
+            low,
+            high,
+            x_label=r'time $t$ [$\tau$]',
+            y_label=r'$G(t)$ [$\epsilon/\sigma^3$]',
+            x_scale='log',
+            y_scale='log',
+        ),
+        cut=float(time[last]),
+        storage=_with_interval(in_frequency, storage, r"$G'$ [$\epsilon/\sigma^3$]"),
+        loss=_with_interval(in_frequency, loss, r"$G''$ [$\epsilon/\sigma^3$]"),
+        segmental_time=_with_interval(in_frequency, segmental, r'$\tau_s$ [$\tau$]'),
+        viscosity=_viscosity(time[kept], curves, verdict),
+        verdict=verdict,
+    )
+
+
+def _viscosity(time: FloatArray, curves: FloatArray, verdict: str) -> Estimate:
+    """Integral of G(t) to its cut; of all blocks first, then without each in turn, (1 + B, L)."""
+    integrals = np.asarray(np.trapezoid(curves, time, axis=1))
+    low, high = jackknife(integrals[:1], integrals[1:, None])
+    value = float(integrals[0])
+    if value <= 0:
+        return Estimate(verdict=verdict or 'G(t) is lost in its noise')
+    return Estimate(value, max(float(low[0]), 0.0), float(high[0]), float(BLOCKS - 1), verdict)
+
+
+def _products(values: FloatArray, most: int) -> FloatArray:
+    """Sums of s(t0) s(t0 + t) over the origins t0 of each block, shape (BLOCKS, most + 1)."""
+    n = len(values)
+    length = 1 << (n + most).bit_length()
+    later = np.fft.rfft(values, length)
+    edges = np.arange(BLOCKS + 1) * n // BLOCKS
+    sums = np.empty((BLOCKS, most + 1))
+    for block in range(BLOCKS):
+        origins = np.zeros(n)
+        origins[edges[block] : edges[block + 1]] = values[edges[block] : edges[block + 1]]
+        product = np.conj(np.fft.rfft(origins, length)) * later
+        sums[block] = np.fft.irfft(product, length)[: most + 1]
+    return sums
+
+
+def _bins(most: int) -> IntArray:
+    """First lags of bins that are one lag wide at first and then grow with the lag."""
+    decades = np.log10(max(most, 2))
+    edges = np.round(np.logspace(0, decades, int(decades * LAGS_PER_DECADE) + 1)).astype(np.int64)
+    return np.unique(np.concatenate([[0], edges[edges <= most]]))
+
+
+def _frequencies(longest: float, interval: float) -> FloatArray:
+    """From the longest time with a signal to a tenth of the sampling rate."""
+    low, high = 1 / longest, 2 * np.pi / (10 * interval)
+    if high <= low:
+        return np.zeros(0)
+    number = int(np.log10(high / low) * FREQUENCIES_PER_DECADE) + 1
+    return np.asarray(low * 10 ** (np.arange(number) / FREQUENCIES_PER_DECADE))
+
+
+def _transform(time: FloatArray, curve: FloatArray, frequency: FloatArray) -> Any:
+    """G* = i w int G exp(-i w t) dt, exact for straight lines between the points, shape (W,).
+
+    By parts it is G(0) + int G'(t) exp(-i w t) dt, so a curve that ends above 0 counts as a step
+    there; the last point is set to 0 instead.
+    """
+    curve = curve.copy()
+    curve[-1] = 0.0
+    slope = np.diff(curve) / np.diff(time)
+    phase = np.exp(-1j * frequency[:, None] * time)
+    return curve[0] + ((phase[:, :-1] - phase[:, 1:]) @ slope) / (1j * frequency)
+
+
+def _with_interval(frame: Curve, values: FloatArray, label: str) -> Curve:
+    """A curve of all blocks with the interval of those without each in turn, (1 + B, W)."""
+    low, high = jackknife(values[0], values[1:])
+    return replace(frame, value=values[0], low=low, high=high, y_label=label)

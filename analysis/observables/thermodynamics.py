@@ -1,0 +1,127 @@
+"""Density, temperature, pressure and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from analysis.arrays import FloatArray
+from analysis.estimators.equilibration import detect_equilibration
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.intervals import mean_with_interval
+from analysis.observable import (
+    NOT_NEGATIVE,
+    UNLIMITED,
+    Accumulator,
+    Observable,
+    Panel,
+    Quantity,
+)
+from analysis.sampling.run import Run
+
+# Name: unit, limits, panel.
+_QUANTITIES = {
+    'density': ('sigma^-3', NOT_NEGATIVE, Panel('density', r'density [$\sigma^{-3}$]')),
+    'temperature': ('epsilon', NOT_NEGATIVE, None),
+    'pressure': (
+        'epsilon/sigma^3',
+        UNLIMITED,
+        Panel('pressure', r'pressure [$\epsilon/\sigma^3$]'),
+    ),
+    'potential_energy_per_bead': (
+        'epsilon',
+        UNLIMITED,
+        Panel('energy', r'potential energy per bead [$\epsilon$]'),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ThermodynamicsResult:
+    """Averages over the production part of the log.
+
+    Attributes:
+        density: Number density of beads, over the equilibration at constant pressure where there
+            was one.
+        temperature: Kinetic, for N beads without momentum of the whole.
+        pressure: Mean of the diagonal of the pressure tensor.
+        potential_energy_per_bead: In epsilon.
+    """
+
+    density: Estimate
+    temperature: Estimate
+    pressure: Estimate
+    potential_energy_per_bead: Estimate
+
+
+@dataclass(frozen=True)
+class Thermodynamics(Observable[ThermodynamicsResult]):
+    """Means of the thermo log, with intervals from its blocks."""
+
+    name: ClassVar[str] = 'thermodynamics'
+    title: ClassVar[str] = 'Thermodynamics'
+    definition: ClassVar[str] = (
+        'Means of the thermo log from where the potential energy is stationary (Chodera 2016, doi '
+        '10.1021/acs.jctc.5b00784); density from the equilibration at constant pressure. '
+        'Temperature is 2 E_kin / (3 N - 3), pressure the mean of the diagonal of the tensor; '
+        'reduced units.'
+    )
+    result: ClassVar[type] = ThermodynamicsResult
+    needs_log: ClassVar[bool] = True
+    never_precise: ClassVar[dict[str, str]] = {
+        'density': 'is that of the equilibration: sampling at constant volume does not change it.'
+    }
+
+    def begin(self, run: Run) -> Accumulator[ThermodynamicsResult]:
+        """Take the means of the log; no frame is read."""
+        return _Averages(run)
+
+    def quantities(self, result: ThermodynamicsResult) -> list[Quantity]:
+        """The four means."""
+        return [
+            Quantity(name, unit, getattr(result, name), limits=limits, panel=panel)
+            for name, (unit, limits, panel) in _QUANTITIES.items()
+        ]
+
+    def quantity_names(
+        self, particle_types: Sequence[str], bond_types: Sequence[str]
+    ) -> tuple[str, ...]:
+        """The same for all systems."""
+        del particle_types, bond_types
+        return tuple(_QUANTITIES)
+
+
+class _Averages(Accumulator[ThermodynamicsResult]):
+    def __init__(self, run: Run) -> None:
+        log, n = run.log, len(run.topology.typeid)
+        production = run.production
+        diagonal = [log[f'pressure_{axis}'] for axis in ('xx', 'yy', 'zz')]
+        series = {
+            'temperature': 2 * log['kinetic_energy'] / (3 * n - 3),
+            'pressure': np.mean(diagonal, axis=0),
+            'potential_energy_per_bead': log['potential_energy'] / n,
+        }
+        estimates = {
+            name: mean_with_interval(each[production.first_row :]) for name, each in series.items()
+        }
+        if production.verdict:
+            estimates = {
+                name: replace(each, verdict=production.verdict) for name, each in estimates.items()
+            }
+        volume = log['volume'] if run.equilibration_volume is None else run.equilibration_volume
+        self._result = ThermodynamicsResult(density=_density(n, volume), **estimates)
+
+    def conclude(self) -> ThermodynamicsResult:
+        return self._result
+
+
+def _density(n_beads: int, volume: FloatArray) -> Estimate:
+    if np.ptp(volume) == 0:  # a given density is what it is
+        density = n_beads / float(volume[0])
+        return Estimate(density, density, density)
+    found = detect_equilibration(volume)
+    estimate = mean_with_interval(n_beads / volume[found.start :])
+    return estimate if found.is_equilibrated else replace(estimate, verdict=found.verdict)

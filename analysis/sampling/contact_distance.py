@@ -1,0 +1,141 @@
+"""The contact distance of ions: the first minimum of g(r) between cations and anions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.estimate import Curve
+from analysis.geometry.ions import Ions
+from analysis.io.trajectory import Trajectory
+from analysis.sampling.frame_selection import spread_out
+from user_input import UserError
+
+MOST_FRAMES = 100
+BINS = 400
+# In units of the mean distance between neighbouring particles: several coordination shells.
+REACH = 4.0
+# Half the smallest edge, less a margin for rounding.
+PART_OF_HALF_BOX = 0.98
+SMOOTHING_BINS = 2.5
+# A minimum counts when the curve rises again by this many standard errors.
+RISE_IN_ERRORS = 4.0
+LEAST_RISE = 0.02
+
+
+@dataclass(frozen=True)
+class PairCorrelation:
+    """The pair correlation function of two groups.
+
+    Attributes:
+        curve: Pair correlation against the centres of the bins.
+        first_minimum: Distance of the first minimum after the first peak, or None.
+        n_frames: Number of frames averaged over.
+        verdict: Empty, or why there is no first minimum.
+    """
+
+    curve: Curve
+    first_minimum: float | None
+    n_frames: int
+    verdict: str = ''
+
+
+def contact_distance(
+    trajectory: Trajectory, ions: Ions, frames: IntArray
+) -> tuple[float, PairCorrelation]:
+    """Find the first minimum of g(+-), and the g(+-) that shows it.
+
+    Args:
+        trajectory: Where the frames come from.
+        ions: Of its particles.
+        frames: Frames to choose from; at most 100 of them, evenly spread, are read.
+
+    Raises:
+        UserError: If g(+-) has no first minimum.
+    """
+    cations, anions = ions.indices[ions.is_cation], ions.indices[~ions.is_cation]
+    found = pair_correlation(trajectory, cations, anions, frames)
+    if found.first_minimum is None:
+        raise UserError(
+            f'{trajectory.path}: no contact distance: {found.verdict}. Give one '
+            '(--contact-distance).'
+        )
+    return found.first_minimum, found
+
+
+def pair_correlation(
+    trajectory: Trajectory, group: IntArray, other: IntArray, frames: IntArray
+) -> PairCorrelation:
+    """Average g(r) between two groups without common members.
+
+    Args:
+        trajectory: Where the frames come from.
+        group: Indices of the particles of the one group, shape (n,).
+        other: Indices of the particles of the other group, shape (m,).
+        frames: Frames to choose from; at most 100 of them, evenly spread, are read.
+    """
+    import freud
+
+    chosen = spread_out(frames, MOST_FRAMES)
+    snapshots = (trajectory.read(int(frame)) for frame in chosen)
+    rdf: Any = None
+    n_pairs = 0.0
+    for snapshot in snapshots:
+        if rdf is None:
+            spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
+            reach = min(REACH * spacing, PART_OF_HALF_BOX * float(snapshot.box.min()) / 2)
+            rdf = freud.density.RDF(bins=BINS, r_max=reach)
+        box = freud.box.Box(*snapshot.box)
+        reset = not n_pairs
+        rdf.compute(
+            (box, snapshot.positions[group]), query_points=snapshot.positions[other], reset=reset
+        )
+        n_pairs += len(group) * len(other) / float(np.prod(snapshot.box))
+    distance = np.asarray(rdf.bin_centers, dtype=np.float64)
+    g = np.asarray(rdf.rdf, dtype=np.float64)
+    shells = 4 * np.pi * distance**2 * (distance[1] - distance[0])
+    first_minimum, verdict = find_first_minimum(distance, g, shells * n_pairs)
+    curve = Curve(distance, g, x_label='distance $r$ [$\\sigma$]', y_label='$g_{+-}(r)$')
+    return PairCorrelation(curve, first_minimum, len(chosen), verdict)
+
+
+def find_first_minimum(
+    distance: FloatArray, g: FloatArray, expected: FloatArray
+) -> tuple[float | None, str]:
+    """First minimum of g(r) after its first peak, told from noise by counting statistics.
+
+    Args:
+        distance: Centres of the bins, shape (n,).
+        g: Pair correlation, shape (n,).
+        expected: Number of pairs that g = 1 puts into each bin, shape (n,).
+
+    Returns:
+        The distance, or None with the reason.
+    """
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
+    smooth = gaussian_filter1d(g, SMOOTHING_BINS)
+    # A Gaussian of width s averages 2 s sqrt(pi) bins.
+    counts = np.maximum(expected * 2 * SMOOTHING_BINS * np.sqrt(np.pi), 1e-12)
+    errors = np.sqrt(np.maximum(smooth, 1 / counts) / counts)
+    # Zeros at both ends let a peak or a minimum be found that touches none of them.
+    peaks, _ = find_peaks(smooth, height=1.2)
+    # Close to r = 0 a bin holds hardly a pair, and one of them makes a peak.
+    peaks = peaks[smooth[peaks] - 1 > RISE_IN_ERRORS * np.sqrt(1 / counts[peaks])]
+    if len(peaks) == 0:
+        return None, 'g(r) has no first peak: no contacts to speak of'
+    start = int(peaks[0])
+    lowest = start
+    for k in range(start + 1, len(smooth)):
+        if smooth[k] < smooth[lowest]:
+            lowest = k
+            continue
+        error = float(np.hypot(errors[lowest], errors[k]))
+        if lowest > start and smooth[k] - smooth[lowest] > max(LEAST_RISE, RISE_IN_ERRORS * error):
+            bottom = np.flatnonzero(smooth[start:k] <= smooth[lowest] + 1e-9) + start
+            return float(distance[round(bottom.mean())]), ''
+    return None, 'g(r) has no minimum after its first peak within half the box'

@@ -1,0 +1,143 @@
+"""Which pairs of frames to correlate, planned from the steps alone, before a file is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arrays import IntArray
+
+LAGS_PER_DECADE = 8
+# Origins closer than this part of the lag add hardly anything that is independent.
+ORIGINS_PER_LAG_TIME = 8
+MOST_ORIGINS = 100
+# A lag needs a few independent stretches of the run.
+LONGEST_LAG = 1 / 3
+FEWEST_ORIGINS = 4
+BLOCKS = 8
+SAMPLED_ORIGINS = 256
+
+
+@dataclass(frozen=True)
+class CorrelationPlan:
+    """Pairs of frames by lag, sorted by their later frame.
+
+    Attributes:
+        lags: Exact lags in steps, rising, shape (L,).
+        origin: Frame of the origin of each pair, shape (P,).
+        later: Later frame of each pair, rising, shape (P,).
+        lag_index: Index into `lags` of each pair, shape (P,).
+        block: Which of `n_blocks` stretches of the run the origin lies in, shape (P,).
+        n_blocks: Number of stretches.
+        duration: Steps from the first frame to the last.
+    """
+
+    lags: IntArray
+    origin: IntArray
+    later: IntArray
+    lag_index: IntArray
+    block: IntArray
+    n_blocks: int
+    duration: int
+
+    def most_live_origins(self) -> int:
+        """How many origins are in memory at once, at most."""
+        if len(self.origin) == 0:
+            return 0
+        origins = np.unique(self.origin)
+        last = np.full(int(self.later.max()) + 1, -1)
+        np.maximum.at(last, self.origin, self.later)
+        change = np.zeros(int(self.later.max()) + 2, dtype=np.int64)
+        np.add.at(change, origins, 1)
+        np.add.at(change, last[origins] + 1, -1)
+        return int(np.cumsum(change).max())
+
+
+def plan_correlations(steps: IntArray) -> CorrelationPlan:
+    """Choose lags, about 8 per decade, and for each of them origins spread over the whole run.
+
+    Args:
+        steps: Steps of the frames to use, strictly rising, shape (F,). Any spacing will do: only
+            lags that occur between frames are used, and they are exact.
+    """
+    duration = int(steps[-1] - steps[0])
+    chosen: list[int] = []
+    pairs: list[tuple[IntArray, IntArray]] = []
+    for candidates in _candidate_lags(steps):
+        found = [_pairs_at(steps, int(lag)) for lag in candidates]
+        best = int(np.argmax([len(origin) for origin, _ in found]))
+        origin, later = _thinned(steps, *found[best], int(candidates[best]), duration)
+        if len(origin) >= FEWEST_ORIGINS:
+            chosen.append(int(candidates[best]))
+            pairs.append((origin, later))
+    if not chosen:
+        nothing = np.zeros(0, dtype=np.int64)
+        return CorrelationPlan(nothing, nothing, nothing, nothing, nothing, BLOCKS, duration)
+    origin = np.concatenate([pair[0] for pair in pairs])
+    later = np.concatenate([pair[1] for pair in pairs])
+    lag_index = np.repeat(np.arange(len(chosen)), [len(pair[0]) for pair in pairs])
+    order = np.lexsort((origin, later))
+    since = steps[origin] - steps[0]
+    block = np.minimum(since * BLOCKS // duration, BLOCKS - 1)
+    return CorrelationPlan(
+        np.array(chosen, dtype=np.int64),
+        origin[order],
+        later[order],
+        lag_index[order],
+        block[order],
+        BLOCKS,
+        duration,
+    )
+
+
+def _candidate_lags(steps: IntArray) -> list[IntArray]:
+    """Lags that occur, grouped by where they fall on a logarithmic grid; a few for each place."""
+    duration = int(steps[-1] - steps[0])
+    longest = duration * LONGEST_LAG
+    shortest = int(np.diff(steps).min())
+    if longest < shortest:
+        return []
+    # Log-spaced schedules repeat: chance keeps the sample from missing the starts of the blocks.
+    generator = np.random.default_rng(0)
+    n = len(steps)
+    sample = np.union1d(
+        np.arange(min(n, SAMPLED_ORIGINS // 4)),
+        generator.choice(n, min(n, SAMPLED_ORIGINS), replace=False),
+    )
+    places = round(np.log10(longest / shortest) * LAGS_PER_DECADE) + 1
+    targets = shortest * 10 ** (np.arange(places) / LAGS_PER_DECADE)
+    wanted = steps[sample][:, None] + targets[None, :]
+    after = np.searchsorted(steps, wanted)
+    near = np.stack([np.clip(after - 1, 0, n - 1), np.clip(after, 0, n - 1)])
+    occurring = (steps[near] - steps[sample][None, :, None]).ravel()
+    occurring = occurring[(occurring >= shortest) & (occurring <= longest)]
+    values, counts = np.unique(occurring, return_counts=True)
+    place = np.rint(np.log10(values / shortest) * LAGS_PER_DECADE).astype(np.int64)
+    groups = []
+    for k in np.unique(place):
+        here = place == k
+        most_seen = np.argsort(-counts[here], kind='stable')[:3]
+        groups.append(values[here][most_seen])
+    return groups
+
+
+def _pairs_at(steps: IntArray, lag: int) -> tuple[IntArray, IntArray]:
+    """All pairs of frames exactly `lag` steps apart."""
+    later = np.searchsorted(steps, steps + lag)
+    inside = later < len(steps)
+    origin, later = np.flatnonzero(inside), later[inside]
+    exact = steps[later] - steps[origin] == lag
+    return origin[exact], later[exact]
+
+
+def _thinned(
+    steps: IntArray, origin: IntArray, later: IntArray, lag: int, duration: int
+) -> tuple[IntArray, IntArray]:
+    """Keep the first origin of each stretch of time, so that the kept ones spread evenly."""
+    spacing = max(lag / ORIGINS_PER_LAG_TIME, duration / MOST_ORIGINS)
+    # Powers of two let neighbouring lags share their origins, which bounds the live ones.
+    spacing = 2.0 ** np.ceil(np.log2(max(spacing, 1.0)))
+    stretch = np.floor((steps[origin] - steps[0]) / spacing)
+    first = np.unique(stretch, return_index=True)[1]
+    return origin[first], later[first]

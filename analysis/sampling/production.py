@@ -1,0 +1,99 @@
+"""The production part of a run: where energy, and then the association of ions, have settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.equilibration import Equilibration, detect_equilibration
+from analysis.geometry import contact_graph
+from analysis.geometry.ions import Ions, find_ions, has_ions
+from analysis.io.trajectory import Trajectory
+from analysis.sampling.contact_distance import contact_distance
+from analysis.sampling.frame_selection import evenly_spaced
+from user_input import UserError
+
+
+@dataclass(frozen=True)
+class Production:
+    """From where on the rows and frames of a run count.
+
+    Attributes:
+        first_row: Of the thermo log.
+        first_frame: For averages without time.
+        first_settled_frame: For correlations in time, which an association of ions that still
+            drifts would slow down; at least `first_frame`.
+        verdict: Empty, or why the energy is not believed to be stationary.
+    """
+
+    first_row: int = 0
+    first_frame: int = 0
+    first_settled_frame: int = 0
+    verdict: str = ''
+
+
+def where_energy_settles(thermo: Mapping[str, FloatArray], steps: IntArray) -> Production:
+    """Find where the potential energy becomes stationary.
+
+    Args:
+        thermo: Columns of the thermo log, shape (R,) each.
+        steps: Step of each frame of the trajectory, shape (F,).
+    """
+    found = detect_equilibration(thermo['potential_energy'])
+    # An energy that never settles has no better start than the first frame; the verdict says so.
+    step = thermo['step'][found.start] if found.is_equilibrated else 0
+    frame = int(np.searchsorted(steps, step))
+    return Production(found.start, frame, frame, found.verdict)
+
+
+def where_ions_settle(production: Production, trajectory: Trajectory) -> Production:
+    """Move the start of the correlations to where the ions, if there are any, have settled too."""
+    if not has_ions(trajectory.topology):
+        return production
+    ions = find_ions(trajectory.topology)
+    frames = evenly_spaced(trajectory.steps, production.first_frame)
+    try:
+        distance, _ = contact_distance(trajectory, ions, frames)
+        series = _association(trajectory, ions, distance, frames)
+    except UserError:  # too few ions for a contact distance
+        return production
+    found = association_equilibration(series)
+    if not found.is_equilibrated:
+        return production
+    settled = int(np.searchsorted(trajectory.steps, trajectory.steps[frames[found.start]]))
+    return replace(production, first_settled_frame=max(production.first_frame, settled))
+
+
+# Slow and never constant, so equilibration is looked for in these.
+WATCHED = ('number_average_size', 'weight_average_size', 'coordination_number')
+
+
+def association_equilibration(series: Mapping[str, FloatArray]) -> Equilibration:
+    """Find where the association of ions is in equilibrium: the series that settles last decides.
+
+    Args:
+        series: Those in WATCHED among them, shape (T,) each.
+    """
+    return max(
+        (detect_equilibration(series[name]) for name in WATCHED),
+        key=lambda each: (not each.is_equilibrated, each.start),
+    )
+
+
+def _association(
+    trajectory: Trajectory, ions: Ions, distance: float, frames: IntArray
+) -> dict[str, FloatArray]:
+    series = {name: np.empty(len(frames)) for name in WATCHED}
+    n = len(ions.indices)
+    for row, frame in enumerate(frames):
+        snapshot = trajectory.read(int(frame))
+        positions = snapshot.positions[ions.indices]
+        graph = contact_graph.contacts_between(positions, snapshot.box, ions.is_cation, distance)
+        size = contact_graph.component_sizes(graph)
+        series['number_average_size'][row] = n / len(size)
+        series['weight_average_size'][row] = float((size.astype(float) ** 2).sum()) / n
+        series['coordination_number'][row] = contact_graph.coordination(graph).mean()
+    return series

@@ -1,0 +1,136 @@
+"""What is analysed: a trajectory, a thermo log, and which part of them is production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.geometry.topology import Topology
+from analysis.io.trajectory import Trajectory
+from analysis.sampling.correlation_plan import CorrelationPlan, plan_correlations
+from analysis.sampling.frame_selection import evenly_spaced, frames_from
+from analysis.sampling.image_check import missing_images_reason
+from analysis.sampling.production import Production
+from user_input import UserError
+
+FEWEST_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as observables see it: made from paths, or from a job.
+
+    Attributes:
+        trajectory: None where there is only a log.
+        thermo: Columns of the thermo log by name, shape (R,) each; None where there is none.
+        production: From where on it counts.
+        given_time_step: Duration of a step; None takes what the trajectory says.
+        log_interval: Time between rows of the log; None where there is none.
+        kT: Of the bath; None where not known.
+        equilibration_volume: Volumes of the equilibration at constant pressure that came before,
+            shape (T,); None takes those of the log.
+    """
+
+    trajectory: Trajectory | None = None
+    thermo: Mapping[str, FloatArray] | None = None
+    production: Production = Production()
+    given_time_step: float | None = None
+    kT: float | None = None
+    equilibration_volume: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        """Check the time step.
+
+        Raises:
+            UserError: If it is not positive.
+        """
+        given = self.given_time_step
+        if given is not None and not (np.isfinite(given) and given > 0):
+            raise UserError(f'time step {given}: give a positive duration.')
+
+    @property
+    def frames(self) -> Trajectory:
+        """The trajectory.
+
+        Raises:
+            UserError: If there is none.
+        """
+        if self.trajectory is None:
+            raise UserError('a trajectory is needed.')
+        return self.trajectory
+
+    @property
+    def log(self) -> Mapping[str, FloatArray]:
+        """The thermo log.
+
+        Raises:
+            UserError: If there is none.
+        """
+        if self.thermo is None:
+            raise UserError('a thermo log is needed (--thermo thermo.h5).')
+        return self.thermo
+
+    @property
+    def topology(self) -> Topology:
+        """That of the trajectory."""
+        return self.frames.topology
+
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step; None where nobody says."""
+        if self.given_time_step is not None:
+            return self.given_time_step
+        return None if self.trajectory is None else self.trajectory.time_step
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of correlation times: 'tau' where the time step is known, else 'steps'."""
+        return 'steps' if self.time_step is None else 'tau'
+
+    @cached_property
+    def even_frames(self) -> IntArray:
+        """Frames of the production at even spacing, for averages without time."""
+        return evenly_spaced(self.frames.steps, self.production.first_frame)
+
+    @cached_property
+    def correlated_frames(self) -> IntArray:
+        """Frames of the production whose correlations count.
+
+        Raises:
+            UserError: If there are too few, or their steps do not rise.
+        """
+        path, steps = self.frames.path, self.frames.steps
+        frames = frames_from(steps, self.production.first_settled_frame)
+        if len(frames) < FEWEST_FRAMES:
+            raise UserError(f'{path}: {len(frames)} frames; at least {FEWEST_FRAMES} are needed.')
+        falls = np.diff(steps[frames]) <= 0
+        if np.any(falls):
+            raise UserError(
+                f'{path}: frame {frames[1:][falls][0]} is not later than the one before it. Write '
+                'the steps, and remove frames that a restart wrote twice.'
+            )
+        return frames
+
+    @cached_property
+    def correlation_plan(self) -> CorrelationPlan:
+        """Which of `correlated_frames` are correlated with which.
+
+        Raises:
+            UserError: As `correlated_frames`; or if no lag occurs often enough.
+        """
+        plan = plan_correlations(self.frames.steps[self.correlated_frames])
+        if len(plan.lags) == 0:
+            raise UserError(
+                f'{self.frames.path}: no lag occurs often enough between the frames. Write more '
+                'frames at regular steps.'
+            )
+        return plan
+
+    @cached_property
+    def missing_images_reason(self) -> str:
+        """Why displacements cannot be had from `correlated_frames`; empty where they can."""
+        return missing_images_reason(self.frames, self.correlated_frames)

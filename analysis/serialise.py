@@ -1,0 +1,33 @@
+"""Results to JSON and back, from the types of their dataclasses."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+
+def to_json(result: Any) -> bytes:
+    """Write a result, a dataclass, as strictly valid JSON; what is not finite becomes null."""
+    kind: Any = type(result)
+    return _adapter(kind).dump_json(result, indent=1)
+
+
+def from_json(kind: Any, content: bytes) -> Any:
+    """Read a result of the type `kind`.
+
+    Raises:
+        ValueError: If `content` is not JSON, or not of such a result; the message names the key.
+    """
+    try:
+        return _adapter(kind).validate_json(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = '.'.join(map(str, fault['loc']))
+        raise ValueError(f"'{key}': {fault['msg']}" if key else fault['msg']) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
