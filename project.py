@@ -41,7 +41,8 @@ from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known
 from workflow.engines.failure import SimulationFailed
 from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
 from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
-from workflow.interruption import (
+from workflow.job_lock import EXIT_HELD, JobIsHeld, is_held
+from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
     Interrupted,
@@ -50,7 +51,6 @@ from workflow.interruption import (
     leave_on_request,
     signal_of,
 )
-from workflow.job_lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.progress import SECONDS_OF_SILENCE, read_progress
 from workflow.workspace_format import checked_project
 

@@ -16,7 +16,7 @@ from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.melts import melt_system, relaxed
 from benchmarks.timing import Stopwatch, Timing, interleaved, ratios
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
-from workflow.interruption import StopRequest
+from workflow.process import StopRequest
 from workflow.protocol import Protocol
 from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, run_stage

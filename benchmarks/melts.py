@@ -10,7 +10,7 @@ from models.force_field import force_field
 from models.melt import build_melt
 from models.model import load_model
 from workflow.engines.contract import Engine, State
-from workflow.interruption import stop_requests
+from workflow.process import stop_requests
 from workflow.progress import ProgressWriter
 from workflow.protocol import Anneal, Protocol, PushOff
 from workflow.relax import relax, state_of, total_steps

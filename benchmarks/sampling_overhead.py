@@ -15,7 +15,7 @@ from benchmarks.melts import melt_system, relaxed
 from benchmarks.native_runs import native_run
 from benchmarks.timing import Spread, Stopwatch, Timing, interleaved, ratios, spread
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
-from workflow.interruption import StopRequest
+from workflow.process import StopRequest
 from workflow.protocol import Protocol
 from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, System, run_stage

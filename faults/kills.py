@@ -23,7 +23,7 @@ from faults.small_sweep import (
     stage_of,
     start_run,
 )
-from workflow.interruption import EXIT_INTERRUPTED
+from workflow.process import EXIT_INTERRUPTED
 from workflow.stage_run import StageFolder
 
 # What each is called in the table.

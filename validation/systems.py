@@ -30,7 +30,7 @@ from workflow.engines.contract import (
     State,
 )
 from workflow.engines.selection import EngineChoice, select_engine
-from workflow.interruption import StopRequest
+from workflow.process import StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax, state_of, thermal_velocities
 from workflow.stage_run import System, check_box

@@ -21,7 +21,7 @@ from workflow.engines.selection import (
     select_engine,
 )
 from workflow.failures import failed_among
-from workflow.interruption import EXIT_INTERRUPTED
+from workflow.process import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from workflow.workspace import SweepJobs

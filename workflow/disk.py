@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from user_input import UserError
+from workflow.process import is_running
 
 _SUFFIX = '.temporary'
 
@@ -46,17 +47,6 @@ def scratch_beside(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)  # a full disk needs every byte
-
-
-def is_running(process: int) -> bool:
-    """Whether there is a process of this id on this host."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it belongs to someone else
-        return True
-    return True
 
 
 def _remove_leftovers(folder: Path, beginning: str) -> None:

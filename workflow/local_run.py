@@ -26,8 +26,8 @@ from rich.text import Text
 
 from user_input import EXIT_USER_ERROR
 from workflow.failures import failed_among, is_failed, read_failure
-from workflow.interruption import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
 from workflow.job_lock import EXIT_HELD, holder_of
+from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
 from workflow.progress import Progress, read_progress
 from workflow.workspace import is_simulated
 

@@ -37,9 +37,9 @@ from workflow.engines.failure import SimulationFailed
 from workflow.engines.ranks import tell_followers
 from workflow.engines.selection import choice_from_environment, select_engine
 from workflow.failures import clear_failure, mark_failed, refuse_failed
-from workflow.interruption import stop_requests
 from workflow.job_lock import LOCK, hold
 from workflow.mesh_choices import MeshChoices
+from workflow.process import stop_requests
 from workflow.progress import ProgressWriter, clear_progress, read_progress
 from workflow.quantities import (
     CLUSTER_NAMES,

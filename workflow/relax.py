@@ -27,8 +27,8 @@ from workflow.engines.contract import (
     State,
 )
 from workflow.engines.failure import SimulationFailed
-from workflow.interruption import Interrupted, StopRequest
 from workflow.mesh_choices import box_has_changed, most_steps_unseen
+from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.seeds import derive_seed
 from workflow.short_steps import ShortSteps, read_short_steps

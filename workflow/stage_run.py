@@ -36,8 +36,8 @@ from workflow.engines.contract import (
     State,
 )
 from workflow.engines.failure import SimulationFailed
-from workflow.interruption import Interrupted, StopRequest
 from workflow.mesh_choices import MeshChoices, box_has_changed, most_steps_unseen
+from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed

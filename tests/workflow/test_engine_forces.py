@@ -26,7 +26,7 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
-from workflow.interruption import StopRequest
+from workflow.process import StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax, segments, state_of
 from workflow.stage_run import System

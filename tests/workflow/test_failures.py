@@ -29,7 +29,7 @@ from workflow.engines.contract import ConstantEnergy, State
 from workflow.engines.failure import BlewUp, SimulationFailed, engine_error
 from workflow.failed_jobs import print_whole_failure
 from workflow.failures import clear_failure, mark_failed, read_failure
-from workflow.interruption import STOP_SIGNALS, Interrupted, StopRequest
+from workflow.process import STOP_SIGNALS, Interrupted, StopRequest
 from workflow.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.retry import make_ready
 from workflow.short_steps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps

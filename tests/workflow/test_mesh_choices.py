@@ -20,8 +20,8 @@ from workflow.engines.contract import (
     Engine,
     State,
 )
-from workflow.interruption import Interrupted, StopRequest
 from workflow.mesh_choices import MeshChoices, box_has_changed
+from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax
 from workflow.schedule import BlockSchedule

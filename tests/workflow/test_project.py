@@ -15,9 +15,9 @@ from pathlib import Path
 import gsd.hoomd
 import pytest
 
-from workflow.interruption import EXIT_INTERRUPTED
 from workflow.job_files import RESULTS
 from workflow.job_lock import hold
+from workflow.process import EXIT_INTERRUPTED
 from workflow.provenance import code_text, code_version
 from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.workflow.systems import melt, state_point
 from workflow.checkpoint import read_checkpoint
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
-from workflow.interruption import Interrupted, StopRequest
+from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax
 from workflow.schedule import BlockSchedule

@@ -17,7 +17,8 @@ import pytest
 
 from tests.conftest import needs_hoomd
 from tests.workflow.test_project import ROOT, SWEEP
-from workflow.interruption import (
+from workflow.job_lock import EXIT_HELD, JobIsHeld, hold, is_held
+from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
     Interrupted,
@@ -25,7 +26,6 @@ from workflow.interruption import (
     leave_on_request,
     stop_requests,
 )
-from workflow.job_lock import EXIT_HELD, JobIsHeld, hold, is_held
 from workflow.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 
 LONG = 10_000_000

@@ -20,7 +20,7 @@ from user_input import UserError
 from workflow.checkpoint import read_checkpoint
 from workflow.checkpoint_pace import SECONDS_VARIABLE
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
-from workflow.interruption import Interrupted, StopRequest
+from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax
 from workflow.schedule import BlockSchedule

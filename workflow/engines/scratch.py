@@ -8,7 +8,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from workflow.disk import is_running
+from workflow.process import is_running
 
 _PREFIX = 'isp-lammps-'
 

@@ -1,4 +1,6 @@
-"""Stopping on request: signals set a mark, and the stage runner stops at the next safe point.
+"""Processes: which are alive, and stopping on request.
+
+Signals set a mark, and the stage runner stops at the next safe point.
 
 Outside a stage there is nothing to save, and a request ends the process as soon as it comes.
 """
@@ -142,3 +144,14 @@ def stop_requests() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of this id on this host."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it belongs to someone else
+        return True
+    return True
