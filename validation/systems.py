@@ -20,7 +20,7 @@ from models.force_field import ForceField, force_field
 from models.melt import build_melt
 from models.model import load_model
 from models.sequence import IdealSequence, PeriodicSequence
-from workflow.coulomb import CoulombMesh, choose_mesh
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     ConstantEnergy,
     Engine,

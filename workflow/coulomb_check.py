@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.coulomb import CoulombMesh, ewald_forces
+from workflow.electrostatics.ewald import ewald_forces
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantEnergy, State
 from workflow.stage_run import System
 from workflow.trajectory_log import frame_with_state

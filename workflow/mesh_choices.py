@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.coulomb import CoulombMesh, estimated_error
+from workflow.electrostatics.mesh import CoulombMesh, estimated_error
 from workflow.engines.contract import ConstantPressure, Integrator, State
 
 # At constant pressure a mesh is chosen anew when an edge has changed by this much.

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
 from workflow import job_files
-from workflow.coulomb import CoulombMesh
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import Simulation, State
 
 _FILE = 'short_steps.json'

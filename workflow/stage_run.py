@@ -26,7 +26,7 @@ from workflow import thermo_log, trajectory_log
 from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from workflow.checkpoint_pace import CheckpointPace
 from workflow.chunk_length import ChunkLength
-from workflow.coulomb import CoulombMesh, choose_mesh
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     NEIGHBOUR_BUFFER,
     THERMO_COLUMNS,

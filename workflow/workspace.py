@@ -16,7 +16,7 @@ from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, said_of
 from workflow import job_files, provenance
-from workflow.coulomb import MESH_SIZES, choose_mesh
+from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.failures import composition_text, read_failure
 from workflow.job_lock import hold
 from workflow.quantities import check_precision_names

@@ -18,7 +18,8 @@ from models.force_field import (
 from tests.workflow.systems import COULOMB_ERROR, melt, state_point
 from validation.forces import MODELS
 from validation.reference_forces import reference, relative_rms
-from workflow.coulomb import CoulombMesh, choose_mesh, ewald_sum
+from workflow.electrostatics.ewald import ewald_sum
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     THERMO_COLUMNS,
     ConstantEnergy,

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.workflow.systems import melt, state_point
-from workflow.coulomb import CoulombMesh, choose_mesh, estimated_error, ewald_sum
+from workflow.electrostatics.ewald import ewald_sum
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh, estimated_error
 from workflow.engines.contract import (
     NEIGHBOUR_BUFFER,
     ConstantEnergy,

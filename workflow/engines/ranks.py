@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # `project.py status` imports this module and must stay light
     from numpy.typing import NDArray
 
     from models.force_field import ForceField
-    from workflow.coulomb import CoulombMesh
+    from workflow.electrostatics.mesh import CoulombMesh
     from workflow.engines import contract
 
 RANKS_VARIABLE = 'ISP_RANKS'
