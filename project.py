@@ -38,8 +38,9 @@ from user_input import EXIT_USER_ERROR, UserError, exits_on_user_error, trouble_
 from workflow import job_files
 from workflow.cluster.directives import directives_of
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
-from workflow.engines.failure import SimulationFailed
-from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
+from workflow.engines.errors import SimulationFailed
+from workflow.engines.mpi import leading_or_following
+from workflow.engines.settings import asked_ranks, started_ranks
 from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
 from workflow.job_lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.process import (

@@ -29,7 +29,8 @@ from workflow.engines.contract import (
     Simulation,
     State,
 )
-from workflow.engines.selection import EngineChoice, select_engine
+from workflow.engines.mpi import select_engine
+from workflow.engines.settings import EngineChoice
 from workflow.process import StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax, state_of, thermal_velocities

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from user_input import UserError
-from workflow.engines.ranks import RANKS_VARIABLE, asked_ranks
-from workflow.engines.selection import (
+from workflow.engines.mpi import select_engine
+from workflow.engines.settings import (
     DEVICE_VARIABLE,
     DEVICES,
     ENGINE_VARIABLE,
     ENGINES,
+    RANKS_VARIABLE,
     THREADS_VARIABLE,
+    asked_ranks,
     choice_from_environment,
-    select_engine,
 )
 from workflow.failures import failed_among
 from workflow.process import EXIT_INTERRUPTED

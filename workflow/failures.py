@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
 from workflow import job_files
-from workflow.engines.failure import SimulationFailed
+from workflow.engines.errors import SimulationFailed
 from workflow.progress import read_progress
 from workflow.run_record import RUNS
 from workflow.signac_files import read_job_document

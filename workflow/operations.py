@@ -33,9 +33,9 @@ from user_input import UserError
 from workflow import job_files, products, provenance, run_record
 from workflow.coulomb_check import coulomb_record
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
-from workflow.engines.failure import SimulationFailed
-from workflow.engines.ranks import tell_followers
-from workflow.engines.selection import choice_from_environment, select_engine
+from workflow.engines.errors import SimulationFailed
+from workflow.engines.mpi import select_engine, tell_followers
+from workflow.engines.settings import choice_from_environment
 from workflow.failures import clear_failure, mark_failed, refuse_failed
 from workflow.job_lock import LOCK, hold
 from workflow.mesh_choices import MeshChoices

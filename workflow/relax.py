@@ -26,7 +26,7 @@ from workflow.engines.contract import (
     SoftPushOff,
     State,
 )
-from workflow.engines.failure import SimulationFailed
+from workflow.engines.errors import SimulationFailed
 from workflow.mesh_choices import box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter

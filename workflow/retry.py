@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from user_input import UserError
-from workflow.engines.failure import BlewUp
+from workflow.engines.errors import BlewUp
 from workflow.failures import RETRIES, Failure, clear_failure, read_failure
 from workflow.job_lock import hold
 from workflow.short_steps import MOST_SHORTENED, ShortSteps, write_short_steps

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.force_field import FeneBond, ForceField
 from workflow.engines.contract import State
-from workflow.engines.failure import BlewUp
+from workflow.engines.errors import BlewUp
 
 # LAMMPS caps the force of a FENE bond from 95 % of its limit on; no thermal bond gets there.
 _LONGEST_BOND = 0.97

@@ -35,7 +35,7 @@ from workflow.engines.contract import (
     Simulation,
     State,
 )
-from workflow.engines.failure import SimulationFailed
+from workflow.engines.errors import SimulationFailed
 from workflow.mesh_choices import MeshChoices, box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter

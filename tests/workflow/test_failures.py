@@ -26,7 +26,7 @@ from workflow import job_files, products
 from workflow.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.checkpoint_pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.engines.contract import ConstantEnergy, State
-from workflow.engines.failure import BlewUp, SimulationFailed, engine_error
+from workflow.engines.errors import BlewUp, SimulationFailed, engine_error
 from workflow.failed_jobs import print_whole_failure
 from workflow.failures import clear_failure, mark_failed, read_failure
 from workflow.process import STOP_SIGNALS, Interrupted, StopRequest

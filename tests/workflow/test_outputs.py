@@ -26,7 +26,7 @@ from workflow.checkpoint import (
 )
 from workflow.disk import renaming, replacing
 from workflow.engines.contract import THERMO_COLUMNS, State
-from workflow.engines.scratch import remove_leftovers, scratch_folder
+from workflow.engines.lammps_engine import remove_leftovers, scratch_folder
 from workflow.gsd_layout import FrameMark, restore
 from workflow.thermo_log import RowMark, ThermoLog
 from workflow.trajectory_log import TrajectoryLog

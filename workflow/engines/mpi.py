@@ -7,8 +7,6 @@ rank alone found leaves the others waiting inside the engine: that rank says why
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 import time
 import traceback
@@ -18,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from user_input import UserError
-from workflow.engines.failure import SimulationFailed, is_lone
+from workflow.engines.errors import SimulationFailed, is_lone
+from workflow.engines.settings import EngineChoice, choice_from_environment, started_ranks
 
 if TYPE_CHECKING:  # `project.py status` imports this module and must stay light
     import numpy as np
@@ -29,34 +28,22 @@ if TYPE_CHECKING:  # `project.py status` imports this module and must stay light
     from workflow.electrostatics.mesh import CoulombMesh
     from workflow.engines import contract
 
-RANKS_VARIABLE = 'ISP_RANKS'
 # Rank 0 knows more: if it failed too, it is to write the mark.
 _SECONDS_FOR_RANK_0 = 2.0
 
 MarkFailed = Callable[[Path, str, SimulationFailed, dict[str, Any]], None]
 
-_RANK_COUNT_VARIABLES = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMIX_SIZE', 'SLURM_STEP_NUM_TASKS')
 
-
-def asked_ranks() -> int:
-    """How many MPI ranks each simulation is to have: ISP_RANKS, else 1.
+def select_engine(choice: EngineChoice) -> contract.Engine:
+    """Make the engine that `choice` asks for, over all MPI ranks that were started.
 
     Raises:
-        UserError: If that is not a whole number from 1 up.
+        UserError: See `selection.select_serial_engine`.
     """
-    value = os.environ.get(RANKS_VARIABLE, '1')
-    if not re.fullmatch(r'[0-9]{1,6}', value) or int(value) < 1:
-        raise UserError(f'{RANKS_VARIABLE}={value}: give a whole number from 1 up.')
-    return int(value)
+    from workflow.engines.selection import select_serial_engine
 
-
-def started_ranks() -> int:
-    """How many ranks the launcher says it started; 1 without a launcher."""
-    for variable in _RANK_COUNT_VARIABLES:
-        value = os.environ.get(variable, '')
-        if re.fullmatch(r'[0-9]{1,9}', value):
-            return int(value)
-    return 1
+    engine = select_serial_engine(choice)
+    return LeadingEngine(engine) if started_ranks() > 1 else engine
 
 
 @contextmanager
@@ -78,7 +65,7 @@ def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
             'library: pip install mpi4py mpich, or load the MPI module of this machine.'
         ) from None
 
-    from workflow.engines.selection import choice_from_environment, select_serial_engine
+    from workflow.engines.selection import select_serial_engine
 
     if MPI.COMM_WORLD.rank > 0:
         engine = select_serial_engine(choice_from_environment())
