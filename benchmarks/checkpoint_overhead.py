@@ -17,9 +17,9 @@ from benchmarks.melts import melt_system, relaxed
 from benchmarks.timing import Stopwatch, Timing, interleaved, ratios
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
 from workflow.process import StopRequest
-from workflow.protocol import Protocol
-from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, run_stage
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.protocol import Protocol
 from workflow.trajectory_log import frame_with_state
 
 _PROTOCOL = Protocol()

@@ -12,10 +12,10 @@ from models.model import load_model
 from workflow.engines.contract import Engine, State
 from workflow.process import stop_requests
 from workflow.progress import ProgressWriter
-from workflow.protocol import Anneal, Protocol, PushOff
 from workflow.relax import relax, state_of, total_steps
 from workflow.stage_run import System
-from workflow.state_point import StatePoint, as_plain_values
+from workflow.sweep.protocol import Anneal, Protocol, PushOff
+from workflow.sweep.state_point import StatePoint, as_plain_values
 from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 _COMPOSITION = {'LSP': 0.5, 'DOPA': 0.5}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from benchmarks.melts import melt_of
 from models.melt import wrapped
 from workflow.engines.contract import State
-from workflow.protocol import Protocol
-from workflow.schedule import BlockSchedule
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.protocol import Protocol
 from workflow.trajectory_log import TrajectoryLog
 
 FloatArray = NDArray[np.float64]

@@ -35,7 +35,7 @@ from workflow.process import StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax, state_of, thermal_velocities
 from workflow.stage_run import System, check_box
-from workflow.state_point import StatePoint, as_plain_values
+from workflow.sweep.state_point import StatePoint, as_plain_values
 from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from models.model import Model
 from user_input import UserError, validate
 from workflow.disk import renaming, replacing
-from workflow.state_point import StatePoint
+from workflow.sweep.state_point import StatePoint
 
 MODEL = 'model.json'
 BUILT = 'init.gsd'

@@ -51,12 +51,12 @@ from workflow.quantities import (
 )
 from workflow.relax import relax, state_of, total_steps
 from workflow.result_files import read_result
-from workflow.schedule import BlockSchedule
-from workflow.seeds import derive_seed
 from workflow.short_steps import NO_SHORT_STEPS, read_short_steps
 from workflow.signac_files import read_job_document
 from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import StatePoint, as_plain_values, melt_of, read_state_point
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.seeds import derive_seed
+from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of, read_state_point
 from workflow.thermo_log import read_hdf5, read_rows, write_hdf5
 from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 

@@ -30,11 +30,11 @@ from workflow.engines.errors import SimulationFailed
 from workflow.mesh_choices import box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
-from workflow.seeds import derive_seed
 from workflow.short_steps import ShortSteps, read_short_steps
 from workflow.soundness import check_finite
 from workflow.stage_run import System
-from workflow.state_point import StatePoint
+from workflow.sweep.seeds import derive_seed
+from workflow.sweep.state_point import StatePoint
 
 STAGE = 'relax'
 _COOLING_SEGMENTS = 5

@@ -39,10 +39,10 @@ from workflow.engines.errors import SimulationFailed
 from workflow.mesh_choices import MeshChoices, box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
-from workflow.schedule import BlockSchedule
-from workflow.seeds import derive_seed
 from workflow.short_steps import InShortSteps, ShortSteps, read_short_steps
 from workflow.soundness import Limits, check_rows, limits_of
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.seeds import derive_seed
 from workflow.thermo_log import ThermoLog, as_records
 from workflow.trajectory_log import TrajectoryLog, frame_with_state
 

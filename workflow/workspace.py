@@ -22,9 +22,9 @@ from workflow.job_lock import hold
 from workflow.quantities import check_precision_names
 from workflow.signac_files import read_job_document, signac_told
 from workflow.stage_run import check_box
-from workflow.state_point import StatePoint, as_plain_values, melt_of
-from workflow.sweep import load_sweep, number_of_points, state_points
-from workflow.time_step import check_time_step
+from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
+from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
+from workflow.sweep.time_step import check_time_step
 from workflow.workspace_format import NoProject, check_workspace, checked_project
 
 _SWEEPS = 'sweeps'

@@ -19,7 +19,7 @@ from workflow.signac_files import (
     read_project_document,
     signac_told,
 )
-from workflow.state_point import read_state_point
+from workflow.sweep.state_point import read_state_point
 
 FORMAT = 2
 _KEY = 'workspace_format'

@@ -31,7 +31,7 @@ from workflow.process import StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax, segments, state_of
 from workflow.stage_run import System
-from workflow.state_point import as_plain_values
+from workflow.sweep.state_point import as_plain_values
 from workflow.trajectory_log import frame_with_state
 
 CASES = {

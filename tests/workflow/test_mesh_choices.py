@@ -25,9 +25,9 @@ from workflow.mesh_choices import MeshChoices, box_has_changed
 from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax
-from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import StatePoint, as_plain_values
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.state_point import StatePoint, as_plain_values
 from workflow.thermo_log import read_rows
 from workflow.trajectory_log import frame_with_state
 

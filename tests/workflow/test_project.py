@@ -19,8 +19,8 @@ from workflow.job_files import RESULTS
 from workflow.job_lock import hold
 from workflow.process import EXIT_INTERRUPTED
 from workflow.provenance import code_text, code_version
-from workflow.schedule import BlockSchedule
-from workflow.seeds import derive_seed
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.seeds import derive_seed
 from workflow.thermo_log import read_hdf5
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,9 +15,9 @@ from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, St
 from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax
-from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import as_plain_values
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.state_point import as_plain_values
 from workflow.thermo_log import read_rows
 
 STEPS, RESTARTS = 4000, 9

@@ -23,9 +23,9 @@ from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVo
 from workflow.process import Interrupted, StopRequest
 from workflow.progress import ProgressWriter
 from workflow.relax import relax
-from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import as_plain_values
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.state_point import as_plain_values
 from workflow.thermo_log import read_rows
 
 STEPS = 2560

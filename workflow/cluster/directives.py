@@ -127,7 +127,7 @@ def _steps(operation: str, point: dict[str, Any]) -> int:
     if operation == 'relax':
         # Imported here: this module is read by `status` too.
         from workflow.relax import total_steps
-        from workflow.state_point import read_state_point
+        from workflow.sweep.state_point import read_state_point
 
         try:
             return total_steps(read_state_point(point, 'state point'))

@@ -9,7 +9,7 @@ from gsd.hoomd import Frame
 from models.fastest_motion import fastest_motion
 from models.force_field import ForceField
 from user_input import UserError
-from workflow.state_point import StatePoint
+from workflow.sweep.state_point import StatePoint
 
 # Measured with velocity Verlet on Kremer-Grest melts at constant volume, kT from 0.3 to 12, and on
 # isp at kT 1 and 1.5, over 60 tau each: melts break at 5.9 to 7.3 steps per period, and hold at 8

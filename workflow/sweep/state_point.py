@@ -12,8 +12,8 @@ from models.melt import build_melt
 from models.model import Model
 from models.sequence import IdealSequence, SequenceStatistics
 from user_input import StrictModel, validate
-from workflow.protocol import Protocol
-from workflow.seeds import derive_seed
+from workflow.sweep.protocol import Protocol
+from workflow.sweep.seeds import derive_seed
 
 
 class StatePoint(StrictModel):

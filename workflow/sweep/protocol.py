@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from user_input import StrictModel
-from workflow.schedule import BlockSchedule
+from workflow.sweep.frame_schedule import BlockSchedule
 
 Steps = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]

@@ -23,8 +23,8 @@ from models.chain_length import ChainLengths, Monodisperse
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
 from user_input import StrictModel, read_toml, said_of, shortened, validate
-from workflow.protocol import Protocol
-from workflow.state_point import StatePoint
+from workflow.sweep.protocol import Protocol
+from workflow.sweep.state_point import StatePoint
 
 # What a Fraction may be made of: it would work out any power of ten, for hours.
 _NUMBER = re.compile(
