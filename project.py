@@ -35,14 +35,16 @@ except ImportError as missing:
     sys.exit(2)
 
 from user_input import EXIT_USER_ERROR, UserError, exits_on_user_error, trouble_around
-from workflow import job_files
 from workflow.cluster.directives import directives_of
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import leading_or_following
 from workflow.engines.settings import asked_ranks, started_ranks
-from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
-from workflow.job_lock import EXIT_HELD, JobIsHeld, is_held
+from workflow.jobs import files as job_files
+from workflow.jobs.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
+from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
+from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
+from workflow.jobs.workspace_format import checked_project
 from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
@@ -52,8 +54,6 @@ from workflow.process import (
     leave_on_request,
     signal_of,
 )
-from workflow.progress import SECONDS_OF_SILENCE, read_progress
-from workflow.workspace_format import checked_project
 
 _LOOK = 'python project.py failed says why, retry runs them again.'
 
@@ -281,7 +281,7 @@ def relaxation(job: Job) -> None:
 
 
 def _by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
-    from workflow.workspace import jobs_by_sweep
+    from workflow.jobs.workspace import jobs_by_sweep
 
     yield from jobs_by_sweep(jobs)
 
@@ -291,7 +291,7 @@ def _all_analysed(*jobs: Job) -> bool:
 
 
 def _report_is_current(*jobs: Job) -> bool:
-    from workflow.workspace import report_is_current, sweeps_with
+    from workflow.jobs.workspace import report_is_current, sweeps_with
 
     sweeps = sweeps_with(jobs)
     return bool(sweeps) and all(map(report_is_current, sweeps))
@@ -302,7 +302,7 @@ def _report_is_current(*jobs: Job) -> bool:
 @Project.operation(aggregator=aggregator(_by_sweep), directives=directives_of('report'))
 def report(*jobs: Job) -> None:
     """Aggregate over replicas: summary.csv, figures and report.html."""
-    from workflow.workspace import sweeps_with, write_sweep_results
+    from workflow.jobs.workspace import sweeps_with, write_sweep_results
 
     for sweep in sweeps_with(jobs):
         write_sweep_results(sweep)

@@ -10,8 +10,8 @@ from models.force_field import force_field
 from models.melt import build_melt
 from models.model import load_model
 from workflow.engines.contract import Engine, State
+from workflow.jobs.progress import ProgressWriter
 from workflow.process import stop_requests
-from workflow.progress import ProgressWriter
 from workflow.relax import relax, state_of, total_steps
 from workflow.stage_run import System
 from workflow.sweep.protocol import Anneal, Protocol, PushOff

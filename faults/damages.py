@@ -24,7 +24,7 @@ from faults.small_sweep import (
     make_job,
     start_run,
 )
-from workflow import job_files
+from workflow.jobs import files as job_files
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faults.small_sweep import LOG_PERIOD, SCHEDULE, STEPS
-from workflow import job_files
 from workflow.checkpoint import DamagedCheckpoint, read_checkpoint
 from workflow.gsd_layout import restore
+from workflow.jobs import files as job_files
 from workflow.stage_run import StageFolder
 from workflow.thermo_log import read_hdf5, read_rows
 

@@ -31,8 +31,8 @@ from workflow.engines.contract import (
 )
 from workflow.engines.mpi import select_engine
 from workflow.engines.settings import EngineChoice
+from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
-from workflow.progress import ProgressWriter
 from workflow.relax import relax, state_of, thermal_velocities
 from workflow.stage_run import System, check_box
 from workflow.sweep.state_point import StatePoint, as_plain_values

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.statistics import combine_replicas, combine_replicas_log
 from analysis.trajectory import FloatArray
 from user_input import UserError
-from workflow.disk import replacing
+from workflow.jobs.atomic_writes import replacing
 from workflow.quantities import (
     Combination,
     Quantity,

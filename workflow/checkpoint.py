@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from workflow.disk import renaming, synchronise, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import FrameMark, fault_of
-from workflow.job_files import Step
+from workflow.jobs.atomic_writes import renaming, synchronise, unreadable
+from workflow.jobs.files import Step
 from workflow.thermo_log import RowMark
 
 MAGIC = b'ISPCKPT2'

@@ -21,11 +21,11 @@ from workflow.engines.settings import (
     asked_ranks,
     choice_from_environment,
 )
-from workflow.failures import failed_among
+from workflow.jobs.failures import failed_among
 from workflow.process import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
-    from workflow.workspace import SweepJobs
+    from workflow.jobs.workspace import SweepJobs
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -78,7 +78,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from workflow.workspace import init_sweep
+    from workflow.jobs.workspace import init_sweep
 
     jobs = init_sweep(options.sweep).jobs
     print(f'{len(jobs)} jobs. Next: python project.py status, run, or submit.')
@@ -86,8 +86,8 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> int:
+    from workflow.jobs.workspace import init_sweep, is_simulated
     from workflow.local_run import simulate_jobs
-    from workflow.workspace import init_sweep, is_simulated
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep)
@@ -136,9 +136,9 @@ def _failed(options: argparse.Namespace) -> int:
 
 def _retry(options: argparse.Namespace) -> int:
     from workflow.failed_jobs import chosen_jobs
+    from workflow.jobs.signac_files import read_job_document
     from workflow.local_run import simulate_jobs
     from workflow.retry import make_ready
-    from workflow.signac_files import read_job_document
 
     engine = '' if options.later else _engine(options)
     chosen = chosen_jobs(options.jobs)
@@ -170,19 +170,19 @@ def _point_to_failed(jobs: Sequence[Any]) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from workflow.workspace import recorded_sweep
+    from workflow.jobs.workspace import recorded_sweep
 
     return _write_report(recorded_sweep(options.sweep))
 
 
 def _write_report(sweep: SweepJobs) -> int:
-    from workflow.summary_table import print_summary
-    from workflow.workspace import (
+    from workflow.jobs.workspace import (
         is_simulated,
         report_is_current,
         results_folder,
         write_sweep_results,
     )
+    from workflow.summary_table import print_summary
 
     folder = results_folder(sweep)
     if not report_is_current(sweep):

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from user_input import UserError
-from workflow import job_files
-from workflow.failures import Failure, composition_text, read_failure
+from workflow.jobs import files as job_files
+from workflow.jobs.failures import Failure, composition_text, read_failure
+from workflow.jobs.workspace_format import checked_project
 from workflow.summary_table import PLAIN_WIDTH
-from workflow.workspace_format import checked_project
 
 _THERMO_SHOWN = ('step', 'volume', 'kinetic_energy', 'potential_energy')
 

@@ -25,11 +25,11 @@ from rich.table import Table
 from rich.text import Text
 
 from user_input import EXIT_USER_ERROR
-from workflow.failures import failed_among, is_failed, read_failure
-from workflow.job_lock import EXIT_HELD, holder_of
+from workflow.jobs.failures import failed_among, is_failed, read_failure
+from workflow.jobs.lock import EXIT_HELD, holder_of
+from workflow.jobs.progress import Progress, read_progress
+from workflow.jobs.workspace import is_simulated
 from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
-from workflow.progress import Progress, read_progress
-from workflow.workspace import is_simulated
 
 _PROJECT_FILE = Path(__file__).parent.parent / 'project.py'
 # Everything but the operations over a whole sweep.

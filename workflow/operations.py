@@ -30,17 +30,19 @@ from analysis.statistics import (
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from user_input import UserError
-from workflow import job_files, products, provenance, run_record
 from workflow.coulomb_check import coulomb_record
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import select_engine, tell_followers
 from workflow.engines.settings import choice_from_environment
-from workflow.failures import clear_failure, mark_failed, refuse_failed
-from workflow.job_lock import LOCK, hold
+from workflow.jobs import files as job_files
+from workflow.jobs import products, provenance, run_record
+from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
+from workflow.jobs.lock import LOCK, hold
+from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
+from workflow.jobs.signac_files import read_job_document
 from workflow.mesh_choices import MeshChoices
 from workflow.process import stop_requests
-from workflow.progress import ProgressWriter, clear_progress, read_progress
 from workflow.quantities import (
     CLUSTER_NAMES,
     Quantity,
@@ -52,7 +54,6 @@ from workflow.quantities import (
 from workflow.relax import relax, state_of, total_steps
 from workflow.result_files import read_result
 from workflow.short_steps import NO_SHORT_STEPS, read_short_steps
-from workflow.signac_files import read_job_document
 from workflow.stage_run import Stage, StageFolder, System, run_stage
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed

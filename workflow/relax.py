@@ -27,9 +27,9 @@ from workflow.engines.contract import (
     State,
 )
 from workflow.engines.errors import SimulationFailed
+from workflow.jobs.progress import ProgressWriter
 from workflow.mesh_choices import box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
 from workflow.short_steps import ShortSteps, read_short_steps
 from workflow.soundness import check_finite
 from workflow.stage_run import System

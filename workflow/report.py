@@ -21,9 +21,9 @@ from workflow.aggregate import (
     summarise,
     write_summary,
 )
-from workflow.disk import replacing
 from workflow.figures import Series, SweepFigure, all_series, write_figures
-from workflow.provenance import analysis_table, code_text, code_version
+from workflow.jobs.atomic_writes import replacing
+from workflow.jobs.provenance import analysis_table, code_text, code_version
 from workflow.summary_table import (
     axis_text,
     chief_tables,

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from user_input import UserError
-from workflow import job_files, products
+from workflow.jobs import files as job_files
+from workflow.jobs import products
 
 Count = Annotated[int, Field(ge=0)]
 

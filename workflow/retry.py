@@ -9,8 +9,8 @@ from typing import Any
 
 from user_input import UserError
 from workflow.engines.errors import BlewUp
-from workflow.failures import RETRIES, Failure, clear_failure, read_failure
-from workflow.job_lock import hold
+from workflow.jobs.failures import RETRIES, Failure, clear_failure, read_failure
+from workflow.jobs.lock import hold
 from workflow.short_steps import MOST_SHORTENED, ShortSteps, write_short_steps
 from workflow.stage_run import StageFolder
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
-from workflow import job_files
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import Simulation, State
+from workflow.jobs import files as job_files
 
 _FILE = 'short_steps.json'
 # Beyond this a stage would hardly move: no retry asks for more.

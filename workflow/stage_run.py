@@ -36,9 +36,9 @@ from workflow.engines.contract import (
     State,
 )
 from workflow.engines.errors import SimulationFailed
+from workflow.jobs.progress import ProgressWriter
 from workflow.mesh_choices import MeshChoices, box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
 from workflow.short_steps import InShortSteps, ShortSteps, read_short_steps
 from workflow.soundness import Limits, check_rows, limits_of
 from workflow.sweep.frame_schedule import BlockSchedule

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.disk import unreadable
 from workflow.engines.contract import THERMO_COLUMNS
+from workflow.jobs.atomic_writes import unreadable
 
 _RECORD = np.dtype('<f8')
 _RECORD_LENGTH = _RECORD.itemsize * len(THERMO_COLUMNS)

@@ -14,7 +14,6 @@ import numpy as np
 from gsd.hoomd import Frame
 
 from user_input import UserError
-from workflow.disk import replacing, unreadable
 from workflow.engines.contract import State
 from workflow.gsd_layout import (
     ENTRY_LENGTH,
@@ -24,6 +23,7 @@ from workflow.gsd_layout import (
     take_mark,
     used_index,
 )
+from workflow.jobs.atomic_writes import replacing, unreadable
 
 # The chunks of a frame after the first; all else is taken from the first by every reader.
 _CHUNKS_OF_A_FRAME = 4

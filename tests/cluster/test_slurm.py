@@ -11,7 +11,7 @@ import pytest
 
 from tests.cluster.conftest import Sweep
 from tests.cluster.one_node_slurm import OneNodeSlurm, wait_for
-from workflow.job_lock import EXIT_HELD
+from workflow.jobs.lock import EXIT_HELD
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.thermo_log import read_hdf5
 

@@ -27,8 +27,8 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
+from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
-from workflow.progress import ProgressWriter
 from workflow.relax import relax, segments, state_of
 from workflow.stage_run import System
 from workflow.sweep.state_point import as_plain_values

@@ -21,9 +21,9 @@ from workflow.engines.contract import (
     Engine,
     State,
 )
+from workflow.jobs.progress import ProgressWriter
 from workflow.mesh_choices import MeshChoices, box_has_changed
 from workflow.process import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
 from workflow.relax import relax
 from workflow.stage_run import Stage, StageFolder, System, run_stage
 from workflow.sweep.frame_schedule import BlockSchedule

@@ -16,7 +16,7 @@ import pytest
 
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
-from workflow import job_files, products, thermo_log, trajectory_log
+from workflow import thermo_log, trajectory_log
 from workflow.checkpoint import (
     Checkpoint,
     DamagedCheckpoint,
@@ -24,10 +24,12 @@ from workflow.checkpoint import (
     read_latest_checkpoint,
     write_checkpoint,
 )
-from workflow.disk import renaming, replacing
 from workflow.engines.contract import THERMO_COLUMNS, State
 from workflow.engines.lammps_engine import remove_leftovers, scratch_folder
 from workflow.gsd_layout import FrameMark, restore
+from workflow.jobs import files as job_files
+from workflow.jobs import products
+from workflow.jobs.atomic_writes import renaming, replacing
 from workflow.thermo_log import RowMark, ThermoLog
 from workflow.trajectory_log import TrajectoryLog
 

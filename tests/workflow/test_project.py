@@ -15,10 +15,10 @@ from pathlib import Path
 import gsd.hoomd
 import pytest
 
-from workflow.job_files import RESULTS
-from workflow.job_lock import hold
+from workflow.jobs.files import RESULTS
+from workflow.jobs.lock import hold
+from workflow.jobs.provenance import code_text, code_version
 from workflow.process import EXIT_INTERRUPTED
-from workflow.provenance import code_text, code_version
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
 from workflow.thermo_log import read_hdf5
@@ -227,7 +227,7 @@ def test_two_mpi_ranks_write_one_set_of_files(folder: Path) -> None:
 
 def test_a_job_is_run_by_one_process_at_a_time(folder: Path) -> None:
     with hold(folder):
-        other = 'import sys, pathlib, workflow.job_lock as lock\n'
+        other = 'import sys, pathlib, workflow.jobs.lock as lock\n'
         other += 'lock.hold(pathlib.Path(sys.argv[1])).__enter__()'
         done = subprocess.run(
             [sys.executable, '-c', other, str(folder)], cwd=ROOT, capture_output=True, text=True

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.test_results_builders import job, sweep
-from workflow import provenance
 from workflow.aggregate import JobResult, group_states, summarise
+from workflow.jobs import provenance
 from workflow.report import write_results
 
 ROOT = Path(__file__).parent.parent.parent

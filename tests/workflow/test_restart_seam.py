@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tests.workflow.systems import melt, state_point
 from workflow.checkpoint import read_checkpoint
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
+from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
 from workflow.relax import relax
 from workflow.stage_run import Stage, StageFolder, System, run_stage
 from workflow.sweep.frame_schedule import BlockSchedule

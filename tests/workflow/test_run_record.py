@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.small_sweep import LONGEST_RUN, PROJECT, finish, make_job, start_run
-from workflow import run_record
+from workflow.jobs import run_record
 from workflow.sweep.seeds import derive_seed
 
 

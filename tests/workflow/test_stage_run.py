@@ -20,8 +20,8 @@ from user_input import UserError
 from workflow.checkpoint import read_checkpoint
 from workflow.checkpoint_pace import SECONDS_VARIABLE
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
+from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
 from workflow.relax import relax
 from workflow.stage_run import Stage, StageFolder, System, run_stage
 from workflow.sweep.frame_schedule import BlockSchedule

@@ -12,7 +12,7 @@ from typing import Any
 from user_input import UserError, validate
 from workflow.cluster.description import Cluster, Speed, find_cluster
 from workflow.engines.settings import asked_ranks, choice_from_environment
-from workflow.job_files import MODEL, read_json
+from workflow.jobs.files import MODEL, read_json
 
 ENGINE_OPERATIONS = ('relax', 'equilibrate', 'sample')
 

@@ -15,17 +15,18 @@ import signac
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, said_of
-from workflow import job_files, provenance
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
-from workflow.failures import composition_text, read_failure
-from workflow.job_lock import hold
+from workflow.jobs import files as job_files
+from workflow.jobs import provenance
+from workflow.jobs.failures import composition_text, read_failure
+from workflow.jobs.lock import hold
+from workflow.jobs.signac_files import read_job_document, signac_told
+from workflow.jobs.workspace_format import NoProject, check_workspace, checked_project
 from workflow.quantities import check_precision_names
-from workflow.signac_files import read_job_document, signac_told
 from workflow.stage_run import check_box
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
 from workflow.sweep.time_step import check_time_step
-from workflow.workspace_format import NoProject, check_workspace, checked_project
 
 _SWEEPS = 'sweeps'
 _JOB_LIST = 'jobs.json'

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from workflow import job_files
-from workflow.disk import renaming
+from workflow.jobs import files as job_files
+from workflow.jobs.atomic_writes import renaming
 
 PROGRESS_FILE = 'progress.json'
 # A run that has told nothing for so long is taken to be gone.

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from models.model import Model
 from user_input import UserError, validate
-from workflow.disk import renaming, replacing
+from workflow.jobs.atomic_writes import renaming, replacing
 from workflow.sweep.state_point import StatePoint
 
 MODEL = 'model.json'

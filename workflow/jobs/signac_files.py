@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from signac.errors import JobsCorruptedError
 
 from user_input import UserError
-from workflow import job_files
+from workflow.jobs import files as job_files
 from workflow.sweep.sweep_file import SweepName
 
 PROJECT_DOCUMENT = 'signac_project_document.json'

@@ -18,7 +18,7 @@ from typing import Any
 
 KEY = 'provenance'
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 _PACKAGE = 'isp-cgmd'
 # What decides a number; a changed page or test does not.
 _CODE = ('analysis', 'models', 'workflow', 'project.py', 'user_input.py')

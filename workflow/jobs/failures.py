@@ -18,11 +18,11 @@ import signac
 from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
-from workflow import job_files
 from workflow.engines.errors import SimulationFailed
-from workflow.progress import read_progress
-from workflow.run_record import RUNS
-from workflow.signac_files import read_job_document
+from workflow.jobs import files as job_files
+from workflow.jobs.progress import read_progress
+from workflow.jobs.run_record import RUNS
+from workflow.jobs.signac_files import read_job_document
 
 RETRIES = 'retries'
 UNKNOWN_STAGE = 'unknown stage'  # of a mark that cannot be read

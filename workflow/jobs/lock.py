@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from user_input import UserError
-from workflow.progress import SECONDS_OF_SILENCE, read_progress
+from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
 
 # A job is left to the process that runs it: EX_TEMPFAIL, "try again later", of sysexits.h.
 EXIT_HELD = 75

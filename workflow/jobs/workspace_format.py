@@ -13,7 +13,7 @@ from typing import Any
 import signac
 
 from user_input import UserError
-from workflow.signac_files import (
+from workflow.jobs.signac_files import (
     STATE_POINT,
     check_state_points,
     read_project_document,

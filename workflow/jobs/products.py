@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from user_input import UserError
-from workflow import job_files
-from workflow.disk import replacing, scratch_beside, synchronise
+from workflow.jobs import files as job_files
+from workflow.jobs.atomic_writes import replacing, scratch_beside, synchronise
 
 CHECKSUMS = 'checksums'
 _LOCK = '.lock'  # hidden from checksums/*
