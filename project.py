@@ -192,12 +192,12 @@ _KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: Use
 
 
 def _run_on(operation: str, job: Job) -> None:
-    """Run one of `workflow.operations` on a job.
+    """Run one of `workflow.stages.operations` on a job.
 
     Raises:
         Interrupted: If a request to stop came too late for a stage: what is next is not begun.
     """
-    from workflow import operations
+    from workflow.stages import operations
 
     try:
         getattr(operations, operation)(operations.job_context(job))

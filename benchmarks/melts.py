@@ -12,11 +12,11 @@ from models.model import load_model
 from workflow.engines.contract import Engine, State
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import stop_requests
-from workflow.relax import relax, state_of, total_steps
-from workflow.stage_run import System
+from workflow.stages.relax import relax, state_of, total_steps
+from workflow.stages.runner import System
+from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.protocol import Anneal, Protocol, PushOff
 from workflow.sweep.state_point import StatePoint, as_plain_values
-from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 _COMPOSITION = {'LSP': 0.5, 'DOPA': 0.5}
 _MONOMERS_PER_CHAIN = 20

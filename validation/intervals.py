@@ -37,7 +37,7 @@ from analysis.trajectory import FloatArray
 from validation.claim import Row, judged, stated
 from validation.job import NO_ENGINE, Job
 from workflow.aggregate import combine
-from workflow.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
+from workflow.stages.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
 
 TITLE = 'Intervals'
 

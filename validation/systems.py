@@ -33,10 +33,10 @@ from workflow.engines.mpi import select_engine
 from workflow.engines.settings import EngineChoice
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
-from workflow.relax import relax, state_of, thermal_velocities
-from workflow.stage_run import System, check_box
+from workflow.stages.relax import relax, state_of, thermal_velocities
+from workflow.stages.runner import System, check_box
+from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.state_point import StatePoint, as_plain_values
-from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 ROOT = Path(__file__).parents[1]
 # Time step of all dynamics, unless a claim is about the time step.

@@ -16,7 +16,8 @@ from analysis.statistics import combine_replicas, combine_replicas_log
 from analysis.trajectory import FloatArray
 from user_input import UserError
 from workflow.jobs.atomic_writes import replacing
-from workflow.quantities import (
+from workflow.result_files import read_result
+from workflow.stages.quantities import (
     Combination,
     Quantity,
     cluster_quantities,
@@ -24,7 +25,6 @@ from workflow.quantities import (
     relaxation_quantities,
     thermodynamic_quantities,
 )
-from workflow.result_files import read_result
 
 COLUMNS = (
     'sweep',

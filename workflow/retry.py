@@ -11,8 +11,8 @@ from user_input import UserError
 from workflow.engines.errors import BlewUp
 from workflow.jobs.failures import RETRIES, Failure, clear_failure, read_failure
 from workflow.jobs.lock import hold
-from workflow.short_steps import MOST_SHORTENED, ShortSteps, write_short_steps
-from workflow.stage_run import StageFolder
+from workflow.stages.runner import StageFolder
+from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, write_short_steps
 
 # A retry runs the steps up to the failure, and these many more, so many times shorter; where that
 # did not help, shorter again.

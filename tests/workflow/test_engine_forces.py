@@ -29,10 +29,10 @@ from workflow.engines.contract import (
 )
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
-from workflow.relax import relax, segments, state_of
-from workflow.stage_run import System
+from workflow.stages.relax import relax, segments, state_of
+from workflow.stages.runner import System
+from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.state_point import as_plain_values
-from workflow.trajectory_log import frame_with_state
 
 CASES = {
     'ISP50': state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}),

@@ -22,14 +22,14 @@ from workflow.engines.contract import (
     State,
 )
 from workflow.jobs.progress import ProgressWriter
-from workflow.mesh_choices import MeshChoices, box_has_changed
 from workflow.process import Interrupted, StopRequest
-from workflow.relax import relax
-from workflow.stage_run import Stage, StageFolder, System, run_stage
+from workflow.stages.mesh_record import MeshChoices, box_has_changed
+from workflow.stages.relax import relax
+from workflow.stages.runner import Stage, StageFolder, System, run_stage
+from workflow.stages.thermo_writer import read_rows
+from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.state_point import StatePoint, as_plain_values
-from workflow.thermo_log import read_rows
-from workflow.trajectory_log import frame_with_state
 
 COULOMB_ERROR = 1e-2
 STEPS = 4000

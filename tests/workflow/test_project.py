@@ -19,9 +19,9 @@ from workflow.jobs.files import RESULTS
 from workflow.jobs.lock import hold
 from workflow.jobs.provenance import code_text, code_version
 from workflow.process import EXIT_INTERRUPTED
+from workflow.stages.thermo_writer import read_hdf5
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
-from workflow.thermo_log import read_hdf5
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.workflow.systems import melt, state_point
-from workflow.checkpoint import read_checkpoint
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
-from workflow.relax import relax
-from workflow.stage_run import Stage, StageFolder, System, run_stage
+from workflow.stages.checkpoint import read_checkpoint
+from workflow.stages.relax import relax
+from workflow.stages.runner import Stage, StageFolder, System, run_stage
+from workflow.stages.thermo_writer import read_rows
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.state_point import as_plain_values
-from workflow.thermo_log import read_rows
 
 STEPS, RESTARTS = 4000, 9
 # Chunks end at frames, every 100 steps, once they are as long as they may be.

@@ -126,7 +126,7 @@ def _directive(operation: str, name: str, *jobs: Job) -> Any:
 def _steps(operation: str, point: dict[str, Any]) -> int:
     if operation == 'relax':
         # Imported here: this module is read by `status` too.
-        from workflow.relax import total_steps
+        from workflow.stages.relax import total_steps
         from workflow.sweep.state_point import read_state_point
 
         try:

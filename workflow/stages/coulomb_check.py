@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from workflow.electrostatics.ewald import ewald_forces
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantEnergy, State
-from workflow.stage_run import System
-from workflow.trajectory_log import frame_with_state
+from workflow.stages.runner import System
+from workflow.stages.trajectory_writer import frame_with_state
 
 # Enough for the error of the error to be some 5 %.
 _MOST_IONS = 200

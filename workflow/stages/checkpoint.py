@@ -25,10 +25,10 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from workflow.engines.contract import State
-from workflow.gsd_layout import FrameMark, fault_of
 from workflow.jobs.atomic_writes import renaming, synchronise, unreadable
 from workflow.jobs.files import Step
-from workflow.thermo_log import RowMark
+from workflow.stages.gsd_layout import FrameMark, fault_of
+from workflow.stages.thermo_writer import RowMark
 
 MAGIC = b'ISPCKPT2'
 # What numpy, zipfile and pydantic raise where bytes are not what they should be.

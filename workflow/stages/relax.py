@@ -15,9 +15,6 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.checkpoint_pace import CheckpointPace
-from workflow.chunk_length import ChunkLength
 from workflow.engines.contract import (
     ConstantPressure,
     Integrator,
@@ -28,11 +25,14 @@ from workflow.engines.contract import (
 )
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
-from workflow.mesh_choices import box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
-from workflow.short_steps import ShortSteps, read_short_steps
-from workflow.soundness import check_finite
-from workflow.stage_run import System
+from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
+from workflow.stages.chunk_length import ChunkLength
+from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
+from workflow.stages.pace import CheckpointPace
+from workflow.stages.runner import System
+from workflow.stages.stability import check_finite
+from workflow.stages.substeps import ShortSteps, read_short_steps
 from workflow.sweep.seeds import derive_seed
 from workflow.sweep.state_point import StatePoint
 

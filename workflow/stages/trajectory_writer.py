@@ -15,7 +15,8 @@ from gsd.hoomd import Frame
 
 from user_input import UserError
 from workflow.engines.contract import State
-from workflow.gsd_layout import (
+from workflow.jobs.atomic_writes import replacing, unreadable
+from workflow.stages.gsd_layout import (
     ENTRY_LENGTH,
     FrameMark,
     data_checksum,
@@ -23,7 +24,6 @@ from workflow.gsd_layout import (
     take_mark,
     used_index,
 )
-from workflow.jobs.atomic_writes import replacing, unreadable
 
 # The chunks of a frame after the first; all else is taken from the first by every reader.
 _CHUNKS_OF_A_FRAME = 4

@@ -22,10 +22,6 @@ from numpy.typing import NDArray
 
 from models.force_field import ForceField
 from user_input import UserError
-from workflow import thermo_log, trajectory_log
-from workflow.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.checkpoint_pace import CheckpointPace
-from workflow.chunk_length import ChunkLength
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     NEIGHBOUR_BUFFER,
@@ -37,14 +33,18 @@ from workflow.engines.contract import (
 )
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
-from workflow.mesh_choices import MeshChoices, box_has_changed, most_steps_unseen
 from workflow.process import Interrupted, StopRequest
-from workflow.short_steps import InShortSteps, ShortSteps, read_short_steps
-from workflow.soundness import Limits, check_rows, limits_of
+from workflow.stages import thermo_writer, trajectory_writer
+from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
+from workflow.stages.chunk_length import ChunkLength
+from workflow.stages.mesh_record import MeshChoices, box_has_changed, most_steps_unseen
+from workflow.stages.pace import CheckpointPace
+from workflow.stages.stability import Limits, check_rows, limits_of
+from workflow.stages.substeps import InShortSteps, ShortSteps, read_short_steps
+from workflow.stages.thermo_writer import ThermoLog, as_records
+from workflow.stages.trajectory_writer import TrajectoryLog, frame_with_state
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
-from workflow.thermo_log import ThermoLog, as_records
-from workflow.trajectory_log import TrajectoryLog, frame_with_state
 
 # A box at constant pressure may shrink this far between two choices of the mesh.
 _LEAST_SHARE_OF_EDGE = 0.97
@@ -207,8 +207,8 @@ class StageFolder:
 
     def fault(self, checkpoint: Checkpoint) -> str:
         """What is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
-        found = trajectory_log.what_is_wrong(self.trajectory, checkpoint.frames)
-        return found or thermo_log.what_is_wrong(self.thermo, checkpoint.rows)
+        found = trajectory_writer.what_is_wrong(self.trajectory, checkpoint.frames)
+        return found or thermo_writer.what_is_wrong(self.thermo, checkpoint.rows)
 
     def remove(self) -> None:
         """Delete the folder: its products have their final names."""

@@ -30,7 +30,6 @@ from analysis.statistics import (
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from user_input import UserError
-from workflow.coulomb_check import coulomb_record
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import select_engine, tell_followers
@@ -41,9 +40,11 @@ from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
 from workflow.jobs.lock import LOCK, hold
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
 from workflow.jobs.signac_files import read_job_document
-from workflow.mesh_choices import MeshChoices
 from workflow.process import stop_requests
-from workflow.quantities import (
+from workflow.result_files import read_result
+from workflow.stages.coulomb_check import coulomb_record
+from workflow.stages.mesh_record import MeshChoices
+from workflow.stages.quantities import (
     CLUSTER_NAMES,
     Quantity,
     cluster_quantities,
@@ -51,15 +52,14 @@ from workflow.quantities import (
     relaxation_quantities,
     thermodynamic_quantities,
 )
-from workflow.relax import relax, state_of, total_steps
-from workflow.result_files import read_result
-from workflow.short_steps import NO_SHORT_STEPS, read_short_steps
-from workflow.stage_run import Stage, StageFolder, System, run_stage
+from workflow.stages.relax import relax, state_of, total_steps
+from workflow.stages.runner import Stage, StageFolder, System, run_stage
+from workflow.stages.substeps import NO_SHORT_STEPS, read_short_steps
+from workflow.stages.thermo_writer import read_hdf5, read_rows, write_hdf5
+from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of, read_state_point
-from workflow.thermo_log import read_hdf5, read_rows, write_hdf5
-from workflow.trajectory_log import frame_with_state, read_frame, write_frame
 
 # An equilibration is believed when this share of it is past the detected start.
 _EQUILIBRATED_SHARE = 0.5
