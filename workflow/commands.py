@@ -182,7 +182,7 @@ def _write_report(sweep: SweepJobs) -> int:
         results_folder,
         write_sweep_results,
     )
-    from workflow.summary_table import print_summary
+    from workflow.results.summary import print_summary
 
     folder = results_folder(sweep)
     if not report_is_current(sweep):

@@ -22,7 +22,7 @@ from tests.workflow.test_results_builders import (
     thermodynamics,
 )
 from user_input import UserError
-from workflow.aggregate import (
+from workflow.results.aggregate import (
     JobResult,
     SummaryRow,
     combine,

@@ -177,8 +177,8 @@ def write_sweep_results(sweep: SweepJobs) -> Path:
 
 
 def _write_results(sweep: SweepJobs, folder: Path) -> None:
-    from workflow.aggregate import read_job_result
-    from workflow.report import write_results
+    from workflow.results.aggregate import read_job_result
+    from workflow.results.report import write_results
 
     # Before they are read: a result that comes while figures are drawn is not in this report.
     stamps = _stamps(sweep.jobs)

@@ -41,7 +41,7 @@ from workflow.jobs.lock import LOCK, hold
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
 from workflow.jobs.signac_files import read_job_document
 from workflow.process import stop_requests
-from workflow.result_files import read_result
+from workflow.results.result_files import read_result
 from workflow.stages.coulomb_check import coulomb_record
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.quantities import (

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflow.aggregate import (
+from workflow.results.aggregate import (
     AxisValue,
     State,
     SummaryRow,
     mean_distribution,
     mean_relaxation,
 )
-from workflow.summary_table import axis_text
+from workflow.results.summary import axis_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

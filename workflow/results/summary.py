@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from workflow.aggregate import AxisValue, SummaryRow, read_summary
+from workflow.results.aggregate import AxisValue, SummaryRow, read_summary
 
 # Wide enough that no cell of plain text wraps.
 PLAIN_WIDTH = 240

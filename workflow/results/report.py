@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from user_input import UserError
-from workflow.aggregate import (
+from workflow.jobs.atomic_writes import replacing
+from workflow.jobs.provenance import analysis_table, code_text, code_version
+from workflow.results.aggregate import (
     JobResult,
     State,
     SummaryRow,
@@ -21,10 +23,8 @@ from workflow.aggregate import (
     summarise,
     write_summary,
 )
-from workflow.figures import Series, SweepFigure, all_series, write_figures
-from workflow.jobs.atomic_writes import replacing
-from workflow.jobs.provenance import analysis_table, code_text, code_version
-from workflow.summary_table import (
+from workflow.results.figures import Series, SweepFigure, all_series, write_figures
+from workflow.results.summary import (
     axis_text,
     chief_tables,
     footnotes,

@@ -16,7 +16,7 @@ from analysis.statistics import combine_replicas, combine_replicas_log
 from analysis.trajectory import FloatArray
 from user_input import UserError
 from workflow.jobs.atomic_writes import replacing
-from workflow.result_files import read_result
+from workflow.results.result_files import read_result
 from workflow.stages.quantities import (
     Combination,
     Quantity,
