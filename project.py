@@ -335,7 +335,7 @@ def main() -> int:
 
 def _main() -> int:
     leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
-    from workflow import commands
+    from workflow.cli import commands
 
     if started_ranks() > 1:
         with leading_or_following(mark_failed_from_afar) as leads:

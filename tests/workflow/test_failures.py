@@ -22,15 +22,15 @@ from project import main
 from tests.workflow.test_project import ROOT, SWEEP, assert_every_frame_and_row_once
 from tests.workflow.test_stage_run import StopAfter, assert_exactly_once, run, start  # noqa: F401
 from user_input import UserError
+from workflow.cli.failed import print_whole_failure
+from workflow.cli.retry import make_ready
 from workflow.engines.contract import ConstantEnergy, State
 from workflow.engines.errors import BlewUp, SimulationFailed, engine_error
-from workflow.failed_jobs import print_whole_failure
 from workflow.jobs import files as job_files
 from workflow.jobs import products
 from workflow.jobs.failures import clear_failure, mark_failed, read_failure
 from workflow.jobs.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.process import STOP_SIGNALS, Interrupted, StopRequest
-from workflow.retry import make_ready
 from workflow.stages.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.stages.pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.stages.runner import StageFolder, System

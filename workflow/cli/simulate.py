@@ -31,7 +31,7 @@ from workflow.jobs.progress import Progress, read_progress
 from workflow.jobs.workspace import is_simulated
 from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
 
-_PROJECT_FILE = Path(__file__).parent.parent / 'project.py'
+_PROJECT_FILE = Path(__file__).parents[2] / 'project.py'
 # Everything but the operations over a whole sweep.
 _OPERATIONS = '^(?!report$).*'
 _LOG = 'run.log'

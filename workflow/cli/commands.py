@@ -86,8 +86,8 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> int:
+    from workflow.cli.simulate import simulate_jobs
     from workflow.jobs.workspace import init_sweep, is_simulated
-    from workflow.local_run import simulate_jobs
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep)
@@ -120,7 +120,7 @@ def _engine(options: argparse.Namespace) -> str:
 
 
 def _failed(options: argparse.Namespace) -> int:
-    from workflow.failed_jobs import chosen_jobs, print_failures, print_whole_failure
+    from workflow.cli.failed import chosen_jobs, print_failures, print_whole_failure
 
     failed = failed_among(chosen_jobs(options.jobs))
     if not failed:
@@ -135,10 +135,10 @@ def _failed(options: argparse.Namespace) -> int:
 
 
 def _retry(options: argparse.Namespace) -> int:
-    from workflow.failed_jobs import chosen_jobs
+    from workflow.cli.failed import chosen_jobs
+    from workflow.cli.retry import make_ready
+    from workflow.cli.simulate import simulate_jobs
     from workflow.jobs.signac_files import read_job_document
-    from workflow.local_run import simulate_jobs
-    from workflow.retry import make_ready
 
     engine = '' if options.later else _engine(options)
     chosen = chosen_jobs(options.jobs)
