@@ -15,7 +15,7 @@ from models.model import (
     Model,
     PairException,
 )
-from models.model_rules import matching_exceptions
+from models.model_checks import matching_exceptions
 from user_input import UserError
 
 WCA_CUT = 2 ** (1 / 6)

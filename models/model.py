@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
-from models import model_rules
+from models import model_checks as model_rules
 from user_input import StrictModel, UserError, nearest_name, read_toml, validate
 
 SHIPPED_MODELS = Path(__file__).parent

@@ -166,7 +166,7 @@ def _beads_of_monomers(folder: Path, model_hash: str) -> dict[str, float]:
 def _read_beads_of_monomers(path: Path) -> dict[str, float]:
     """Beads and counter-ions that each monomer brings; empty if the model cannot be read."""
     from models.model import Model
-    from models.model_rules import counter_ions_of
+    from models.model_checks import counter_ions_of
 
     try:
         model = validate(Model, read_json(path), str(path))

@@ -6,8 +6,8 @@ import math
 
 from gsd.hoomd import Frame
 
-from models.fastest_motion import fastest_motion
 from models.force_field import ForceField
+from models.oscillation import fastest_motion
 from user_input import UserError
 from workflow.sweep.state_point import StatePoint
 

@@ -9,9 +9,9 @@ import pytest
 from gsd.hoomd import Frame
 from scipy.optimize import brentq
 
-from models.fastest_motion import fastest_motion
 from models.force_field import ForceField, HarmonicBond
 from models.model import shipped_models
+from models.oscillation import fastest_motion
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
 
