@@ -7,14 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from models.model import (
-    AngleEntry,
-    BondEntry,
-    FeneBondEntry,
-    HarmonicAngleEntry,
-    Model,
-    PairException,
-)
+from models.entries import AngleEntry, BondEntry, FeneBondEntry, HarmonicAngleEntry, PairException
+from models.model import Model
 from models.model_checks import matching_exceptions
 from user_input import UserError
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from models.backbone_walk import BOND_LENGTH, walk_directions, walk_positions
 from models.chain_length import ChainLengths, Monodisperse, draw_chain_lengths
-from models.model import BondEntry, FeneBondEntry, Model
+from models.entries import BondEntry, FeneBondEntry
+from models.model import Model
 from models.model_checks import counter_ions_of
 from models.sequence import (
     IdealSequence,

@@ -9,12 +9,9 @@ from __future__ import annotations
 import collections
 import itertools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from models.entries import ModelEntries, PairException
 from user_input import nearest_name
-
-if TYPE_CHECKING:
-    from models.model import Model, Monomer, PairException
 
 ANY_BEAD = '*'
 # Of one monomer.
@@ -22,44 +19,7 @@ MOST_COUNTER_IONS = 100
 CHARGE_TOLERANCE = 1e-9
 
 
-def check_monomer_graph(monomer: Monomer) -> None:
-    """Indices are in range, no bond is doubled, angles follow bonds, all beads are connected."""
-    size = len(monomer.beads)
-    indices = [('backbone', monomer.backbone)]
-    indices += [('bonds', index) for bond in monomer.bonds for index in bond[:2]]
-    indices += [('angles', index) for angle in monomer.angles for index in angle[:3]]
-    for key, index in indices:
-        if index >= size:
-            raise ValueError(
-                f"'{key}' names bead {index}, but the {size} beads are numbered 0 to {size - 1}"
-            )
-    edges = [frozenset(bond[:2]) for bond in monomer.bonds]
-    for edge, count in collections.Counter(edges).items():
-        if len(edge) == 1:
-            raise ValueError(f'bead {min(edge)} is bonded to itself: remove that bond')
-        if count > 1:
-            raise ValueError(f'beads {sorted(edge)} are bonded {count} times: keep one bond')
-    for first, centre, last, _ in monomer.angles:
-        missing = [e for e in ({first, centre}, {centre, last}) if frozenset(e) not in edges]
-        if missing or first == last:
-            raise ValueError(
-                f'angle [{first}, {centre}, {last}] does not follow two bonds of the monomer: '
-                'write the bonded beads in order, the centre in the middle'
-            )
-    reached, added = {monomer.backbone}, True
-    while added:
-        neighbours = {bead for edge in edges if edge & reached for bead in edge}
-        added = not neighbours <= reached
-        reached |= neighbours
-    lost = sorted(set(range(size)) - reached)
-    if lost:
-        raise ValueError(
-            f'bead(s) {lost} are not connected to the backbone bead {monomer.backbone}: '
-            "add the missing 'bonds'"
-        )
-
-
-def check_names(model: Model) -> None:
+def check_names(model: ModelEntries) -> None:
     """Every bead, bond and angle type that is used is defined."""
     if ANY_BEAD in model.beads:
         raise ValueError(f"a bead type may not be called '{ANY_BEAD}', which means every bead")
@@ -78,7 +38,7 @@ def check_names(model: Model) -> None:
         _check_known('bead type', named, model.beads, f"'pairs', {list(pair.beads)}")
 
 
-def check_pairs(model: Model) -> None:
+def check_pairs(model: ModelEntries) -> None:
     """No pair of bead types is given two interactions."""
     for pair, count in collections.Counter(tuple(sorted(p.beads)) for p in model.pairs).items():
         if count > 1:
@@ -95,7 +55,7 @@ def check_pairs(model: Model) -> None:
             )
 
 
-def matching_exceptions(model: Model, first: str, second: str) -> list[PairException]:
+def matching_exceptions(model: ModelEntries, first: str, second: str) -> list[PairException]:
     """The most specific exceptions for two bead types: the named pair, else those with '*'."""
     wanted = sorted((first, second))
     named = [pair for pair in model.pairs if sorted(pair.beads) == wanted]
@@ -104,7 +64,7 @@ def matching_exceptions(model: Model, first: str, second: str) -> list[PairExcep
     ]
 
 
-def check_charges(model: Model) -> None:
+def check_charges(model: ModelEntries) -> None:
     """No two charged beads are bonded, and counter-ions neutralise every monomer."""
     if any(bead.charge for bead in model.beads.values()) and not model.bjerrum_length:
         raise ValueError("the model has charges, so 'bjerrum_length' must be given, above 0")
@@ -119,7 +79,7 @@ def check_charges(model: Model) -> None:
         _check_neutral(model, name)
 
 
-def counter_ions_of(model: Model, monomer: str) -> dict[str, int]:
+def counter_ions_of(model: ModelEntries, monomer: str) -> dict[str, int]:
     """Number of counter-ions of each type that one monomer brings with it.
 
     Raises:
@@ -142,7 +102,7 @@ def counter_ions_of(model: Model, monomer: str) -> dict[str, int]:
     return numbers
 
 
-def _check_neutral(model: Model, name: str) -> None:
+def _check_neutral(model: ModelEntries, name: str) -> None:
     charges = [model.beads[bead].charge for bead in model.monomers[name].beads]
     ions = counter_ions_of(model, name)
     rest = sum(charges) + sum(n * model.beads[ion].charge for ion, n in ions.items())
@@ -158,7 +118,7 @@ def _check_neutral(model: Model, name: str) -> None:
         )
 
 
-def _check_no_charged_bond(model: Model) -> None:
+def _check_no_charged_bond(model: ModelEntries) -> None:
     # HOOMD drops bonded pairs from the PPPM sum, so such a bond would lose its Coulomb energy
     for name, monomer in model.monomers.items():
         for first, second, _ in monomer.bonds:
@@ -170,7 +130,7 @@ def _check_no_charged_bond(model: Model) -> None:
         _check_not_both_charged(model, first_bead, second_bead, 'the backbone')
 
 
-def _check_not_both_charged(model: Model, first: str, second: str, place: str) -> None:
+def _check_not_both_charged(model: ModelEntries, first: str, second: str, place: str) -> None:
     if model.beads[first].charge and model.beads[second].charge:
         raise ValueError(
             f"{place} bonds the charged beads '{first}' and '{second}', whose Coulomb energy "

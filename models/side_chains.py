@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backbone_walk import LARGEST_BOND_COSINE
-from models.model import Monomer
+from models.entries import Monomer
 from user_input import UserError
 
 # A crowded bead may have no free direction; then the least crowded of the tried ones is taken.
