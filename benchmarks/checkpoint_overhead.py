@@ -17,7 +17,8 @@ from benchmarks.melts import melt_system, relaxed
 from benchmarks.timing import Stopwatch, Timing, interleaved, ratios
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
 from workflow.process import StopRequest
-from workflow.stages.runner import Stage, StageFolder, run_stage
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
 from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.protocol import Protocol

@@ -24,7 +24,7 @@ from faults.small_sweep import (
     start_run,
 )
 from workflow.process import EXIT_INTERRUPTED
-from workflow.stages.runner import StageFolder
+from workflow.stages.stage_folder import StageFolder
 
 # What each is called in the table.
 KINDS = {number: number.name for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1)}

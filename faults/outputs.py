@@ -16,7 +16,7 @@ from faults.small_sweep import LOG_PERIOD, SCHEDULE, STEPS
 from workflow.jobs import files as job_files
 from workflow.stages.checkpoint import DamagedCheckpoint, read_checkpoint
 from workflow.stages.gsd_layout import restore
-from workflow.stages.runner import StageFolder
+from workflow.stages.stage_folder import StageFolder
 from workflow.stages.thermo_writer import read_hdf5, read_rows
 
 _LONGEST_BOND = 1.5  # R0 of every FENE bond of the model

@@ -257,7 +257,7 @@ def _make_checkpoint(folder: Path) -> Path:
     """The checkpoint of a stage that has written frames and rows."""
     from workflow.engines.contract import THERMO_COLUMNS
     from workflow.stages.checkpoint import Checkpoint, write_checkpoint
-    from workflow.stages.runner import StageFolder
+    from workflow.stages.stage_folder import StageFolder
     from workflow.stages.thermo_writer import RowMark, ThermoLog
     from workflow.stages.trajectory_writer import TrajectoryLog
 
@@ -281,7 +281,7 @@ def _make_checkpoint(folder: Path) -> Path:
 def _go_on(path: Path) -> None:
     """Read the checkpoint and go on from it, on a copy of its stage."""
     from workflow.stages.checkpoint import read_latest_checkpoint
-    from workflow.stages.runner import StageFolder
+    from workflow.stages.stage_folder import StageFolder
     from workflow.stages.thermo_writer import ThermoLog
     from workflow.stages.trajectory_writer import TrajectoryLog
 

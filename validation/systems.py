@@ -34,7 +34,7 @@ from workflow.engines.settings import EngineChoice
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
 from workflow.stages.relax import relax, state_of, thermal_velocities
-from workflow.stages.runner import System, check_box
+from workflow.stages.system import System, check_box
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.state_point import StatePoint, as_plain_values
 

@@ -33,8 +33,9 @@ from workflow.jobs.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.process import STOP_SIGNALS, Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.stages.pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
-from workflow.stages.runner import StageFolder, System
+from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
+from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
 from workflow.stages.trajectory_writer import read_frame, write_frame
 

@@ -25,7 +25,9 @@ from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.mesh_record import MeshChoices, box_has_changed
 from workflow.stages.relax import relax
-from workflow.stages.runner import Stage, StageFolder, System, run_stage
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
 from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.frame_schedule import BlockSchedule

@@ -15,7 +15,9 @@ from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import read_checkpoint
 from workflow.stages.relax import relax
-from workflow.stages.runner import Stage, StageFolder, System, run_stage
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.state_point import as_plain_values

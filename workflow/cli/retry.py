@@ -11,7 +11,7 @@ from user_input import UserError
 from workflow.engines.errors import BlewUp
 from workflow.jobs.failures import RETRIES, Failure, clear_failure, read_failure
 from workflow.jobs.lock import hold
-from workflow.stages.runner import StageFolder
+from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, write_short_steps
 
 # A retry runs the steps up to the failure, and these many more, so many times shorter; where that

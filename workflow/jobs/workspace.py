@@ -23,7 +23,7 @@ from workflow.jobs.lock import hold
 from workflow.jobs.signac_files import read_job_document, signac_told
 from workflow.jobs.workspace_format import NoProject, check_workspace, checked_project
 from workflow.stages.quantities import check_precision_names
-from workflow.stages.runner import check_box
+from workflow.stages.system import check_box
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
 from workflow.sweep.time_step import check_time_step

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workflow.electrostatics.ewald import ewald_forces
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantEnergy, State
-from workflow.stages.runner import System
+from workflow.stages.system import System
 from workflow.stages.trajectory_writer import frame_with_state
 
 # Enough for the error of the error to be some 5 %.

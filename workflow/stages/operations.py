@@ -53,8 +53,10 @@ from workflow.stages.quantities import (
     thermodynamic_quantities,
 )
 from workflow.stages.relax import relax, state_of, total_steps
-from workflow.stages.runner import Stage, StageFolder, System, run_stage
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SHORT_STEPS, read_short_steps
+from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_hdf5, read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.frame_schedule import BlockSchedule

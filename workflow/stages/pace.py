@@ -1,4 +1,4 @@
-"""How often a checkpoint is written: as its measured cost allows.
+"""How often a checkpoint is written, and how many steps the engine is asked for at once.
 
 A checkpoint of a small melt takes milliseconds, one of a million beads on a busy file system takes
 seconds. So the time between two is chosen such that writing takes a fixed share of the run, within
@@ -19,6 +19,10 @@ _LEAST_SECONDS = 10.0
 _MOST_SECONDS = 900.0
 # The last cost counts this much: a file system that was busy once does not decide for long.
 _WEIGHT_OF_LAST = 0.5
+# A stage stops within about this time of a request, and reports its progress as often.
+_SECONDS_OF_CHUNK = 1.0
+# Nothing is known of the speed at first: from one step up, so that no chunk takes much longer.
+_MOST_GROWTH = 8
 
 
 def seconds_between(cost: float) -> float:
@@ -67,3 +71,15 @@ def _fixed_seconds() -> float | None:
     if not 0 <= seconds < float('inf'):
         raise UserError(f'{SECONDS_VARIABLE}={value}: give a number of seconds, 0 or more.')
     return seconds
+
+
+class ChunkLength:
+    """Steps that take about a second, from what the chunks before took."""
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Take note of a chunk of `steps` steps that took `seconds`."""
+        fitting = int(_SECONDS_OF_CHUNK * steps / max(seconds, 1e-6))
+        self.steps = max(1, min(fitting, _MOST_GROWTH * max(steps, self.steps)))

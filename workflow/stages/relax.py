@@ -27,12 +27,11 @@ from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.stages.chunk_length import ChunkLength
 from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
-from workflow.stages.pace import CheckpointPace
-from workflow.stages.runner import System
+from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.stability import check_finite
 from workflow.stages.substeps import ShortSteps, read_short_steps
+from workflow.stages.system import System
 from workflow.sweep.seeds import derive_seed
 from workflow.sweep.state_point import StatePoint
 

@@ -6,27 +6,18 @@ names only when the stage is done, so a product that exists is whole.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import ForceField
 from user_input import UserError
-from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
-    NEIGHBOUR_BUFFER,
     THERMO_COLUMNS,
-    Engine,
     Integrator,
     Simulation,
     State,
@@ -34,133 +25,20 @@ from workflow.engines.contract import (
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
-from workflow.stages import thermo_writer, trajectory_writer
 from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.stages.chunk_length import ChunkLength
-from workflow.stages.mesh_record import MeshChoices, box_has_changed, most_steps_unseen
-from workflow.stages.pace import CheckpointPace
-from workflow.stages.stability import Limits, check_rows, limits_of
-from workflow.stages.substeps import InShortSteps, ShortSteps, read_short_steps
+from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
+from workflow.stages.pace import CheckpointPace, ChunkLength
+from workflow.stages.stability import check_rows
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.substeps import ShortSteps, read_short_steps
+from workflow.stages.system import System
 from workflow.stages.thermo_writer import ThermoLog, as_records
-from workflow.stages.trajectory_writer import TrajectoryLog, frame_with_state
+from workflow.stages.trajectory_writer import TrajectoryLog
 from workflow.sweep.frame_schedule import BlockSchedule
-from workflow.sweep.seeds import derive_seed
 
-# A box at constant pressure may shrink this far between two choices of the mesh.
-_LEAST_SHARE_OF_EDGE = 0.97
 # Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
 _REVIEW_GROWTH = 1.25
 _ROWS_TO_LOOK_BACK = 5
-
-
-@dataclass(frozen=True)
-class System:
-    """What is simulated, and by which engine.
-
-    Attributes:
-        topology: A frame with types, charges, bonds and angles.
-        force_field: Interactions.
-        engine: Runs it.
-        coulomb_error: Requested relative RMS force error.
-        state_point: From which all seeds are derived.
-        seeds: Purpose, step and seed of each time that the engine was set up.
-        meshes: The Coulomb mesh of each such time.
-    """
-
-    topology: Frame
-    force_field: ForceField
-    engine: Engine
-    coulomb_error: float
-    state_point: dict[str, Any]
-    seeds: MutableSequence[Any] = field(default_factory=list)
-    meshes: MeshChoices = field(default_factory=MeshChoices)
-
-    @property
-    def is_charged(self) -> bool:
-        """Whether there are Coulomb forces."""
-        charges = self.topology.particles.charge
-        return self.force_field.is_charged and charges is not None and bool(np.any(charges))
-
-    @property
-    def _charges(self) -> NDArray[np.float64]:
-        return np.asarray(self.topology.particles.charge, dtype=float)
-
-    @cached_property
-    def limits(self) -> Limits:
-        """What a sound state keeps to."""
-        return limits_of(self.topology, self.force_field)
-
-    def mesh(self, state: State) -> CoulombMesh | None:
-        """The Coulomb mesh for this state; None if nothing is charged.
-
-        Raises:
-            UserError: If the box is too small for the cut-offs.
-        """
-        largest = check_box(state.box, self.force_field)
-        if not self.is_charged:
-            return None
-        return choose_mesh(
-            state.positions,
-            self._charges,
-            state.box,
-            self.force_field.bjerrum_length,
-            self.coulomb_error,
-            largest,
-            self.engine.mesh_sizes,
-        )
-
-    def simulation(
-        self,
-        state: State,
-        integrator: Integrator,
-        mesh: CoulombMesh | None,
-        purpose: str,
-        log_period: int = 0,
-        shortened_by: int = 1,
-    ) -> Simulation:
-        """Set up `state` in the engine; `purpose` and the step decide the random numbers.
-
-        Each step may be run as `shortened_by` shorter ones: see `short_steps`.
-        """
-        labels: tuple[str | int, ...] = (purpose, state.step)
-        if shortened_by > 1:
-            labels += (shortened_by,)
-        seed = derive_seed(self.state_point, *labels)
-        self.seeds.append([purpose, state.step, seed])
-        simulation = self.engine.simulation(
-            frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
-            self.force_field,
-            replace(integrator, time_step=integrator.time_step / shortened_by),
-            mesh,
-            seed,
-            log_period * shortened_by,
-        )
-        if simulation.mesh is not None:
-            length = self.force_field.bjerrum_length
-            self.meshes.add(purpose, state, self._charges, length, simulation.mesh)
-        return simulation if shortened_by == 1 else InShortSteps(simulation, shortened_by)
-
-
-def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
-    """Check that neither engine would search for neighbours beyond the minimum image.
-
-    Returns:
-        The longest cut-off that the box of edges `box` allows.
-
-    Raises:
-        UserError: If a pair interaction reaches farther than that.
-    """
-    edge = _LEAST_SHARE_OF_EDGE * float(np.min(box))
-    largest = edge / 2 - NEIGHBOUR_BUFFER
-    needed = force_field.largest_cutoff
-    if largest < needed:
-        needed_edge = 2 * (needed + NEIGHBOUR_BUFFER)
-        raise UserError(
-            f'the box has an edge of {np.min(box):.2f} sigma, but the cut-off of {needed:g} sigma '
-            f'needs more than {needed_edge / _LEAST_SHARE_OF_EDGE:.2f}: take more or longer chains '
-            f'(at least {(needed_edge / edge) ** 3:.1f} times as many beads).'
-        )
-    return largest
 
 
 @dataclass(frozen=True)
@@ -182,37 +60,6 @@ class Stage:
     maximum_steps: int
     log_period: int
     schedule: BlockSchedule
-
-
-class StageFolder:
-    """The files of a stage that is under way."""
-
-    def __init__(self, job_folder: Path, stage: str) -> None:
-        self.path = job_folder / f'{stage}.in_progress'
-
-    @property
-    def trajectory(self) -> Path:
-        """Frames so far."""
-        return self.path / 'trajectory.gsd'
-
-    @property
-    def thermo(self) -> Path:
-        """Thermo rows so far, as raw records."""
-        return self.path / 'thermo.rows'
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where to go on."""
-        return self.path / 'checkpoint'
-
-    def fault(self, checkpoint: Checkpoint) -> str:
-        """What is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
-        found = trajectory_writer.what_is_wrong(self.trajectory, checkpoint.frames)
-        return found or thermo_writer.what_is_wrong(self.thermo, checkpoint.rows)
-
-    def remove(self) -> None:
-        """Delete the folder: its products have their final names."""
-        shutil.rmtree(self.path)
 
 
 def run_stage(
