@@ -192,16 +192,19 @@ _KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: Use
 
 
 def _run_on(operation: str, job: Job) -> None:
-    """Run one of `workflow.stages.operations` on a job.
+    """Run a function of `stages.operations` or `results.analyse` on a job.
 
     Raises:
         Interrupted: If a request to stop came too late for a stage: what is next is not begun.
     """
+    from workflow.results import analyse
     from workflow.stages import operations
+    from workflow.stages.job_context import StageIsDone, job_context
 
+    run = getattr(operations, operation, None) or getattr(analyse, operation)
     try:
-        getattr(operations, operation)(operations.job_context(job))
-    except operations.StageIsDone as done:
+        run(job_context(job))
+    except StageIsDone as done:
         print(done, file=sys.stderr)
     leave_if_asked()
 

@@ -19,7 +19,7 @@ from user_input import UserError
 from workflow.jobs.workspace import open_project
 from workflow.jobs.workspace_format import FORMAT
 from workflow.results.aggregate import read_job_result
-from workflow.stages.operations import job_context
+from workflow.stages.job_context import job_context
 
 COMMANDS = (
     ('init', 'sweep.toml'),

@@ -6,26 +6,19 @@ run again.
 
 from __future__ import annotations
 
-import functools
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from analysis.clusters import has_ions, ion_clusters
 from analysis.relaxation import segmental_relaxation
 from analysis.statistics import (
-    Equilibration,
-    Estimate,
     detect_equilibration,
-    mean_with_interval,
 )
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
@@ -37,13 +30,23 @@ from workflow.engines.settings import choice_from_environment
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance, run_record
 from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
-from workflow.jobs.lock import LOCK, hold
+from workflow.jobs.lock import hold
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
-from workflow.jobs.signac_files import read_job_document
 from workflow.process import stop_requests
-from workflow.results.result_files import read_result
 from workflow.stages.coulomb_check import coulomb_record
+from workflow.stages.job_context import (
+    JobContext,
+    alone,
+    refuse_done,
+    remove_leftovers,
+)
 from workflow.stages.mesh_record import MeshChoices
+from workflow.stages.production import (
+    clusters_from,
+    first_production_frame,
+    first_settled_frame,
+    thermodynamic_estimates,
+)
 from workflow.stages.quantities import (
     CLUSTER_NAMES,
     Quantity,
@@ -57,74 +60,17 @@ from workflow.stages.runner import Stage, run_stage
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SHORT_STEPS, read_short_steps
 from workflow.stages.system import System
-from workflow.stages.thermo_writer import read_hdf5, read_rows, write_hdf5
+from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
-from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of, read_state_point
+from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 
 # An equilibration is believed when this share of it is past the detected start.
 _EQUILIBRATED_SHARE = 0.5
 
 
-class StageIsDone(Exception):
-    """Another process has finished the operation since it was asked for."""
-
-
-@dataclass(frozen=True)
-class JobContext:
-    """A job as the operations see it: signac stays outside.
-
-    Attributes:
-        folder: Where its files stand.
-        point: Its state point.
-        record: The job document, to which runs are added.
-    """
-
-    folder: Path
-    point: StatePoint
-    record: Any
-
-
-Operation = Callable[[JobContext], None]
-
-
-def job_context(job: Any) -> JobContext:
-    """The context of a signac job.
-
-    Raises:
-        UserError: If the state point was made by another version, or the document is damaged.
-    """
-    read_job_document(job)  # or a run could not be recorded
-    folder = Path(job.path)
-    where = f'{folder.name}/signac_statepoint.json'
-    return JobContext(folder, read_state_point(job.cached_statepoint, where), job.document)
-
-
-def _alone(product: str, lock: str = LOCK) -> Callable[[Operation], Operation]:
-    """Hold the job during an operation, which is not done again if its product stands.
-
-    Analyses that may go on side by side have locks of their own.
-    """
-
-    def decorate(operation: Operation) -> Operation:
-        @functools.wraps(operation)
-        def held(job: JobContext) -> None:
-            with hold(job.folder, lock=lock):
-                _refuse_done(job, operation.__name__, product)
-                operation(job)
-
-        return held
-
-    return decorate
-
-
-def _refuse_done(job: JobContext, operation: str, product: str) -> None:
-    if (job.folder / product).exists():
-        raise StageIsDone(f'job {job.folder.name}: {operation} was done by another process.')
-
-
-@_alone(job_files.BUILT)
+@alone(job_files.BUILT)
 def build(job: JobContext) -> None:
     """Draw the melt."""
     frame = melt_of(job.point, job_files.read_model(job.folder, job.point))
@@ -210,65 +156,14 @@ def sample(job: JobContext) -> None:
         folder.remove()
 
 
-@_alone(job_files.THERMODYNAMICS)
-def thermodynamics(job: JobContext) -> None:
-    """Density of the equilibration; temperature, pressure and energy of the sampled run."""
-    _remove_leftovers(job)
-    columns = _thermo(job, job_files.THERMO)
-    n_beads = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY)).topology.typeid.size
-    volumes = _thermo(job, job_files.EQUILIBRATION_THERMO)['volume']
-    estimates = _thermodynamic_estimates(columns, n_beads)
-    estimates['density'] = _density(n_beads, volumes)
-    content = {name: estimate.as_dict() for name, estimate in estimates.items()}
-    _write_result(job, 'thermodynamics', job_files.THERMODYNAMICS, content)
-
-
-@_alone(job_files.CLUSTERS, 'clusters.lock')
-def analyse_clusters(job: JobContext) -> None:
-    """Ion clusters of the production part of the run; a system without ions has none."""
-    trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
-    first = _first_production_frame(_thermo(job, job_files.THERMO), trajectory)
-    content: dict[str, Any] = {'n_ions': 0}
-    try:
-        content = _clusters_from(trajectory, first)
-    except UserError as error:
-        # Too few ions for a first minimum of g(+-): the replica goes without, and is told so.
-        print(f'clusters: {error}')
-        content['verdict'] = str(error)
-    _write_result(job, 'clusters', job_files.CLUSTERS, content)
-
-
-@_alone(job_files.RELAXATION, 'relaxation.lock')
-def analyse_relaxation(job: JobContext) -> None:
-    """Segmental relaxation of the production part of the run, as the clusters tell it too."""
-    trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
-    first = _first_production_frame(_thermo(job, job_files.THERMO), trajectory)
-    first = _first_settled_frame(first, trajectory, read_result(job.folder, job_files.CLUSTERS))
-    content = segmental_relaxation(trajectory, first_frame=first).as_dict()
-    _write_result(job, 'relaxation', job_files.RELAXATION, content)
-
-
 def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
     seed = derive_seed(as_plain_values(job.point), purpose)
     return provenance.of_run(job.folder.name, job.point.model_hash, stage, seed)
 
 
-def _write_result(job: JobContext, operation: str, name: str, content: dict[str, Any]) -> None:
-    point = as_plain_values(job.point)
-    runs = job.record().get(run_record.RUNS, [])  # the call turns it into plain values
-    made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation, point, runs)
-    with products.writing(job.folder, name) as path:
-        job_files.write_json(path, content | {provenance.KEY: made})
-
-
 def _frame(job: JobContext, name: str) -> Frame:
     with products.reading(job.folder, name) as path:
         return read_frame(path)
-
-
-def _thermo(job: JobContext, name: str) -> dict[str, NDArray[np.float64]]:
-    with products.reading(job.folder, name) as path:
-        return read_hdf5(path)
 
 
 def _system(job: JobContext, topology: Frame) -> System:
@@ -286,13 +181,6 @@ def _system(job: JobContext, topology: Frame) -> System:
 def _coulomb_at_start(folder: StageFolder, system: System, state: State) -> dict[str, Any]:
     """The Coulomb record of a stage that begins; empty for one that goes on."""
     return {} if folder.checkpoint.exists() else coulomb_record(system, state)
-
-
-def _remove_leftovers(job: JobContext) -> None:
-    """Remove the folders of stages that are done: a run that was killed may have left one."""
-    for stage, product in job_files.STAGE_PRODUCTS.items():
-        if (job.folder / product).exists():
-            shutil.rmtree(StageFolder(job.folder, stage).path, ignore_errors=True)
 
 
 @contextmanager
@@ -315,9 +203,9 @@ def _running(
     if short_steps != NO_SHORT_STEPS:
         made['short_steps'] = short_steps.as_dict()
     with hold(job.folder):
-        _refuse_done(job, stage, job_files.STAGE_PRODUCTS[stage])
+        refuse_done(job, stage, job_files.STAGE_PRODUCTS[stage])
         refuse_failed(job.folder)
-        _remove_leftovers(job)
+        remove_leftovers(job)
         tell_followers(job.folder, stage)
         crashed = run_record.crashes(job.record(), stage, folder)
         last = read_progress(job.folder)  # of the run that was killed
@@ -388,73 +276,21 @@ def _quantities_so_far(
 ) -> list[Quantity]:
     """The quantities in `names`; only the analyses that they need are made."""
     n_beads = trajectory.topology.typeid.size
-    estimates = _thermodynamic_estimates(thermo, n_beads)
+    estimates = thermodynamic_estimates(thermo, n_beads)
     quantities = thermodynamic_quantities({k: v.as_dict() for k, v in estimates.items()})
     if names <= {quantity.name for quantity in quantities}:
         return [quantity for quantity in quantities if quantity.name in names]
     # As the analyses of the finished run will have it.
-    first = _first_production_frame(thermo, trajectory)
+    first = first_production_frame(thermo, trajectory)
     try:
-        clusters = _clusters_from(trajectory, first)
+        clusters = clusters_from(trajectory, first)
     except UserError:
         if names & set(CLUSTER_NAMES):
             raise
         clusters = {'n_ions': 0}
     quantities += cluster_quantities(clusters)
     if any('_time_' in name for name in names):
-        first = _first_settled_frame(first, trajectory, clusters)
+        first = first_settled_frame(first, trajectory, clusters)
         found = segmental_relaxation(trajectory, first_frame=first)
         quantities += relaxation_quantities(found.as_dict())
     return [quantity for quantity in quantities if quantity.name in names]
-
-
-def _thermodynamic_estimates(
-    columns: dict[str, NDArray[np.float64]], n_beads: int
-) -> dict[str, Estimate]:
-    """Means over the production rows of a thermo log, by name."""
-    diagonal = [columns[f'pressure_{axis}'] for axis in ('xx', 'yy', 'zz')]
-    series = {
-        'temperature': 2 * columns['kinetic_energy'] / (3 * n_beads - 3),
-        'pressure': np.mean(diagonal, axis=0),
-        'potential_energy_per_bead': columns['potential_energy'] / n_beads,
-    }
-    found = _production(columns)
-    estimates = {name: mean_with_interval(each[found.start :]) for name, each in series.items()}
-    if found.is_equilibrated:
-        return estimates
-    return {name: replace(each, verdict=found.verdict) for name, each in estimates.items()}
-
-
-def _density(n_beads: int, volumes: NDArray[np.float64]) -> Estimate:
-    if np.ptp(volumes) == 0:  # a given density is what it is
-        density = n_beads / float(volumes[0])
-        return Estimate(density, density, density, np.inf)
-    found = detect_equilibration(volumes)
-    estimate = mean_with_interval(n_beads / volumes[found.start :])
-    return estimate if found.is_equilibrated else replace(estimate, verdict=found.verdict)
-
-
-def _production(columns: dict[str, NDArray[np.float64]]) -> Equilibration:
-    """Where production starts: rows of the log from which on the energy is stationary."""
-    return detect_equilibration(columns['potential_energy'])
-
-
-def _clusters_from(trajectory: Trajectory, first: int) -> dict[str, Any]:
-    if not has_ions(trajectory.topology):
-        return {'n_ions': 0}
-    return ion_clusters(trajectory, first_frame=first).as_dict()
-
-
-def _first_settled_frame(first: int, trajectory: Trajectory, clusters: dict[str, Any]) -> int:
-    """The first frame from `first` on in which the clusters have settled too."""
-    if clusters['n_ions'] and clusters['equilibration']['is_equilibrated']:
-        settled = clusters['steps'][clusters['equilibration']['start']]
-        first = max(first, int(np.searchsorted(trajectory.steps, settled)))
-    return first
-
-
-def _first_production_frame(columns: dict[str, NDArray[np.float64]], trajectory: Trajectory) -> int:
-    found = _production(columns)
-    # An energy that never settles has no better start than the first frame; the results say so.
-    step = columns['step'][found.start] if found.is_equilibrated else 0
-    return int(np.searchsorted(trajectory.steps, step))
