@@ -44,7 +44,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
-from workflow.jobs.workspace_format import checked_project
+from workflow.jobs.workspace import checked_project
 from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
@@ -294,7 +294,8 @@ def _all_analysed(*jobs: Job) -> bool:
 
 
 def _report_is_current(*jobs: Job) -> bool:
-    from workflow.jobs.workspace import report_is_current, sweeps_with
+    from workflow.jobs.workspace import sweeps_with
+    from workflow.results.sweep_results import report_is_current
 
     sweeps = sweeps_with(jobs)
     return bool(sweeps) and all(map(report_is_current, sweeps))
@@ -305,7 +306,8 @@ def _report_is_current(*jobs: Job) -> bool:
 @Project.operation(aggregator=aggregator(_by_sweep), directives=directives_of('report'))
 def report(*jobs: Job) -> None:
     """Aggregate over replicas: summary.csv, figures and report.html."""
-    from workflow.jobs.workspace import sweeps_with, write_sweep_results
+    from workflow.jobs.workspace import sweeps_with
+    from workflow.results.sweep_results import write_sweep_results
 
     for sweep in sweeps_with(jobs):
         write_sweep_results(sweep)

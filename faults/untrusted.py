@@ -339,7 +339,7 @@ def _read_model(path: Path) -> None:
 
 
 def _init_sweep(path: Path) -> None:
-    from workflow.jobs.workspace import init_sweep
+    from workflow.cli.init import init_sweep
 
     init_sweep(path)
 

@@ -14,12 +14,7 @@ from models.chain_length import ChainLengths, Monodisperse, draw_chain_lengths
 from models.entries import BondEntry, FeneBondEntry
 from models.model import Model
 from models.model_checks import counter_ions_of
-from models.sequence import (
-    IdealSequence,
-    SequenceStatistics,
-    check_composition,
-    draw_sequences,
-)
+from models.sequence import IdealSequence, SequenceStatistics, check_composition, draw_sequences
 from models.side_chains import grow_monomers
 from user_input import UserError
 

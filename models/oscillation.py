@@ -14,15 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from gsd.hoomd import Frame
 
-from models.force_field import (
-    WCA_CUT,
-    Angle,
-    Bond,
-    FeneBond,
-    FloatArray,
-    ForceField,
-    HarmonicAngle,
-)
+from models.force_field import WCA_CUT, Angle, Bond, FeneBond, FloatArray, ForceField, HarmonicAngle
 from user_input import UserError
 
 _POINTS = 20_000

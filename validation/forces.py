@@ -18,14 +18,7 @@ from user_input import UserError
 from validation.claim import Row, Verdict, judged, worst
 from validation.job import Job
 from validation.reference_forces import ReferenceSum, central_difference, relative_rms
-from validation.systems import (
-    Sample,
-    bare_charges,
-    crystal,
-    ions_at,
-    make_engine,
-    melt,
-)
+from validation.systems import Sample, bare_charges, crystal, ions_at, make_engine, melt
 from workflow.electrostatics.ewald import ewald_sum
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantEnergy

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 from gsd.hoomd import Frame
 
-from models.force_field import (
-    CosineSquaredAngle,
-    FeneBond,
-    ForceField,
-    HarmonicAngle,
-    HarmonicBond,
-)
+from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from tests.workflow.systems import COULOMB_ERROR, melt, state_point
 from validation.forces import MODELS
 from validation.reference_forces import reference, relative_rms

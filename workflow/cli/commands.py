@@ -78,7 +78,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from workflow.jobs.workspace import init_sweep
+    from workflow.cli.init import init_sweep
 
     jobs = init_sweep(options.sweep).jobs
     print(f'{len(jobs)} jobs. Next: python project.py status, run, or submit.')
@@ -86,8 +86,9 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> int:
+    from workflow.cli.init import init_sweep
     from workflow.cli.simulate import simulate_jobs
-    from workflow.jobs.workspace import init_sweep, is_simulated
+    from workflow.jobs.workspace import is_simulated
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep)
@@ -176,13 +177,13 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _write_report(sweep: SweepJobs) -> int:
-    from workflow.jobs.workspace import (
-        is_simulated,
+    from workflow.jobs.workspace import is_simulated
+    from workflow.results.summary import print_summary
+    from workflow.results.sweep_results import (
         report_is_current,
         results_folder,
         write_sweep_results,
     )
-    from workflow.results.summary import print_summary
 
     folder = results_folder(sweep)
     if not report_is_current(sweep):

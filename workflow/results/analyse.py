@@ -9,21 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.relaxation import segmental_relaxation
-from analysis.statistics import (
-    Estimate,
-    detect_equilibration,
-    mean_with_interval,
-)
+from analysis.statistics import Estimate, detect_equilibration, mean_with_interval
 from analysis.trajectory import open_trajectory
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance, run_record
 from workflow.results.result_files import read_result
-from workflow.stages.job_context import (
-    JobContext,
-    alone,
-    remove_leftovers,
-)
+from workflow.stages.job_context import JobContext, alone, remove_leftovers
 from workflow.stages.production import (
     clusters_from,
     first_production_frame,

@@ -24,13 +24,7 @@ from workflow.results.aggregate import (
     write_summary,
 )
 from workflow.results.figures import Series, SweepFigure, all_series, write_figures
-from workflow.results.summary import (
-    axis_text,
-    chief_tables,
-    footnotes,
-    format_interval,
-    format_row,
-)
+from workflow.results.summary import axis_text, chief_tables, footnotes, format_interval, format_row
 
 SUMMARY = 'summary.csv'
 REPORT = 'report.html'

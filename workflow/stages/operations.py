@@ -17,9 +17,7 @@ from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
 from analysis.relaxation import segmental_relaxation
-from analysis.statistics import (
-    detect_equilibration,
-)
+from analysis.statistics import detect_equilibration
 from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
 from user_input import UserError
@@ -34,12 +32,7 @@ from workflow.jobs.lock import hold
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
 from workflow.process import stop_requests
 from workflow.stages.coulomb_check import coulomb_record
-from workflow.stages.job_context import (
-    JobContext,
-    alone,
-    refuse_done,
-    remove_leftovers,
-)
+from workflow.stages.job_context import JobContext, alone, refuse_done, remove_leftovers
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.production import (
     clusters_from,

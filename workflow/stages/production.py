@@ -9,12 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.clusters import has_ions, ion_clusters
-from analysis.statistics import (
-    Equilibration,
-    Estimate,
-    detect_equilibration,
-    mean_with_interval,
-)
+from analysis.statistics import Equilibration, Estimate, detect_equilibration, mean_with_interval
 from analysis.trajectory import Trajectory
 
 

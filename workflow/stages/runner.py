@@ -16,12 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from user_input import UserError
-from workflow.engines.contract import (
-    THERMO_COLUMNS,
-    Integrator,
-    Simulation,
-    State,
-)
+from workflow.engines.contract import THERMO_COLUMNS, Integrator, Simulation, State
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest

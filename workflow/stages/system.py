@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 from models.force_field import ForceField
 from user_input import UserError
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
-from workflow.engines.contract import (
-    NEIGHBOUR_BUFFER,
-    Engine,
-    Integrator,
-    Simulation,
-    State,
-)
+from workflow.engines.contract import NEIGHBOUR_BUFFER, Engine, Integrator, Simulation, State
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.stability import Limits, limits_of
 from workflow.stages.substeps import InShortSteps
