@@ -35,13 +35,17 @@ except ImportError as missing:
     sys.exit(2)
 
 from user_input import EXIT_USER_ERROR, UserError, exits_on_user_error, trouble_around
-from workflow import job_files
 from workflow.cluster.directives import directives_of
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
-from workflow.engines.failure import SimulationFailed
-from workflow.engines.ranks import asked_ranks, leading_or_following, started_ranks
-from workflow.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
-from workflow.interruption import (
+from workflow.engines.errors import SimulationFailed
+from workflow.engines.mpi import leading_or_following
+from workflow.engines.settings import asked_ranks, started_ranks
+from workflow.jobs import files as job_files
+from workflow.jobs.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
+from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
+from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
+from workflow.jobs.workspace import checked_project
+from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
     Interrupted,
@@ -50,9 +54,6 @@ from workflow.interruption import (
     leave_on_request,
     signal_of,
 )
-from workflow.job_lock import EXIT_HELD, JobIsHeld, is_held
-from workflow.progress import SECONDS_OF_SILENCE, read_progress
-from workflow.workspace_format import checked_project
 
 _LOOK = 'python project.py failed says why, retry runs them again.'
 
@@ -191,16 +192,19 @@ _KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: Use
 
 
 def _run_on(operation: str, job: Job) -> None:
-    """Run one of `workflow.operations` on a job.
+    """Run a function of `stages.operations` or `results.analyse` on a job.
 
     Raises:
         Interrupted: If a request to stop came too late for a stage: what is next is not begun.
     """
-    from workflow import operations
+    from workflow.results import analyse
+    from workflow.stages import operations
+    from workflow.stages.job_context import StageIsDone, job_context
 
+    run = getattr(operations, operation, None) or getattr(analyse, operation)
     try:
-        getattr(operations, operation)(operations.job_context(job))
-    except operations.StageIsDone as done:
+        run(job_context(job))
+    except StageIsDone as done:
         print(done, file=sys.stderr)
     leave_if_asked()
 
@@ -280,7 +284,7 @@ def relaxation(job: Job) -> None:
 
 
 def _by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
-    from workflow.workspace import jobs_by_sweep
+    from workflow.jobs.workspace import jobs_by_sweep
 
     yield from jobs_by_sweep(jobs)
 
@@ -290,7 +294,8 @@ def _all_analysed(*jobs: Job) -> bool:
 
 
 def _report_is_current(*jobs: Job) -> bool:
-    from workflow.workspace import report_is_current, sweeps_with
+    from workflow.jobs.workspace import sweeps_with
+    from workflow.results.sweep_results import report_is_current
 
     sweeps = sweeps_with(jobs)
     return bool(sweeps) and all(map(report_is_current, sweeps))
@@ -301,7 +306,8 @@ def _report_is_current(*jobs: Job) -> bool:
 @Project.operation(aggregator=aggregator(_by_sweep), directives=directives_of('report'))
 def report(*jobs: Job) -> None:
     """Aggregate over replicas: summary.csv, figures and report.html."""
-    from workflow.workspace import sweeps_with, write_sweep_results
+    from workflow.jobs.workspace import sweeps_with
+    from workflow.results.sweep_results import write_sweep_results
 
     for sweep in sweeps_with(jobs):
         write_sweep_results(sweep)
@@ -334,7 +340,7 @@ def main() -> int:
 
 def _main() -> int:
     leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
-    from workflow import commands
+    from workflow.cli import commands
 
     if started_ranks() > 1:
         with leading_or_following(mark_failed_from_afar) as leads:

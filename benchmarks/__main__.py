@@ -21,7 +21,9 @@ from benchmarks.sampling_overhead import SamplingOverhead
 from benchmarks.workspace_commands import WorkspaceCommands
 from user_input import UserError, exits_on_user_error, nearest_name
 from workflow.engines.contract import Engine
-from workflow.engines.selection import EngineChoice, available_engines, select_engine
+from workflow.engines.mpi import select_engine
+from workflow.engines.selection import available_engines
+from workflow.engines.settings import EngineChoice
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark

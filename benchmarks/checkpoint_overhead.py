@@ -16,11 +16,12 @@ from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.melts import melt_system, relaxed
 from benchmarks.timing import Stopwatch, Timing, interleaved, ratios
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
-from workflow.interruption import StopRequest
-from workflow.protocol import Protocol
-from workflow.schedule import BlockSchedule
-from workflow.stage_run import Stage, StageFolder, run_stage
-from workflow.trajectory_log import frame_with_state
+from workflow.process import StopRequest
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.trajectory_writer import frame_with_state
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.protocol import Protocol
 
 _PROTOCOL = Protocol()
 # A stage writes a checkpoint at its end, whatever its length: it must be long to show the default

@@ -10,13 +10,13 @@ from models.force_field import force_field
 from models.melt import build_melt
 from models.model import load_model
 from workflow.engines.contract import Engine, State
-from workflow.interruption import stop_requests
-from workflow.progress import ProgressWriter
-from workflow.protocol import Anneal, Protocol, PushOff
-from workflow.relax import relax, state_of, total_steps
-from workflow.stage_run import System
-from workflow.state_point import StatePoint, as_plain_values
-from workflow.trajectory_log import frame_with_state, read_frame, write_frame
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import stop_requests
+from workflow.stages.relax import relax, state_of, total_steps
+from workflow.stages.system import System
+from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
+from workflow.sweep.protocol import Anneal, Protocol, PushOff
+from workflow.sweep.state_point import StatePoint, as_plain_values
 
 _COMPOSITION = {'LSP': 0.5, 'DOPA': 0.5}
 _MONOMERS_PER_CHAIN = 20

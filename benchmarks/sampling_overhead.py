@@ -15,10 +15,12 @@ from benchmarks.melts import melt_system, relaxed
 from benchmarks.native_runs import native_run
 from benchmarks.timing import Spread, Stopwatch, Timing, interleaved, ratios, spread
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
-from workflow.interruption import StopRequest
-from workflow.protocol import Protocol
-from workflow.schedule import BlockSchedule
-from workflow.stage_run import Stage, StageFolder, System, run_stage
+from workflow.process import StopRequest
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.system import System
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.protocol import Protocol
 
 _PROTOCOL = Protocol()
 _SECONDS = 4.0

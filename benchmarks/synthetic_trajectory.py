@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from benchmarks.melts import melt_of
 from models.melt import wrapped
 from workflow.engines.contract import State
-from workflow.protocol import Protocol
-from workflow.schedule import BlockSchedule
-from workflow.trajectory_log import TrajectoryLog
+from workflow.stages.trajectory_writer import TrajectoryLog
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.protocol import Protocol
 
 FloatArray = NDArray[np.float64]
 

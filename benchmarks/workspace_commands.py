@@ -13,7 +13,7 @@ from benchmarks.bare_project import OPERATIONS
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.timing import Stopwatch, spread
 from user_input import UserError
-from workflow import job_files
+from workflow.jobs import files as job_files
 
 ROOT = Path(__file__).parent.parent
 _REPETITIONS = 3

@@ -15,16 +15,8 @@ import numpy as np
 
 from faults.outcome import ANEW, Outcome
 from faults.outputs import Content, content_so_far, faults_in_outputs
-from faults.small_sweep import (
-    LONGEST_RUN,
-    Run,
-    finish,
-    is_done,
-    job_of,
-    make_job,
-    start_run,
-)
-from workflow import job_files
+from faults.small_sweep import LONGEST_RUN, Run, finish, is_done, job_of, make_job, start_run
+from workflow.jobs import files as job_files
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from faults.small_sweep import (
     stage_of,
     start_run,
 )
-from workflow.interruption import EXIT_INTERRUPTED
-from workflow.stage_run import StageFolder
+from workflow.process import EXIT_INTERRUPTED
+from workflow.stages.stage_folder import StageFolder
 
 # What each is called in the table.
 KINDS = {number: number.name for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1)}

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faults.small_sweep import LOG_PERIOD, SCHEDULE, STEPS
-from workflow import job_files
-from workflow.checkpoint import DamagedCheckpoint, read_checkpoint
-from workflow.gsd_layout import restore
-from workflow.stage_run import StageFolder
-from workflow.thermo_log import read_hdf5, read_rows
+from workflow.jobs import files as job_files
+from workflow.stages.checkpoint import DamagedCheckpoint, read_checkpoint
+from workflow.stages.gsd_layout import restore
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.thermo_writer import read_hdf5, read_rows
 
 _LONGEST_BOND = 1.5  # R0 of every FENE bond of the model
 _TEMPERATURES = (0.5, 2.0)

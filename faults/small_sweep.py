@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow import job_files
-from workflow.schedule import BlockSchedule
+from workflow.jobs import files as job_files
+from workflow.sweep.frame_schedule import BlockSchedule
 
 PROJECT = Path(__file__).parent.parent / 'project.py'
 STEPS = 2560

@@ -32,7 +32,7 @@ import gsd.hoomd
 import numpy as np
 
 from user_input import UserError
-from workflow.checkpoint import MAGIC
+from workflow.stages.checkpoint import MAGIC
 
 if TYPE_CHECKING:
     from workflow.engines.contract import State
@@ -255,11 +255,11 @@ def _analyse(path: Path) -> None:
 
 def _make_checkpoint(folder: Path) -> Path:
     """The checkpoint of a stage that has written frames and rows."""
-    from workflow.checkpoint import Checkpoint, write_checkpoint
     from workflow.engines.contract import THERMO_COLUMNS
-    from workflow.stage_run import StageFolder
-    from workflow.thermo_log import RowMark, ThermoLog
-    from workflow.trajectory_log import TrajectoryLog
+    from workflow.stages.checkpoint import Checkpoint, write_checkpoint
+    from workflow.stages.stage_folder import StageFolder
+    from workflow.stages.thermo_writer import RowMark, ThermoLog
+    from workflow.stages.trajectory_writer import TrajectoryLog
 
     topology, state = _melt_and_state()
     stage = StageFolder(folder, 'sample')
@@ -280,10 +280,10 @@ def _make_checkpoint(folder: Path) -> Path:
 
 def _go_on(path: Path) -> None:
     """Read the checkpoint and go on from it, on a copy of its stage."""
-    from workflow.checkpoint import read_latest_checkpoint
-    from workflow.stage_run import StageFolder
-    from workflow.thermo_log import ThermoLog
-    from workflow.trajectory_log import TrajectoryLog
+    from workflow.stages.checkpoint import read_latest_checkpoint
+    from workflow.stages.stage_folder import StageFolder
+    from workflow.stages.thermo_writer import ThermoLog
+    from workflow.stages.trajectory_writer import TrajectoryLog
 
     topology, state = _melt_and_state()
     with tempfile.TemporaryDirectory(prefix='isp-untrusted-') as name:
@@ -339,7 +339,7 @@ def _read_model(path: Path) -> None:
 
 
 def _init_sweep(path: Path) -> None:
-    from workflow.workspace import init_sweep
+    from workflow.cli.init import init_sweep
 
     init_sweep(path)
 

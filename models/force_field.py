@@ -7,15 +7,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from models.model import (
-    AngleEntry,
-    BondEntry,
-    FeneBondEntry,
-    HarmonicAngleEntry,
-    Model,
-    PairException,
-)
-from models.model_rules import matching_exceptions
+from models.entries import AngleEntry, BondEntry, FeneBondEntry, HarmonicAngleEntry, PairException
+from models.model import Model
+from models.model_checks import matching_exceptions
 from user_input import UserError
 
 WCA_CUT = 2 ** (1 / 6)

@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 
 from models.backbone_walk import BOND_LENGTH, walk_directions, walk_positions
 from models.chain_length import ChainLengths, Monodisperse, draw_chain_lengths
-from models.model import BondEntry, FeneBondEntry, Model
-from models.model_rules import counter_ions_of
-from models.pendants import grow_monomers
-from models.sequence import (
-    IdealSequence,
-    SequenceStatistics,
-    check_composition,
-    draw_sequences,
-)
+from models.entries import BondEntry, FeneBondEntry
+from models.model import Model
+from models.model_checks import counter_ions_of
+from models.sequence import IdealSequence, SequenceStatistics, check_composition, draw_sequences
+from models.side_chains import grow_monomers
 from user_input import UserError
 
 FloatArray = NDArray[np.float64]

@@ -10,7 +10,9 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 import pytest
 
 from workflow.engines.contract import Engine
-from workflow.engines.selection import EngineChoice, available_engines, select_engine
+from workflow.engines.mpi import select_engine
+from workflow.engines.selection import available_engines
+from workflow.engines.settings import EngineChoice
 
 HOOMD_IS_MISSING = 'needs HOOMD-blue, which is not on PyPI: conda env create -f environment.yml'
 

@@ -29,8 +29,8 @@ from validation.systems import (
     melt,
     random_ions,
 )
-from workflow import coulomb
-from workflow.coulomb import ewald_forces
+from workflow.electrostatics import ewald
+from workflow.electrostatics.ewald import ewald_forces
 
 TITLE = 'Electrostatics to a requested accuracy'
 
@@ -115,7 +115,7 @@ def error_ratios(sample: Sample, engine: str) -> dict[float, float]:
 def exact_forces(sample: Sample, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
     """The direct Ewald sum on some ions, kept for the other engine, shape (len(chosen), 3)."""
     state, field = sample.state, sample.field
-    key = hashlib.sha256(Path(coulomb.__file__).read_bytes())
+    key = hashlib.sha256(Path(ewald.__file__).read_bytes())
     for values in (state.positions, sample.charges, state.box, chosen):
         key.update(values.tobytes())
     saved = cache() / f'ewald_{key.hexdigest()[:16]}_{field.bjerrum_length}.npy'

@@ -32,7 +32,7 @@ from workflow.engines.contract import (
     Langevin,
     SoftPushOff,
 )
-from workflow.relax import thermal_velocities
+from workflow.stages.relax import thermal_velocities
 
 TITLE = 'Ensembles'
 

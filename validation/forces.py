@@ -1,7 +1,7 @@
 """Energies, forces and pressures of both engines against plain sums and against calculus.
 
 Short-ranged terms are compared with sums over all pairs in double precision
-(`validation/reference_forces.py`), Coulomb with the direct Ewald sum (`workflow/coulomb.py`).
+(`validation/reference_forces.py`), Coulomb with `workflow/electrostatics/ewald.py`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,9 @@ from user_input import UserError
 from validation.claim import Row, Verdict, judged, worst
 from validation.job import Job
 from validation.reference_forces import ReferenceSum, central_difference, relative_rms
-from validation.systems import (
-    Sample,
-    bare_charges,
-    crystal,
-    ions_at,
-    make_engine,
-    melt,
-)
-from workflow.coulomb import CoulombMesh, ewald_sum
+from validation.systems import Sample, bare_charges, crystal, ions_at, make_engine, melt
+from workflow.electrostatics.ewald import ewald_sum
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantEnergy
 
 TITLE = 'Forces and energies'

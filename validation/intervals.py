@@ -36,8 +36,8 @@ from analysis.stretched_exponential import RelaxationTime, decay_times
 from analysis.trajectory import FloatArray
 from validation.claim import Row, judged, stated
 from validation.job import NO_ENGINE, Job
-from workflow.aggregate import combine
-from workflow.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
+from workflow.results.aggregate import combine
+from workflow.stages.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
 
 TITLE = 'Intervals'
 
@@ -258,7 +258,7 @@ def replica_rows(engine: str) -> Iterator[Row]:
 
 
 def summary_rows(engine: str) -> Iterator[Row]:
-    """Rows of summary.csv: `workflow.aggregate.combine` over the replicas of a state."""
+    """Rows of summary.csv: `workflow.results.aggregate.combine` over the replicas of a state."""
     generator = np.random.default_rng(7)
     within = 'replicas that are alike have the errors of their runs'
     skewed = "Student's t does not see how skewed the replicas are"

@@ -31,7 +31,7 @@ from validation.claim import Row, half_width, judged
 from validation.job import Job
 from validation.systems import DENSITY, TIME_STEP, Sample, make_engine, melt
 from workflow.engines.contract import Langevin, State
-from workflow.soundness import limits_of
+from workflow.stages.stability import limits_of
 
 TITLE = 'Melts'
 

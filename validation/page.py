@@ -14,7 +14,7 @@ from validation.claim import Row, Verdict
 from validation.sections import SECTIONS, section
 from validation.systems import cache, make_engine
 from workflow.engines.selection import available_engines
-from workflow.provenance import code_version
+from workflow.jobs.provenance import code_version
 
 _COLUMNS = ('claim', 'engine', 'reference', 'measured', 'tolerance', 'verdict')
 

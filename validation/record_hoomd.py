@@ -21,7 +21,7 @@ from models.model import load_model
 from user_input import UserError, exits_on_user_error
 from validation.forces import MELTS, pressure_tensor, sample_of
 from validation.systems import Sample, make_engine
-from workflow.coulomb import CoulombMesh
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ENERGY_TERMS
 from workflow.engines.selection import available_engines
 

@@ -1,6 +1,6 @@
 """Energies and forces by plain sums in double precision: no neighbour list, no cells, no engine.
 
-Every pair is visited at its minimum image. Coulomb is apart: `workflow.coulomb.ewald_sum`.
+Every pair is visited at its minimum image. Coulomb is apart: `ewald.ewald_sum`.
 """
 
 from __future__ import annotations

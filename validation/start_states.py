@@ -40,7 +40,7 @@ from analysis.statistics import (
 from validation.claim import Row, judged
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, make_engine, melt
-from workflow.coulomb import CoulombMesh
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import Langevin
 
 TITLE = 'Independence of the start'

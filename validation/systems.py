@@ -20,7 +20,7 @@ from models.force_field import ForceField, force_field
 from models.melt import build_melt
 from models.model import load_model
 from models.sequence import IdealSequence, PeriodicSequence
-from workflow.coulomb import CoulombMesh, choose_mesh
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     ConstantEnergy,
     Engine,
@@ -29,13 +29,14 @@ from workflow.engines.contract import (
     Simulation,
     State,
 )
-from workflow.engines.selection import EngineChoice, select_engine
-from workflow.interruption import StopRequest
-from workflow.progress import ProgressWriter
-from workflow.relax import relax, state_of, thermal_velocities
-from workflow.stage_run import System, check_box
-from workflow.state_point import StatePoint, as_plain_values
-from workflow.trajectory_log import frame_with_state, read_frame, write_frame
+from workflow.engines.mpi import select_engine
+from workflow.engines.settings import EngineChoice
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import StopRequest
+from workflow.stages.relax import relax, state_of, thermal_velocities
+from workflow.stages.system import System, check_box
+from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
+from workflow.sweep.state_point import StatePoint, as_plain_values
 
 ROOT = Path(__file__).parents[1]
 # Time step of all dynamics, unless a claim is about the time step.

@@ -11,11 +11,7 @@ from analysis.array_trajectory import ArrayTrajectory
 from analysis.clusters import Pairs, _distribution, find_ions, has_ions, ion_clusters
 from analysis.frame_selection import evenly_spaced
 from analysis.pair_correlation import find_first_minimum, pair_correlation
-from analysis.plots import (
-    plot_charge_distribution,
-    plot_cluster_distribution,
-    plot_cluster_shapes,
-)
+from analysis.plots import plot_charge_distribution, plot_cluster_distribution, plot_cluster_shapes
 from analysis.statistics import merge_blocks, shared_by_neighbours, statistical_inefficiency
 from analysis.trajectory import open_trajectory
 from user_input import UserError

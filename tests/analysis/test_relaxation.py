@@ -12,11 +12,7 @@ from scipy.special import dawsn
 from analysis.correlation_plan import plan_correlations
 from analysis.plots import plot_relaxation, plot_scattering
 from analysis.relaxation import segmental_relaxation
-from analysis.stretched_exponential import (
-    RelaxationTime,
-    decay_times,
-    fit_stretched_exponential,
-)
+from analysis.stretched_exponential import RelaxationTime, decay_times, fit_stretched_exponential
 from analysis.trajectory import open_trajectory
 from user_input import UserError
 

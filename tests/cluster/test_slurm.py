@@ -11,9 +11,9 @@ import pytest
 
 from tests.cluster.conftest import Sweep
 from tests.cluster.one_node_slurm import OneNodeSlurm, wait_for
-from workflow.job_lock import EXIT_HELD
-from workflow.schedule import BlockSchedule
-from workflow.thermo_log import read_hdf5
+from workflow.jobs.lock import EXIT_HELD
+from workflow.stages.thermo_writer import read_hdf5
+from workflow.sweep.frame_schedule import BlockSchedule
 
 pytestmark = pytest.mark.slurm
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.model import SHIPPED_MODELS, Model, load_model, shipped_models
-from models.model_rules import counter_ions_of
+from models.model_checks import counter_ions_of
 from user_input import UserError, validate
 
 VALID: dict[str, Any] = {

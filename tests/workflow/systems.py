@@ -7,7 +7,7 @@ from gsd.hoomd import Frame
 from models.force_field import ForceField, force_field
 from models.melt import build_melt
 from models.model import load_model
-from workflow.state_point import StatePoint
+from workflow.sweep.state_point import StatePoint
 
 COULOMB_ERROR = 1e-3
 

@@ -15,7 +15,8 @@ import pytest
 from models.model import SHIPPED_MODELS
 from project import main
 from user_input import trouble_around
-from workflow.engines.selection import DEVICE_VARIABLE, ENGINE_VARIABLE, available_engines
+from workflow.engines.selection import available_engines
+from workflow.engines.settings import DEVICE_VARIABLE, ENGINE_VARIABLE
 
 ROOT = Path(__file__).parent.parent.parent
 

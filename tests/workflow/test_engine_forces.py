@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 from gsd.hoomd import Frame
 
-from models.force_field import (
-    CosineSquaredAngle,
-    FeneBond,
-    ForceField,
-    HarmonicAngle,
-    HarmonicBond,
-)
+from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from tests.workflow.systems import COULOMB_ERROR, melt, state_point
 from validation.forces import MODELS
 from validation.reference_forces import reference, relative_rms
-from workflow.coulomb import CoulombMesh, choose_mesh, ewald_sum
+from workflow.electrostatics.ewald import ewald_sum
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     THERMO_COLUMNS,
     ConstantEnergy,
@@ -26,12 +21,12 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
-from workflow.interruption import StopRequest
-from workflow.progress import ProgressWriter
-from workflow.relax import relax, segments, state_of
-from workflow.stage_run import System
-from workflow.state_point import as_plain_values
-from workflow.trajectory_log import frame_with_state
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import StopRequest
+from workflow.stages.relax import relax, segments, state_of
+from workflow.stages.system import System
+from workflow.stages.trajectory_writer import frame_with_state
+from workflow.sweep.state_point import as_plain_values
 
 CASES = {
     'ISP50': state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}),

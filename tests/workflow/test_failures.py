@@ -22,20 +22,22 @@ from project import main
 from tests.workflow.test_project import ROOT, SWEEP, assert_every_frame_and_row_once
 from tests.workflow.test_stage_run import StopAfter, assert_exactly_once, run, start  # noqa: F401
 from user_input import UserError
-from workflow import job_files, products
-from workflow.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from workflow.checkpoint_pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
+from workflow.cli.failed import print_whole_failure
+from workflow.cli.retry import make_ready
 from workflow.engines.contract import ConstantEnergy, State
-from workflow.engines.failure import BlewUp, SimulationFailed, engine_error
-from workflow.failed_jobs import print_whole_failure
-from workflow.failures import clear_failure, mark_failed, read_failure
-from workflow.interruption import STOP_SIGNALS, Interrupted, StopRequest
-from workflow.progress import PROGRESS_FILE, ProgressWriter, read_progress
-from workflow.retry import make_ready
-from workflow.short_steps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
-from workflow.stage_run import StageFolder, System
-from workflow.thermo_log import read_rows
-from workflow.trajectory_log import read_frame, write_frame
+from workflow.engines.errors import BlewUp, SimulationFailed, engine_error
+from workflow.jobs import files as job_files
+from workflow.jobs import products
+from workflow.jobs.failures import clear_failure, mark_failed, read_failure
+from workflow.jobs.progress import PROGRESS_FILE, ProgressWriter, read_progress
+from workflow.process import STOP_SIGNALS, Interrupted, StopRequest
+from workflow.stages.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from workflow.stages.pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
+from workflow.stages.system import System
+from workflow.stages.thermo_writer import read_rows
+from workflow.stages.trajectory_writer import read_frame, write_frame
 
 FloatArray = NDArray[np.float64]
 Start = tuple[System, State]

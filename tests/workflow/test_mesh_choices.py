@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.workflow.systems import melt, state_point
-from workflow.coulomb import CoulombMesh, choose_mesh, estimated_error, ewald_sum
+from workflow.electrostatics.ewald import ewald_sum
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh, estimated_error
 from workflow.engines.contract import (
     NEIGHBOUR_BUFFER,
     ConstantEnergy,
@@ -20,15 +21,17 @@ from workflow.engines.contract import (
     Engine,
     State,
 )
-from workflow.interruption import Interrupted, StopRequest
-from workflow.mesh_choices import MeshChoices, box_has_changed
-from workflow.progress import ProgressWriter
-from workflow.relax import relax
-from workflow.schedule import BlockSchedule
-from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import StatePoint, as_plain_values
-from workflow.thermo_log import read_rows
-from workflow.trajectory_log import frame_with_state
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import Interrupted, StopRequest
+from workflow.stages.mesh_record import MeshChoices, box_has_changed
+from workflow.stages.relax import relax
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.system import System
+from workflow.stages.thermo_writer import read_rows
+from workflow.stages.trajectory_writer import frame_with_state
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.state_point import StatePoint, as_plain_values
 
 COULOMB_ERROR = 1e-2
 STEPS = 4000

@@ -16,20 +16,22 @@ import pytest
 
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
-from workflow import job_files, products, thermo_log, trajectory_log
-from workflow.checkpoint import (
+from workflow.engines.contract import THERMO_COLUMNS, State
+from workflow.engines.lammps_engine import remove_leftovers, scratch_folder
+from workflow.jobs import files as job_files
+from workflow.jobs import products
+from workflow.jobs.atomic_writes import renaming, replacing
+from workflow.stages import thermo_writer, trajectory_writer
+from workflow.stages.checkpoint import (
     Checkpoint,
     DamagedCheckpoint,
     read_checkpoint,
     read_latest_checkpoint,
     write_checkpoint,
 )
-from workflow.disk import renaming, replacing
-from workflow.engines.contract import THERMO_COLUMNS, State
-from workflow.engines.scratch import remove_leftovers, scratch_folder
-from workflow.gsd_layout import FrameMark, restore
-from workflow.thermo_log import RowMark, ThermoLog
-from workflow.trajectory_log import TrajectoryLog
+from workflow.stages.gsd_layout import FrameMark, restore
+from workflow.stages.thermo_writer import RowMark, ThermoLog
+from workflow.stages.trajectory_writer import TrajectoryLog
 
 MARKED, WRITTEN = 40, 90  # the index of a GSD file moves at 128 entries: between the two
 
@@ -71,7 +73,7 @@ def test_what_cannot_be_read_now_is_no_damage(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='cannot be read now'):
         read_latest_checkpoint(path, lambda checkpoint: '', 10)
     with pytest.raises(UserError, match='cannot be read now'):
-        thermo_log.what_is_wrong(path, RowMark(3, 7))
+        thermo_writer.what_is_wrong(path, RowMark(3, 7))
 
 
 def test_a_trajectory_is_cut_back_to_its_mark(
@@ -80,7 +82,7 @@ def test_a_trajectory_is_cut_back_to_its_mark(
     source, mark, before = marked
     path = tmp_path / 'trajectory.gsd'
     path.write_bytes(source.read_bytes())
-    assert trajectory_log.what_is_wrong(path, mark) == ''
+    assert trajectory_writer.what_is_wrong(path, mark) == ''
     restore(path, mark)
     assert frames(path) == before
     assert path.stat().st_size == mark.length
@@ -101,7 +103,7 @@ def test_any_flipped_bit_is_noticed_or_mended(
         damaged = bytearray(content)
         damaged[position] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
-        if trajectory_log.what_is_wrong(path, mark):
+        if trajectory_writer.what_is_wrong(path, mark):
             noticed += 1
         else:
             restore(path, mark)
@@ -115,9 +117,11 @@ def test_a_truncated_trajectory_is_noticed(
     source, mark, _ = marked
     path = tmp_path / 'trajectory.gsd'
     path.write_bytes(source.read_bytes()[: mark.length - 1])
-    assert f'{mark.length - 1} bytes of {mark.length}' in trajectory_log.what_is_wrong(path, mark)
+    assert f'{mark.length - 1} bytes of {mark.length}' in trajectory_writer.what_is_wrong(
+        path, mark
+    )
     path.unlink()
-    assert 'missing' in trajectory_log.what_is_wrong(path, mark)
+    assert 'missing' in trajectory_writer.what_is_wrong(path, mark)
 
 
 def test_a_trajectory_goes_on_from_its_mark(
@@ -133,7 +137,7 @@ def test_a_trajectory_goes_on_from_its_mark(
         log.flush()
         end = log.mark()
     assert frames(path) == frames(source)
-    assert trajectory_log.what_is_wrong(path, end) == ''
+    assert trajectory_writer.what_is_wrong(path, end) == ''
 
 
 def test_any_flipped_bit_of_the_rows_is_noticed(tmp_path: Path) -> None:
@@ -149,9 +153,9 @@ def test_any_flipped_bit_of_the_rows_is_noticed(tmp_path: Path) -> None:
         damaged = bytearray(content)
         damaged[position] ^= 16
         path.write_bytes(damaged)
-        assert bool(thermo_log.what_is_wrong(path, mark)) == (position < belongs)
+        assert bool(thermo_writer.what_is_wrong(path, mark)) == (position < belongs)
     path.write_bytes(content[: belongs - 1])
-    assert f'{belongs - 1} bytes of {belongs}' in thermo_log.what_is_wrong(path, mark)
+    assert f'{belongs - 1} bytes of {belongs}' in thermo_writer.what_is_wrong(path, mark)
 
 
 def test_a_checkpoint_is_read_as_it_was_written_or_not_at_all(

@@ -15,13 +15,13 @@ from pathlib import Path
 import gsd.hoomd
 import pytest
 
-from workflow.interruption import EXIT_INTERRUPTED
-from workflow.job_files import RESULTS
-from workflow.job_lock import hold
-from workflow.provenance import code_text, code_version
-from workflow.schedule import BlockSchedule
-from workflow.seeds import derive_seed
-from workflow.thermo_log import read_hdf5
+from workflow.jobs.files import RESULTS
+from workflow.jobs.lock import hold
+from workflow.jobs.provenance import code_text, code_version
+from workflow.process import EXIT_INTERRUPTED
+from workflow.stages.thermo_writer import read_hdf5
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.seeds import derive_seed
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -227,7 +227,7 @@ def test_two_mpi_ranks_write_one_set_of_files(folder: Path) -> None:
 
 def test_a_job_is_run_by_one_process_at_a_time(folder: Path) -> None:
     with hold(folder):
-        other = 'import sys, pathlib, workflow.job_lock as lock\n'
+        other = 'import sys, pathlib, workflow.jobs.lock as lock\n'
         other += 'lock.hold(pathlib.Path(sys.argv[1])).__enter__()'
         done = subprocess.run(
             [sys.executable, '-c', other, str(folder)], cwd=ROOT, capture_output=True, text=True

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.test_results_builders import job, sweep
-from workflow import provenance
-from workflow.aggregate import JobResult, group_states, summarise
-from workflow.report import write_results
+from workflow.jobs import provenance
+from workflow.results.aggregate import JobResult, group_states, summarise
+from workflow.results.report import write_results
 
 ROOT = Path(__file__).parent.parent.parent
 

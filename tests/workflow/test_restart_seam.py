@@ -10,15 +10,17 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.workflow.systems import melt, state_point
-from workflow.checkpoint import read_checkpoint
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
-from workflow.interruption import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
-from workflow.relax import relax
-from workflow.schedule import BlockSchedule
-from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import as_plain_values
-from workflow.thermo_log import read_rows
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import Interrupted, StopRequest
+from workflow.stages.checkpoint import read_checkpoint
+from workflow.stages.relax import relax
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.system import System
+from workflow.stages.thermo_writer import read_rows
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.state_point import as_plain_values
 
 STEPS, RESTARTS = 4000, 9
 # Chunks end at frames, every 100 steps, once they are as long as they may be.

@@ -22,7 +22,7 @@ from tests.workflow.test_results_builders import (
     thermodynamics,
 )
 from user_input import UserError
-from workflow.aggregate import (
+from workflow.results.aggregate import (
     JobResult,
     SummaryRow,
     combine,
@@ -34,7 +34,7 @@ from workflow.aggregate import (
     summarise,
     write_summary,
 )
-from workflow.quantities import FRACTION, Combination, Quantity
+from workflow.stages.quantities import FRACTION, Combination, Quantity
 
 T_2, T_3 = 12.7062, 4.30265  # Student's t at 97.5 %, 1 and 2 degrees of freedom
 

@@ -11,8 +11,8 @@ from analysis.clusters import ClusterShapes, Distribution, IonClusters, Pairs
 from analysis.relaxation import RelaxationCurve, SegmentalRelaxation
 from analysis.statistics import Equilibration, Estimate
 from analysis.stretched_exponential import Decay, RelaxationTime, StretchedExponential
-from workflow.aggregate import JobResult
-from workflow.state_point import StatePoint, as_plain_values
+from workflow.results.aggregate import JobResult
+from workflow.sweep.state_point import StatePoint, as_plain_values
 
 TIME = 0.05 * 2.0 ** np.arange(15)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.test_results_builders import clusters, job, relaxation
 from user_input import UserError
-from workflow.quantities import (
+from workflow.stages.quantities import (
     Combination,
     Quantity,
     check_precision_names,

@@ -12,10 +12,10 @@ import pytest
 
 from tests.workflow.test_results_builders import job, sweep
 from user_input import UserError
-from workflow.aggregate import SummaryRow, group_states, summarise, write_summary
-from workflow.figures import all_series
-from workflow.report import percolation_onset, provenance_table, trend, write_results
-from workflow.summary_table import format_interval, print_summary
+from workflow.results.aggregate import SummaryRow, group_states, summarise, write_summary
+from workflow.results.figures import all_series
+from workflow.results.report import percolation_onset, provenance_table, trend, write_results
+from workflow.results.summary import format_interval, print_summary
 
 FIGURES = ('overview', 'cluster_sizes', 'percolation', 'relaxation_times', 'relaxation_curves')
 HOSTILE = '<script>alert(1)</script>'

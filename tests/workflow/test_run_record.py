@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from faults.small_sweep import LONGEST_RUN, PROJECT, finish, make_job, start_run
-from workflow import run_record
-from workflow.seeds import derive_seed
+from workflow.jobs import run_record
+from workflow.sweep.seeds import derive_seed
 
 
 def wait_for(path: Path) -> None:

@@ -17,7 +17,9 @@ import pytest
 
 from tests.conftest import needs_hoomd
 from tests.workflow.test_project import ROOT, SWEEP
-from workflow.interruption import (
+from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
+from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
+from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
     Interrupted,
@@ -25,8 +27,6 @@ from workflow.interruption import (
     leave_on_request,
     stop_requests,
 )
-from workflow.job_lock import EXIT_HELD, JobIsHeld, hold, is_held
-from workflow.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 
 LONG = 10_000_000
 HERE = f'on {socket.gethostname()}'
@@ -247,7 +247,7 @@ def test_a_holder_on_another_host_that_tells_its_progress_is_not_robbed(
 
 
 def test_who_looks_at_a_lock_keeps_nobody_from_it(tmp_path: Path) -> None:
-    watching = 'import sys, pathlib, workflow.job_lock as lock\nprint(flush=True)\n'
+    watching = 'import sys, pathlib, workflow.jobs.lock as lock\nprint(flush=True)\n'
     watching += 'while True: lock.is_held(pathlib.Path(sys.argv[1]))'
     command = [sys.executable, '-c', watching, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:

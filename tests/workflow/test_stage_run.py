@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
-from workflow.checkpoint import read_checkpoint
-from workflow.checkpoint_pace import SECONDS_VARIABLE
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
-from workflow.interruption import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
-from workflow.relax import relax
-from workflow.schedule import BlockSchedule
-from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import as_plain_values
-from workflow.thermo_log import read_rows
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import Interrupted, StopRequest
+from workflow.stages.checkpoint import read_checkpoint
+from workflow.stages.pace import SECONDS_VARIABLE
+from workflow.stages.relax import relax
+from workflow.stages.runner import Stage, run_stage
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.system import System
+from workflow.stages.thermo_writer import read_rows
+from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.state_point import as_plain_values
 
 STEPS = 2560
 STAGE = Stage('sample', ConstantVolume(0.005, 1.0, 1.0), STEPS, STEPS, 10, BlockSchedule(10, 6))

@@ -22,16 +22,16 @@ from analysis.gsd_file_layer import ENTRY, HEADER
 from faults.untrusted import ROOT, TARGETS, sealed
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
-from workflow.checkpoint import (
+from workflow.engines.contract import State
+from workflow.stages.checkpoint import (
     Checkpoint,
     DamagedCheckpoint,
     read_checkpoint,
     read_latest_checkpoint,
     write_checkpoint,
 )
-from workflow.engines.contract import State
-from workflow.gsd_layout import FrameMark
-from workflow.trajectory_log import TrajectoryLog, frame_with_state
+from workflow.stages.gsd_layout import FrameMark
+from workflow.stages.trajectory_writer import TrajectoryLog, frame_with_state
 
 EXAMPLES = int(os.environ.get('ISP_FUZZ_EXAMPLES', '60'))
 

@@ -16,10 +16,9 @@ from project import main
 from tests.workflow.test_bad_input import SWEEP, Refusal, assert_refused
 from tests.workflow.test_results_builders import clusters, relaxation, state_point, thermodynamics
 from user_input import UserError
-from workflow.aggregate import read_job_result
-from workflow.operations import job_context
-from workflow.workspace import open_project
-from workflow.workspace_format import FORMAT
+from workflow.jobs.workspace import FORMAT, open_project
+from workflow.results.aggregate import read_job_result
+from workflow.stages.job_context import job_context
 
 COMMANDS = (
     ('init', 'sweep.toml'),

@@ -11,9 +11,8 @@ from typing import Any
 
 from user_input import UserError, validate
 from workflow.cluster.description import Cluster, Speed, find_cluster
-from workflow.engines.ranks import asked_ranks
-from workflow.engines.selection import choice_from_environment
-from workflow.job_files import MODEL, read_json
+from workflow.engines.settings import asked_ranks, choice_from_environment
+from workflow.jobs.files import MODEL, read_json
 
 ENGINE_OPERATIONS = ('relax', 'equilibrate', 'sample')
 
@@ -127,8 +126,8 @@ def _directive(operation: str, name: str, *jobs: Job) -> Any:
 def _steps(operation: str, point: dict[str, Any]) -> int:
     if operation == 'relax':
         # Imported here: this module is read by `status` too.
-        from workflow.relax import total_steps
-        from workflow.state_point import read_state_point
+        from workflow.stages.relax import total_steps
+        from workflow.sweep.state_point import read_state_point
 
         try:
             return total_steps(read_state_point(point, 'state point'))
@@ -167,7 +166,7 @@ def _beads_of_monomers(folder: Path, model_hash: str) -> dict[str, float]:
 def _read_beads_of_monomers(path: Path) -> dict[str, float]:
     """Beads and counter-ions that each monomer brings; empty if the model cannot be read."""
     from models.model import Model
-    from models.model_rules import counter_ions_of
+    from models.model_checks import counter_ions_of
 
     try:
         model = validate(Model, read_json(path), str(path))

@@ -14,8 +14,12 @@ from typing import Any
 
 from user_input import UserError
 from workflow.cluster.description import CLUSTER_VARIABLE, NAME, Cluster
-from workflow.engines.ranks import RANKS_VARIABLE
-from workflow.engines.selection import DEVICE_VARIABLE, ENGINE_VARIABLE, THREADS_VARIABLE
+from workflow.engines.settings import (
+    DEVICE_VARIABLE,
+    ENGINE_VARIABLE,
+    RANKS_VARIABLE,
+    THREADS_VARIABLE,
+)
 
 LOG_FOLDER = 'slurm'
 _SIGNAL_IS_EARLY = 60.0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.force_field import ForceField
 from user_input import UserError
-from workflow.coulomb import CoulombMesh
+from workflow.electrostatics.mesh import CoulombMesh
 
 # Skin of the neighbour list in sigma; the same in both engines, so that a box which is large
 # enough for one is large enough for the other.

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from user_input import UserError
-from workflow.coulomb import MESH_SIZES, CoulombMesh
+from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
-from workflow.engines.failure import engine_error
-from workflow.engines.ranks import started_ranks
+from workflow.engines.errors import engine_error
+from workflow.engines.settings import started_ranks
 
 
 class HoomdEngine:

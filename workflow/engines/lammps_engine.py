@@ -6,6 +6,9 @@ import ctypes
 import errno
 import importlib.metadata
 import os
+import shutil
+import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,15 @@ from numpy.typing import NDArray
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from user_input import UserError
-from workflow.coulomb import MESH_SIZES, CoulombMesh
+from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
-from workflow.engines.failure import engine_error
+from workflow.engines.errors import engine_error
 from workflow.engines.lammps_data import write_data_file
-from workflow.engines.scratch import remove_leftovers, scratch_folder
+from workflow.process import is_running
 
 # What its random number generator takes.
 _LARGEST_SEED = 900_000_000 - 1
+_SCRATCH_PREFIX = 'isp-lammps-'
 
 
 def _preload_mpi() -> None:
@@ -349,3 +353,32 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
 
 def _langevin_commands(kT: float, friction: float, seed: int) -> list[str]:
     return ['fix move all nve', f'fix bath all langevin {kT} {kT} {1 / friction} {seed}']
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder of this process; its name says which, for when it cannot clean up."""
+    return tempfile.TemporaryDirectory(prefix=f'{_scratch_beginning()}{os.getpid()}-')
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of this user's processes on this host that were killed."""
+    beginning = _scratch_beginning()
+    for folder in Path(tempfile.gettempdir()).glob(f'{_SCRATCH_PREFIX}*'):
+        process = folder.name.removeprefix(beginning).partition('-')[0]
+        if not folder.name.startswith(beginning) or not process.isdecimal():
+            continue
+        if not is_running(int(process)) and _is_ours(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scratch_beginning() -> str:
+    # The temporary folder may be one that hosts share, and ids of processes are those of a host.
+    return f'{_SCRATCH_PREFIX}{socket.gethostname()}-'
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a folder of this user, and no link to one."""
+    try:
+        return folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+    except FileNotFoundError:  # another process removes it too
+        return False

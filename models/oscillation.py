@@ -1,0 +1,156 @@
+"""The fastest oscillation that the interactions of a melt allow: what a time step must follow.
+
+Two beads of reduced mass mu in a well of curvature U'' oscillate with omega = sqrt(U''/mu). The
+curvature is the largest at any energy up to kT above the bottom, since a hot pair climbs the steep
+side; Coulomb attraction of unlike charges deepens the well and counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from gsd.hoomd import Frame
+
+from models.force_field import WCA_CUT, Angle, Bond, FeneBond, FloatArray, ForceField, HarmonicAngle
+from user_input import UserError
+
+_POINTS = 20_000
+_CLOSEST = 0.1  # of sigma; nothing thermal comes closer
+
+
+@dataclasses.dataclass(frozen=True)
+class Motion:
+    """An oscillation.
+
+    Attributes:
+        of: What oscillates, for a user to find it in the model file.
+        omega: Angular frequency in 1/tau.
+    """
+
+    of: str
+    omega: float
+
+    @property
+    def period(self) -> float:
+        """In tau; infinite where nothing oscillates."""
+        return 2 * np.pi / self.omega if self.omega > 0 else np.inf
+
+
+def fastest_motion(frame: Frame, field: ForceField, kT: float) -> Motion:
+    """The fastest oscillation of any bond, angle or pair of beads that `frame` holds.
+
+    Args:
+        frame: Bead, bond and angle types, and who is bonded to whom; positions do not matter.
+        field: Interactions.
+        kT: Up to which energy above the bottom, in epsilon.
+
+    Raises:
+        UserError: If two unlike charges attract each other and nothing keeps them apart.
+    """
+    found = [*_bonds(frame, field, kT), *_angles(frame, field, kT), *_pairs(frame, field, kT)]
+    return max(found, key=lambda motion: motion.omega, default=Motion('nothing', 0.0))
+
+
+def _bonds(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
+    for name, types in _kinds(frame, 'bonds'):
+        curvature = _largest_near_bottom(*_bond_energy(field.bonds[name]), kT)
+        masses = _masses(field, types)
+        yield _motion(f"bond '{name}' ({'-'.join(types)})", curvature * np.sum(1 / masses))
+
+
+def _angles(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
+    """Bending with the three beads in a line and the shortest bonds: an upper bound."""
+    lengths = [_rest_length(field.bonds[name]) for name, _ in _kinds(frame, 'bonds')]
+    for name, types in _kinds(frame, 'angles'):
+        first, centre, last = _masses(field, types)
+        curvature = _largest_near_bottom(*_angle_energy(field.angles[name]), kT)
+        inverse_inertia = (1 / first + 1 / last + 4 / centre) / min(lengths) ** 2
+        yield _motion(f"angle '{name}' ({'-'.join(types)})", curvature * inverse_inertia)
+
+
+def _pairs(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
+    present = [frame.particles.types[number] for number in np.unique(frame.particles.typeid)]
+    for types in itertools.combinations_with_replacement(present, 2):
+        i, j = (field.bead_types.index(name) for name in types)
+        coulomb = field.charges[i] * field.charges[j] * field.bjerrum_length
+        sigma, cutoff = field.pair_sigma[i, j], field.pair_cutoff[i, j]
+        if cutoff == 0 and coulomb < 0:
+            raise UserError(
+                f"'{types[0]}' and '{types[1]}' attract each other by their charges and have no "
+                "pair interaction that keeps them apart: give them one of kind 'wca' or 'lj'."
+            )
+        if cutoff == 0:
+            continue
+        r = np.geomspace(_CLOSEST * sigma, cutoff, _POINTS)
+        energy, curvature = _lennard_jones(r, field.pair_epsilon[i, j], sigma)
+        energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
+        largest = _largest_near_bottom(energy, curvature, kT)
+        yield _motion(f'pair {"-".join(types)}', largest * np.sum(1 / _masses(field, types)))
+
+
+def _kinds(frame: Frame, group: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Every (type name, types of its beads) among the bonds or angles of a frame, once each."""
+    members = getattr(frame, group)
+    if not members.N:
+        return []
+    beads = np.asarray(frame.particles.typeid)[np.asarray(members.group)]
+    rows = np.unique(np.column_stack([members.typeid, beads]), axis=0)
+    types = frame.particles.types
+    kinds = {(members.types[row[0]], tuple(types[number] for number in row[1:])) for row in rows}
+    return sorted(kinds)
+
+
+def _masses(field: ForceField, types: tuple[str, ...]) -> FloatArray:
+    return np.array([field.masses[field.bead_types.index(name)] for name in types])
+
+
+def _motion(of: str, square: float) -> Motion:
+    return Motion(of, float(np.sqrt(max(0.0, square))))
+
+
+def _largest_near_bottom(energy: FloatArray, curvature: FloatArray, kT: float) -> float:
+    return float(curvature[energy <= energy.min() + kT].max())
+
+
+def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray]:
+    """Energy and its second derivative over the lengths that a bond may have."""
+    if not isinstance(bond, FeneBond):
+        r = bond.r0 + np.linspace(-0.5, 0.5, _POINTS) * bond.r0
+        return bond.k / 2 * (r - bond.r0) ** 2, np.full(_POINTS, bond.k)
+    r = _fene_lengths(bond)
+    part = (r / bond.r0) ** 2
+    energy, curvature = _lennard_jones(r, bond.epsilon, bond.sigma)
+    touching = r < WCA_CUT * bond.sigma
+    energy = np.where(touching, energy + bond.epsilon, 0.0)
+    curvature = np.where(touching, curvature, 0.0)
+    energy = energy - bond.k / 2 * bond.r0**2 * np.log(1 - part)
+    return energy, curvature + bond.k * (1 + part) / (1 - part) ** 2
+
+
+def _fene_lengths(bond: FeneBond) -> FloatArray:
+    return np.geomspace(_CLOSEST * bond.sigma, bond.r0 * (1 - 1e-6), _POINTS)
+
+
+def _rest_length(bond: Bond) -> float:
+    if not isinstance(bond, FeneBond):
+        return bond.r0
+    return float(_fene_lengths(bond)[_bond_energy(bond)[0].argmin()])
+
+
+def _angle_energy(angle: Angle) -> tuple[FloatArray, FloatArray]:
+    """Energy and its second derivative by the angle, from 0 to pi."""
+    theta = np.linspace(0, np.pi, _POINTS)
+    if isinstance(angle, HarmonicAngle):
+        return angle.k / 2 * (theta - angle.theta0) ** 2, np.full(_POINTS, angle.k)
+    cosine = np.cos(theta)
+    away = cosine - np.cos(angle.theta0)
+    return angle.k / 2 * away**2, angle.k * (np.sin(theta) ** 2 - away * cosine)
+
+
+def _lennard_jones(r: FloatArray, epsilon: float, sigma: float) -> tuple[FloatArray, FloatArray]:
+    sixth = (sigma / r) ** 6
+    energy = 4 * epsilon * (sixth**2 - sixth)
+    return energy, 4 * epsilon * (156 * sixth**2 - 42 * sixth) / r**2

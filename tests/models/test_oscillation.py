@@ -1,0 +1,86 @@
+"""The fastest oscillation against what can be worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gsd.hoomd import Frame
+from scipy.optimize import brentq
+
+from models.force_field import ForceField, HarmonicBond
+from models.model import shipped_models
+from models.oscillation import fastest_motion
+from tests.workflow.systems import melt, state_point
+from user_input import UserError
+
+COLD = 1e-6
+MONOMERS = {'isp': {'LSP': 1.0}, 'kremer_grest': {'M': 1.0}, 'neutral_control': {'N': 1.0}}
+
+
+def system(model: str) -> tuple[Frame, ForceField]:
+    return melt(state_point(model, MONOMERS[model], chains=4))
+
+
+def test_a_bead_on_a_harmonic_bond_oscillates_with_its_reduced_mass() -> None:
+    frame, field = system('kremer_grest')
+    stiff = replace(field, bonds={'backbone': HarmonicBond(5000.0, 1.0)}, masses=np.array([2.0]))
+    found = fastest_motion(frame, stiff, 1.0)
+    assert found.of == "bond 'backbone' (M-M)"
+    assert found.omega == pytest.approx(np.sqrt(5000.0 / 1.0))
+    assert found.period == pytest.approx(2 * np.pi / found.omega)
+
+
+def test_the_bottom_of_a_lennard_jones_well() -> None:
+    """U'' = 72 epsilon / (2^(1/3) sigma^2) at the minimum, and beads of mass 1: mu = 1/2."""
+    frame, field = system('neutral_control')
+    field = replace(field, pair_epsilon=np.array([[400.0]]))
+    found = fastest_motion(frame, field, COLD)
+    assert found.of == 'pair N-N'
+    assert found.omega == pytest.approx(np.sqrt(2 * 400 * 72 / 2 ** (1 / 3)), rel=1e-3)
+
+
+def test_the_bottom_of_a_kremer_grest_bond() -> None:
+    """Its length is 0.961 sigma; the two curvatures there add up to 981 epsilon/sigma^2."""
+    found = fastest_motion(*system('kremer_grest'), COLD)
+    assert found.omega == pytest.approx(44.3, rel=1e-3)
+
+
+def test_heat_and_charges_make_it_faster() -> None:
+    frame, field = system('isp')
+    rates = [fastest_motion(frame, field, kT).omega for kT in (COLD, 0.5, 1.5, 6.0)]
+    assert rates == sorted(set(rates))
+    stronger = fastest_motion(frame, replace(field, bjerrum_length=200.0), 1.0)
+    assert stronger.of == 'pair S-Li'
+    assert stronger.omega > 2 * fastest_motion(frame, field, 1.0).omega
+
+
+def test_unlike_charges_in_contact() -> None:
+    """S and Li: U'' at the bottom of 4 (s/r)^12 - 4 (s/r)^6 - l/r, found by a root of U'."""
+    frame, field = system('isp')
+    sigma, length = 0.75, 200.0
+
+    def slope(r: float) -> float:
+        return -48 * sigma**12 / r**13 + 24 * sigma**6 / r**7 + length / r**2
+
+    r = brentq(slope, 0.5, 0.8)
+    curvature = 624 * sigma**12 / r**14 - 168 * sigma**6 / r**8 - 2 * length / r**3
+    masses = [field.masses[field.bead_types.index(name)] for name in ('S', 'Li')]
+    found = fastest_motion(frame, replace(field, bjerrum_length=length), COLD)
+    assert found.of == 'pair S-Li'
+    assert found.omega == pytest.approx(np.sqrt(curvature * sum(1 / m for m in masses)), rel=2e-3)
+
+
+def test_charges_that_nothing_keeps_apart_are_refused() -> None:
+    frame, field = system('isp')
+    s, li = (field.bead_types.index(name) for name in ('S', 'Li'))
+    cutoff = field.pair_cutoff.copy()
+    cutoff[s, li] = cutoff[li, s] = 0
+    with pytest.raises(UserError, match="'S' and 'Li' attract each other"):
+        fastest_motion(frame, replace(field, pair_cutoff=cutoff), 1.0)
+
+
+@pytest.mark.parametrize('model', shipped_models())
+def test_shipped_models_take_the_usual_time_step(model: str) -> None:
+    assert fastest_motion(*system(model), 1.5).period > 8 * 0.01

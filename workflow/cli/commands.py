@@ -1,0 +1,206 @@
+"""The project's own commands: make the jobs of a sweep, and simulate all of it on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from user_input import UserError
+from workflow.engines.mpi import select_engine
+from workflow.engines.settings import (
+    DEVICE_VARIABLE,
+    DEVICES,
+    ENGINE_VARIABLE,
+    ENGINES,
+    RANKS_VARIABLE,
+    THREADS_VARIABLE,
+    asked_ranks,
+    choice_from_environment,
+)
+from workflow.jobs.failures import failed_among
+from workflow.process import EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from workflow.jobs.workspace import SweepJobs
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one of COMMANDS.
+
+    Raises:
+        UserError: For anything that the user can mend.
+    """
+    parser = argparse.ArgumentParser(
+        prog='project.py',
+        epilog='In a folder with a project also the commands of signac-flow: status, next, run, '
+        'submit, exec; each has its own --help.',
+    )
+    commands = parser.add_subparsers(dest='command', required=True)
+    init = commands.add_parser('init', help='make the jobs of a sweep')
+    init.add_argument('sweep', type=Path, help='sweep file')
+    simulate = commands.add_parser('simulate', help='run a whole sweep on this machine')
+    simulate.add_argument('sweep', type=Path, help='sweep file')
+    _add_run_options(simulate)
+    report = commands.add_parser('report', help='report on what is done of a sweep')
+    report.add_argument('sweep', type=Path, help='sweep file')
+    failed = commands.add_parser(
+        'failed', help='list the jobs that failed, and why', epilog='Exit code 1 if there are any.'
+    )
+    failed.add_argument('jobs', nargs='*', metavar='JOB', help='all that is known of these')
+    retry = commands.add_parser(
+        'retry',
+        help='run failed jobs again, from their last good checkpoint',
+        epilog='A job that blew up begins with shorter steps, until it is past where it did.',
+    )
+    retry.add_argument('jobs', nargs='*', metavar='JOB', help='default: all that failed')
+    retry.add_argument(
+        '--later',
+        action='store_true',
+        help='only make them ready: the next simulate, run or submit takes them up',
+    )
+    _add_run_options(retry)
+    options = parser.parse_args(arguments)
+    return COMMANDS[options.command](options)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--parallel', type=int, default=1, metavar='N', help='jobs side by side (default: 1)'
+    )
+    parser.add_argument('--engine', choices=ENGINES, help='default: auto')
+    parser.add_argument('--device', choices=DEVICES, help='default: auto')
+    parser.add_argument('--threads', type=int, help='threads of each job (default: 1)')
+    parser.add_argument('--ranks', type=int, help='MPI ranks of each job (default: 1)')
+
+
+def _init(options: argparse.Namespace) -> int:
+    from workflow.cli.init import init_sweep
+
+    jobs = init_sweep(options.sweep).jobs
+    print(f'{len(jobs)} jobs. Next: python project.py status, run, or submit.')
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from workflow.cli.init import init_sweep
+    from workflow.cli.simulate import simulate_jobs
+    from workflow.jobs.workspace import is_simulated
+
+    engine = _engine(options)
+    sweep = init_sweep(options.sweep)
+    print(f'{len(sweep.jobs)} jobs on {engine}')
+    code = simulate_jobs(sweep.jobs, options.parallel)
+    if code == EXIT_INTERRUPTED:
+        return code
+    if code and not any(map(is_simulated, sweep.jobs)):
+        _point_to_failed(sweep.jobs)
+        return code
+    return _write_report(sweep) or code
+
+
+def _engine(options: argparse.Namespace) -> str:
+    """Hand the run options to all processes; what will run, for the user to read."""
+    for variable, value in (
+        (ENGINE_VARIABLE, options.engine),
+        (DEVICE_VARIABLE, options.device),
+        (THREADS_VARIABLE, options.threads),
+        (RANKS_VARIABLE, options.ranks),
+    ):
+        if value is not None:
+            os.environ[variable] = str(value)
+    if options.parallel < 1:
+        raise UserError(f'--parallel {options.parallel}: give a whole number from 1 up.')
+    # Asked for here so that a missing engine is told once, and before anything is made.
+    engine = select_engine(choice_from_environment()).describe()
+    asked_ranks()
+    return f'{engine["engine"]} {engine["version"]} ({engine["device"]})'
+
+
+def _failed(options: argparse.Namespace) -> int:
+    from workflow.cli.failed import chosen_jobs, print_failures, print_whole_failure
+
+    failed = failed_among(chosen_jobs(options.jobs))
+    if not failed:
+        print('no job is marked as failed.')
+        return 0
+    if options.jobs:
+        for job in failed:
+            print_whole_failure(job, sys.stdout)
+    else:
+        print_failures(failed, sys.stdout)
+    return 1
+
+
+def _retry(options: argparse.Namespace) -> int:
+    from workflow.cli.failed import chosen_jobs
+    from workflow.cli.retry import make_ready
+    from workflow.cli.simulate import simulate_jobs
+    from workflow.jobs.signac_files import read_job_document
+
+    engine = '' if options.later else _engine(options)
+    chosen = chosen_jobs(options.jobs)
+    jobs = chosen if options.jobs else failed_among(chosen)
+    if not jobs:
+        print('no job is marked as failed: there is nothing to retry.')
+        return 0
+    for job in jobs:
+        read_job_document(job)  # of all, before one is made ready
+    for job in jobs:
+        print(f'job {job.id}: {make_ready(Path(job.path), job.document)}')
+    if options.later:
+        print('Next: python project.py simulate SWEEP, run, or submit.')
+        return 0
+    print(f'{len(jobs)} jobs on {engine}')
+    code = simulate_jobs(jobs, options.parallel)
+    _point_to_failed(jobs)
+    return code
+
+
+def _point_to_failed(jobs: Sequence[Any]) -> None:
+    """Say how many of `jobs` failed and what to do about it."""
+    failed = failed_among(jobs)
+    if failed:
+        print(
+            f'{len(failed)} of {len(jobs)} jobs failed. To see why: python project.py failed. '
+            'To run them again: python project.py retry.'
+        )
+
+
+def _report(options: argparse.Namespace) -> int:
+    from workflow.jobs.workspace import recorded_sweep
+
+    return _write_report(recorded_sweep(options.sweep))
+
+
+def _write_report(sweep: SweepJobs) -> int:
+    from workflow.jobs.workspace import is_simulated
+    from workflow.results.summary import print_summary
+    from workflow.results.sweep_results import (
+        report_is_current,
+        results_folder,
+        write_sweep_results,
+    )
+
+    folder = results_folder(sweep)
+    if not report_is_current(sweep):
+        write_sweep_results(sweep)
+    print_summary(folder / 'summary.csv', sys.stdout)
+    done = sum(map(is_simulated, sweep.jobs))
+    if done < len(sweep.jobs):
+        print(f'{done} of {len(sweep.jobs)} jobs are done.')
+        _point_to_failed(sweep.jobs)
+    print(f'{folder / "summary.csv"}\n{folder / "report.html"}')
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    'init': _init,
+    'simulate': _simulate,
+    'report': _report,
+    'failed': _failed,
+    'retry': _retry,
+}

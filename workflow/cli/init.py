@@ -1,0 +1,81 @@
+"""Making the jobs of a sweep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from models.force_field import force_field
+from models.model import Model
+from user_input import UserError, said_of
+from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
+from workflow.jobs import files as job_files
+from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
+from workflow.stages.quantities import check_precision_names
+from workflow.stages.system import check_box
+from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
+from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
+from workflow.sweep.time_step import check_time_step
+
+MOST_JOBS = 100_000
+
+
+def init_sweep(path: Path) -> SweepJobs:
+    """Make the jobs of a sweep file in the project of this folder; those that exist stay.
+
+    Raises:
+        UserError: If anything in the sweep or its model is wrong, or cannot be built.
+    """
+    sweep, model = load_sweep(path)
+    if number_of_points(sweep) > MOST_JOBS:  # asked before they are made, which takes a while
+        raise UserError(
+            f'{path}: more than {MOST_JOBS} jobs: every command would take minutes. Take fewer '
+            'compositions, values or replicas, or several sweeps in folders of their own.'
+        )
+    points = list(state_points(sweep, model))
+    with said_of(path):
+        check_precision_names(sweep.protocol.sample.precision, model.bonds)
+        if len({json.dumps(as_plain_values(p), sort_keys=True) for p in points}) < len(points):
+            raise UserError('a composition or a value of the grid stands twice: remove one.')
+        for point in points:
+            if point.replica == 0:
+                _check_can_be_built(point, model)
+    project = open_project()
+    jobs = []
+    for point in points:
+        job = project.open_job(as_plain_values(point)).init()
+        job_files.write_model(Path(job.path), model)
+        jobs.append(job)
+    sweeps = project.document.setdefault(SWEEPS, {})
+    ids = [job.id for job in jobs]
+    left_out = set(sweeps.get(sweep.name, {}).get('jobs', [])) - set(ids)
+    if left_out:
+        print(
+            f'{len(left_out)} jobs of an earlier {sweep.name!r} are no longer part of it: '
+            'give the sweep another name to keep both.'
+        )
+    sweeps[sweep.name] = {
+        'jobs': ids,
+        'sweep': sweep.model_dump(mode='json'),
+        'model': {'name': model.name, 'description': model.description.strip()},
+    }
+    return SweepJobs(sweep.name, jobs)
+
+
+def _check_can_be_built(point: StatePoint, model: Model) -> None:
+    """Build the melt once, to say now what would otherwise be said in the middle of the night."""
+    frame = melt_of(point, model)
+    field = force_field(model, point.bjerrum_length)
+    box = np.asarray(frame.configuration.box[:3], dtype=float)
+    largest = check_box(box, field)
+    charges = np.asarray(frame.particles.charge, dtype=float)
+    if field.is_charged and charges.any():
+        positions = np.asarray(frame.particles.position, dtype=float)
+        request = (field.bjerrum_length, point.protocol.coulomb_error, largest)
+        try:  # a few sizes are nearly always enough
+            choose_mesh(positions, charges, box, *request, MESH_SIZES[::5])
+        except UserError:
+            choose_mesh(positions, charges, box, *request)
+    check_time_step(point, frame, field)

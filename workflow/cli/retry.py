@@ -1,0 +1,67 @@
+"""What makes a failed job ready to be run again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from user_input import UserError
+from workflow.engines.errors import BlewUp
+from workflow.jobs.failures import RETRIES, Failure, clear_failure, read_failure
+from workflow.jobs.lock import hold
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, write_short_steps
+
+# A retry runs the steps up to the failure, and these many more, so many times shorter; where that
+# did not help, shorter again.
+_SHORTER_BY = 5
+_STEPS_BEYOND = 1000
+
+
+def make_ready(folder: Path, record: Any) -> str:
+    """Take the mark of a failed job away; one that blew up will begin with shorter steps.
+
+    Args:
+        folder: The job's.
+        record: The job document; what is done is added to its list of retries.
+
+    Returns:
+        What will be done, for the user to read.
+
+    Raises:
+        UserError: If the job is not marked as failed, or is being run.
+    """
+    with hold(folder):
+        failure = read_failure(folder)
+        if failure is None:
+            raise UserError(
+                f'job {folder.name} is not marked as failed: there is nothing to retry.'
+            )
+        short = _short_steps_past(failure)
+        where = 'its last good state'
+        if failure.goes_on_from is not None:
+            where = f'step {failure.goes_on_from}'
+        told = f'goes on from {where} of {failure.stage}'
+        # What failed in other words may be a blow-up too, if it fails at the same place again.
+        if failure.kind == BlewUp.kind or failure.after_retries:
+            write_short_steps(StageFolder(folder, failure.stage).path, short)
+            told += f', with steps {short.shortened_by} times shorter until step {short.until}'
+        # In the record before the mark goes: a retry that is killed here is only told twice.
+        retry = {
+            'time': time.time(),
+            'failure': asdict(failure),
+            'told': told,
+            'until': short.until,
+        }
+        record.setdefault(RETRIES, []).append(retry)
+        clear_failure(folder)
+    return told
+
+
+def _short_steps_past(failure: Failure) -> ShortSteps:
+    reached = max(failure.step or 0, failure.goes_on_from or 0)
+    # Bounded before it is raised to: the mark may say any number.
+    factor = min(_SHORTER_BY ** min(1 + failure.after_retries, 9), MOST_SHORTENED)
+    return ShortSteps(reached + _STEPS_BEYOND, factor)

@@ -1,0 +1,1 @@
+"""Coulomb sums: direct, and the choice of a mesh."""

@@ -1,0 +1,189 @@
+"""Estimates of the force error of an Ewald sum on a mesh, and of the force it is relative to.
+
+Energies are l_B q_i q_j / r in units of epsilon, with charges in e.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.special import spherical_jn
+
+from workflow.electrostatics.ewald import screened_force
+
+# Coefficients of the error of P3M with ik-differentiation and the optimal influence function, by
+# assignment order: Deserno and Holm, J. Chem. Phys. 109, 7694 (1998), table I.
+_IK_ERROR_COEFFICIENTS = {
+    3: (1 / 588, 7 / 1440, 21 / 3872),
+    4: (1 / 4320, 3 / 1936, 7601 / 2271360, 143 / 28800),
+    5: (1 / 23232, 7601 / 13628160, 143 / 69120, 517231 / 106536960, 106640677 / 11737571328),
+    6: (
+        691 / 68140800,
+        13 / 57600,
+        47021 / 35512320,
+        9694607 / 2095994880,
+        733191589 / 59609088000,
+        326190917 / 11700633600,
+    ),
+    7: (
+        1 / 345600,
+        3617 / 35512320,
+        745739 / 838397952,
+        56399353 / 12773376000,
+        25091609 / 1560084480,
+        1755948832039 / 36229939200000,
+        4887769399 / 37838389248,
+    ),
+}
+
+# Where S_ZZ is measured: beyond, ions are as if without correlations.
+_WAVES, _LONGEST_WAVE_VECTOR = 600, 15.0
+_LAGUERRE_NODES, _LAGUERRE_WEIGHTS = np.polynomial.laguerre.laggauss(8)
+
+
+def real_space_error(
+    charge_squared: float, n_ions: int, box: NDArray[np.float64], cutoff: float, kappa: float
+) -> float:
+    """RMS force error of cutting the real-space sum.
+
+    Kolafa and Perram, Mol. Simul. 9, 351 (1992), eq. 18.
+    """
+    return float(
+        2
+        * charge_squared
+        / np.sqrt(n_ions * cutoff * np.prod(box))
+        * np.exp(-((kappa * cutoff) ** 2))
+    )
+
+
+def mesh_error(
+    charge_squared: float,
+    n_ions: int,
+    box: NDArray[np.float64],
+    resolution: int,
+    order: int,
+    kappa: float,
+) -> float:
+    """RMS force error of the mesh, with ik-differentiation.
+
+    Deserno and Holm, J. Chem. Phys. 109, 7694 (1998), eq. 38.
+    """
+    spacing = kappa * box / resolution
+    series = sum(c * spacing ** (2 * m) for m, c in enumerate(_IK_ERROR_COEFFICIENTS[order]))
+    squared: NDArray[np.float64] = (
+        charge_squared**2
+        * spacing ** (2 * order)
+        * kappa
+        * box
+        * np.sqrt(2 * np.pi)
+        * series
+        / n_ions
+        / box**4
+    )
+    return float(np.sqrt(np.mean(squared)))
+
+
+@dataclass(frozen=True, eq=False)
+class ChargeCorrelation:
+    """The charge structure factor S_ZZ(k) of ions, at wave vectors of their box.
+
+    Attributes:
+        k: Lengths of wave vectors in 1/sigma, about evenly spread, shape (n,).
+        structure: |sum q exp(i k.r)|^2 / sum q^2 at each, shape (n,); 1 without correlations.
+    """
+
+    k: NDArray[np.float64]
+    structure: NDArray[np.float64]
+
+    def error_factor(
+        self, resolution: int, order: int, cutoff: float, kappa: float, edge: float
+    ) -> float:
+        """RMS force error of these ions, over that of ions without correlations.
+
+        An error is a convolution of the charges with a kernel: its square is the sum over wave
+        vectors of kernel^2 S_ZZ, where the estimates have kernel^2. Both halves of the squared
+        error count alike, as `_split` makes them.
+        """
+        # Of the sum past the cut-off: the transform of its force, by Gauss-Laguerre quadrature.
+        depth = 1 / (2 * kappa**2 * cutoff)
+        r = cutoff + depth * _LAGUERRE_NODES
+        weights = _LAGUERRE_WEIGHTS * np.exp(_LAGUERRE_NODES) * r**2 * screened_force(r, kappa)
+        real = self._mean((spherical_jn(1, self.k[:, None] * r) @ weights) ** 2)
+        # Of the mesh: it takes a wave for its aliases and its aliases for it, one as much as the
+        # other, and more so by (k spacing)^(2 order).
+        mesh = self._mean(_aliased_force(self.k, order, kappa))
+        # The largest aliases are mirror images in a face of the first zone.
+        alias = np.abs(2 * np.pi * resolution / edge - self.k)
+        mirrored = self._mean(_aliased_force(alias, order, kappa) * (alias / self.k) ** 2)
+        return float(np.sqrt((real + (mesh + mirrored) / 2) / 2))
+
+    def _mean(self, weight: NDArray[np.float64]) -> float:
+        """Mean of S_ZZ over all wave vectors; lengths are evenly spread here, and there not."""
+        weight = weight * self.k**2
+        total = weight.sum()
+        return float(weight @ self.structure / total) if total > 0 else 1.0
+
+
+def _aliased_force(k: NDArray[np.float64], order: int, kappa: float) -> NDArray[np.float64]:
+    """Square of the mesh force times that of its error, but for a constant."""
+    scaled = k / kappa / np.sqrt(2 * order)
+    # Logarithms: the powers would overflow.
+    return np.asarray(np.exp((2 * order - 2) * np.log(scaled + 1e-300) + order * (1 - scaled**2)))
+
+
+def charge_correlation(
+    positions: NDArray[np.float64], charges: NDArray[np.float64], box: NDArray[np.float64]
+) -> ChargeCorrelation:
+    """S_ZZ of ions at some hundred wave vectors of their box.
+
+    Args:
+        positions: ``(n, 3)``.
+        charges: ``(n,)`` in e.
+        box: ``(3,)`` edge lengths.
+    """
+    rng = np.random.default_rng(0)  # the same ions always get the same mesh
+    directions = rng.normal(size=(_WAVES, 3))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    lengths = _LONGEST_WAVE_VECTOR * (np.arange(_WAVES) + 0.5) / _WAVES
+    indices = np.round(lengths[:, None] * directions * box / (2 * np.pi))
+    vectors = 2 * np.pi * indices[np.any(indices != 0, axis=1)] / box
+    amplitude = np.empty(len(vectors))
+    for part in np.array_split(np.arange(len(vectors)), 1 + len(charges) * _WAVES // 10**6):
+        amplitude[part] = np.abs(charges @ np.exp(1j * (positions @ vectors[part].T)))
+    return ChargeCorrelation(np.linalg.norm(vectors, axis=1), amplitude**2 / np.sum(charges**2))
+
+
+def typical_coulomb_force(
+    positions: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+) -> float:
+    """RMS Coulomb force on an ion, from near neighbours alone, in epsilon/sigma.
+
+    The damped, shifted-force sum of Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006), with
+    a cut-off of 5 sigma: an RMS force is set by contacts, so this is linear in the number of ions
+    and within some percent of the full sum.
+    """
+    damping = 0.4
+    cutoff = min(5.0, 0.499 * float(box.min()))
+    wrapped = np.mod(positions, box)
+    pairs = cKDTree(wrapped, boxsize=box).query_pairs(cutoff, output_type='ndarray')
+    i, j = pairs.T
+    separation = wrapped[i] - wrapped[j]
+    separation -= box * np.round(separation / box)
+    r = np.linalg.norm(separation, axis=1)
+    magnitude = screened_force(r, damping) - screened_force(np.array(cutoff), damping)
+    # Beads that have not been pushed apart yet would set the scale: no ion is nearer than this.
+    r = np.maximum(r, 0.5)
+    magnitude = np.minimum(magnitude, screened_force(r, damping))
+    pair_forces = (bjerrum_length * charges[i] * charges[j] * magnitude / r)[:, None] * separation
+    forces = np.zeros_like(positions)
+    np.add.at(forces, i, pair_forces)
+    np.add.at(forces, j, -pair_forces)
+    rms = float(np.sqrt(np.mean(np.sum(forces**2, axis=1))))
+    # Never below the force between two ions at the cut-off: a lone pair has no scale of its own.
+    return max(rms, bjerrum_length / cutoff**2)

@@ -1,0 +1,247 @@
+"""Ewald splitting: the cheapest mesh for a requested force error.
+
+Energies are l_B q_i q_j / r in units of epsilon, with charges in e and the vacuum between periodic
+images replaced by a conductor (tin-foil boundary).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from user_input import UserError
+from workflow.electrostatics.force_error import (
+    charge_correlation,
+    mesh_error,
+    real_space_error,
+    typical_coulomb_force,
+)
+
+# Sizes whose factors are all small: the fast Fourier transform is fast on them.
+MESH_SIZES = tuple(
+    sorted(
+        2**a * 3**b * 5**c
+        for a, b, c in itertools.product(range(9), range(4), range(3))
+        if 8 <= 2**a * 3**b * 5**c <= 256
+    )
+)
+_ORDERS = (4, 5, 6)
+# Found are 0.7 of the estimate (dilute ions, strongly paired, coarse requests) to 1.7 of it (few
+# ions that have clustered). Aiming at half of the request keeps all of these between 0.3 and 1 of
+# it (`python -m validation`). Of few ions the error scatters more about its estimate, so with n
+# ions 1 - 1/sqrt(n) of this is aimed at.
+_SHARE_OF_REQUEST = 0.5
+# The correction for correlated ions depends on the choice, and little: it settles at once.
+_ROUNDS = 3
+# Below this the neighbour list costs as much as the pairs; above it, the mesh is always cheaper.
+_SHORTEST_CUTOFF, _LONGEST_CUTOFF = 2.0, 6.0
+# A box that shrinks a little at constant pressure must still hold the cut-off.
+_SHARE_OF_BOX = 0.97
+
+
+@dataclass(frozen=True)
+class CoulombMesh:
+    """How the Coulomb sum is split and gridded.
+
+    Attributes:
+        resolution: Mesh points along each axis.
+        order: Assignment order.
+        cutoff: Real-space cut-off in sigma.
+        splitting: Ewald parameter kappa in 1/sigma.
+        requested_error: RMS force error that was asked for, relative to `typical_force`.
+        estimated_error: The same, as estimated for this choice.
+        typical_force: RMS Coulomb force on an ion in epsilon/sigma.
+    """
+
+    resolution: int
+    order: int
+    cutoff: float
+    splitting: float
+    requested_error: float
+    estimated_error: float
+    typical_force: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the job document."""
+        return asdict(self)
+
+
+def choose_mesh(
+    positions: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+    requested_error: float,
+    largest_cutoff: float,
+    sizes: Sequence[int] = MESH_SIZES,
+) -> CoulombMesh:
+    """Choose the cheapest mesh, order and cut-off for a relative RMS force error.
+
+    The error is relative to the RMS Coulomb force on the ions of this very configuration. For
+    each mesh and order, kappa is where the mesh takes half of the squared error, and the cut-off
+    where the real-space sum takes the other half: no accuracy is bought that was not asked for.
+    Both are estimated for ions without correlations, and then for the charge structure factor of
+    this configuration: paired ions screen each other on the scale of a coarse mesh.
+    The cost that is compared counts pairs, mesh points and assignments.
+
+    Args:
+        positions: ``(N, 3)`` of all beads.
+        charges: ``(N,)`` in e.
+        box: ``(3,)`` edge lengths.
+        bjerrum_length: In sigma, at kT = 1.
+        requested_error: Relative RMS force error, for example 1e-3.
+        largest_cutoff: Longest cut-off that the box allows.
+        sizes: Numbers of mesh points along an edge to choose from.
+
+    Raises:
+        UserError: If no mesh within bounds reaches the error.
+    """
+    ions = charges != 0
+    typical_force = typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length)
+    system = _Ions.of(charges, box, bjerrum_length)
+    correlation = charge_correlation(positions[ions], charges[ions], box)
+    share = _SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, int(np.count_nonzero(ions)))))
+    target = share * requested_error * typical_force
+    longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
+    factor, chosen = 1.0, None
+    for _ in range(_ROUNDS):
+        chosen = _cheapest(system, len(charges), target / factor, longest, sizes)
+        if chosen is None:
+            break
+        factor = correlation.error_factor(*chosen, float(np.mean(box)))
+    if chosen is None:
+        raise UserError(
+            f'no mesh of up to {max(sizes)} points along an edge of {box.max():.1f} sigma '
+            f'reaches a relative force error of {requested_error:g}: ask for a larger one '
+            '(coulomb_error in the protocol).'
+        )
+    resolution, order, cutoff, splitting = chosen
+    return CoulombMesh(
+        resolution,
+        order,
+        cutoff,
+        splitting,
+        requested_error,
+        factor * system.error(*chosen) / typical_force,
+        typical_force,
+    )
+
+
+def _cheapest(
+    system: _Ions, n_beads: int, target: float, longest: float, sizes: Sequence[int]
+) -> tuple[int, int, float, float] | None:
+    """Resolution, order, cut-off and kappa of least cost that reach `target`; None if none do."""
+    best, least = None, np.inf
+    for order, resolution in itertools.product(_ORDERS, sizes):
+        split = _split(system, resolution, order, target, longest)
+        if split is None:
+            continue
+        cost = _relative_cost(n_beads, system.number, system.box, split[0], order, resolution)
+        if cost < least:
+            best, least = (resolution, order, *split), cost
+    return best
+
+
+def estimated_error(
+    mesh: CoulombMesh,
+    positions: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+) -> float:
+    """The RMS force error that a mesh has by the estimate, relative to its `typical_force`."""
+    ions = charges != 0
+    split = (mesh.resolution, mesh.order, mesh.cutoff, mesh.splitting)
+    correlation = charge_correlation(positions[ions], charges[ions], box)
+    factor = correlation.error_factor(*split, float(np.mean(box)))
+    return factor * _Ions.of(charges, box, bjerrum_length).error(*split) / mesh.typical_force
+
+
+@dataclass(frozen=True, eq=False)
+class _Ions:
+    """What the error estimates need to know of a system."""
+
+    charge_squared: float
+    number: int
+    box: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, charges: NDArray[np.float64], box: NDArray[np.float64], bjerrum_length: float
+    ) -> Self:
+        strength = bjerrum_length * float(np.sum(charges**2))
+        return cls(strength, int(np.count_nonzero(charges)), box)
+
+    def error(self, resolution: int, order: int, cutoff: float, kappa: float) -> float:
+        real = self.real_space_error(cutoff, kappa)
+        return float(np.hypot(real, self.mesh_error(resolution, order, kappa)))
+
+    def real_space_error(self, cutoff: float, kappa: float) -> float:
+        return real_space_error(self.charge_squared, self.number, self.box, cutoff, kappa)
+
+    def mesh_error(self, resolution: int, order: int, kappa: float) -> float:
+        return mesh_error(self.charge_squared, self.number, self.box, resolution, order, kappa)
+
+
+def _split(
+    system: _Ions, resolution: int, order: int, target: float, longest: float
+) -> tuple[float, float] | None:
+    """The shortest cut-off, and its kappa, that reach `target`; None if none up to `longest`.
+
+    Kappa always makes both errors equal: HOOMD-blue chooses its own so, and takes no other.
+    """
+    share = target / np.sqrt(2)
+
+    def mesh_excess(log_kappa: float) -> float:
+        return _log_ratio(system.mesh_error(resolution, order, np.exp(log_kappa)), share)
+
+    low, high = np.log(0.02), np.log(20.0)
+    if mesh_excess(low) > 0 or mesh_excess(high) < 0:
+        return None
+    kappa = float(np.exp(brentq(mesh_excess, low, high)))
+
+    def real_excess(cutoff: float) -> float:
+        return _log_ratio(system.real_space_error(cutoff, kappa), share)
+
+    shortest = min(_SHORTEST_CUTOFF, longest)
+    if real_excess(longest) > 0:
+        return None
+    if real_excess(shortest) > 0:
+        return float(brentq(real_excess, shortest, longest)), kappa
+
+    def difference(log_kappa: float) -> float:
+        splitting = float(np.exp(log_kappa))
+        real = system.real_space_error(shortest, splitting)
+        return _log_ratio(real, system.mesh_error(resolution, order, splitting))
+
+    # The shortest cut-off is more than enough: share what is left over.
+    return shortest, float(np.exp(brentq(difference, low, np.log(kappa))))
+
+
+def _log_ratio(error: float, other: float) -> float:
+    """Log of a ratio of errors; one that underflows to zero is as good as the smallest number."""
+    smallest = np.finfo(float).tiny
+    return float(np.log(max(error, smallest)) - np.log(max(other, smallest)))
+
+
+def _relative_cost(
+    n_beads: int,
+    n_ions: int,
+    box: NDArray[np.float64],
+    cutoff: float,
+    order: int,
+    resolution: int,
+) -> float:
+    """Cost of one step in units of one pair evaluation.
+
+    The weights are those of a single CPU core running LAMMPS; only their order of size matters.
+    """
+    neighbours = n_beads / float(np.prod(box)) * 4 / 3 * np.pi * (cutoff + 0.4) ** 3
+    transform = 0.5 * resolution**3 * float(np.log2(resolution**3))
+    return 0.5 * n_beads * neighbours + transform + n_ions * order**3

@@ -1,0 +1,205 @@
+"""One simulation over several MPI ranks: rank 0 runs the operation, the others follow it.
+
+Only the engine is parallel. Rank 0 alone reads jobs, writes files and takes decisions; every call
+that it makes to the engine is sent to the other ranks, which make the same call. An error that one
+rank alone found leaves the others waiting inside the engine: that rank says why and ends them all.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from user_input import UserError
+from workflow.engines.errors import SimulationFailed, is_lone
+from workflow.engines.settings import EngineChoice, choice_from_environment, started_ranks
+
+if TYPE_CHECKING:  # `project.py status` imports this module and must stay light
+    import numpy as np
+    from gsd.hoomd import Frame
+    from numpy.typing import NDArray
+
+    from models.force_field import ForceField
+    from workflow.electrostatics.mesh import CoulombMesh
+    from workflow.engines import contract
+
+# Rank 0 knows more: if it failed too, it is to write the mark.
+_SECONDS_FOR_RANK_0 = 2.0
+
+MarkFailed = Callable[[Path, str, SimulationFailed, dict[str, Any]], None]
+
+
+def select_engine(choice: EngineChoice) -> contract.Engine:
+    """Make the engine that `choice` asks for, over all MPI ranks that were started.
+
+    Raises:
+        UserError: See `selection.select_serial_engine`.
+    """
+    from workflow.engines.selection import select_serial_engine
+
+    engine = select_serial_engine(choice)
+    return LeadingEngine(engine) if started_ranks() > 1 else engine
+
+
+@contextmanager
+def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
+    """On rank 0, lead for as long as the context lasts; on the others, follow until it ends.
+
+    Args:
+        mark_failed: Called with job folder, stage, failure and engine, if this rank follows and
+            alone finds that the simulation failed.
+
+    Yields:
+        Whether this is rank 0, which alone has anything left to do.
+    """
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise UserError(
+            f'MPI ranks were started, but mpi4py cannot be loaded: {error}. It needs an MPI '
+            'library: pip install mpi4py mpich, or load the MPI module of this machine.'
+        ) from None
+
+    from workflow.engines.selection import select_serial_engine
+
+    if MPI.COMM_WORLD.rank > 0:
+        engine = select_serial_engine(choice_from_environment())
+        follow(engine, MPI.COMM_WORLD, mark_failed)
+        yield False
+        return
+    try:
+        yield True
+    except UserError as error:
+        if _Lead.is_alone:  # nobody comes to say it after the end
+            print(f'error: {error}', file=sys.stderr)
+        raise
+    finally:
+        if _Lead.is_alone:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            MPI.COMM_WORLD.Abort(1)
+        MPI.COMM_WORLD.bcast(('release', ()))
+
+
+class _Lead:
+    """What rank 0 knows of the others."""
+
+    is_alone = False  # they wait inside the engine, and hear nothing more
+
+
+def tell_followers(job_folder: Path, stage: str) -> None:
+    """On rank 0 of several, tell the others which job the calls that follow are about."""
+    if started_ranks() > 1:
+        from mpi4py import MPI
+
+        MPI.COMM_WORLD.bcast(('job', (job_folder, stage)))
+
+
+class LeadingEngine:
+    """The engine of rank 0: every call also goes to the ranks that follow."""
+
+    def __init__(self, engine: contract.Engine) -> None:
+        from mpi4py import MPI
+
+        self._engine, self._communicator = engine, MPI.COMM_WORLD
+        self.name = engine.name
+        self.mesh_sizes = engine.mesh_sizes
+
+    def describe(self) -> dict[str, Any]:
+        """What the engine says of itself, with the number of ranks."""
+        return self._engine.describe() | {'ranks': self._communicator.size}
+
+    def simulation(
+        self,
+        frame: Frame,
+        force_field: ForceField,
+        integrator: contract.Integrator,
+        mesh: CoulombMesh | None,
+        seed: int,
+        log_period: int,
+    ) -> contract.Simulation:
+        """See `contract.Engine.simulation`."""
+        arguments = (frame, force_field, integrator, mesh, seed, log_period)
+        made = _call(self._communicator, 'simulation', self._engine, arguments)
+        return _LeadingSimulation(made, self._communicator)
+
+
+class _LeadingSimulation:
+    def __init__(self, simulation: contract.Simulation, communicator: Any) -> None:
+        self._simulation, self._communicator = simulation, communicator
+
+    @property
+    def step(self) -> int:
+        return self._simulation.step
+
+    @property
+    def mesh(self) -> CoulombMesh | None:
+        return self._simulation.mesh
+
+    def run(self, steps: int) -> None:
+        _call(self._communicator, 'run', self._simulation, (steps,))
+
+    def state(self) -> contract.State:
+        state: contract.State = _call(self._communicator, 'state', self._simulation)
+        return state
+
+    def take_thermo_rows(self) -> NDArray[np.float64]:
+        rows: NDArray[np.float64] = _call(self._communicator, 'take_thermo_rows', self._simulation)
+        return rows
+
+    def energies(self) -> dict[str, float]:
+        energies: dict[str, float] = _call(self._communicator, 'energies', self._simulation)
+        return energies
+
+    def forces(self) -> NDArray[np.float64]:
+        forces: NDArray[np.float64] = _call(self._communicator, 'forces', self._simulation)
+        return forces
+
+    def close(self) -> None:
+        if not _Lead.is_alone:  # closing takes all ranks
+            _call(self._communicator, 'close', self._simulation)
+
+
+def _call(communicator: Any, name: str, of: Any, arguments: tuple[Any, ...] = ()) -> Any:
+    """Make a call on rank 0, and on the others while they hear it."""
+    if not _Lead.is_alone:
+        communicator.bcast((name, arguments))
+    try:
+        return getattr(of, name)(*arguments)
+    except (SimulationFailed, UserError) as error:
+        _Lead.is_alone = _Lead.is_alone or is_lone(error)
+        raise
+
+
+def follow(engine: contract.Engine, communicator: Any, mark_failed: MarkFailed) -> None:
+    """Make the calls that rank 0 makes, until it releases this rank."""
+    simulation: contract.Simulation | None = None
+    job: tuple[Path, str] | None = None
+    while True:
+        call, arguments = communicator.bcast(None)
+        if call == 'release':
+            return
+        try:
+            if call == 'job':
+                job = arguments
+            elif call == 'simulation':
+                simulation = engine.simulation(*arguments)
+            else:
+                getattr(simulation, call)(*arguments)
+        except (SimulationFailed, UserError) as error:
+            if not is_lone(error):
+                continue  # rank 0 fails alike, and says so
+            time.sleep(_SECONDS_FOR_RANK_0)
+            print(f'error: {error}', file=sys.stderr, flush=True)
+            if job and isinstance(error, SimulationFailed):
+                mark_failed(job[0], job[1], error, engine.describe())
+            communicator.Abort(1)
+        except BaseException:
+            # Rank 0 would wait for this one without end.
+            traceback.print_exc()
+            communicator.Abort(1)

@@ -1,0 +1,75 @@
+"""Which engine runs, on which device, over how many threads and MPI ranks.
+
+The choice is never part of a state point; it comes from the environment, where the command line
+puts it, so that every process of a submission sees the same. Light to import.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from user_input import UserError, nearest_name
+
+ENGINES = ('auto', 'hoomd', 'lammps')
+DEVICES = ('auto', 'cpu', 'gpu')
+
+ENGINE_VARIABLE = 'ISP_ENGINE'
+DEVICE_VARIABLE = 'ISP_DEVICE'
+THREADS_VARIABLE = 'ISP_THREADS'
+RANKS_VARIABLE = 'ISP_RANKS'
+
+_RANK_COUNT_VARIABLES = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMIX_SIZE', 'SLURM_STEP_NUM_TASKS')
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """What the user asked for."""
+
+    engine: str = 'auto'
+    device: str = 'auto'
+    threads: int = 1
+
+
+def choice_from_environment() -> EngineChoice:
+    """Read the choice from ISP_ENGINE, ISP_DEVICE and ISP_THREADS.
+
+    Raises:
+        UserError: If one of them is not a known value.
+    """
+    threads = os.environ.get(THREADS_VARIABLE, '1')
+    if not re.fullmatch(r'[0-9]{1,6}', threads) or int(threads) < 1:
+        raise UserError(f'{THREADS_VARIABLE}={threads}: give a whole number from 1 up.')
+    return EngineChoice(
+        _known(ENGINE_VARIABLE, os.environ.get(ENGINE_VARIABLE, 'auto'), ENGINES),
+        _known(DEVICE_VARIABLE, os.environ.get(DEVICE_VARIABLE, 'auto'), DEVICES),
+        int(threads),
+    )
+
+
+def asked_ranks() -> int:
+    """How many MPI ranks each simulation is to have: ISP_RANKS, else 1.
+
+    Raises:
+        UserError: If that is not a whole number from 1 up.
+    """
+    value = os.environ.get(RANKS_VARIABLE, '1')
+    if not re.fullmatch(r'[0-9]{1,6}', value) or int(value) < 1:
+        raise UserError(f'{RANKS_VARIABLE}={value}: give a whole number from 1 up.')
+    return int(value)
+
+
+def started_ranks() -> int:
+    """How many ranks the launcher says it started; 1 without a launcher."""
+    for variable in _RANK_COUNT_VARIABLES:
+        value = os.environ.get(variable, '')
+        if re.fullmatch(r'[0-9]{1,9}', value):
+            return int(value)
+    return 1
+
+
+def _known(variable: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise UserError(f'{variable}={value}: not known. {nearest_name(value, known)}')
+    return value

@@ -1,0 +1,77 @@
+"""Bringing files to disk for good: whole under their name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from user_input import UserError
+from workflow.process import is_running
+
+_SUFFIX = '.temporary'
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to; what stands there when the context ends is `path`, for good.
+
+    If anything fails, what was at `path` stays as it was, and nothing is left beside it.
+    """
+    with renaming(path) as temporary:
+        yield temporary
+        synchronise(temporary)
+    synchronise(path.parent)
+
+
+@contextmanager
+def renaming(path: Path) -> Iterator[Path]:
+    """As `replacing`, but a machine that loses its power may lose the content too."""
+    with scratch_beside(path) as temporary:
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextmanager
+def scratch_beside(path: Path) -> Iterator[Path]:
+    """Give a path on the disk of `path`, of this process alone among all that share the disk.
+
+    What stands there when the context ends is removed.
+    """
+    of_this_host = f'{path.name}.{socket.gethostname()}.'
+    _remove_leftovers(path.parent, of_this_host)
+    temporary = path.with_name(f'{of_this_host}{os.getpid()}{_SUFFIX}')
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)  # a full disk needs every byte
+
+
+def _remove_leftovers(folder: Path, beginning: str) -> None:
+    """Remove what processes that were killed have left of the same file."""
+    for name in os.listdir(folder):
+        if name.startswith(beginning) and name.endswith(_SUFFIX):
+            # What is written within another write has its name twice over.
+            process = name[len(beginning) : -len(_SUFFIX)].partition(f'{_SUFFIX}.')[0]
+            if process.isdecimal() and not is_running(int(process)):
+                (folder / name).unlink(missing_ok=True)
+
+
+def synchronise(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unreadable(path: Path, error: OSError | MemoryError) -> UserError:
+    """What to tell of a file that is there and cannot be read now: unlike damage, that may pass."""
+    reason = getattr(error, 'strerror', None) or 'the memory is not enough'
+    return UserError(
+        f'{path}: cannot be read now ({reason}). Run it again when the disk and the memory of this '
+        f'machine are well; if it stays so, delete {path.parent} to begin that stage anew.'
+    )

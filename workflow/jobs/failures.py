@@ -1,0 +1,169 @@
+"""Jobs that failed: a mark in the job's folder that says why.
+
+A marked job is not run, so that it does not fail again and again while the sweep goes on. The mark
+is taken away by a retry, or by the stage when it is done.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import signac
+from pydantic import Field, TypeAdapter, ValidationError
+
+from user_input import UserError
+from workflow.engines.errors import SimulationFailed
+from workflow.jobs import files as job_files
+from workflow.jobs.progress import read_progress
+from workflow.jobs.run_record import RUNS
+from workflow.jobs.signac_files import read_job_document
+
+RETRIES = 'retries'
+UNKNOWN_STAGE = 'unknown stage'  # of a mark that cannot be read
+RUNS_AGAIN = 'python project.py retry'
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why and where a job failed.
+
+    Attributes:
+        stage: The stage that failed.
+        kind: 'blew up' or 'engine failed'.
+        reason: In full, mostly the engine's own words.
+        step: Of the stage, at which it was found; None if that is not known.
+        goes_on_from: Step of the last good state, from which a retry goes on; None if the process
+            that knew it was ended by another.
+        thermo: The last thermo rows, oldest first, column by name; relaxation writes none.
+        time: Seconds since the epoch.
+        host: Where it ran.
+        engine: What the engine says of itself.
+        after_retries: How many retries of the same place came before.
+    """
+
+    __pydantic_config__ = job_files.AS_WRITTEN
+
+    stage: job_files.StageName
+    kind: str
+    reason: str
+    step: job_files.Step | None
+    goes_on_from: job_files.Step | None
+    thermo: list[dict[str, float | str]] = field(default_factory=list)
+    time: job_files.Time = 0.0
+    host: str = ''
+    engine: dict[str, Any] = field(default_factory=dict)
+    after_retries: Annotated[int, Field(ge=0)] = 0
+
+    def __str__(self) -> str:
+        where = '' if self.step is None else f' at step {self.step}'
+        return f'{self.stage} {self.kind}{where}: {self.reason}'
+
+
+_MARK = TypeAdapter(Failure)
+
+
+def mark_failed(
+    folder: Path, stage: str, failure: SimulationFailed, engine: dict[str, Any], record: Any
+) -> None:
+    """Mark the job in `folder` as failed.
+
+    Args:
+        folder: The job's.
+        stage: That failed.
+        failure: How.
+        engine: What the engine says of itself.
+        record: The job document, which lists the retries that came before.
+    """
+    mark = Failure(
+        stage,
+        failure.kind,
+        str(failure),
+        failure.step,
+        failure.goes_on_from,
+        failure.rows,
+        time.time(),
+        platform.node(),
+        engine,
+        _retries_of_this_place(record, stage, failure.goes_on_from or failure.step or 0),
+    )
+    job_files.write_json(folder / job_files.FAILURE, asdict(mark))
+
+
+def mark_failed_from_afar(
+    folder: Path, stage: str, failure: SimulationFailed, engine: dict[str, Any]
+) -> None:
+    """Mark the job in `folder`, unless it is, from a process that knows only what is on disk."""
+    if is_failed(folder):
+        return
+    progress = read_progress(folder)
+    if progress is not None:
+        failure.step = progress.step
+    job = signac.get_job(folder)
+    document = read_job_document(job)
+    mark_failed(folder, stage, failure, engine, document)
+    if document.get(RUNS):  # the rank that would have told how its run ended is ended too
+        job.document[RUNS][-1]['outcome'] = f'{failure.kind}: {failure}'
+
+
+def is_failed(folder: str | os.PathLike[str]) -> bool:
+    """Whether the job in `folder` is marked as failed."""
+    return os.path.isfile(os.path.join(folder, job_files.FAILURE))
+
+
+def read_failure(folder: Path) -> Failure | None:
+    """The mark of the job in `folder`; None if it is not failed."""
+    try:
+        return _MARK.validate_json((folder / job_files.FAILURE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        why = f'its mark cannot be read: {error}'
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = '.'.join(map(str, fault['loc']))
+        why = f'its mark {job_files.FAILURE} is damaged: {key or "it"}: {fault["msg"]}'
+    return Failure(UNKNOWN_STAGE, 'failed', why, None, None)
+
+
+def clear_failure(folder: Path) -> None:
+    """Take the mark away."""
+    (folder / job_files.FAILURE).unlink(missing_ok=True)
+
+
+def refuse_failed(folder: Path) -> None:
+    """Check that the job in `folder` is not marked as failed.
+
+    Raises:
+        UserError: If it is: only a retry runs it again.
+    """
+    failure = read_failure(folder)
+    if failure is not None:
+        raise UserError(
+            f'job {folder.name} is marked as failed ({failure}). To run it again: '
+            f'{RUNS_AGAIN} {folder.name}'
+        )
+
+
+def failed_among(jobs: Iterable[Any]) -> list[Any]:
+    """The signac jobs that are marked as failed."""
+    return [job for job in jobs if is_failed(job.path)]
+
+
+def composition_text(job: Any) -> str:
+    """The composition of a job as a user would write it."""
+    fractions = job.cached_statepoint['composition'].items()
+    return ', '.join(f'{name} {fraction:.3g}' for name, fraction in fractions)
+
+
+def _retries_of_this_place(record: Any, stage: str, goes_on_from: int) -> int:
+    """How many retries of `stage` were to get past where it would go on again."""
+    return sum(
+        each['failure']['stage'] == stage and each['until'] >= goes_on_from
+        for each in record.get(RETRIES, [])
+    )

@@ -1,0 +1,100 @@
+"""The files of a job, by name: what each operation reads and leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from models.model import Model
+from user_input import UserError, validate
+from workflow.jobs.atomic_writes import renaming, replacing
+from workflow.sweep.state_point import StatePoint
+
+MODEL = 'model.json'
+BUILT = 'init.gsd'
+RELAXED = 'relaxed.gsd'
+EQUILIBRATED = 'equilibrated.gsd'
+EQUILIBRATION_THERMO = 'equilibration_thermo.h5'
+TRAJECTORY = 'trajectory.gsd'
+THERMO = 'thermo.h5'
+THERMODYNAMICS = 'thermodynamics.json'
+CLUSTERS = 'clusters.json'
+RELAXATION = 'relaxation.json'
+FAILURE = 'failure.json'
+
+# A step of any stage: what HOOMD-blue, and a float, can count to.
+Step = Annotated[int, Field(ge=0, le=2**53)]
+# A moment, in seconds since the epoch, that a calendar has a date for.
+Time = Annotated[float, Field(ge=0, le=1e11)]
+
+# Of records that are read back: what is of another type, or no number, is damage.
+AS_WRITTEN = ConfigDict(extra='ignore', strict=True, allow_inf_nan=False)
+# What a stage that works in a folder of its own leaves last.
+STAGE_PRODUCTS = {'relax': RELAXED, 'equilibrate': EQUILIBRATED, 'sample': TRAJECTORY}
+SIMULATION_PRODUCTS = (BUILT, RELAXED, EQUILIBRATED, TRAJECTORY)
+RESULTS = (THERMODYNAMICS, CLUSTERS, RELAXATION)
+
+
+def _known_stage(name: str) -> str:
+    if name not in STAGE_PRODUCTS:
+        raise ValueError(f'there is no such stage; known: {", ".join(STAGE_PRODUCTS)}')
+    return name
+
+
+# A stage names a folder: no text of a file becomes a path by itself.
+StageName = Annotated[str, AfterValidator(_known_stage)]
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, whatever that is.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is not JSON, or nested too deep.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError:
+        raise ValueError('lists or tables stand too deep within each other') from None
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content`, under a temporary name until it is whole."""
+    with replacing(path) as temporary:
+        temporary.write_text(_as_text(content))
+
+
+def _as_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, allow_nan=False)
+
+
+def write_model(folder: Path, model: Model) -> None:
+    """Keep the model with the job, so that the job can be read without the model file."""
+    content = model.model_dump(mode='json', by_alias=True, exclude_none=True)
+    # For thousands of jobs at a time: `init` writes it anew if it is lost, as all that signac has.
+    with renaming(folder / MODEL) as temporary:
+        temporary.write_text(_as_text(content))
+
+
+def read_model(folder: Path, point: StatePoint) -> Model:
+    """Read the job's own copy of its model.
+
+    Raises:
+        UserError: If it is missing, or not the one that the state point was made with.
+    """
+    path = folder / MODEL
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f'{path}: cannot be read ({error}). Run init with the sweep again.'
+        ) from None
+    model = validate(Model, content, str(path))
+    if model.content_hash() != point.model_hash:
+        raise UserError(
+            f'{path}: is not the model that this job was made with. Run init with the sweep again.'
+        )
+    return model

@@ -1,0 +1,195 @@
+"""Where numbers come from: job, model, code and libraries, as plain values for every record.
+
+A run of a stage is recorded in the job document, an analysis within its own result, so that a
+result which is copied away still tells it. Readers of results pass over this block.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+KEY = 'provenance'
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGE = 'isp-cgmd'
+# What decides a number; a changed page or test does not.
+_CODE = ('analysis', 'models', 'workflow', 'project.py', 'user_input.py')
+_LIBRARIES = ('freud-analysis', 'gsd', 'h5py', 'numpy', 'scipy', 'signac', 'signac-flow')
+_SECONDS_FOR_GIT = 10
+# What a result keeps of each run; the job document has all.
+_OF_A_RUN = (
+    *('stage', 'engine', 'version', 'device', 'device_name', 'host', 'code', 'packages'),
+    *('seed', 'seeds', 'started', 'outcome'),
+)
+
+
+def of_run(job: str, model_hash: str, stage: str, seed: int) -> dict[str, Any]:
+    """What is known of a run of `stage` before it begins; the engine adds what it is.
+
+    Args:
+        job: Id of the state point.
+        model_hash: Of the model's content.
+        stage: Name of the stage.
+        seed: From which its random numbers begin.
+    """
+    return {'stage': stage, 'host': platform.node(), **_common(job, model_hash), 'seed': seed}
+
+
+def of_analysis(
+    job: str,
+    model_hash: str,
+    operation: str,
+    state_point: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The block for a result: the same whenever the same code makes it anew.
+
+    Args:
+        job: Id of the state point.
+        model_hash: Of the model's content.
+        operation: That made the result.
+        state_point: Of the job.
+        runs: Records of the runs whose trajectory it is of, in order.
+    """
+    return {
+        'operation': operation,
+        **_common(job, model_hash),
+        'state_point': dict(state_point),
+        'runs': [{name: run[name] for name in _OF_A_RUN if name in run} for run in runs],
+    }
+
+
+@functools.cache
+def code_version(*more: str) -> Mapping[str, Any]:
+    """Version of this package; in a git checkout also `commit`, and whether it is `modified`.
+
+    Read once in a process: the modules that it runs were loaded then.
+
+    Args:
+        more: Folders whose changes count too.
+    """
+    found: dict[str, Any] = {'version': _package_version()}
+    if (_ROOT / '.git').exists():
+        commit = _git('rev-parse', 'HEAD')
+        changes = _git('status', '--porcelain', '--', *_CODE, *more)
+        if commit and changes is not None:
+            found |= {'commit': commit, 'modified': bool(changes)}
+    return found
+
+
+@functools.cache
+def library_versions() -> Mapping[str, str]:
+    """Version of each library that has a part in the numbers, where it is installed."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def code_text(code: Any) -> str:
+    """A code version in a few words: '0.1.0, commit 0123456789ab, modified'."""
+    if not isinstance(code, Mapping):
+        return 'not recorded'
+    parts = [str(code.get('version', 'unknown'))]
+    if 'commit' in code:
+        parts.append(f'commit {str(code["commit"])[:12]}')
+    if code.get('modified'):
+        parts.append('modified')
+    return ', '.join(parts)
+
+
+def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Results of the same operation, code and libraries as one line, with their number.
+
+    Args:
+        results: As read from the results of jobs; those without the block count as not recorded.
+    """
+    counts: dict[tuple[str, str, str, str], int] = {}
+    for result in results:
+        made = result.get(KEY)
+        if not isinstance(made, Mapping):
+            made = {}
+        packages = made.get('packages')
+        named = packages.items() if isinstance(packages, Mapping) else ()
+        line = (
+            str(made.get('operation', 'not recorded')),
+            code_text(made.get('code')),
+            str(made.get('python', 'not recorded')),
+            ', '.join(f'{name} {each}' for name, each in named),
+        )
+        counts[line] = counts.get(line, 0) + 1
+    names = ('operation', 'code', 'python', 'packages')
+    return [
+        dict(zip(names, line, strict=True)) | {'results': str(count)}
+        for line, count in sorted(counts.items())
+    ]
+
+
+def of_sweep(jobs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
+    """All that is recorded of a sweep, for the folder of its results.
+
+    Args:
+        jobs: Id, state point, and document of each job.
+    """
+    return {
+        'aggregated_by': {'code': dict(code_version()), 'packages': dict(library_versions())},
+        'jobs': {
+            job: {
+                'state_point': point,
+                'build': record.get('build'),
+                'runs': record.get('runs', []),
+            }
+            for job, point, record in jobs
+        },
+    }
+
+
+def _common(job: str, model_hash: str) -> dict[str, Any]:
+    return {
+        'job': job,
+        'model_hash': model_hash,
+        'code': dict(code_version()),
+        'python': platform.python_version(),
+        'packages': dict(library_versions()),
+    }
+
+
+def _package_version() -> str:
+    try:  # beside a checkout another version may be installed
+        stated = tomllib.loads((_ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']
+        if stated['name'] == _PACKAGE:
+            return str(stated['version'])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    try:
+        return version(_PACKAGE)
+    except PackageNotFoundError:
+        return 'unknown'
+
+
+def _git(*words: str) -> str | None:
+    """What git says of the checkout of this code; None if it cannot be asked."""
+    # Another repository may be named there, as within a hook.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
+    try:
+        return subprocess.run(
+            ['git', '-C', str(_ROOT), *words],
+            env=environment | {'GIT_OPTIONAL_LOCKS': '0'},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_FOR_GIT,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

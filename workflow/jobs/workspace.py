@@ -1,0 +1,192 @@
+"""Sweeps in a signac workspace: their jobs, and whether this version reads them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import signac
+
+from user_input import UserError
+from workflow.jobs import files as job_files
+from workflow.jobs.signac_files import (
+    STATE_POINT,
+    check_state_points,
+    read_project_document,
+    signac_told,
+)
+from workflow.sweep.state_point import read_state_point
+from workflow.sweep.sweep_file import load_sweep
+
+SWEEPS = 'sweeps'
+# Which version of this project's layout a workspace has stands in the project document. Raise it,
+# and teach `_take_over`, when a state point, a file of a job or the project document comes to mean
+# something else; a new file or key that older code would pass over does not need it.
+FORMAT = 2
+_FORMAT_KEY = 'workspace_format'
+
+Job = Any
+Project = Any
+
+
+@dataclass(frozen=True)
+class SweepJobs:
+    """A sweep in the workspace: its name, and its jobs in the order of its file."""
+
+    name: str
+    jobs: list[Job]
+
+
+def recorded_sweep(path: Path) -> SweepJobs:
+    """The jobs that `init` made of a sweep file in the project of this folder.
+
+    Raises:
+        UserError: If there is no project, or the sweep has no jobs in it.
+    """
+    sweep, _ = load_sweep(path)
+    jobs: list[Job] = []
+    with suppress(NoProject):
+        project = checked_project()
+        known = {job.id: job for job in project}
+        recorded = project.document().get(SWEEPS, {}).get(sweep.name, {'jobs': []})
+        jobs = [known[each] for each in recorded['jobs'] if each in known]
+    if not jobs:
+        raise UserError(
+            f'{path}: there are no jobs of sweep {sweep.name!r} in this folder: '
+            f'python project.py init {path} makes them, simulate runs them too.'
+        )
+    return SweepJobs(sweep.name, jobs)
+
+
+def open_project() -> Any:
+    """The signac project of this folder, made if there is none.
+
+    Raises:
+        UserError: If it is damaged, or of another version.
+    """
+    with signac_told():
+        if (above := _project_above()) is not None:
+            print(f'A new project is made in {Path.cwd()}, apart from the one in {above}.')
+        project = signac.init_project()
+        check_workspace(project, may_lack_state_points=True)
+    return project
+
+
+def _project_above() -> Path | None:
+    """The project that this folder lies in, unless it is one itself."""
+    try:
+        found = Path(signac.get_project().path)
+    except LookupError:
+        return None
+    return None if found.samefile(Path.cwd()) else found
+
+
+def is_simulated(job: Job) -> bool:
+    """Whether every product of a job stands."""
+    return all(job.isfile(name) for name in job_files.SIMULATION_PRODUCTS + job_files.RESULTS)
+
+
+def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
+    """Group jobs into the sweeps that they belong to; a job may be in several."""
+    by_id = {job.id: job for job in jobs}
+    if not by_id:
+        return
+    for content in sweeps_in(next(iter(by_id.values()))).values():
+        members = tuple(by_id[job_id] for job_id in content['jobs'] if job_id in by_id)
+        if members:
+            yield members
+
+
+def sweeps_with(jobs: Sequence[Job]) -> list[SweepJobs]:
+    """The sweeps whose jobs, as far as they are in the workspace, are just these."""
+    ids = [job.id for job in jobs]
+    workspace = Path(jobs[0].project.workspace)
+    return [
+        SweepJobs(name, list(jobs))
+        for name, content in sweeps_in(jobs[0]).items()
+        if [each for each in content['jobs'] if (workspace / each).is_dir()] == ids
+    ]
+
+
+def sweeps_in(job: Job) -> dict[str, dict[str, Any]]:
+    """Sweep name -> content, of the project that `job` belongs to."""
+    content: dict[str, dict[str, Any]] = job.project.document().get(SWEEPS, {})
+    return content
+
+
+class NoProject(UserError):
+    """This folder lies in no project."""
+
+
+def checked_project() -> Project:
+    """The project that this folder lies in, with a workspace that this version reads.
+
+    Raises:
+        NoProject: If there is none.
+        UserError: If its workspace is of another version, or damaged.
+    """
+    try:
+        with signac_told():
+            project = signac.get_project()
+    except LookupError:
+        raise NoProject(
+            'there is no project in this folder: make one with python project.py init SWEEP.'
+        ) from None
+    check_workspace(project)
+    return project
+
+
+def check_workspace(project: Project, may_lack_state_points: bool = False) -> None:
+    """Check that this version reads the workspace as it was meant; record that in a new one.
+
+    Args:
+        project: The signac project.
+        may_lack_state_points: Pass over jobs without any, which `init` writes anew.
+
+    Raises:
+        UserError: If it is of another version, or damaged.
+    """
+    document = read_project_document(project)
+    found = document.get(_FORMAT_KEY)
+    if found is not None and found != FORMAT:
+        raise UserError(
+            f'{project.path}: its workspace has format {found}, and this version of isp-cgmd '
+            f'reads format {FORMAT}. Use the version that made it (the job documents name it), or '
+            'run init in an empty folder.'
+        )
+    jobs = check_state_points(project, may_lack_state_points)
+    if found is None:
+        _take_over(project, jobs)
+        project.document[_FORMAT_KEY] = FORMAT
+
+
+def _take_over(project: Project, jobs: list[Any]) -> None:
+    """Take over a workspace from before formats were recorded.
+
+    Its state points are those of today, so that its jobs keep their ids and seeds; its products
+    are read as they are, without a checksum too; a checkpoint of an older kind is passed over, and
+    its stage begins anew.
+
+    Raises:
+        UserError: If a state point is not one of today.
+    """
+    for job in jobs:
+        where = f'{job.fn(STATE_POINT)} (its workspace records no format)'
+        try:
+            read_state_point(dict(job.cached_statepoint), where)
+        except UserError as error:
+            raise UserError(
+                f'{error}\n{project.path}: the workspace was made by another version, or holds '
+                'jobs of another project. Use the version that made it, or run init in an empty '
+                'folder.'
+            ) from None
+    if jobs:
+        print(
+            f'{project.path}: the {len(jobs)} jobs were made before workspaces recorded their '
+            f'format; they are those of format {FORMAT}, which is recorded now.',
+            file=sys.stderr,
+        )

@@ -1,0 +1,157 @@
+"""Processes: which are alive, and stopping on request.
+
+Signals set a mark, and the stage runner stops at the next safe point.
+
+Outside a stage there is nothing to save, and a request ends the process as soon as it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+EXIT_INTERRUPTED = 130
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+# Time kept for the last checkpoint and for leaving before the scheduler kills: this long, or this
+# share of a short job. The signal that the submit script asks for comes earlier; this is for jobs
+# that were started otherwise.
+_WALLTIME_MARGIN = 60.0
+_WALLTIME_SHARE = 0.1
+
+
+class Interrupted(BaseException):
+    """The run was asked to stop, has written its checkpoint, and will go on where it was.
+
+    Not an Exception, so that nothing in between takes it for a failure of the operation.
+    """
+
+
+class StopRequest:
+    """Whether the run should stop, and why."""
+
+    def __init__(self) -> None:
+        self._signal: str | None = None
+        self._deadline = _walltime_deadline()
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler."""
+        _remember(number, frame)
+        self._signal = signal.Signals(number).name
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop; None to go on."""
+        if self._signal is not None:
+            return self._signal
+        if self._deadline is not None and time.time() > self._deadline:
+            return 'walltime'
+        return None
+
+
+def _walltime_deadline() -> float | None:
+    """When to stop for the walltime, as Slurm (23.02 and newer) tells it; None if it does not."""
+    start, end = (os.environ.get(f'SLURM_JOB_{name}_TIME', '') for name in ('START', 'END'))
+    if not end.isdecimal():
+        return None
+    margin = _WALLTIME_MARGIN
+    if start.isdecimal():
+        margin = min(margin, _WALLTIME_SHARE * max(0, int(end) - int(start)))
+    return float(end) - margin
+
+
+def leave_on_request(has_followers: bool, follows: bool) -> None:
+    """Decide what a request does to this process outside `stop_requests`.
+
+    Args:
+        has_followers: The process waits for MPI ranks that it started: they are told, and it leaves
+            when they have.
+        follows: The process is one of several ranks: they end together, when rank 0 has left its
+            stage, so that none of them leaves by itself.
+    """
+    _remembered.clear()
+    if follows:
+        handler: Callable[[int, FrameType | None], None] = _remember
+    else:
+        handler = _tell_children if has_followers else _leave
+    for number in STOP_SIGNALS:
+        signal.signal(number, handler)
+
+
+_remembered: list[int] = []
+
+
+def _remember(number: int, frame: FrameType | None) -> None:
+    del frame
+    _remembered.append(number)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Interrupted(f'stopped by {signal.Signals(number).name}')
+
+
+def _tell_children(number: int, frame: FrameType | None) -> None:
+    """Pass a request on as SIGUSR1: to SIGINT and SIGTERM, mpiexec answers by killing the ranks."""
+    _remember(number, frame)  # the children may be too near their end to hear it
+    listed = Path(f'/proc/self/task/{os.getpid()}/children')
+    children = listed.read_text().split() if listed.exists() else []
+    for child in children:
+        os.kill(int(child), signal.SIGUSR1)
+    if not children:
+        _leave(number, frame)
+
+
+def leave_if_asked() -> None:
+    """Leave where a stage was too near its end to stop: what comes after it is not begun.
+
+    Raises:
+        Interrupted: If a request came.
+    """
+    if _remembered:
+        raise Interrupted(f'stopped by {signal.Signals(_remembered[-1]).name}')
+
+
+def signal_of(code: int) -> signal.Signals | None:
+    """The signal that ended a process, or its child, with this exit code; None for another end."""
+    number = -code if code < 0 else code - 128
+    return next((each for each in signal.Signals if each == number), None)
+
+
+def ignore_requests() -> None:
+    """Hear no more of them: this process is about to end."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Turn SIGINT, SIGTERM and SIGUSR1 into a request for as long as the context lasts.
+
+    A stage that comes to its end all the same is done: `leave_if_asked` tells of the request then.
+    """
+    request = StopRequest()
+    before = {number: signal.signal(number, request.receive) for number in STOP_SIGNALS}
+    for number in list(_remembered):
+        request.receive(number, None)
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of this id on this host."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it belongs to someone else
+        return True
+    return True

@@ -1,0 +1,82 @@
+"""Which Coulomb meshes a run of a stage had: chosen when it begins, goes on, or its box changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow.electrostatics.mesh import CoulombMesh, estimated_error
+from workflow.engines.contract import ConstantPressure, Integrator, State
+
+# At constant pressure a mesh is chosen anew when an edge has changed by this much.
+_BOX_TOLERANCE = 0.02
+# No longer than this does a box that a barostat moves go unseen.
+_SHARE_OF_BAROSTAT_TIME = 0.5
+# A box that swings for a long time must not fill the job document.
+_MOST_FIRST, _MOST_LAST = 20, 20
+
+
+@dataclass
+class MeshChoices:
+    """Every choice of one process, in order; in the middle of very many, only their number.
+
+    Attributes:
+        tell: Is given `as_dict` at each choice: a run that is killed has told its meshes.
+        first: The first ones, as plain values.
+        last: The last ones after those.
+        number: Of all.
+    """
+
+    tell: Callable[[dict[str, Any]], Any] = lambda _: None
+    first: list[dict[str, Any]] = field(default_factory=list)
+    last: list[dict[str, Any]] = field(default_factory=list)
+    number: int = 0
+
+    def add(
+        self,
+        purpose: str,
+        state: State,
+        charges: NDArray[np.float64],
+        bjerrum_length: float,
+        mesh: CoulombMesh,
+    ) -> None:
+        """Add a choice.
+
+        Args:
+            purpose: Stage, or segment of relaxation.
+            state: For which.
+            charges: ``(N,)`` in e.
+            bjerrum_length: In sigma, at kT = 1.
+            mesh: As the engine has it: the error is estimated anew for that.
+        """
+        error = estimated_error(mesh, state.positions, charges, state.box, bjerrum_length)
+        chosen = {'for': purpose, 'step': state.step, 'box': state.box.tolist()}
+        chosen |= replace(mesh, estimated_error=error).as_dict()
+        self.number += 1
+        if len(self.first) < _MOST_FIRST:
+            self.first.append(chosen)
+        else:
+            self.last = [*self.last, chosen][-_MOST_LAST:]
+        self.tell(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the job document; empty without any."""
+        if not self.number:
+            return {}
+        return {'meshes': [*self.first, *self.last], 'meshes_chosen': self.number}
+
+
+def most_steps_unseen(integrator: Integrator) -> int | None:
+    """Steps after which a box that moves is looked at again; None where it does not move."""
+    if not isinstance(integrator, ConstantPressure):
+        return None
+    return max(1, int(_SHARE_OF_BAROSTAT_TIME * integrator.barostat_time / integrator.time_step))
+
+
+def box_has_changed(before: NDArray[np.float64], now: NDArray[np.float64]) -> bool:
+    """Whether a mesh chosen for the edges `before` is to be chosen anew for those of `now`."""
+    return bool(np.abs(now / before - 1).max() > _BOX_TOLERANCE)

@@ -1,0 +1,85 @@
+"""How often a checkpoint is written, and how many steps the engine is asked for at once.
+
+A checkpoint of a small melt takes milliseconds, one of a million beads on a busy file system takes
+seconds. So the time between two is chosen such that writing takes a fixed share of the run, within
+limits: not so often that nothing is gained, nor so seldom that a kill costs much.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from user_input import UserError
+
+SECONDS_VARIABLE = 'ISP_SECONDS_BETWEEN_CHECKPOINTS'
+
+_SHARE_OF_RUN = 0.01
+_LEAST_SECONDS = 10.0
+_MOST_SECONDS = 900.0
+# The last cost counts this much: a file system that was busy once does not decide for long.
+_WEIGHT_OF_LAST = 0.5
+# A stage stops within about this time of a request, and reports its progress as often.
+_SECONDS_OF_CHUNK = 1.0
+# Nothing is known of the speed at first: from one step up, so that no chunk takes much longer.
+_MOST_GROWTH = 8
+
+
+def seconds_between(cost: float) -> float:
+    """Seconds of running between two checkpoints of which each takes `cost` seconds."""
+    return min(max(cost / _SHARE_OF_RUN, _LEAST_SECONDS), _MOST_SECONDS)
+
+
+class CheckpointPace:
+    """Says when the next checkpoint is due, from what those before took.
+
+    Raises:
+        UserError: If ISP_SECONDS_BETWEEN_CHECKPOINTS is set, which fixes the time between two, and
+            is no number.
+    """
+
+    def __init__(self) -> None:
+        self._fixed = _fixed_seconds()
+        self._cost: float | None = None
+        self._last = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Between the end of one checkpoint and the beginning of the next."""
+        return seconds_between(self._cost or 0.0) if self._fixed is None else self._fixed
+
+    @property
+    def is_due(self) -> bool:
+        """Whether that time has passed."""
+        return time.monotonic() - self._last > self.seconds
+
+    def wrote(self, seconds: float) -> None:
+        """Take note of a checkpoint that has just been written, in `seconds`."""
+        before = seconds if self._cost is None else self._cost
+        self._cost = _WEIGHT_OF_LAST * seconds + (1 - _WEIGHT_OF_LAST) * before
+        self._last = time.monotonic()
+
+
+def _fixed_seconds() -> float | None:
+    value = os.environ.get(SECONDS_VARIABLE)
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float('inf'):
+        raise UserError(f'{SECONDS_VARIABLE}={value}: give a number of seconds, 0 or more.')
+    return seconds
+
+
+class ChunkLength:
+    """Steps that take about a second, from what the chunks before took."""
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Take note of a chunk of `steps` steps that took `seconds`."""
+        fitting = int(_SECONDS_OF_CHUNK * steps / max(seconds, 1e-6))
+        self.steps = max(1, min(fitting, _MOST_GROWTH * max(steps, self.steps)))

@@ -1,0 +1,261 @@
+"""From overlapping random walks to an annealed melt.
+
+Soft repulsion first, so that chains keep their large-scale shape while beads move apart (Auhl et
+al., J. Chem. Phys. 119, 12718 (2003)); then the full force field in short, damped steps; then time
+at a higher temperature, and cooling.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from workflow.engines.contract import (
+    ConstantPressure,
+    Integrator,
+    Langevin,
+    Simulation,
+    SoftPushOff,
+    State,
+)
+from workflow.engines.errors import SimulationFailed
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import Interrupted, StopRequest
+from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
+from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
+from workflow.stages.pace import CheckpointPace, ChunkLength
+from workflow.stages.stability import check_finite
+from workflow.stages.substeps import ShortSteps, read_short_steps
+from workflow.stages.system import System
+from workflow.sweep.seeds import derive_seed
+from workflow.sweep.state_point import StatePoint
+
+STAGE = 'relax'
+_COOLING_SEGMENTS = 5
+# When the full forces come on, overlaps are gone but contacts are still strained: the first steps
+# are short and strongly damped.
+_SHORTENED_BY = (50, 10, 2)
+_DAMPING = 10.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One integrator for a number of steps.
+
+    Attributes:
+        name: Tells it from the others, for seeds and records.
+        integrator: How the beads move.
+        steps: How long.
+        redraw_velocities: The temperature from which velocities are drawn anew before; None to
+            keep them.
+        hottest: The kT that a sound state stays near; None while overlaps are undone.
+    """
+
+    name: str
+    integrator: Integrator
+    steps: int
+    redraw_velocities: float | None = None
+    hottest: float | None = None
+
+
+def segments(point: StatePoint) -> list[Segment]:
+    """The segments of relaxation, in order."""
+    protocol, kT = point.protocol, point.kT
+    push_off, anneal, dt = protocol.push_off, protocol.anneal, protocol.time_step
+    hot = max(anneal.kT, kT)
+    parts = [
+        Segment(
+            f'push_off_{i}',
+            SoftPushOff(dt, kT, push_off.friction, height * kT),
+            push_off.steps,
+            kT if i == 0 else None,
+        )
+        for i, height in enumerate(push_off.heights)
+    ]
+    parts += [
+        Segment(f'settle_{i}', Langevin(dt / shorter, kT, _DAMPING), push_off.steps)
+        for i, shorter in enumerate(_SHORTENED_BY)
+    ]
+    parts.append(Segment('hot', _ensemble(point, hot), anneal.steps, hottest=hot))
+    cooling = np.linspace(hot, kT, _COOLING_SEGMENTS + 1)[1:]
+    steps = max(1, anneal.cooling_steps // _COOLING_SEGMENTS)
+    parts += [
+        Segment(f'cool_{i}', _ensemble(point, float(temperature)), steps, hottest=hot)
+        for i, temperature in enumerate(cooling)
+    ]
+    return parts
+
+
+def relax(
+    folder: Path,
+    system: System,
+    point: StatePoint,
+    start: Frame,
+    stop: StopRequest,
+    progress: ProgressWriter,
+) -> State:
+    """Run all segments from `start`, or go on where they were stopped.
+
+    Args:
+        folder: Holds the checkpoint while relaxation is under way.
+        system: What is simulated.
+        point: State point.
+        start: The melt as built, at step 0.
+        stop: Asked between chunks.
+        progress: Told of every chunk.
+
+    Returns:
+        The relaxed state, at step 0.
+
+    Raises:
+        Interrupted: If a stop was requested; a checkpoint is written before.
+        SimulationFailed: If beads stay overlapped, a bond is overstretched, or motion becomes
+            unstable.
+    """
+    folder.mkdir(exist_ok=True)
+    saved = folder / 'checkpoint'
+    # Their steps tell where in the segments a state belongs; there are no outputs to agree with.
+    checkpoint, notes = read_latest_checkpoint(saved, lambda _: '', start.particles.N)
+    for note in notes:
+        print(f'{STAGE}: {note}')
+    state = state_of(start) if checkpoint is None else checkpoint.state
+    if state.step:
+        print(f'{STAGE}: going on from step {state.step}')
+    run = _Run(system, saved, read_short_steps(folder), stop, progress, state.step)
+    first = 0
+    for segment in segments(point):
+        end = first + segment.steps
+        if segment.redraw_velocities is not None and state.step == first:
+            state = _with_new_velocities(system, segment, state)
+        while state.step < end:
+            state = run.stretch(segment, state, end)
+        first = end
+    return replace(state, step=0)
+
+
+def total_steps(point: StatePoint) -> int:
+    """Steps of all segments."""
+    return sum(segment.steps for segment in segments(point))
+
+
+def thermal_velocities(
+    masses: NDArray[np.float64], kT: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Maxwell-Boltzmann velocities ``(N, 3)`` without net momentum."""
+    velocities = rng.standard_normal((len(masses), 3)) * np.sqrt(kT / masses)[:, None]
+    velocities -= masses @ velocities / masses.sum()
+    return np.asarray(velocities)
+
+
+def state_of(frame: Frame) -> State:
+    """The state that a frame holds; velocities it lacks are zero."""
+    particles = frame.particles
+    nothing = np.zeros((particles.N, 3))
+    return State(
+        int(frame.configuration.step),
+        np.asarray(frame.configuration.box[:3], dtype=float),
+        np.asarray(particles.position, dtype=float),
+        np.asarray(nothing if particles.image is None else particles.image, dtype=np.int32),
+        np.asarray(nothing if particles.velocity is None else particles.velocity, dtype=float),
+    )
+
+
+def _ensemble(point: StatePoint, kT: float) -> Integrator:
+    protocol = point.protocol
+    if point.pressure is None:
+        return Langevin(protocol.time_step, kT, protocol.push_off.friction)
+    return ConstantPressure(
+        protocol.time_step,
+        kT,
+        protocol.equilibrate.thermostat_time,
+        point.pressure,
+        protocol.equilibrate.barostat_time,
+    )
+
+
+def _with_new_velocities(system: System, segment: Segment, state: State) -> State:
+    rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
+    kT = segment.redraw_velocities or 0.0
+    return replace(state, velocities=thermal_velocities(system.limits.masses, kT, rng))
+
+
+class _Run:
+    """One process's share of relaxation."""
+
+    def __init__(
+        self,
+        system: System,
+        saved: Path,
+        short_steps: ShortSteps,
+        stop: StopRequest,
+        progress: ProgressWriter,
+        kept: int,
+    ) -> None:
+        self._system, self._saved, self._short_steps = system, saved, short_steps
+        self._stop, self._progress = stop, progress
+        self._kept = kept  # step of the last checkpoint
+        self._pace, self._chunk = CheckpointPace(), ChunkLength()
+
+    def stretch(self, segment: Segment, state: State, end: int) -> State:
+        """Run until `end`, or until mesh or time step are to be chosen anew."""
+        shortened_by = self._short_steps.at(state.step)
+        if shortened_by > 1:
+            end = min(end, self._short_steps.until)
+        try:
+            simulation = self._set_up(segment, state, shortened_by)
+        except SimulationFailed as failure:
+            failure.found_at(state.step, self._kept, [])
+            raise
+        mesh_box = state.box
+        try:
+            while simulation.step < end and not box_has_changed(mesh_box, state.box):
+                self._advance(segment, simulation, end)
+                state = simulation.state()
+                self._check(segment, state)
+                stops = self._stop.reason is not None
+                # A state in which overlaps are still undone is kept only where it must be.
+                paced = segment.hottest is not None and self._pace.is_due
+                if stops or paced or simulation.step == end:
+                    self._checkpoint(state)
+                if stops:
+                    raise Interrupted(f'{STAGE} stopped in {segment.name} at step {state.step}')
+            return state
+        except SimulationFailed as failure:
+            failure.found_at(simulation.step, self._kept, [])
+            raise
+        finally:
+            simulation.close()
+
+    def _set_up(self, segment: Segment, state: State, shortened_by: int) -> Simulation:
+        soft = isinstance(segment.integrator, SoftPushOff)
+        mesh = None if soft else self._system.mesh(state)
+        simulation = self._system.simulation(
+            state, segment.integrator, mesh, segment.name, shortened_by=shortened_by
+        )
+        self._progress.restart(state.step)  # the time of setting up says nothing about speed
+        return simulation
+
+    def _advance(self, segment: Segment, simulation: Simulation, end: int) -> None:
+        unseen = most_steps_unseen(segment.integrator) or end
+        steps = min(self._chunk.steps, unseen, end - simulation.step)
+        started = time.monotonic()
+        simulation.run(steps)
+        self._chunk.took(steps, time.monotonic() - started)
+        self._progress.update(simulation.step)
+
+    def _check(self, segment: Segment, state: State) -> None:
+        if segment.hottest is None:
+            check_finite(state)
+        else:
+            self._system.limits.check(state, segment.hottest)
+
+    def _checkpoint(self, state: State) -> None:
+        started = time.monotonic()
+        write_checkpoint(self._saved, Checkpoint(state))
+        self._kept = state.step
+        self._pace.wrote(time.monotonic() - started)

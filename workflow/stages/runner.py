@@ -1,0 +1,281 @@
+"""Running one stage on any engine: outputs, checkpoints, and going on where it was.
+
+While a stage runs, its files stand in a folder of their own (`StageFolder`); they take their final
+names only when the stage is done, so a product that exists is whole.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from user_input import UserError
+from workflow.engines.contract import THERMO_COLUMNS, Integrator, Simulation, State
+from workflow.engines.errors import SimulationFailed
+from workflow.jobs.progress import ProgressWriter
+from workflow.process import Interrupted, StopRequest
+from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
+from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
+from workflow.stages.pace import CheckpointPace, ChunkLength
+from workflow.stages.stability import check_rows
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.substeps import ShortSteps, read_short_steps
+from workflow.stages.system import System
+from workflow.stages.thermo_writer import ThermoLog, as_records
+from workflow.stages.trajectory_writer import TrajectoryLog
+from workflow.sweep.frame_schedule import BlockSchedule
+
+# Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
+_REVIEW_GROWTH = 1.25
+_ROWS_TO_LOOK_BACK = 5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How long a stage runs and what it writes.
+
+    Attributes:
+        name: Of the operation.
+        integrator: How the beads move.
+        minimum_steps: Before the first review.
+        maximum_steps: At the latest.
+        log_period: Steps between thermo rows.
+        schedule: When frames are written.
+    """
+
+    name: str
+    integrator: Integrator
+    minimum_steps: int
+    maximum_steps: int
+    log_period: int
+    schedule: BlockSchedule
+
+
+def run_stage(
+    folder: StageFolder,
+    system: System,
+    stage: Stage,
+    start: State,
+    review: Callable[[StageFolder], bool],
+    stop: StopRequest,
+) -> State:
+    """Run a stage from `start`, or from its checkpoint, until `review` is content.
+
+    Args:
+        folder: Where the files of the stage stand.
+        system: What is simulated.
+        stage: How.
+        start: State at step 0.
+        review: Looks at the files so far and says whether they are enough; called at lengths that
+            grow by a quarter, from the minimum on.
+        stop: Asked between chunks.
+
+    Returns:
+        The last state. The files are complete up to it, and stay in `folder`.
+
+    Raises:
+        Interrupted: If a stop was requested; a checkpoint is written before.
+        SimulationFailed: If the engine gives up, or the motion became unstable; nothing that is not
+            sound is in the files.
+        UserError: If the box is too small, no mesh reaches the requested error, or the outputs
+            on disk are not what was written.
+    """
+    folder.path.mkdir(parents=True, exist_ok=True)
+    n_beads = len(start.positions)
+    checkpoint, notes = read_latest_checkpoint(folder.checkpoint, folder.fault, n_beads)
+    for note in notes:
+        print(f'{stage.name}: {note}')
+    if checkpoint is None:
+        checkpoint = Checkpoint(start)
+    elif checkpoint.state.step:
+        print(f'{stage.name}: going on from step {checkpoint.state.step}')
+    with ExitStack() as stack:
+        trajectory = stack.enter_context(
+            TrajectoryLog(
+                folder.trajectory,
+                system.topology,
+                stage.integrator.time_step,
+                checkpoint.frames,
+            )
+        )
+        thermo = stack.enter_context(ThermoLog(folder.thermo, checkpoint.rows))
+        progress = ProgressWriter(folder.path.parent, stage.name, stage.maximum_steps)
+        run = _Run(folder, system, stage, trajectory, thermo, progress, stop, checkpoint)
+        run.hottest = _hottest(system, stage, start, checkpoint.state, run.short_steps)
+        last = run.until_enough(review)
+    # A product is made of this: what the disk spoiled must not reach it.
+    if found := folder.fault(run.latest):
+        raise UserError(
+            f'{folder.path}: {found}: the disk or the memory of this machine fails. '
+            'Run it again, on another machine if it can be: it goes on from what is whole.'
+        )
+    return last
+
+
+def _hottest(
+    system: System, stage: Stage, start: State, state: State, short_steps: ShortSteps
+) -> float:
+    """The kT that a sound state stays near: that of the thermostat, or of a hotter beginning."""
+    found = [getattr(stage.integrator, 'kT', 0.0), system.limits.temperature(start)]
+    if short_steps.at(state.step) > 1:  # what is to be healed may be hot: it must not get hotter
+        found.append(system.limits.temperature(state))
+    return float(max(found))
+
+
+class _Run:
+    """One process's share of a stage."""
+
+    def __init__(
+        self,
+        folder: StageFolder,
+        system: System,
+        stage: Stage,
+        trajectory: TrajectoryLog,
+        thermo: ThermoLog,
+        progress: ProgressWriter,
+        stop: StopRequest,
+        latest: Checkpoint,
+    ) -> None:
+        self._folder, self._system, self._stage = folder, system, stage
+        self.latest = latest
+        self._recorded = latest.state.step
+        self._trajectory, self._thermo = trajectory, thermo
+        self._progress, self._stop = progress, stop
+        self._mesh_box = np.zeros(3)
+        self._pace, self._chunk = CheckpointPace(), ChunkLength()
+        self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
+        self.short_steps = read_short_steps(folder.path)
+        self.hottest = np.inf
+
+    def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
+        stage, state = self._stage, self.latest.state
+        # A run that was killed in its review would else go on to the next one.
+        if _next_review(stage, state.step - 1) == state.step and review(self._folder):
+            return state
+        try:
+            simulation = self._set_up(state)
+        except SimulationFailed as failure:
+            failure.found_at(state.step, state.step, [])
+            raise
+        try:
+            if self._trajectory.frames == 0:
+                self._trajectory.append(state)
+            next_review = _next_review(stage, state.step)
+            while simulation.step < stage.maximum_steps:
+                self._advance(simulation, next_review)
+                state = self._record(simulation)
+                if simulation.step >= next_review:
+                    self._checkpoint(state)
+                    if review(self._folder):
+                        return state
+                    next_review = _next_review(stage, simulation.step)
+                if self._stop.reason is not None:
+                    self._checkpoint(state)
+                    raise Interrupted(f'{stage.name} stopped at step {state.step}')
+                if box_has_changed(self._mesh_box, state.box) or self._short_steps_end(state):
+                    simulation.close()
+                    simulation = self._set_up(state)
+            return state
+        except SimulationFailed as failure:
+            self._look_back(simulation, failure)
+            raise
+        finally:
+            simulation.close()
+
+    def _set_up(self, state: State) -> Simulation:
+        mesh = self._system.mesh(state)
+        self._mesh_box = state.box
+        self._shortened_by = self.short_steps.at(state.step)
+        simulation = self._system.simulation(
+            state,
+            self._stage.integrator,
+            mesh,
+            self._stage.name,
+            self._stage.log_period,
+            self._shortened_by,
+        )
+        self._progress.restart(state.step)  # the time of setting up says nothing about speed
+        return simulation
+
+    def _short_steps_end(self, state: State) -> bool:
+        return self.short_steps.at(state.step) != self._shortened_by
+
+    def _advance(self, simulation: Simulation, next_review: int) -> None:
+        """Run to the next frame, review, or end; not much longer than a second."""
+        step = simulation.step
+        goal = min(self._stage.schedule.next_frame(step), next_review, self._stage.maximum_steps)
+        if self._shortened_by > 1:
+            goal = min(goal, self.short_steps.until)
+        end = min(goal, step + self._chunk.steps)
+        if (most := most_steps_unseen(self._stage.integrator)) is not None:
+            end = min(end, step + most)
+        # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
+        period = self._stage.log_period
+        if period and end // period * period > step:
+            end = end // period * period
+        started = time.monotonic()
+        simulation.run(end - step)
+        self._chunk.took(end - step, time.monotonic() - started)
+        self._progress.update(simulation.step)
+
+    def _record(self, simulation: Simulation) -> State:
+        rows = simulation.take_thermo_rows()
+        self._check_due(rows[:, 0], simulation.step)
+        self._last_rows = np.concatenate([self._last_rows, rows])[-_ROWS_TO_LOOK_BACK:]
+        state = simulation.state()
+        # Before anything is kept: the files hold nothing that is not sound.
+        check_rows(rows)
+        self._system.limits.check(state, self.hottest)
+        self._thermo.append(rows)
+        if self._stage.schedule.is_due(simulation.step):
+            self._trajectory.append(state)
+        if self._pace.is_due:
+            self._checkpoint(state)
+        return state
+
+    def _check_due(self, steps: NDArray[np.float64], step: int) -> None:
+        """Check that the engine, which may keep rows in a file of its own, gave all due."""
+        period = self._stage.log_period
+        first = (self._recorded // period + 1) * period if period else step + 1
+        due = list(range(first, step + 1, period or 1))
+        if steps.tolist() != due:
+            raise UserError(
+                f'{self._stage.name}: {len(due)} log rows are due from step {self._recorded} to '
+                f'{step}, and the engine gave {len(steps)}. Is the folder for temporary files, '
+                f'{tempfile.gettempdir()}, full? Run it again: it goes on from its checkpoint.'
+            )
+        self._recorded = step
+
+    def _checkpoint(self, state: State) -> None:
+        started = time.monotonic()
+        self._trajectory.flush()
+        self._thermo.flush()
+        self.latest = Checkpoint(state, self._trajectory.mark(), self._thermo.mark)
+        write_checkpoint(self._folder.checkpoint, self.latest)
+        self._pace.wrote(time.monotonic() - started)
+
+    def _look_back(self, simulation: Simulation, failure: SimulationFailed) -> None:
+        """Tell the failure where it happened, and the last rows, those of the engine included."""
+        rows = self._last_rows
+        try:
+            rows = np.concatenate([rows, simulation.take_thermo_rows()])
+        except Exception as error:  # an engine that failed may not be able to say
+            print(f'{self._stage.name}: the last thermo rows are lost ({error})')
+        failure.found_at(
+            simulation.step, self.latest.state.step, as_records(rows[-_ROWS_TO_LOOK_BACK:])
+        )
+
+
+def _next_review(stage: Stage, step: int) -> int:
+    """The first review after `step`: at whole blocks, so that blocks of frames are complete."""
+    block = stage.schedule.block
+    length = stage.minimum_steps
+    while length <= step:
+        length = max(int(length * _REVIEW_GROWTH), length + block)
+    return min(-(-length // block) * block, stage.maximum_steps)

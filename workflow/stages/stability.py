@@ -1,0 +1,114 @@
+"""Whether a state is one that dynamics can have left behind, or motion has become unstable.
+
+An engine may go on in silence with NaN, or with a FENE bond so long that its force is made up. What
+is checked here is what is kept: frames, thermo rows and checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import FeneBond, ForceField
+from workflow.engines.contract import State
+from workflow.engines.errors import BlewUp
+
+# LAMMPS caps the force of a FENE bond from 95 % of its limit on; no thermal bond gets there.
+_LONGEST_BOND = 0.97
+# m v^2 in kT. The Maxwell distribution has 1e-21 beyond it: not once in all steps of a sweep.
+_FASTEST_BEAD = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What a sound state of a system keeps to.
+
+    Attributes:
+        masses: ``(N,)``.
+        bonds: Name, bead pairs ``(B, 2)`` and longest length of each type of FENE bond.
+    """
+
+    masses: NDArray[np.float64]
+    bonds: tuple[tuple[str, NDArray[np.int64], float], ...]
+
+    def check(self, state: State, kT: float = np.inf) -> None:
+        """Check that every number is one, no bond is near its limit, and no bead too fast.
+
+        Args:
+            state: What was simulated.
+            kT: The highest temperature that it may have, in epsilon.
+
+        Raises:
+            BlewUp: If not.
+        """
+        check_finite(state)
+        for name, pairs, limit in self.bonds:
+            longest = float(_lengths(state, pairs).max())
+            if longest > _LONGEST_BOND * limit:
+                raise BlewUp(
+                    f"a bond '{name}' is {longest:.3f} sigma long, its limit is {limit}", state.step
+                )
+        fastest = float((self.masses * np.sum(state.velocities**2, axis=1)).max())
+        if fastest > _FASTEST_BEAD * kT:
+            raise BlewUp(
+                f'the fastest bead has m v^2 = {fastest:.3g} epsilon at kT = {kT:.3g}', state.step
+            )
+
+    def temperature(self, state: State) -> float:
+        """The kinetic kT of `state`, in epsilon, of 3 N - 3 degrees of freedom."""
+        twice = float(self.masses @ np.sum(state.velocities**2, axis=1))
+        return twice / max(1, 3 * len(self.masses) - 3)
+
+
+def limits_of(topology: Frame, force_field: ForceField) -> Limits:
+    """The limits of the system that `topology` and `force_field` describe."""
+    table = dict(zip(force_field.bead_types, force_field.masses, strict=True))
+    particles = topology.particles
+    masses = np.array([table[name] for name in particles.types])[particles.typeid]
+    return Limits(masses, tuple(_fene_bonds(topology, force_field)))
+
+
+def check_finite(state: State) -> None:
+    """Check that box, positions and velocities are numbers.
+
+    Raises:
+        BlewUp: If one is not.
+    """
+    for what in ('box', 'positions', 'velocities'):
+        if not np.isfinite(getattr(state, what)).all():
+            raise BlewUp(f'{what} are not finite', state.step)
+
+
+def check_rows(rows: NDArray[np.float64]) -> None:
+    """Check that thermo rows, the step first in each, are numbers.
+
+    Raises:
+        BlewUp: If one is not.
+    """
+    broken = ~np.isfinite(rows).all(axis=1)
+    if broken.any():
+        step = int(rows[broken][0, 0])
+        raise BlewUp(f'energy or pressure is not finite at step {step}', step)
+
+
+def _lengths(state: State, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    vectors = state.positions[pairs[:, 0]] - state.positions[pairs[:, 1]]
+    vectors -= state.box * np.round(vectors / state.box)
+    return np.asarray(np.linalg.norm(vectors, axis=1))
+
+
+def _fene_bonds(
+    topology: Frame, force_field: ForceField
+) -> Iterator[tuple[str, NDArray[np.int64], float]]:
+    if not topology.bonds.N:
+        return
+    groups = np.asarray(topology.bonds.group, dtype=np.int64)
+    for number, name in enumerate(topology.bonds.types):
+        bond = force_field.bonds[name]
+        pairs = groups[np.asarray(topology.bonds.typeid) == number]
+        if isinstance(bond, FeneBond) and len(pairs):
+            yield name, pairs, bond.r0

@@ -1,0 +1,40 @@
+"""The files of a stage that is under way."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from workflow.stages import thermo_writer, trajectory_writer
+from workflow.stages.checkpoint import Checkpoint
+
+
+class StageFolder:
+    """Where they stand in a job."""
+
+    def __init__(self, job_folder: Path, stage: str) -> None:
+        self.path = job_folder / f'{stage}.in_progress'
+
+    @property
+    def trajectory(self) -> Path:
+        """Frames so far."""
+        return self.path / 'trajectory.gsd'
+
+    @property
+    def thermo(self) -> Path:
+        """Thermo rows so far, as raw records."""
+        return self.path / 'thermo.rows'
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where to go on."""
+        return self.path / 'checkpoint'
+
+    def fault(self, checkpoint: Checkpoint) -> str:
+        """What is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
+        found = trajectory_writer.what_is_wrong(self.trajectory, checkpoint.frames)
+        return found or thermo_writer.what_is_wrong(self.thermo, checkpoint.rows)
+
+    def remove(self) -> None:
+        """Delete the folder: its products have their final names."""
+        shutil.rmtree(self.path)

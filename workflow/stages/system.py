@@ -1,0 +1,135 @@
+"""What a stage simulates, set up in any engine."""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import ForceField
+from user_input import UserError
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
+from workflow.engines.contract import NEIGHBOUR_BUFFER, Engine, Integrator, Simulation, State
+from workflow.stages.mesh_record import MeshChoices
+from workflow.stages.stability import Limits, limits_of
+from workflow.stages.substeps import InShortSteps
+from workflow.stages.trajectory_writer import frame_with_state
+from workflow.sweep.seeds import derive_seed
+
+# A box at constant pressure may shrink this far between two choices of the mesh.
+_LEAST_SHARE_OF_EDGE = 0.97
+
+
+@dataclass(frozen=True)
+class System:
+    """What is simulated, and by which engine.
+
+    Attributes:
+        topology: A frame with types, charges, bonds and angles.
+        force_field: Interactions.
+        engine: Runs it.
+        coulomb_error: Requested relative RMS force error.
+        state_point: From which all seeds are derived.
+        seeds: Purpose, step and seed of each time that the engine was set up.
+        meshes: The Coulomb mesh of each such time.
+    """
+
+    topology: Frame
+    force_field: ForceField
+    engine: Engine
+    coulomb_error: float
+    state_point: dict[str, Any]
+    seeds: MutableSequence[Any] = field(default_factory=list)
+    meshes: MeshChoices = field(default_factory=MeshChoices)
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether there are Coulomb forces."""
+        charges = self.topology.particles.charge
+        return self.force_field.is_charged and charges is not None and bool(np.any(charges))
+
+    @property
+    def _charges(self) -> NDArray[np.float64]:
+        return np.asarray(self.topology.particles.charge, dtype=float)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What a sound state keeps to."""
+        return limits_of(self.topology, self.force_field)
+
+    def mesh(self, state: State) -> CoulombMesh | None:
+        """The Coulomb mesh for this state; None if nothing is charged.
+
+        Raises:
+            UserError: If the box is too small for the cut-offs.
+        """
+        largest = check_box(state.box, self.force_field)
+        if not self.is_charged:
+            return None
+        return choose_mesh(
+            state.positions,
+            self._charges,
+            state.box,
+            self.force_field.bjerrum_length,
+            self.coulomb_error,
+            largest,
+            self.engine.mesh_sizes,
+        )
+
+    def simulation(
+        self,
+        state: State,
+        integrator: Integrator,
+        mesh: CoulombMesh | None,
+        purpose: str,
+        log_period: int = 0,
+        shortened_by: int = 1,
+    ) -> Simulation:
+        """Set up `state` in the engine; `purpose` and the step decide the random numbers.
+
+        Each step may be run as `shortened_by` shorter ones: see `substeps`.
+        """
+        labels: tuple[str | int, ...] = (purpose, state.step)
+        if shortened_by > 1:
+            labels += (shortened_by,)
+        seed = derive_seed(self.state_point, *labels)
+        self.seeds.append([purpose, state.step, seed])
+        simulation = self.engine.simulation(
+            frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
+            self.force_field,
+            replace(integrator, time_step=integrator.time_step / shortened_by),
+            mesh,
+            seed,
+            log_period * shortened_by,
+        )
+        if simulation.mesh is not None:
+            length = self.force_field.bjerrum_length
+            self.meshes.add(purpose, state, self._charges, length, simulation.mesh)
+        return simulation if shortened_by == 1 else InShortSteps(simulation, shortened_by)
+
+
+def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
+    """Check that neither engine would search for neighbours beyond the minimum image.
+
+    Returns:
+        The longest cut-off that the box of edges `box` allows.
+
+    Raises:
+        UserError: If a pair interaction reaches farther than that.
+    """
+    edge = _LEAST_SHARE_OF_EDGE * float(np.min(box))
+    largest = edge / 2 - NEIGHBOUR_BUFFER
+    needed = force_field.largest_cutoff
+    if largest < needed:
+        needed_edge = 2 * (needed + NEIGHBOUR_BUFFER)
+        raise UserError(
+            f'the box has an edge of {np.min(box):.2f} sigma, but the cut-off of {needed:g} sigma '
+            f'needs more than {needed_edge / _LEAST_SHARE_OF_EDGE:.2f}: take more or longer chains '
+            f'(at least {(needed_edge / edge) ** 3:.1f} times as many beads).'
+        )
+    return largest

@@ -1,0 +1,145 @@
+"""Thermodynamic rows: raw records while a stage runs, HDF5 when it is done.
+
+Raw records of fixed length can be cut back to a checkpoint and survive a kill; an HDF5 file that
+was open when its writer died may not open again.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow.engines.contract import THERMO_COLUMNS
+from workflow.jobs.atomic_writes import unreadable
+
+_RECORD = np.dtype('<f8')
+_RECORD_LENGTH = _RECORD.itemsize * len(THERMO_COLUMNS)
+_BLOCK = 1 << 20
+
+_UNITS = {
+    'step': '1',
+    'volume': 'sigma^3',
+    'kinetic_energy': 'epsilon',
+    'potential_energy': 'epsilon',
+} | {name: 'epsilon/sigma^3' for name in THERMO_COLUMNS if name.startswith('pressure')}
+
+
+@dataclass(frozen=True)
+class RowMark:
+    """A raw file as it was when it held so many rows.
+
+    Attributes:
+        rows: Their number.
+        checksum: CRC-32 of them.
+    """
+
+    rows: int = 0
+    checksum: int = 0
+
+
+class ThermoLog:
+    """Appends rows to a raw file, from a mark on.
+
+    Args:
+        path: Of the file.
+        mark: Where to go on; the file is cut back to it, and must hold that much.
+    """
+
+    def __init__(self, path: Path, mark: RowMark) -> None:
+        self._file = open(path, 'r+b' if path.exists() else 'x+b')  # noqa: SIM115
+        self._file.truncate(mark.rows * _RECORD_LENGTH)
+        self._file.seek(0, os.SEEK_END)
+        self.mark = mark
+
+    def append(self, rows: NDArray[np.float64]) -> None:
+        """Append ``(n, len(THERMO_COLUMNS))`` rows."""
+        content = np.ascontiguousarray(rows, dtype=_RECORD).tobytes()
+        self._file.write(content)
+        self.mark = RowMark(self.mark.rows + len(rows), zlib.crc32(content, self.mark.checksum))
+
+    def flush(self) -> None:
+        """Bring all rows to disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def what_is_wrong(path: Path, mark: RowMark) -> str:
+    """Why the rows of `mark` are not in the file as they were written; '' if they are."""
+    left, checksum = mark.rows * _RECORD_LENGTH, 0
+    if not left:
+        return ''
+    try:
+        length = path.stat().st_size
+        if length < left:
+            return f'{path.name} has {length} bytes of {left}'
+        with open(path, 'rb') as file:
+            while left:
+                content = file.read(min(left, _BLOCK))
+                left -= len(content)
+                checksum = zlib.crc32(content, checksum)
+    except FileNotFoundError:
+        return f'{path.name} is missing'
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return '' if checksum == mark.checksum else f'{path.name} does not hold what was written'
+
+
+def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Columns of a raw file, by name, each ``(n,)``; an incomplete last row is left out."""
+    values = np.fromfile(path, dtype=_RECORD)
+    whole = len(values) // len(THERMO_COLUMNS) * len(THERMO_COLUMNS)
+    table = values[:whole].reshape(-1, len(THERMO_COLUMNS))
+    return dict(zip(THERMO_COLUMNS, table.T, strict=True))
+
+
+def as_records(rows: NDArray[np.float64]) -> list[dict[str, float | str]]:
+    """Rows by column name, for JSON: what is no number is spelled out, 'nan' or 'inf'."""
+    return [
+        {
+            name: float(value) if np.isfinite(value) else str(value)
+            for name, value in zip(THERMO_COLUMNS, row, strict=True)
+        }
+        for row in rows
+    ]
+
+
+def write_hdf5(raw: Path, path: Path, time_step: float) -> None:
+    """Turn a finished raw file into the HDF5 file `path`, one dataset a column.
+
+    It is made in memory: where the disk fills up, the HDF5 library ends the process.
+    """
+    with h5py.File(path, 'w', driver='core', backing_store=False) as file:
+        file.attrs['time_step'] = time_step
+        for name, values in read_rows(raw).items():
+            dataset = file.create_dataset(
+                name, data=values.astype(np.int64) if name == 'step' else values
+            )
+            dataset.attrs['unit'] = _UNITS[name]
+        file.flush()
+        image = file.id.get_file_image()
+    path.write_bytes(image)
+
+
+def read_hdf5(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Columns of a thermo.h5, by name, each ``(n,)``."""
+    with h5py.File(path, 'r') as file:
+        return {name: np.asarray(file[name]) for name in THERMO_COLUMNS}

@@ -1,0 +1,181 @@
+"""Frames of a stage in one GSD file, with images, appended from a checkpoint on."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import gsd.hoomd
+import numpy as np
+from gsd.hoomd import Frame
+
+from user_input import UserError
+from workflow.engines.contract import State
+from workflow.jobs.atomic_writes import replacing, unreadable
+from workflow.stages.gsd_layout import (
+    ENTRY_LENGTH,
+    FrameMark,
+    data_checksum,
+    restore,
+    take_mark,
+    used_index,
+)
+
+# The chunks of a frame after the first; all else is taken from the first by every reader.
+_CHUNKS_OF_A_FRAME = 4
+
+
+class TrajectoryLog:
+    """Appends frames, from a mark on.
+
+    Args:
+        path: Of the file.
+        topology: Types, charges, masses, bonds and angles of the first frame.
+        time_step: In tau, kept with the first frame.
+        mark: Where to go on, which `what_is_wrong` finds nothing wrong with; None to begin.
+
+    Raises:
+        UserError: If the GSD library refuses the file that a mark describes.
+    """
+
+    def __init__(
+        self, path: Path, topology: Frame, time_step: float, mark: FrameMark | None = None
+    ) -> None:
+        if mark is not None:
+            restore(path, mark)
+        self._path = path
+        try:
+            self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
+        except RuntimeError as error:
+            raise UserError(
+                f'{path}: cannot be gone on with ({error}): its checkpoint came from elsewhere. '
+                f'Delete {path.parent} to begin the stage anew.'
+            ) from None
+        self._topology = topology
+        self._time_step = time_step
+        self.frames = 0 if mark is None else mark.frames
+        self._checksum = 0 if mark is None else mark.checksum
+        self._chunks = 0 if mark is None else mark.chunks
+
+    def append(self, state: State) -> None:
+        """Append the positions, images and box of `state`."""
+        if self.frames == 0:
+            self._append_first(state)
+        else:
+            self._append_moving(state)
+        self.frames += 1
+
+    def flush(self) -> None:
+        """Bring all frames to disk."""
+        self._trajectory.flush()  # which synchronises
+
+    def mark(self) -> FrameMark | None:
+        """What is on disk after a flush; None without any frame.
+
+        Raises:
+            OSError: If not all of it is.
+        """
+        if not self.frames:
+            return None
+        return take_mark(self._path, self.frames, self._chunks, self._checksum)
+
+    def _append_first(self, state: State) -> None:
+        first = frame_with_state(self._topology, state)
+        first.particles.velocity = None
+        first.log = dict(self._topology.log) | {'time_step': np.array([self._time_step])}
+        self._trajectory.append(first)
+        # What of it was written, the library decides.
+        self._trajectory.flush()
+        index = used_index(self._path)
+        self._chunks = len(index) // ENTRY_LENGTH
+        self._checksum = data_checksum(self._path, index)
+
+    def _append_moving(self, state: State) -> None:
+        file = self._trajectory.file
+        box = np.concatenate([state.box, np.zeros(3)])
+        for name, values in (
+            ('configuration/step', np.array([state.step], dtype=np.uint64)),
+            ('configuration/box', box.astype(np.float32)),
+            ('particles/position', state.positions.astype(np.float32)),
+            ('particles/image', state.images.astype(np.int32)),
+        ):
+            content = np.ascontiguousarray(values)
+            file.write_chunk(name, content)
+            self._checksum = zlib.crc32(content.data, self._checksum)
+        file.end_frame()
+        self._chunks += _CHUNKS_OF_A_FRAME
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # After an error what comes after the checkpoint is of no use, and must not hide it.
+        with contextlib.suppress(*([OSError, RuntimeError] if error is not None else [])):
+            self._trajectory.close()
+
+
+def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
+    """Why the frames of `mark` are not in the file as they were written; '' if they are."""
+    if mark is None:
+        return ''
+    try:
+        length = path.stat().st_size
+        if length < mark.length:
+            return f'{path.name} has {length} bytes of {mark.length}'
+        if data_checksum(path, mark.index) != mark.checksum:
+            return f'{path.name} does not hold what was written'
+    except FileNotFoundError:
+        return f'{path.name} is missing'
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return ''
+
+
+def frame_with_state(topology: Frame, state: State) -> Frame:
+    """The topology of one frame with the positions, velocities, box and step of `state`.
+
+    Raises:
+        UserError: If they do not have the same number of beads.
+    """
+    if len(state.positions) != topology.particles.N:
+        raise UserError(
+            f'a saved state has {len(state.positions)} beads, and the melt of this job '
+            f'{topology.particles.N}: it came from elsewhere. Delete the folder of the stage, '
+            'STAGE.in_progress in the folder of the job, to begin the stage anew.'
+        )
+    frame = Frame()
+    frame.configuration.step = state.step
+    frame.configuration.box = np.concatenate([state.box, np.zeros(3)])
+    source, particles = topology.particles, frame.particles
+    particles.N, particles.types = source.N, source.types
+    particles.typeid, particles.mass, particles.charge = source.typeid, source.mass, source.charge
+    particles.position, particles.image = state.positions, state.images
+    particles.velocity = state.velocities
+    # Copies: who changes the bonds of one frame leaves those of the other.
+    frame.bonds, frame.angles = copy.copy(topology.bonds), copy.copy(topology.angles)
+    frame.log = dict(topology.log)
+    return frame
+
+
+def write_frame(path: Path, frame: Frame) -> None:
+    """Write one frame in double precision, under a temporary name until it is whole."""
+    with (
+        replacing(path) as temporary,
+        gsd.hoomd.open(temporary, 'w', precision='double') as trajectory,
+    ):
+        trajectory.append(frame)
+
+
+def read_frame(path: Path) -> Frame:
+    """Read the only frame of a file in double precision."""
+    with gsd.hoomd.open(path, 'r', precision='double') as trajectory:
+        return trajectory[0]

@@ -1,0 +1,88 @@
+"""What defines a job: everything that changes the result, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from gsd.hoomd import Frame
+from pydantic import Field, model_validator
+
+from models.chain_length import ChainLengths, Monodisperse
+from models.melt import build_melt
+from models.model import Model
+from models.sequence import IdealSequence, SequenceStatistics
+from user_input import StrictModel, validate
+from workflow.sweep.protocol import Protocol
+from workflow.sweep.seeds import derive_seed
+
+
+class StatePoint(StrictModel):
+    """One simulation.
+
+    Attributes:
+        model: Name of the model file.
+        model_hash: Of its content: another content is another job.
+        composition: Monomer to mole fraction.
+        sequence: Statistics of the monomer sequences.
+        chain_lengths: Distribution of the degree of polymerisation.
+        chains: Number of chains.
+        degree_of_polymerisation: Its number average, in monomers.
+        kT: Temperature in epsilon.
+        pressure: In epsilon/sigma^3, for equilibration at constant pressure; or
+        density: In beads/sigma^3, for constant volume throughout. One of the two is None.
+        bjerrum_length: In sigma at kT = 1; the Coulomb energy does not change with kT.
+        protocol: The stages.
+        replica: Replicas differ in sequences, positions and velocities.
+    """
+
+    model: str
+    model_hash: str
+    composition: dict[str, float]
+    sequence: SequenceStatistics = IdealSequence()
+    chain_lengths: ChainLengths = Monodisperse()
+    chains: Annotated[int, Field(gt=0)]
+    degree_of_polymerisation: Annotated[int, Field(gt=0)]
+    kT: Annotated[float, Field(gt=0)]
+    pressure: float | None = None
+    density: Annotated[float, Field(gt=0)] | None = None
+    bjerrum_length: Annotated[float, Field(ge=0)]
+    protocol: Protocol = Protocol()
+    replica: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode='after')
+    def _one_of_pressure_and_density(self) -> Self:
+        if (self.pressure is None) == (self.density is None):
+            raise ValueError('give either pressure or density')
+        return self
+
+
+def as_plain_values(state_point: StatePoint) -> dict[str, Any]:
+    """The state point as signac stores it."""
+    return state_point.model_dump(mode='json')
+
+
+def read_state_point(values: dict[str, Any], where: str) -> StatePoint:
+    """Read the state point that signac stores.
+
+    Raises:
+        UserError: If this version does not know one of its keys: it was made by another one.
+    """
+    return validate(StatePoint, values, where)
+
+
+def melt_of(point: StatePoint, model: Model) -> Frame:
+    """The melt of a state point: the same each time.
+
+    Raises:
+        UserError: If it cannot be built.
+    """
+    return build_melt(
+        model,
+        composition=point.composition,
+        chains=point.chains,
+        degree_of_polymerisation=point.degree_of_polymerisation,
+        density=point.density,
+        sequence=point.sequence,
+        chain_lengths=point.chain_lengths,
+        seed=derive_seed(as_plain_values(point), 'melt'),
+    )

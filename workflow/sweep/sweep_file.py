@@ -1,0 +1,150 @@
+"""Sweep files: a grid of state points over one model."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from models.chain_length import ChainLengths, Monodisperse
+from models.model import Model, load_model
+from models.sequence import IdealSequence, SequenceStatistics, check_composition
+from user_input import StrictModel, read_toml, said_of, shortened, validate
+from workflow.sweep.protocol import Protocol
+from workflow.sweep.state_point import StatePoint
+
+# What a Fraction may be made of: it would work out any power of ten, for hours.
+_NUMBER = re.compile(
+    r'[+-]?[0-9]{0,9}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?(/[0-9]{1,9})?'  # 0.5, 1e-3, 1/3
+)
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _as_number(value: Any) -> Any:
+    """A mole fraction may be written as '1/3'."""
+    if isinstance(value, str):
+        try:
+            if _NUMBER.fullmatch(value):
+                return float(Fraction(value))
+        except (ValueError, ArithmeticError):
+            pass
+        raise ValueError(f"'{shortened(value)}' is neither a number nor a ratio like '1/3'")
+    return value
+
+
+Value = TypeVar('Value')
+Axis = Annotated[list[Value], BeforeValidator(_as_list), Field(min_length=1)]
+# Of a folder.
+SweepName = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$')]
+MoleFraction = Annotated[float, BeforeValidator(_as_number), Field(ge=0, le=1)]
+
+
+class Grid(StrictModel):
+    """Values of a state point; a list of values is an axis of the sweep."""
+
+    chains: Axis[PositiveInt]
+    degree_of_polymerisation: Axis[PositiveInt]
+    kT: Axis[PositiveFloat] = [1.0]
+    pressure: Axis[float] | None = None
+    density: Axis[PositiveFloat] | None = None
+    bjerrum_length: Axis[NonNegativeFloat] | None = None
+
+    @model_validator(mode='after')
+    def _complete(self) -> Self:
+        if (self.pressure is None) == (self.density is None):
+            raise ValueError('give either pressure or density')
+        return self
+
+    def points(self, model: Model) -> Iterator[dict[str, Any]]:
+        """All combinations, with the model's Bjerrum length where none is given."""
+        axes = self.model_dump(exclude_none=True)
+        axes.setdefault('bjerrum_length', [model.bjerrum_length])
+        for values in itertools.product(*axes.values()):
+            yield dict(zip(axes, values, strict=True))
+
+
+class Sweep(StrictModel):
+    """A sweep file.
+
+    Attributes:
+        name: Names the results folder.
+        model: Name of a shipped model, or path of a model file beside the sweep file.
+        compositions: Each a monomer -> mole fraction.
+        replicas: Independent jobs per state.
+        grid: The other axes.
+        sequence: Statistics of the monomer sequences.
+        chain_lengths: Distribution of the degree of polymerisation.
+        protocol: The stages.
+    """
+
+    name: SweepName
+    model: str
+    compositions: Annotated[list[dict[str, MoleFraction]], Field(min_length=1)]
+    replicas: Annotated[int, Field(gt=0)] = 2
+    grid: Grid
+    sequence: SequenceStatistics = IdealSequence()
+    chain_lengths: ChainLengths = Monodisperse()
+    protocol: Protocol = Protocol()
+
+
+def load_sweep(path: Path) -> tuple[Sweep, Model]:
+    """Read and check a sweep file and its model.
+
+    Raises:
+        UserError: If anything in either is wrong.
+    """
+    sweep = validate(Sweep, read_toml(path), str(path))
+    with said_of(path):
+        model = load_model(_model_reference(sweep.model, path))
+        for composition in sweep.compositions:
+            check_composition(composition, model.monomers)
+    return sweep, model
+
+
+def number_of_points(sweep: Sweep) -> int:
+    """How many state points a sweep has."""
+    axes = sweep.grid.model_dump(exclude_none=True)
+    return len(sweep.compositions) * sweep.replicas * math.prod(map(len, axes.values()))
+
+
+def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
+    """The state points of a sweep, in the order of its file."""
+    for composition in sweep.compositions:
+        for point in sweep.grid.points(model):
+            for replica in range(sweep.replicas):
+                yield StatePoint(
+                    model=model.name,
+                    model_hash=model.content_hash(),
+                    composition=_normalised(composition),
+                    sequence=sweep.sequence,
+                    chain_lengths=sweep.chain_lengths,
+                    protocol=sweep.protocol,
+                    replica=replica,
+                    **point,
+                )
+
+
+def _normalised(composition: dict[str, float]) -> dict[str, float]:
+    """Without absent monomers, and summing to 1 to the last digit that a float has."""
+    total = math.fsum(composition.values())
+    return {name: value / total for name, value in sorted(composition.items()) if value > 0}
+
+
+def _model_reference(model: str, sweep_path: Path) -> str | Path:
+    return sweep_path.parent / model if model.endswith('.toml') else model
