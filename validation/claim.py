@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from analysis.statistics import Estimate
+from analysis.estimators.estimate import Estimate
 
 
 class Verdict(StrEnum):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.statistics import CONFIDENCE, mean_with_interval
+from analysis.estimators.intervals import CONFIDENCE, mean_with_interval
 from validation.claim import Row, half_width, judged, worst
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, ion_liquid, make_engine, melt

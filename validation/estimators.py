@@ -13,17 +13,17 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.special import dawsn
 
-from analysis.array_trajectory import ArrayTrajectory
-from analysis.clusters import Pairs, ion_clusters
-from analysis.contact_graph import connected_components, contacts_among
-from analysis.internal_distances import chain_sizes
-from analysis.mean_squared_displacement import mean_squared_displacements
-from analysis.pair_correlation import pair_correlation
-from analysis.relaxation import segmental_relaxation
-from analysis.stress_relaxation import stress_relaxation
-from analysis.stretched_exponential import decay_times
-from analysis.structure_factor import structure_factor
-from analysis.trajectory import FloatArray, IntArray
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.ion_clusters import Pairs, ion_clusters
+from analysis.geometry.contact_graph import connected_components, contacts_among
+from analysis.observables.chain_sizes import chain_sizes
+from analysis.observables.mean_squared_displacement import mean_squared_displacements
+from analysis.observables.pair_correlation import pair_correlation
+from analysis.observables.segmental_relaxation import segmental_relaxation
+from analysis.observables.stress_relaxation import stress_relaxation
+from analysis.estimators.decay import decay_times
+from analysis.observables.structure_factor import structure_factor
+from analysis.arrays import FloatArray, IntArray
 from validation.claim import Row, judged
 from validation.job import NO_ENGINE, Job
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics import Estimate, mean_with_interval
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.intervals import mean_with_interval
 from validation.claim import Row, half_width, judged
 from validation.job import Job
 from validation.published_ionomer import published, wave_vectors

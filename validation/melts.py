@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.statistics import CONFIDENCE, Estimate, mean_with_interval
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.intervals import CONFIDENCE, mean_with_interval
 from validation.claim import Row, half_width, judged
 from validation.job import Job
 from validation.systems import DENSITY, TIME_STEP, Sample, make_engine, melt

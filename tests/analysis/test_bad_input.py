@@ -13,7 +13,7 @@ from builders import frame, ion_frames, write_dump, write_gsd
 from scipy.signal import lfilter
 
 from analysis.__main__ import main
-from analysis.trajectory import open_trajectory
+from analysis.io.trajectory import open_trajectory
 from user_input import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -7,13 +7,14 @@ import pytest
 from builders import frame, ion_frames, log_spaced_steps, write_data, write_dump, write_gsd
 from scipy.signal import lfilter
 
-from analysis.array_trajectory import ArrayTrajectory
-from analysis.clusters import Pairs, _distribution, find_ions, has_ions, ion_clusters
-from analysis.frame_selection import evenly_spaced
-from analysis.pair_correlation import find_first_minimum, pair_correlation
-from analysis.plots import plot_charge_distribution, plot_cluster_distribution, plot_cluster_shapes
-from analysis.statistics import merge_blocks, shared_by_neighbours, statistical_inefficiency
-from analysis.trajectory import open_trajectory
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.ion_clusters import Pairs, _distribution, find_ions, has_ions, ion_clusters
+from analysis.sampling.frame_selection import evenly_spaced
+from analysis.observables.pair_correlation import find_first_minimum, pair_correlation
+from analysis.plotting import plot_charge_distribution, plot_cluster_distribution, plot_cluster_shapes
+from analysis.estimators.inefficiency import statistical_inefficiency
+from analysis.estimators.intervals import merge_blocks, shared_by_neighbours
+from analysis.io.trajectory import open_trajectory
 from user_input import UserError
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.array_trajectory import ArrayTrajectory
-from analysis.internal_distances import chain_sizes, find_chains
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.chain_sizes import chain_sizes, find_chains
 from user_input import UserError
 
 

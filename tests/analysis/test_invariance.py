@@ -6,11 +6,11 @@ from builders import log_spaced_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.array_trajectory import ArrayTrajectory
-from analysis.clusters import ion_clusters
-from analysis.internal_distances import chain_sizes
-from analysis.mean_squared_displacement import mean_squared_displacements
-from analysis.relaxation import segmental_relaxation
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.ion_clusters import ion_clusters
+from analysis.observables.chain_sizes import chain_sizes
+from analysis.observables.mean_squared_displacement import mean_squared_displacements
+from analysis.observables.segmental_relaxation import segmental_relaxation
 
 STEPS = log_spaced_steps(4, block=16)
 BOX = np.array([6.0, 7.0, 8.0])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from builders import log_spaced_steps
 
-from analysis.array_trajectory import ArrayTrajectory
-from analysis.mean_squared_displacement import mean_squared_displacements
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.mean_squared_displacement import mean_squared_displacements
 from user_input import UserError
 
 TIME_STEP, BOX = 0.5, 4.0

@@ -11,9 +11,9 @@ from builders import ion_frames, write_dump, write_gsd
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
-from analysis.clusters import ion_clusters
-from analysis.relaxation import segmental_relaxation
-from analysis.trajectory import open_trajectory
+from analysis.observables.ion_clusters import ion_clusters
+from analysis.observables.segmental_relaxation import segmental_relaxation
+from analysis.io.trajectory import open_trajectory
 trajectory = open_trajectory(sys.argv[1])
 ion_clusters(trajectory, contact_distance=0.9, cation_types=(sys.argv[2],),
              anion_types=(sys.argv[3],))

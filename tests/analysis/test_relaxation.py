@@ -9,11 +9,11 @@ from builders import frame, log_spaced_steps, write_gsd
 from scipy import optimize
 from scipy.special import dawsn
 
-from analysis.correlation_plan import plan_correlations
-from analysis.plots import plot_relaxation, plot_scattering
-from analysis.relaxation import segmental_relaxation
-from analysis.stretched_exponential import RelaxationTime, decay_times, fit_stretched_exponential
-from analysis.trajectory import open_trajectory
+from analysis.sampling.correlation_plan import plan_correlations
+from analysis.plotting import plot_relaxation, plot_scattering
+from analysis.observables.segmental_relaxation import segmental_relaxation
+from analysis.estimators.decay import RelaxationTime, decay_times, fit_stretched_exponential
+from analysis.io.trajectory import open_trajectory
 from user_input import UserError
 
 ROTATION, DIFFUSION, TIME_STEP, BOX = 0.02, 0.01, 0.5, 9.0

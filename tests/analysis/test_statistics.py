@@ -5,17 +5,11 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from analysis.statistics import (
-    Estimate,
-    combine_replicas,
-    combine_replicas_log,
-    detect_equilibration,
-    jackknife,
-    mean_with_interval,
-    merge_blocks,
-    proportion_with_interval,
-    statistical_inefficiency,
-)
+from analysis.estimators.equilibration import detect_equilibration
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.inefficiency import statistical_inefficiency
+from analysis.estimators.intervals import jackknife, mean_with_interval, merge_blocks, proportion_with_interval
+from analysis.estimators.replicas import combine_replicas, combine_replicas_log
 
 
 def autoregressive(n, memory, generator):

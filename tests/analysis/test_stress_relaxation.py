@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from analysis.stress_relaxation import _transform, stress_relaxation
+from analysis.observables.stress_relaxation import _transform, stress_relaxation
 from user_input import UserError
 
 G0, TAU, INTERVAL, VOLUME, KT = 3.0, 2.0, 0.1, 50.0, 1.5

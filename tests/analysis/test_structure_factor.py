@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.array_trajectory import ArrayTrajectory
-from analysis.structure_factor import structure_factor
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.structure_factor import structure_factor
 
 
 def test_ideal_gas():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.statistics import Estimate
+from analysis.estimators.estimate import Estimate
 from validation.needed_length import Entry, read, write
 from validation.start_states import WIDER, Look, agree, needed, said_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.statistics import Estimate
+from analysis.estimators.estimate import Estimate
 from validation.ensembles import slope_of_ratio
 from validation.ionomer import intercept_weights
 from validation.melts import WIDEST, agrees, over_chains

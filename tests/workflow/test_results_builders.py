@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.clusters import ClusterShapes, Distribution, IonClusters, Pairs
-from analysis.relaxation import RelaxationCurve, SegmentalRelaxation
-from analysis.statistics import Equilibration, Estimate
-from analysis.stretched_exponential import Decay, RelaxationTime, StretchedExponential
+from analysis.observables.ion_clusters import ClusterShapes, Distribution, IonClusters, Pairs
+from analysis.observables.segmental_relaxation import RelaxationCurve, SegmentalRelaxation
+from analysis.estimators.equilibration import Equilibration
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.decay import Decay, RelaxationTime, StretchedExponential
 from workflow.results.aggregate import JobResult
 from workflow.sweep.state_point import StatePoint, as_plain_values
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analysis.gsd_file_layer import ENTRY, HEADER
+from analysis.io.gsd_file_layer import ENTRY, HEADER
 from faults.untrusted import ROOT, TARGETS, sealed
 from tests.workflow.systems import melt, state_point
 from user_input import UserError

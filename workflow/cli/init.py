@@ -13,7 +13,7 @@ from user_input import UserError, said_of
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
-from workflow.stages.quantities import check_precision_names
+from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
@@ -36,7 +36,7 @@ def init_sweep(path: Path) -> SweepJobs:
         )
     points = list(state_points(sweep, model))
     with said_of(path):
-        check_precision_names(sweep.protocol.sample.precision, model.bonds)
+        check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
         if len({json.dumps(as_plain_values(p), sort_keys=True) for p in points}) < len(points):
             raise UserError('a composition or a value of the grid stands twice: remove one.')
         for point in points:

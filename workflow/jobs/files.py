@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from analysis.observables import OBSERVABLES
 from models.model import Model
 from user_input import UserError, validate
 from workflow.jobs.atomic_writes import renaming, replacing
@@ -20,9 +21,7 @@ EQUILIBRATED = 'equilibrated.gsd'
 EQUILIBRATION_THERMO = 'equilibration_thermo.h5'
 TRAJECTORY = 'trajectory.gsd'
 THERMO = 'thermo.h5'
-THERMODYNAMICS = 'thermodynamics.json'
-CLUSTERS = 'clusters.json'
-RELAXATION = 'relaxation.json'
+PRODUCTION = 'production.json'
 FAILURE = 'failure.json'
 
 # A step of any stage: what HOOMD-blue, and a float, can count to.
@@ -35,7 +34,14 @@ AS_WRITTEN = ConfigDict(extra='ignore', strict=True, allow_inf_nan=False)
 # What a stage that works in a folder of its own leaves last.
 STAGE_PRODUCTS = {'relax': RELAXED, 'equilibrate': EQUILIBRATED, 'sample': TRAJECTORY}
 SIMULATION_PRODUCTS = (BUILT, RELAXED, EQUILIBRATED, TRAJECTORY)
-RESULTS = (THERMODYNAMICS, CLUSTERS, RELAXATION)
+
+
+def result_file(observable: str) -> str:
+    """Name the file that an observable leaves."""
+    return f'{observable}.json'
+
+
+RESULTS = tuple(result_file(each.name) for each in OBSERVABLES)
 
 
 def _known_stage(name: str) -> str:

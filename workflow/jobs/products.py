@@ -28,10 +28,8 @@ _MADE_BY = {
     job_files.EQUILIBRATION_THERMO: ('equilibrate', job_files.EQUILIBRATED),
     job_files.TRAJECTORY: ('sample', job_files.TRAJECTORY),
     job_files.THERMO: ('sample', job_files.TRAJECTORY),
-    job_files.THERMODYNAMICS: ('thermodynamics', job_files.THERMODYNAMICS),
-    job_files.CLUSTERS: ('clusters', job_files.CLUSTERS),
-    job_files.RELAXATION: ('relaxation', job_files.RELAXATION),
-}
+    job_files.PRODUCTION: ('production', job_files.PRODUCTION),
+} | {name: (name.removesuffix('.json'), name) for name in job_files.RESULTS}
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.statistics import combine_replicas, combine_replicas_log
-from analysis.trajectory import FloatArray
+from analysis.arrays import FloatArray
+from analysis.estimators.replicas import combine_replicas, combine_replicas_log
 from user_input import UserError
 from workflow.jobs.atomic_writes import replacing
 from workflow.results.result_files import read_result

@@ -1,86 +1,105 @@
-"""What each analysis of a job does: plain functions over its folder."""
+"""Analyses of one job: its production window, and any number of observables in one pass."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Collection
+from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from analysis.relaxation import segmental_relaxation
-from analysis.statistics import Estimate, detect_equilibration, mean_with_interval
-from analysis.trajectory import open_trajectory
+from analysis.io.open_trajectory import open_trajectory
+from analysis.io.thermo_log import ThermoLog, read_thermo_log
+from analysis.io.trajectory import Trajectory
+from analysis.observable import Outcome, analyse
+from analysis.observables import OBSERVABLES
+from analysis.sampling.production import Production, where_energy_settles, where_ions_settle
+from analysis.sampling.run import Run
+from analysis.serialise import from_json, to_json
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance, run_record
-from workflow.results.result_files import read_result
-from workflow.stages.job_context import JobContext, alone, remove_leftovers
-from workflow.stages.production import (
-    clusters_from,
-    first_production_frame,
-    first_settled_frame,
-    thermodynamic_estimates,
-)
-from workflow.stages.thermo_writer import read_hdf5
+from workflow.jobs.lock import hold
+from workflow.stages.job_context import JobContext, remove_leftovers
 from workflow.sweep.state_point import as_plain_values
 
 
-@alone(job_files.THERMODYNAMICS)
-def thermodynamics(job: JobContext) -> None:
-    """Density of the equilibration; temperature, pressure and energy of the sampled run."""
+def find_production(job: JobContext) -> None:
+    """Find from where on the rows and frames of the sampled run count."""
     remove_leftovers(job)
-    columns = _thermo(job, job_files.THERMO)
-    n_beads = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY)).topology.typeid.size
-    volumes = _thermo(job, job_files.EQUILIBRATION_THERMO)['volume']
-    estimates = thermodynamic_estimates(columns, n_beads)
-    estimates['density'] = _density(n_beads, volumes)
-    content = {name: estimate.as_dict() for name, estimate in estimates.items()}
-    _write_result(job, 'thermodynamics', job_files.THERMODYNAMICS, content)
+    with hold(job.folder, lock='production.lock'):
+        if (job.folder / job_files.PRODUCTION).exists():
+            return
+        trajectory = _trajectory(job)
+        log = _log(job, job_files.THERMO)
+        found = where_ions_settle(where_energy_settles(log.columns, trajectory.steps), trajectory)
+        _write(job, 'production', job_files.PRODUCTION, found)
 
 
-@alone(job_files.CLUSTERS, 'clusters.lock')
-def analyse_clusters(job: JobContext) -> None:
-    """Ion clusters of the production part of the run; a system without ions has none."""
-    trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
-    first = first_production_frame(_thermo(job, job_files.THERMO), trajectory)
-    content: dict[str, Any] = {'n_ions': 0}
-    try:
-        content = clusters_from(trajectory, first)
-    except UserError as error:
-        # Too few ions for a first minimum of g(+-): the replica goes without, and is told so.
-        print(f'clusters: {error}')
-        content['verdict'] = str(error)
-    _write_result(job, 'clusters', job_files.CLUSTERS, content)
+def analyse_job(job: JobContext, names: Collection[str]) -> None:
+    """Measure those of the named observables that are missing, in one pass over the trajectory.
+
+    One that is refused is told, and leaves a result that says why.
+    """
+    with ExitStack() as locks:
+        missing = []
+        for observable in OBSERVABLES:
+            if observable.name in names:
+                locks.enter_context(hold(job.folder, lock=f'{observable.name}.lock'))
+                if not (job.folder / job_files.result_file(observable.name)).exists():
+                    missing.append(observable)
+        if not missing:
+            return
+        run = _run(job)
+        measured = [each for each in missing if each.applies_to(run.topology)]
+        outcomes = analyse(run, measured)
+        for observable in missing:
+            outcome = outcomes.get(observable.name, Outcome())
+            if outcome.refusal:
+                print(f'{observable.name}: {outcome.refusal}')
+            _write(
+                job,
+                observable.name,
+                job_files.result_file(observable.name),
+                outcome.result,
+                outcome.refusal,
+            )
 
 
-@alone(job_files.RELAXATION, 'relaxation.lock')
-def analyse_relaxation(job: JobContext) -> None:
-    """Segmental relaxation of the production part of the run, as the clusters tell it too."""
-    trajectory = open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
-    first = first_production_frame(_thermo(job, job_files.THERMO), trajectory)
-    first = first_settled_frame(first, trajectory, read_result(job.folder, job_files.CLUSTERS))
-    content = segmental_relaxation(trajectory, first_frame=first).as_dict()
-    _write_result(job, 'relaxation', job_files.RELAXATION, content)
+def _run(job: JobContext) -> Run:
+    log = _log(job, job_files.THERMO)
+    with products.reading(job.folder, job_files.PRODUCTION) as path:
+        content = job_files.read_json(path)
+        production: Production = from_json(Production, json.dumps(content['result']).encode())
+    return Run(
+        _trajectory(job),
+        log.columns,
+        production,
+        log.time_step,
+        job.point.kT,
+        _log(job, job_files.EQUILIBRATION_THERMO).columns['volume'],
+    )
 
 
-def _write_result(job: JobContext, operation: str, name: str, content: dict[str, Any]) -> None:
+def _trajectory(job: JobContext) -> Trajectory:
+    return open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
+
+
+def _log(job: JobContext, name: str) -> ThermoLog:
+    with products.reading(job.folder, name) as path:
+        try:
+            return read_thermo_log(path)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+
+def _write(job: JobContext, operation: str, name: str, result: Any, refusal: str = '') -> None:
     point = as_plain_values(job.point)
     runs = job.record().get(run_record.RUNS, [])  # the call turns it into plain values
     made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation, point, runs)
+    content = {
+        'refusal': refusal,
+        'result': None if result is None else json.loads(to_json(result)),
+        provenance.KEY: made,
+    }
     with products.writing(job.folder, name) as path:
-        job_files.write_json(path, content | {provenance.KEY: made})
-
-
-def _density(n_beads: int, volumes: NDArray[np.float64]) -> Estimate:
-    if np.ptp(volumes) == 0:  # a given density is what it is
-        density = n_beads / float(volumes[0])
-        return Estimate(density, density, density, np.inf)
-    found = detect_equilibration(volumes)
-    estimate = mean_with_interval(n_beads / volumes[found.start :])
-    return estimate if found.is_equilibrated else replace(estimate, verdict=found.verdict)
-
-
-def _thermo(job: JobContext, name: str) -> dict[str, NDArray[np.float64]]:
-    with products.reading(job.folder, name) as path:
-        return read_hdf5(path)
+        job_files.write_json(path, content)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.gsd_file_layer import (
+from analysis.io.gsd_file_layer import (
     ENTRY,
     HEADER,
     NAME_LENGTH,

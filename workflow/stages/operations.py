@@ -16,11 +16,7 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from analysis.relaxation import segmental_relaxation
-from analysis.statistics import detect_equilibration
-from analysis.trajectory import Trajectory, open_trajectory
 from models.force_field import force_field
-from user_input import UserError
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import select_engine, tell_followers
@@ -34,21 +30,8 @@ from workflow.process import stop_requests
 from workflow.stages.coulomb_check import coulomb_record
 from workflow.stages.job_context import JobContext, alone, refuse_done, remove_leftovers
 from workflow.stages.mesh_record import MeshChoices
-from workflow.stages.production import (
-    clusters_from,
-    first_production_frame,
-    first_settled_frame,
-    thermodynamic_estimates,
-)
-from workflow.stages.quantities import (
-    CLUSTER_NAMES,
-    Quantity,
-    cluster_quantities,
-    relative_half_width,
-    relaxation_quantities,
-    thermodynamic_quantities,
-)
 from workflow.stages.relax import relax, state_of, total_steps
+from workflow.stages.review import equilibrium_of, is_precise
 from workflow.stages.runner import Stage, run_stage
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SHORT_STEPS, read_short_steps
@@ -58,9 +41,6 @@ from workflow.stages.trajectory_writer import frame_with_state, read_frame, writ
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
-
-# An equilibration is believed when this share of it is past the detected start.
-_EQUILIBRATED_SHARE = 0.5
 
 
 @alone(job_files.BUILT)
@@ -106,9 +86,9 @@ def equilibrate(job: JobContext) -> None:
     with stop_requests() as stop, _running(job, stage.name, system) as (record, system):
         record.update(_coulomb_at_start(folder, system, state_of(frame)))
         end = run_stage(
-            folder, system, stage, state_of(frame), lambda f: _is_equilibrated(f)[0], stop
+            folder, system, stage, state_of(frame), lambda f: equilibrium_of(f)[0], stop
         )
-        equilibrated, start = _is_equilibrated(folder)
+        equilibrated, start = equilibrium_of(folder)
         record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=start)
         if point.pressure is not None:
             end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
@@ -136,12 +116,15 @@ def sample(job: JobContext) -> None:
     with stop_requests() as stop, _running(job, stage.name, system) as (record, system):
 
         def review(so_far: StageFolder) -> bool:
-            return _is_precise(so_far, limits.precision)
+            return is_precise(so_far, limits.precision, point.kT)
 
         record.update(_coulomb_at_start(folder, system, state_of(frame)))
         end = run_stage(folder, system, stage, state_of(frame), review, stop)
         record['steps'] = end.step
-        for name in job_files.RESULTS:  # of a trajectory that was taken away since
+        for name in (
+            job_files.PRODUCTION,
+            *job_files.RESULTS,
+        ):  # of a trajectory that was taken away since
             (job.folder / name).unlink(missing_ok=True)
         with products.writing(job.folder, job_files.THERMO) as path:
             write_hdf5(folder.thermo, path, point.protocol.time_step)
@@ -232,58 +215,6 @@ def _equilibration_integrator(point: StatePoint) -> Integrator:
     )
 
 
-def _is_equilibrated(folder: StageFolder) -> tuple[bool, int]:
-    """Whether volume and energy have settled, and the row from which on."""
-    columns = read_rows(folder.thermo)
-    found = [detect_equilibration(columns[name]) for name in ('volume', 'potential_energy')]
-    start = max(each.start for each in found)
-    settled = all(each.is_equilibrated for each in found)
-    share = 1 - start / len(columns['step'])
-    return settled and share >= _EQUILIBRATED_SHARE, start
-
-
 def _at_mean_volume(state: State, volumes: NDArray[np.float64]) -> State:
     scale = float(np.cbrt(volumes.mean() / np.prod(state.box)))
     return replace(state, box=state.box * scale, positions=state.positions * scale)
-
-
-def _is_precise(folder: StageFolder, precision: dict[str, float]) -> bool:
-    """Whether every asked quantity has an interval narrow enough; without any, no."""
-    if not precision:
-        return False
-    trajectory = open_trajectory(folder.trajectory)
-    thermo = read_rows(folder.thermo)
-    try:
-        found = {q.name: q for q in _quantities_so_far(trajectory, thermo, set(precision))}
-    except UserError:  # what is there so far cannot be analysed: it is not enough
-        return False
-    return all(
-        found[name].verdict == '' and relative_half_width(found[name]) <= wanted
-        for name, wanted in precision.items()
-        if name in found
-    )
-
-
-def _quantities_so_far(
-    trajectory: Trajectory, thermo: dict[str, NDArray[np.float64]], names: set[str]
-) -> list[Quantity]:
-    """The quantities in `names`; only the analyses that they need are made."""
-    n_beads = trajectory.topology.typeid.size
-    estimates = thermodynamic_estimates(thermo, n_beads)
-    quantities = thermodynamic_quantities({k: v.as_dict() for k, v in estimates.items()})
-    if names <= {quantity.name for quantity in quantities}:
-        return [quantity for quantity in quantities if quantity.name in names]
-    # As the analyses of the finished run will have it.
-    first = first_production_frame(thermo, trajectory)
-    try:
-        clusters = clusters_from(trajectory, first)
-    except UserError:
-        if names & set(CLUSTER_NAMES):
-            raise
-        clusters = {'n_ions': 0}
-    quantities += cluster_quantities(clusters)
-    if any('_time_' in name for name in names):
-        first = first_settled_frame(first, trajectory, clusters)
-        found = segmental_relaxation(trajectory, first_frame=first)
-        quantities += relaxation_quantities(found.as_dict())
-    return [quantity for quantity in quantities if quantity.name in names]

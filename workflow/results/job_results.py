@@ -1,0 +1,77 @@
+"""The results of a job as they are read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.estimators.estimate import Curve
+from analysis.observable import Outcome, Quantity
+from analysis.observables import OBSERVABLES
+from analysis.serialise import from_json
+from user_input import UserError
+from workflow.jobs import files as job_files
+from workflow.jobs import products, provenance
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What one finished job has found.
+
+    Attributes:
+        state_point: As signac stores it.
+        outcomes: Of each observable, by name; without a result where it does not apply or was
+            refused.
+        provenance: What made each of them, by name.
+    """
+
+    state_point: Mapping[str, Any]
+    outcomes: Mapping[str, Outcome]
+    provenance: Mapping[str, Mapping[str, Any]]
+
+    def quantities(self) -> list[Quantity]:
+        """All scalar results of the job."""
+        return [
+            quantity
+            for observable in OBSERVABLES
+            if (result := self.outcomes[observable.name].result) is not None
+            for quantity in observable.quantities(result)
+        ]
+
+    def curves(self, observable: str) -> dict[str, Curve]:
+        """The functions that one observable has found, by name."""
+        result = self.outcomes[observable].result
+        (found,) = (each for each in OBSERVABLES if each.name == observable)
+        return {} if result is None else found.curves(result)
+
+
+def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:
+    """Read the results of a job; None while one of them is missing.
+
+    Args:
+        folder: The job's folder.
+        state_point: The job's state point, as plain values.
+
+    Raises:
+        UserError: If a file is there but cannot be read, or is not what was written.
+    """
+    if not all((folder / name).exists() for name in job_files.RESULTS):
+        return None
+    outcomes, made = {}, {}
+    for observable in OBSERVABLES:
+        path = products.whole(folder, job_files.result_file(observable.name))
+        try:
+            content = job_files.read_json(path)
+            result = content['result']
+            if result is not None:
+                result = from_json(observable.result, json.dumps(result).encode())
+            outcomes[observable.name] = Outcome(result, str(content['refusal']))
+            made[observable.name] = dict(content.get(provenance.KEY) or {})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f'{path}: cannot be read ({error}). Delete it to analyse the job again.'
+            ) from None
+    return JobResult(state_point, outcomes, made)

@@ -1,0 +1,113 @@
+"""Whether a stage that is under way has run for long enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from analysis.estimators.equilibration import detect_equilibration
+from analysis.io.open_trajectory import open_trajectory
+from analysis.observable import Combination, TimeCorrelation, analyse
+from analysis.observables import OBSERVABLES
+from analysis.sampling.production import where_energy_settles, where_ions_settle
+from analysis.sampling.run import Run
+from user_input import UserError, nearest_name
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.thermo_writer import read_rows
+
+# An equilibration is believed when this share of it is past the detected start.
+_EQUILIBRATED_SHARE = 0.5
+
+
+def equilibrium_of(folder: StageFolder) -> tuple[bool, int]:
+    """Tell whether volume and energy have settled, and the row from which on."""
+    columns = read_rows(folder.thermo)
+    found = [detect_equilibration(columns[name]) for name in ('volume', 'potential_energy')]
+    start = max(each.start for each in found)
+    settled = all(each.is_equilibrated for each in found)
+    share = 1 - start / len(columns['step'])
+    return settled and share >= _EQUILIBRATED_SHARE, start
+
+
+def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -> bool:
+    """Tell whether each quantity has an interval as narrow as asked for; without any, no.
+
+    Args:
+        folder: Of the stage.
+        precision: Relative half-width of the 95 % interval, by name of the quantity.
+        kT: Of the bath.
+    """
+    if not precision:
+        return False
+    trajectory, thermo = open_trajectory(folder.trajectory), read_rows(folder.thermo)
+    topology = trajectory.topology
+    asked = [
+        each
+        for each in OBSERVABLES
+        if set(each.quantity_names(topology.type_names, topology.bond_type_names)) & set(precision)
+        and each.applies_to(topology)
+    ]
+    production = where_energy_settles(thermo, trajectory.steps)
+    if any(isinstance(each, TimeCorrelation) for each in asked):
+        production = where_ions_settle(production, trajectory)
+    outcomes = analyse(Run(trajectory, thermo, production, kT=kT), asked)
+    if any(outcome.refusal for outcome in outcomes.values()):
+        return False  # what is there so far cannot be analysed: it is not enough
+    found = {
+        quantity.name: quantity
+        for each in asked
+        for quantity in each.quantities(outcomes[each.name].result)
+    }
+    return all(
+        not quantity.estimate.verdict
+        and half_width(
+            quantity.combination,
+            quantity.estimate.value,
+            quantity.estimate.low,
+            quantity.estimate.high,
+        )
+        <= precision[name]
+        for name, quantity in found.items()
+        if name in precision
+    )
+
+
+def half_width(
+    combination: Combination, value: float | None, low: float | None, high: float | None
+) -> float:
+    """Half of a 95 % interval, relative to the value; inf where there is none.
+
+    That of a proportion is absolute: its scale is 1, and a rare event has no small relative error.
+    """
+    if value is None or low is None or high is None:
+        return math.inf
+    half = (high - low) / 2
+    if combination is Combination.PROPORTION:
+        return half
+    return half / abs(value) if value else math.inf
+
+
+def check_precision_names(
+    precision: Mapping[str, float], particle_types: Iterable[str], bond_types: Iterable[str]
+) -> None:
+    """Check the names of a sweep's `[protocol.sample.precision]`.
+
+    Args:
+        precision: Requested relative half-width of the 95 % interval, by name.
+        particle_types: Of the model.
+        bond_types: Of the model.
+
+    Raises:
+        UserError: If no result has one of the names, or no run makes it precise.
+    """
+    types, bonds = sorted(particle_types), sorted(bond_types)
+    known = [name for each in OBSERVABLES for name in each.quantity_names(types, bonds)]
+    never = {name: why for each in OBSERVABLES for name, why in each.never_precise.items()}
+    for name in precision:
+        if name in never:
+            raise UserError(f"protocol.sample.precision: '{name}' {never[name]}")
+        if name not in known:
+            raise UserError(
+                f"protocol.sample.precision: no result is named '{name}'. "
+                f'{nearest_name(name, known)}'
+            )
