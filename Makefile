@@ -37,12 +37,10 @@ $(READY): requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	touch $@
 
-# Pin everything that the pip route installs; commit the result.
-lock:
-	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check '.[develop]'
-	$(RUN) -m tools.lock > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+# Pin everything that the pip route installs; commit the result. `make lock UP=--upgrade` for newer versions.
+lock: $(READY)
+	$(VENV)/bin/uv pip compile pyproject.toml --extra develop --no-annotate $(UP) \
+	    --custom-compile-command 'make lock' --output-file requirements.lock
 
 environment.yml: pyproject.toml tools/conda_environment.py
 	$(RUN) -m tools.conda_environment > $@
