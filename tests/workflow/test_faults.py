@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from faults.damages import DAMAGES, TARGETS, damage_job, stopped_job
-from faults.disks import can_mount, fill_disk, forbid_writing
-from faults.kills import kill_job
-from faults.outcome import Outcome
-from faults.small_sweep import job_of
+from fault_injection.damages import DAMAGES, TARGETS, damage_job, stopped_job
+from fault_injection.disks import can_mount, fill_disk, forbid_writing
+from fault_injection.kills import kill_job
+from fault_injection.outcome import Outcome
+from fault_injection.small_sweep import job_of
 
 ENGINE = 'lammps'
 SEED = 5

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from faults.small_sweep import LONGEST_RUN, PROJECT, finish, make_job, start_run
-from workflow.jobs import run_record
+from fault_injection.small_sweep import LONGEST_RUN, PROJECT, finish, make_job, start_run
+from workflow.jobs import provenance
 from workflow.sweep.seeds import derive_seed
 
 
@@ -52,22 +52,22 @@ def test_runs_that_end_without_a_word_at_one_place_are_told(tmp_path: Path) -> N
     document: dict[str, Any] = {}
 
     def die(stage: str = 'sample') -> None:
-        run_record.begin(document, {'stage': stage}, tmp_path)
+        provenance.begin_run(document, {'stage': stage}, tmp_path)
 
     for _ in range(4):
         die()
         die('relax')
-    assert run_record.crashes(document, 'sample', tmp_path) == ''
+    assert provenance.crashes(document, 'sample', tmp_path) == ''
     die()
-    assert '5 runs in a row were killed or crashed' in run_record.crashes(
+    assert '5 runs in a row were killed or crashed' in provenance.crashes(
         document, 'sample', tmp_path
     )
     # A run that got as far as a checkpoint is progress, and so is one that said why it ended.
     (tmp_path / 'checkpoint').touch()
-    assert run_record.crashes(document, 'sample', tmp_path) == ''
+    assert provenance.crashes(document, 'sample', tmp_path) == ''
     (tmp_path / 'checkpoint').unlink()
     document['runs'][-1]['outcome'] = 'engine failed: five runs'
-    assert run_record.crashes(document, 'sample', tmp_path) == ''
+    assert provenance.crashes(document, 'sample', tmp_path) == ''
 
 
 def test_a_job_that_only_crashes_is_marked_and_a_retry_runs_it(tmp_path: Path) -> None:

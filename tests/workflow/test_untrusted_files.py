@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.gsd_file_layer import ENTRY, HEADER
-from faults.untrusted import ROOT, TARGETS, sealed
+from fault_injection.untrusted import ROOT, TARGETS, sealed
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
 from workflow.engines.contract import State
@@ -39,7 +39,7 @@ EXAMPLES = int(os.environ.get('ISP_FUZZ_EXAMPLES', '60'))
 @pytest.mark.parametrize('target', TARGETS)
 def test_changed_files_are_read_or_refused_with_a_message(target: str) -> None:
     # In a process of its own: a crash of a library, or gigabytes, would take the tests along.
-    command = [sys.executable, '-W', 'ignore', '-m', 'faults.untrusted', target]
+    command = [sys.executable, '-W', 'ignore', '-m', 'fault_injection.untrusted', target]
     done = subprocess.run(
         [*command, '--examples', str(EXAMPLES)],
         cwd=ROOT,

@@ -13,7 +13,7 @@ from analysis.statistics import Estimate, detect_equilibration, mean_with_interv
 from analysis.trajectory import open_trajectory
 from user_input import UserError
 from workflow.jobs import files as job_files
-from workflow.jobs import products, provenance, run_record
+from workflow.jobs import products, provenance
 from workflow.results.result_files import read_result
 from workflow.stages.job_context import JobContext, alone, remove_leftovers
 from workflow.stages.production import (
@@ -66,7 +66,7 @@ def analyse_relaxation(job: JobContext) -> None:
 
 def _write_result(job: JobContext, operation: str, name: str, content: dict[str, Any]) -> None:
     point = as_plain_values(job.point)
-    runs = job.record().get(run_record.RUNS, [])  # the call turns it into plain values
+    runs = job.record().get(provenance.RUNS, [])  # the call turns it into plain values
     made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation, point, runs)
     with products.writing(job.folder, name) as path:
         job_files.write_json(path, content | {provenance.KEY: made})

@@ -13,9 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from faults.outcome import ANEW, Outcome
-from faults.outputs import Content, content_so_far, faults_in_outputs
-from faults.small_sweep import LONGEST_RUN, Run, finish, is_done, job_of, make_job, start_run
+from fault_injection.outcome import ANEW, Outcome
+from fault_injection.outputs import Content, content_so_far, faults_in_outputs
+from fault_injection.small_sweep import (
+    LONGEST_RUN,
+    Run,
+    finish,
+    is_done,
+    job_of,
+    make_job,
+    start_run,
+)
 from workflow.jobs import files as job_files
 
 

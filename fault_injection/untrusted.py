@@ -1,4 +1,4 @@
-"""`python -m faults.untrusted TARGET ...`: files changed at random are read or told of.
+"""`python -m fault_injection.untrusted TARGET ...`: files changed at random are read or told of.
 
 Bytes are flipped, cut, doubled and overwritten with numbers that are too large; words of text files
 are exchanged for what does not belong there. Whatever comes out is read as the project reads such
@@ -55,7 +55,9 @@ Read = Callable[[Path], object]
 
 def main() -> int:
     """Read changed files; 1 at the first find."""
-    parser = argparse.ArgumentParser(prog='python -m faults.untrusted', description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog='python -m fault_injection.untrusted', description=__doc__
+    )
     parser.add_argument('targets', nargs='*', choices=[[], *TARGETS], metavar='TARGET')
     parser.add_argument('--examples', type=int, default=300, help='of each; default: 300')
     parser.add_argument('--seed', type=int, default=1)

@@ -12,7 +12,7 @@ import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
-from faults.small_sweep import LOG_PERIOD, SCHEDULE, STEPS
+from fault_injection.small_sweep import LOG_PERIOD, SCHEDULE, STEPS
 from workflow.jobs import files as job_files
 from workflow.stages.checkpoint import DamagedCheckpoint, read_checkpoint
 from workflow.stages.gsd_layout import restore

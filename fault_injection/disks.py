@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.outcome import ANEW, Outcome
-from faults.outputs import content_so_far, faults_in_outputs
-from faults.small_sweep import finish, is_done, make_job, start_run
+from fault_injection.outcome import ANEW, Outcome
+from fault_injection.outputs import content_so_far, faults_in_outputs
+from fault_injection.small_sweep import finish, is_done, make_job, start_run
 
 FULL = 'disk full'
 READ_ONLY = 'read-only disk'

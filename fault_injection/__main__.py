@@ -1,4 +1,4 @@
-"""`python -m faults`: kills, damaged files and full disks; prints a table."""
+"""`python -m fault_injection`: kills, damaged files and full disks; prints a table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from faults.damages import DAMAGES, TARGETS, Target, damage_job, stopped_job
-from faults.disks import bytes_needed, can_mount, fill_disk, forbid_writing
-from faults.kills import KINDS, kill_job
-from faults.outcome import COUNTS, Outcome
+from fault_injection.damages import DAMAGES, TARGETS, Target, damage_job, stopped_job
+from fault_injection.disks import bytes_needed, can_mount, fill_disk, forbid_writing
+from fault_injection.kills import KINDS, kill_job
+from fault_injection.outcome import COUNTS, Outcome
 from workflow.engines.selection import available_engines
 
 Trial = Callable[[], Outcome]
@@ -30,7 +30,7 @@ _DAMAGES_OF_A_JOB = 13
 
 def main() -> int:
     """Run the campaign; 1 if anything was lost, doubled, wrong, or not told clearly."""
-    parser = argparse.ArgumentParser(prog='python -m faults', description=__doc__)
+    parser = argparse.ArgumentParser(prog='python -m fault_injection', description=__doc__)
     parser.add_argument('--kills', type=int, default=200, help='with SIGKILL')
     parser.add_argument('--stops', type=int, default=20, help='with SIGTERM, and with SIGUSR1')
     parser.add_argument('--damages', type=int, default=50, help='of each kind')

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from faults.outcome import ANEW, Outcome
-from faults.outputs import Content, content_so_far, faults_in_outputs
-from faults.small_sweep import (
+from fault_injection.outcome import ANEW, Outcome
+from fault_injection.outputs import Content, content_so_far, faults_in_outputs
+from fault_injection.small_sweep import (
     LONGEST_RUN,
     STAGES,
     Run,
