@@ -10,8 +10,8 @@ from gsd.hoomd import Frame
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
 from tests.workflow.systems import COULOMB_ERROR, melt, state_point
-from validation.forces import MODELS
-from validation.reference_forces import reference, relative_rms
+from validation.sections.forces import MODELS
+from validation.sections.reference_forces import reference, relative_rms
 from workflow.electrostatics.ewald import ewald_sum
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (

@@ -20,4 +20,4 @@ SECTIONS = (
 
 def section(name: str) -> Any:
     """The module of a section."""
-    return importlib.import_module(f'validation.{name}')
+    return importlib.import_module(f'validation.sections.{name}')

@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 
 from validation.claim import Row, judged, worst
-from validation.forces import pressure_tensor
 from validation.job import Job
 from validation.record_hoomd import load, names
-from validation.reference_forces import relative_rms
+from validation.sections.forces import pressure_tensor
+from validation.sections.reference_forces import relative_rms
 from validation.systems import make_engine
 
 TITLE = 'Recorded values of HOOMD-blue'

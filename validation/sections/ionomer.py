@@ -5,7 +5,7 @@ Lovett, J. Chem. Phys. 49, 1991 (1968): at small k the charge structure factor S
 <|sum q exp(i k.r)|^2> / sum q^2 tends to k^2/k_D^2, k_D^2 = 4 pi l_B sum q^2 / V, whatever else
 the particles do to each other. A wrong Coulomb constant, a wrong charge or a force that is cut
 shows here, and the reference needs neither engine nor Ewald sum. The published ionomer is that of
-Hall, Stevens and Frischknecht (`validation/published_ionomer.py`). Screening in the melt is asked
+Hall, Stevens and Frischknecht (`published_ionomer.py`). Screening in the melt is asked
 of LAMMPS alone.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analysis.statistics import Estimate, mean_with_interval
 from validation.claim import Row, half_width, judged
 from validation.job import Job
-from validation.published_ionomer import published, wave_vectors
+from validation.sections.published_ionomer import published, wave_vectors
 from validation.systems import Sample, elongated, ion_liquid, make_engine, melt
 from workflow.engines.contract import Langevin
 

@@ -26,7 +26,7 @@ from validation.claim import Row, judged
 from validation.systems import make_engine, melt
 from workflow.engines.contract import Langevin
 
-MODEL = Path(__file__).parent / 'models' / 'pendant.toml'
+MODEL = Path(__file__).parents[1] / 'data' / 'models' / 'pendant.toml'
 SOURCE_2011, SOURCE_2012 = 'Hall, Stevens, Frischknecht 2011', 'Hall et al. 2012'
 CHAINS, LENGTH, SPACING = 30, 36, 9
 # 44 beads in (40 + 4 / 8) / 0.7 sigma^3 for each chain: a counter-ion counts as its volume.

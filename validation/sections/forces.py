@@ -1,7 +1,7 @@
 """Energies, forces and pressures of both engines against plain sums and against calculus.
 
 Short-ranged terms are compared with sums over all pairs in double precision
-(`validation/reference_forces.py`), Coulomb with `workflow/electrostatics/ewald.py`.
+(`validation/sections/reference_forces.py`), Coulomb with `workflow/electrostatics/ewald.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from user_input import UserError
 from validation.claim import Row, Verdict, judged, worst
 from validation.job import Job
-from validation.reference_forces import ReferenceSum, central_difference, relative_rms
+from validation.sections.reference_forces import ReferenceSum, central_difference, relative_rms
 from validation.systems import Sample, bare_charges, crystal, ions_at, make_engine, melt
 from workflow.electrostatics.ewald import ewald_sum
 from workflow.electrostatics.mesh import CoulombMesh
@@ -25,7 +25,7 @@ from workflow.engines.contract import ConstantEnergy
 
 TITLE = 'Forces and energies'
 
-MODELS = Path(__file__).parent / 'models'
+MODELS = Path(__file__).parents[1] / 'data' / 'models'
 # A build of HOOMD-blue in mixed precision is good to this; one in double precision to 1e-14.
 SINGLE = 1e-6
 SINGLE_REASON = '1e-6: HOOMD-blue may be built with pairs in single precision'
