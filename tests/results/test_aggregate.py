@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analysis.plain import plain
-from tests.workflow.test_results_builders import (
+from tests.results.builders import (
     clusters,
     curve,
     job,

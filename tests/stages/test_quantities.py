@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tests.workflow.test_results_builders import clusters, job, relaxation
+from tests.results.builders import clusters, job, relaxation
 from user_input import UserError
 from workflow.stages.quantities import (
     Combination,

@@ -9,7 +9,7 @@ import pytest
 from gsd.hoomd import Frame
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
-from tests.workflow.systems import COULOMB_ERROR, melt, state_point
+from tests.systems import COULOMB_ERROR, melt, state_point
 from validation.sections.forces import MODELS
 from validation.sections.reference_forces import reference, relative_rms
 from workflow.electrostatics.ewald import ewald_sum

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from project import main
-from tests.workflow.test_bad_input import SWEEP, Refusal, assert_refused
-from tests.workflow.test_results_builders import clusters, relaxation, state_point, thermodynamics
+from tests.end_to_end.test_bad_input import SWEEP, Refusal, assert_refused
+from tests.results.builders import clusters, relaxation, state_point, thermodynamics
 from user_input import UserError
 from workflow.jobs.workspace import FORMAT, open_project
 from workflow.results.aggregate import read_job_result

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analysis.gsd_file_layer import ENTRY, HEADER
 from fault_injection.untrusted import ROOT, TARGETS, sealed
-from tests.workflow.systems import melt, state_point
+from tests.systems import melt, state_point
 from user_input import UserError
 from workflow.engines.contract import State
 from workflow.stages.checkpoint import (

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.workflow.systems import melt, state_point
+from tests.systems import melt, state_point
 from user_input import UserError
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
 from workflow.jobs.progress import ProgressWriter

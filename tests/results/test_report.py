@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.test_results_builders import job, sweep
+from tests.results.builders import job, sweep
 from user_input import UserError
 from workflow.results.aggregate import SummaryRow, group_states, summarise, write_summary
 from workflow.results.figures import all_series

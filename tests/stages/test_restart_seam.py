@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.workflow.systems import melt, state_point
+from tests.systems import melt, state_point
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest

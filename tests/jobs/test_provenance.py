@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.test_results_builders import job, sweep
+from tests.results.builders import job, sweep
 from workflow.jobs import provenance
 from workflow.results.aggregate import JobResult, group_states, summarise
 from workflow.results.report import write_results

@@ -14,7 +14,7 @@ import gsd.hoomd
 import numpy as np
 import pytest
 
-from tests.workflow.systems import melt, state_point
+from tests.systems import melt, state_point
 from user_input import UserError
 from workflow.engines.contract import THERMO_COLUMNS, State
 from workflow.engines.lammps_engine import remove_leftovers, scratch_folder

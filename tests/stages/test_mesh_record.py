@@ -11,7 +11,7 @@ import gsd.hoomd
 import numpy as np
 import pytest
 
-from tests.workflow.systems import melt, state_point
+from tests.systems import melt, state_point
 from workflow.electrostatics.ewald import ewald_sum
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh, estimated_error
 from workflow.engines.contract import (
