@@ -29,7 +29,7 @@ slurm: $(READY)
 
 # About half an hour on two cores; its small disks take root, and are left out without.
 faults: $(READY)
-	$(RUN) -m faults
+	$(RUN) -m fault_injection
 
 $(READY): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 demo")'
