@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.contact_graph import (
+from analysis.geometry.contact_graph import (
     connected_components,
     contacts_among,
     contacts_between,
