@@ -8,7 +8,12 @@ from scipy.stats import norm
 from analysis.estimators.equilibration import detect_equilibration
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
-from analysis.estimators.intervals import jackknife, mean_with_interval, merge_blocks, proportion_with_interval
+from analysis.estimators.intervals import (
+    jackknife,
+    mean_with_interval,
+    merge_blocks,
+    proportion_with_interval,
+)
 from analysis.estimators.replicas import combine_replicas, combine_replicas_log
 
 
@@ -49,7 +54,7 @@ def test_too_short_says_so():
     assert not mean_with_interval([1.0, 2.0]).is_converged
     assert mean_with_interval([1.0, 2.0]).low is None
     assert mean_with_interval(np.ones(100)).low is None
-    assert mean_with_interval([np.nan]).mean is None
+    assert mean_with_interval([np.nan]).value is None
 
 
 def test_transient_is_found():
@@ -158,22 +163,22 @@ def test_proportion_of_a_correlated_series_is_covered(share):
 
 def test_replicas():
     estimate = combine_replicas([1.0, 2.0, 3.0])
-    assert estimate.mean == 2.0
+    assert estimate.value == 2.0
     assert estimate.high == pytest.approx(2 + 4.302653 / np.sqrt(3))
     alone = combine_replicas([1.0])
     assert (alone.low, alone.high) == (None, None)
     assert alone.verdict
     assert '1 of 3' in combine_replicas([1.0, np.nan, 2.0]).verdict
     log = combine_replicas_log([1.0, 100.0, 10.0])
-    assert log.mean == pytest.approx(10)
-    assert log.high / log.mean == pytest.approx(log.mean / log.low)
+    assert log.value == pytest.approx(10)
+    assert log.high / log.value == pytest.approx(log.value / log.low)
     with pytest.raises(ValueError, match='positive'):
         combine_replicas_log([1.0, -1.0])
 
 
 def test_proportion_has_an_interval_where_it_never_happened():
     estimate = proportion_with_interval(np.zeros(100, dtype=bool), 5.0)
-    assert estimate.mean == estimate.low == 0
+    assert estimate.value == estimate.low == 0
     assert estimate.high == pytest.approx(3.8415 / (20 + 3.8415), rel=1e-3)  # Wilson, n = 20
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from analysis.geometry.chains import find_chains
 from analysis.io.array_trajectory import ArrayTrajectory
-from analysis.observables.chain_sizes import chain_sizes, find_chains
+from analysis.observables.chain_sizes import ChainSizes
+from tests.analysis.builders import run_of
 from user_input import UserError
 
 
@@ -38,16 +40,17 @@ def test_ideal_and_freely_rotating_chains(cosine):
     trajectory = ArrayTrajectory(
         positions.reshape(frames, -1, 3), 8.0, bonds=chain_bonds(chains, beads)
     )
-    found = chain_sizes(trajectory)
+    found = ChainSizes().compute(run_of(trajectory))
     n = np.arange(1.0, beads)
     c = 0.0 if cosine is None else cosine
     # Flory 1969: n ((1 + c)/(1 - c) - 2 c (1 - c^n) / (n (1 - c)^2)).
     exact = n * (1 + c) / (1 - c) - 2 * c * (1 - c**n) / (1 - c) ** 2
     assert found.n_chains == chains
-    assert found.separation.tolist() == n.tolist()
-    assert found.squared_distance == pytest.approx(exact, rel=0.04)
+    assert found.squared_distance.x.tolist() == n.tolist()
+    assert found.squared_distance.value == pytest.approx(exact, rel=0.04)
     # Bonds of one length have no spread; beyond, the intervals must hold most of the curve.
-    inside = (found.low <= exact) & (exact <= found.high)
+    curve = found.squared_distance
+    inside = (curve.low <= exact) & (exact <= curve.high)
     assert inside[1:].mean() > 0.7
     gyration = sum((beads - k) * exact[k - 1] for k in range(1, beads)) / beads**2
     for estimate, value in (
@@ -55,18 +58,18 @@ def test_ideal_and_freely_rotating_chains(cosine):
         (found.squared_radius_of_gyration, gyration),
     ):
         half = (estimate.high - estimate.low) / 2
-        assert abs(estimate.mean - value) < 2 * half
+        assert abs(estimate.value - value) < 2 * half
         assert half < 0.1 * value
-    assert found.as_dict()['n_frames'] == frames
+    assert found.n_frames == frames
 
 
 def test_stiff_rods_are_exact_through_the_boundary():
     rod = np.arange(12)[:, None] * np.array([0.5, 0.3, 0])
     moving = rod + np.linspace(0, 30, 40)[:, None, None]
-    found = chain_sizes(ArrayTrajectory(moving, 5.0, bonds=chain_bonds(1, 12)))
-    assert found.squared_distance == pytest.approx(0.34 * np.arange(1, 12) ** 2)
-    assert found.squared_end_to_end.mean == pytest.approx(0.34 * 121)
-    assert found.squared_radius_of_gyration.mean == pytest.approx(0.34 * (12**2 - 1) / 12)
+    found = ChainSizes().compute(run_of(ArrayTrajectory(moving, 5.0, bonds=chain_bonds(1, 12))))
+    assert found.squared_distance.value == pytest.approx(0.34 * np.arange(1, 12) ** 2)
+    assert found.squared_end_to_end.value == pytest.approx(0.34 * 121)
+    assert found.squared_radius_of_gyration.value == pytest.approx(0.34 * (12**2 - 1) / 12)
 
 
 def test_side_groups_and_lengths_do_not_matter():
@@ -83,12 +86,12 @@ def test_side_groups_and_lengths_do_not_matter():
     )
     chains = find_chains(trajectory.topology)
     assert [chain.tolist() for chain in chains] == [[1, 3, 5], [4, 0, 2, 6]]
-    found = chain_sizes(trajectory)
+    found = ChainSizes().compute(run_of(trajectory))
     farthest = ((positions[:, 4] - positions[:, 6]) ** 2).sum(axis=1).mean()
-    assert found.squared_distance[2] == pytest.approx(farthest)
+    assert found.squared_distance.value[2] == pytest.approx(farthest)
     one = ((positions[:, 4] - positions[:, 6]) ** 2).sum(axis=1)
     other = ((positions[:, 1] - positions[:, 5]) ** 2).sum(axis=1)
-    assert found.squared_end_to_end.mean == pytest.approx((one + other).mean() / 2)
+    assert found.squared_end_to_end.value == pytest.approx((one + other).mean() / 2)
 
 
 def test_what_is_no_linear_chain_is_refused():
