@@ -5,19 +5,44 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from tests.workflow.test_results_builders import job, sweep
 from user_input import UserError
-from workflow.aggregate import SummaryRow, group_states, summarise, write_summary
-from workflow.figures import all_series
+from workflow.aggregate import (
+    SummaryRow,
+    group_states,
+    mean_relaxation,
+    summarise,
+    write_summary,
+)
+from workflow.figures import (
+    FRACTIONS,
+    PERCOLATION,
+    Series,
+    all_series,
+    draw_correlations,
+    draw_distributions,
+    draw_percolation,
+    draw_times,
+)
 from workflow.report import percolation_onset, provenance_table, trend, write_results
 from workflow.summary_table import format_interval, print_summary
 
-FIGURES = ('overview', 'cluster_sizes', 'percolation', 'relaxation_times', 'relaxation_curves')
+# What stands on an axis or in a legend of each, and how many curves or symbols it shows at least.
+FIGURES = {
+    'overview': ('largest-cluster fraction', 18),
+    'cluster_sizes': ('share of clusters per size, $P(n)$', 4),
+    'percolation': ('along y', 12),
+    'relaxation_times': ('LSP-side bonds', 14),
+    'relaxation_curves': ('LSP-side bonds', 7),
+}
 HOSTILE = '<script>alert(1)</script>'
 
 
@@ -46,10 +71,60 @@ def test_all_products_stand_and_nothing_temporary(written: Path) -> None:
 
 @pytest.mark.parametrize('stem', FIGURES)
 def test_figures_are_whole(written: Path, stem: str) -> None:
+    text, number = FIGURES[stem]
     assert (written / 'figures' / f'{stem}.png').read_bytes().startswith(b'\x89PNG')
-    root = ElementTree.parse(written / 'figures' / f'{stem}.svg').getroot()
-    assert root.tag.endswith('svg')
-    assert len(list(root.iter())) > 100
+    svg = (written / 'figures' / f'{stem}.svg').read_text()
+    assert ElementTree.fromstring(svg).tag.endswith('svg')
+    assert f'<!-- {text} -->' in svg
+    # Data alone are clipped to their axes: no ticks, no text.
+    assert svg.count('clip-path="url(') >= number
+
+
+@pytest.fixture(scope='module')
+def whole_sweep() -> Series:
+    states = group_states(sweep((0.0, 0.5, 1.0), n=2))
+    (series,) = all_series(states, summarise('s', states))
+    return series
+
+
+@pytest.mark.parametrize(
+    ('draw', 'panels'),
+    [
+        (draw_percolation, [PERCOLATION, FRACTIONS]),
+        (
+            draw_times,
+            [
+                [f'p2_time_{bond}' for bond in ('backbone', 'DOPA-side', 'LSP-side')],
+                [f'fs_time_{group}_peak' for group in ('all', 'cations', 'anions')],
+            ],
+        ),
+    ],
+)
+def test_every_value_of_the_summary_is_a_symbol(
+    whole_sweep: Series, draw: Callable[[Series], Figure], panels: list[Iterable[str]]
+) -> None:
+    axes = draw(whole_sweep).axes
+    assert len(axes) == len(panels)
+    for ax, names in zip(axes, panels, strict=True):
+        rows = [row for name in names for _, row in whole_sweep.points(name)]
+        values = [next(v for v in (r.mean, r.ci95_low, r.ci95_high) if v is not None) for r in rows]
+        marked = (line for line in ax.lines if line.get_marker() != 'None')
+        symbols = [y for line in marked for y in line.get_ydata()]
+        assert len(values) >= 4
+        assert symbols == pytest.approx(values)
+
+
+def test_every_state_has_its_curve(whole_sweep: Series) -> None:
+    sizes, curves = draw_distributions(whole_sweep), draw_correlations(whole_sweep)
+    assert sizes is not None
+    assert curves is not None
+    for figure, labels in ((sizes, ['0.5', '1']), (curves, ['0', '0.5', '1'])):
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == labels
+    backbone = curves.axes[0].lines[: len(whole_sweep.states)]
+    for state, line in zip(whole_sweep.states, backbone, strict=True):
+        mean = mean_relaxation([result.relaxation['p2']['backbone'] for result in state.results])
+        assert line.get_xydata() == pytest.approx(np.column_stack([mean.x, mean.mean]))
 
 
 def test_report_needs_no_other_file(written: Path) -> None:
