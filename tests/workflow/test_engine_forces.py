@@ -15,6 +15,7 @@ from models.force_field import (
     HarmonicAngle,
     HarmonicBond,
 )
+from tests.conftest import RelaxedMelt
 from tests.workflow.systems import COULOMB_ERROR, melt, state_point
 from validation.forces import MODELS
 from validation.reference_forces import reference, relative_rms
@@ -26,11 +27,7 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
-from workflow.interruption import StopRequest
-from workflow.progress import ProgressWriter
-from workflow.relax import relax, segments, state_of
-from workflow.stage_run import System
-from workflow.state_point import as_plain_values
+from workflow.relax import segments, state_of
 from workflow.trajectory_log import frame_with_state
 
 CASES = {
@@ -45,18 +42,12 @@ CASES = {
 
 
 @pytest.fixture(scope='module', params=CASES)
-def relaxed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+def relaxed(request: pytest.FixtureRequest, relaxed_melt: RelaxedMelt):
     """Frames of relaxed melts, made with LAMMPS; both engines are then asked about them."""
     from workflow.engines.lammps_engine import LammpsEngine
 
-    point = CASES[request.param]
-    frame, field = melt(point)
-    system = System(frame, field, LammpsEngine(), COULOMB_ERROR, as_plain_values(point))
-    folder = tmp_path_factory.mktemp(request.param)
-    progress = ProgressWriter(folder, 'relax', 1)
-    state = relax(folder / 'relax', system, point, frame, StopRequest(), progress)
-    mesh = system.mesh(state)
-    return frame_with_state(frame, state), field, mesh
+    system, state = relaxed_melt(CASES[request.param], LammpsEngine(), COULOMB_ERROR)
+    return frame_with_state(system.topology, state), system.force_field, system.mesh(state)
 
 
 def bare_simulation(

@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.workflow.systems import melt, state_point
+from tests.conftest import RelaxedMelt
+from tests.workflow.systems import state_point
 from workflow.checkpoint import read_checkpoint
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
 from workflow.interruption import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
-from workflow.relax import relax
 from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import as_plain_values
 from workflow.thermo_log import read_rows
 
 STEPS, RESTARTS = 4000, 9
@@ -41,13 +39,12 @@ class StopAfter(StopRequest):
 
 
 @pytest.fixture(params=MODELS)
-def start(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> tuple[System, State]:
+def start(
+    request: pytest.FixtureRequest, engine: Engine, relaxed_melt: RelaxedMelt
+) -> tuple[System, State]:
     model, composition = MODELS[request.param]
-    point = state_point(model, composition, chains=20 if model == 'kremer_grest' else 8)
-    frame, field = melt(point)
-    system = System(frame, field, engine, 1e-3, as_plain_values(point))
-    progress = ProgressWriter(tmp_path, 'relax', 1)
-    return system, relax(tmp_path / 'relax', system, point, frame, StopRequest(), progress)
+    chains = 20 if model == 'kremer_grest' else 8
+    return relaxed_melt(state_point(model, composition, chains=chains), engine, 1e-3)
 
 
 def total_energy(folder: StageFolder) -> NDArray[np.float64]:

@@ -15,17 +15,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.conftest import RelaxedMelt
 from tests.workflow.systems import melt, state_point
 from user_input import UserError
 from workflow.checkpoint import read_checkpoint
 from workflow.checkpoint_pace import SECONDS_VARIABLE
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
 from workflow.interruption import Interrupted, StopRequest
-from workflow.progress import ProgressWriter
-from workflow.relax import relax
 from workflow.schedule import BlockSchedule
 from workflow.stage_run import Stage, StageFolder, System, run_stage
-from workflow.state_point import as_plain_values
 from workflow.thermo_log import read_rows
 
 STEPS = 2560
@@ -33,13 +31,8 @@ STAGE = Stage('sample', ConstantVolume(0.005, 1.0, 1.0), STEPS, STEPS, 10, Block
 
 
 @pytest.fixture
-def start(engine: Engine, tmp_path: Path) -> tuple[System, State]:
-    point = state_point('isp', {'LSP': 0.5, 'DOPA': 0.5})
-    frame, field = melt(point)
-    system = System(frame, field, engine, 1e-2, as_plain_values(point))
-    progress = ProgressWriter(tmp_path, 'relax', 1)
-    state = relax(tmp_path / 'relax', system, point, frame, StopRequest(), progress)
-    return system, state
+def start(engine: Engine, relaxed_melt: RelaxedMelt) -> tuple[System, State]:
+    return relaxed_melt(state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}), engine, 1e-2)
 
 
 class StopAfter(StopRequest):
