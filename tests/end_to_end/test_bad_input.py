@@ -141,12 +141,15 @@ def test_faulty_model_is_refused(
     assert_refused(project('init', 'sweep.toml'), 'mine.toml', *parts)
 
 
+TOO_LONG = ("'protocol.time_step' = 0.005 would blow up", 'Take a time step of')
+
+
 @pytest.mark.parametrize(
     ('old', 'new', 'parts'),
     [
-        ('k = 30.0', 'k = 3000.0', ["bond 'backbone' (B-B)", 'kT = 1.5']),
-        ("kind = 'lj'\nepsilon = 2.0", "kind = 'lj'\nepsilon = 500.0", ['pair A-A']),
-        ('bjerrum_length = 16.0', 'bjerrum_length = 900.0', ['pair S-Li']),
+        ('k = 30.0', 'k = 3000.0', ["bond 'backbone' (B-B)", 'kT = 1.5', *TOO_LONG]),
+        ("kind = 'lj'\nepsilon = 2.0", "kind = 'lj'\nepsilon = 500.0", ['pair A-A', *TOO_LONG]),
+        ('bjerrum_length = 16.0', 'bjerrum_length = 900.0', ['pair S-Li', *TOO_LONG]),
         (
             "kind = 'wca'\nepsilon = 1.0",
             "kind = 'none'\n[[pairs]]\nbeads = ['Li', 'Li']\nkind = 'wca'",
@@ -160,8 +163,6 @@ def test_a_model_too_stiff_for_the_time_step_is_refused(
     write_sweep_of_changed_model(tmp_path, old, new)
     done = project('init', 'sweep.toml')
     assert_refused(done, 'sweep.toml', *parts)
-    if 'pair' in parts[0] or 'bond' in parts[0]:
-        assert_refused(done, "'protocol.time_step' = 0.005 would blow up", 'Take a time step of')
     assert not (tmp_path / 'workspace').exists()
 
 

@@ -9,6 +9,7 @@ import pytest
 from gsd.hoomd import Frame
 
 from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from tests.conftest import RelaxedMelt
 from tests.systems import COULOMB_ERROR, melt, state_point
 from validation.sections.forces import MODELS
 from validation.sections.reference_forces import reference, relative_rms
@@ -21,12 +22,8 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
-from workflow.jobs.progress import ProgressWriter
-from workflow.process import StopRequest
-from workflow.stages.relax import relax, segments, state_of
-from workflow.stages.system import System
+from workflow.stages.relax import segments, state_of
 from workflow.stages.trajectory_writer import frame_with_state
-from workflow.sweep.state_point import as_plain_values
 
 CASES = {
     'ISP50': state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}),
@@ -40,18 +37,12 @@ CASES = {
 
 
 @pytest.fixture(scope='module', params=CASES)
-def relaxed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+def relaxed(request: pytest.FixtureRequest, relaxed_melt: RelaxedMelt):
     """Frames of relaxed melts, made with LAMMPS; both engines are then asked about them."""
     from workflow.engines.lammps_engine import LammpsEngine
 
-    point = CASES[request.param]
-    frame, field = melt(point)
-    system = System(frame, field, LammpsEngine(), COULOMB_ERROR, as_plain_values(point))
-    folder = tmp_path_factory.mktemp(request.param)
-    progress = ProgressWriter(folder, 'relax', 1)
-    state = relax(folder / 'relax', system, point, frame, StopRequest(), progress)
-    mesh = system.mesh(state)
-    return frame_with_state(frame, state), field, mesh
+    system, state = relaxed_melt(CASES[request.param], LammpsEngine(), COULOMB_ERROR)
+    return frame_with_state(system.topology, state), system.force_field, system.mesh(state)
 
 
 def bare_simulation(

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.observables.ion_clusters import ClusterShapes, Distribution, IonClusters, Pairs
-from analysis.observables.segmental_relaxation import RelaxationCurve, SegmentalRelaxation
+from analysis.estimators.decay import Decay, RelaxationTime, StretchedExponential
 from analysis.estimators.equilibration import Equilibration
 from analysis.estimators.estimate import Estimate
-from analysis.estimators.decay import Decay, RelaxationTime, StretchedExponential
+from analysis.observables.ion_clusters import ClusterShapes, Distribution, IonClusters, Pairs
+from analysis.observables.segmental_relaxation import RelaxationCurve, SegmentalRelaxation
 from workflow.results.aggregate import JobResult
 from workflow.sweep.state_point import StatePoint, as_plain_values
 

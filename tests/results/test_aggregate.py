@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from analysis.plain import plain
+from workflow.stages.quantities import FRACTION, Combination, Quantity
+
 from tests.results.builders import (
     clusters,
     curve,
@@ -34,7 +35,6 @@ from workflow.results.aggregate import (
     summarise,
     write_summary,
 )
-from workflow.stages.quantities import FRACTION, Combination, Quantity
 
 T_2, T_3 = 12.7062, 4.30265  # Student's t at 97.5 %, 1 and 2 degrees of freedom
 

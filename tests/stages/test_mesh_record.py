@@ -11,6 +11,7 @@ import gsd.hoomd
 import numpy as np
 import pytest
 
+from tests.conftest import RelaxedMelt
 from tests.systems import melt, state_point
 from workflow.electrostatics.ewald import ewald_sum
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh, estimated_error
@@ -31,28 +32,17 @@ from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
 from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.frame_schedule import BlockSchedule
-from workflow.sweep.state_point import StatePoint, as_plain_values
+from workflow.sweep.state_point import as_plain_values
 
 COULOMB_ERROR = 1e-2
 STEPS = 4000
 
 
-def system_of(point: StatePoint, engine: Engine) -> System:
-    frame, field = melt(point)
-    return System(frame, field, engine, COULOMB_ERROR, as_plain_values(point))
-
-
-def relaxed(system: System, point: StatePoint, folder: Path) -> State:
-    progress = ProgressWriter(folder, 'relax', 1)
-    return relax(folder / 'relax', system, point, system.topology, StopRequest(), progress)
-
-
 @pytest.fixture
-def dilute(engine: Engine, tmp_path: Path) -> tuple[System, State]:
+def dilute(engine: Engine, relaxed_melt: RelaxedMelt) -> tuple[System, State]:
     """A melt of ions at half of its density: it shrinks as soon as it may."""
     point = state_point('isp', {'LSP': 1.0}, density=0.45)
-    system = system_of(point, engine)
-    return system, relaxed(system, point, tmp_path)
+    return relaxed_melt(point, engine, COULOMB_ERROR)
 
 
 def mesh_of(choice: dict[str, object]) -> CoulombMesh:
@@ -132,7 +122,8 @@ def test_relaxation_under_pressure_follows_its_box(engine: Engine, tmp_path: Pat
     point = state_point('isp', {'LSP': 1.0}, density=None, pressure=2.0, protocol=protocol)
     built, field = melt(state_point('isp', {'LSP': 1.0}, density=0.6))
     system = System(built, field, engine, COULOMB_ERROR, as_plain_values(point))
-    end = relaxed(system, point, tmp_path)
+    progress = ProgressWriter(tmp_path, 'relax', 1)
+    end = relax(tmp_path / 'relax', system, point, built, StopRequest(), progress)
     hot = [choice for choice in system.meshes.as_dict()['meshes'] if choice['for'] == 'hot']
     assert len(hot) > 1
     for earlier, later in itertools.pairwise(hot):
@@ -143,14 +134,14 @@ def test_relaxation_under_pressure_follows_its_box(engine: Engine, tmp_path: Pat
     assert len(system.seeds) == len(set(map(tuple, system.seeds)))  # no noise comes twice
 
 
-def test_a_mesh_is_chosen_among_the_sizes_that_the_engine_takes(tmp_path: Path) -> None:
+def test_a_mesh_is_chosen_among_the_sizes_that_the_engine_takes(
+    relaxed_melt: RelaxedMelt,
+) -> None:
     from workflow.engines.lammps_engine import LammpsEngine
 
     engine = LammpsEngine()
     engine.mesh_sizes = (16, 32, 64)
-    point = state_point('isp', {'LSP': 1.0})
-    system = system_of(point, engine)
-    state = relaxed(system, point, tmp_path)
+    system, state = relaxed_melt(state_point('isp', {'LSP': 1.0}), engine, COULOMB_ERROR)
     for error in (1e-1, 1e-2, 1e-3):
         mesh = replace(system, coulomb_error=error).mesh(state)
         assert mesh is not None
@@ -158,10 +149,11 @@ def test_a_mesh_is_chosen_among_the_sizes_that_the_engine_takes(tmp_path: Path) 
         assert coulomb_error(system, state, mesh) < error
 
 
-def test_the_mesh_of_an_engine_is_the_one_that_was_chosen(engine: Engine, tmp_path: Path) -> None:
+def test_the_mesh_of_an_engine_is_the_one_that_was_chosen(
+    engine: Engine, relaxed_melt: RelaxedMelt
+) -> None:
     point = state_point('isp', {'LSP': 0.5, 'DOPA': 0.5})
-    system = system_of(point, engine)
-    state = relaxed(system, point, tmp_path)
+    system, state = relaxed_melt(point, engine, COULOMB_ERROR)
     mesh = system.mesh(state)
     assert mesh is not None
     integrator = ConstantEnergy(1e-3)

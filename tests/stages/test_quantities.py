@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-
-from tests.results.builders import clusters, job, relaxation
-from user_input import UserError
 from workflow.stages.quantities import (
     Combination,
     Quantity,
@@ -17,6 +14,9 @@ from workflow.stages.quantities import (
     relative_half_width,
     relaxation_quantities,
 )
+
+from tests.results.builders import clusters, job, relaxation
+from user_input import UserError
 
 
 def by_name(quantities: list[Quantity]) -> dict[str, Quantity]:

@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.systems import melt, state_point
+from tests.conftest import RelaxedMelt
+from tests.systems import state_point
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
-from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import read_checkpoint
-from workflow.stages.relax import relax
 from workflow.stages.runner import Stage, run_stage
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
 from workflow.sweep.frame_schedule import BlockSchedule
-from workflow.sweep.state_point import as_plain_values
 
 STEPS, RESTARTS = 4000, 9
 # Chunks end at frames, every 100 steps, once they are as long as they may be.
@@ -43,13 +41,12 @@ class StopAfter(StopRequest):
 
 
 @pytest.fixture(params=MODELS)
-def start(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> tuple[System, State]:
+def start(
+    request: pytest.FixtureRequest, engine: Engine, relaxed_melt: RelaxedMelt
+) -> tuple[System, State]:
     model, composition = MODELS[request.param]
-    point = state_point(model, composition, chains=20 if model == 'kremer_grest' else 8)
-    frame, field = melt(point)
-    system = System(frame, field, engine, 1e-3, as_plain_values(point))
-    progress = ProgressWriter(tmp_path, 'relax', 1)
-    return system, relax(tmp_path / 'relax', system, point, frame, StopRequest(), progress)
+    chains = 20 if model == 'kremer_grest' else 8
+    return relaxed_melt(state_point(model, composition, chains=chains), engine, 1e-3)
 
 
 def total_energy(folder: StageFolder) -> NDArray[np.float64]:

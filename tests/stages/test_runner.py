@@ -15,33 +15,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.conftest import RelaxedMelt
 from tests.systems import melt, state_point
 from user_input import UserError
 from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVolume, Engine, State
-from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import read_checkpoint
 from workflow.stages.pace import SECONDS_VARIABLE
-from workflow.stages.relax import relax
 from workflow.stages.runner import Stage, run_stage
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
 from workflow.sweep.frame_schedule import BlockSchedule
-from workflow.sweep.state_point import as_plain_values
 
 STEPS = 2560
 STAGE = Stage('sample', ConstantVolume(0.005, 1.0, 1.0), STEPS, STEPS, 10, BlockSchedule(10, 6))
 
 
 @pytest.fixture
-def start(engine: Engine, tmp_path: Path) -> tuple[System, State]:
-    point = state_point('isp', {'LSP': 0.5, 'DOPA': 0.5})
-    frame, field = melt(point)
-    system = System(frame, field, engine, 1e-2, as_plain_values(point))
-    progress = ProgressWriter(tmp_path, 'relax', 1)
-    state = relax(tmp_path / 'relax', system, point, frame, StopRequest(), progress)
-    return system, state
+def start(engine: Engine, relaxed_melt: RelaxedMelt) -> tuple[System, State]:
+    return relaxed_melt(state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}), engine, 1e-2)
 
 
 class StopAfter(StopRequest):
