@@ -41,9 +41,9 @@ SHEAR = ('xy', 'xz', 'yz')
 NORMAL = (('xx', 'yy'), ('xx', 'zz'), ('yy', 'zz'))
 # The integral over time is cut where G(t) is first no larger than its error.
 SIGNAL = 0.0
-# What the cut leaves out of the integral is no noise, and no interval sees it: a viscosity cut there
-# is too small, and 95 % intervals hold 87 % of the time in a Maxwell fluid, 52 % in one of two modes.
-# So its integral goes on to this multiple of the cut (94 %, 91 %).
+# What the cut leaves out of the integral no interval sees: a viscosity cut there is too small, and
+# 95 % intervals hold 87 % of the time in a Maxwell fluid, 52 % in one of two modes (1000 tau). So
+# its integral goes on to this multiple of the cut (94 %, 91 %).
 VISCOSITY_REACH = 3.0
 
 
@@ -79,8 +79,9 @@ class StressRelaxation(Observable[StressResult]):
     definition: ClassVar[str] = (
         'G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless '
         'stress (Daivis and Evans 1994, doi 10.1063/1.466970), counted as 0 from where it is lost '
-        'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt, to three times that lag; '
-        "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
+        'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt, to three times '
+        "that lag; tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced "
+        'units.'
     )
     result: ClassVar[type] = StressResult
     needs_trajectory: ClassVar[bool] = False
