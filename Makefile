@@ -29,7 +29,7 @@ slurm: $(READY)
 
 # About half an hour on two cores; its small disks take root, and are left out without.
 faults: $(READY)
-	$(RUN) -m faults
+	$(RUN) -m fault_injection
 
 $(READY): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 demo")'
@@ -37,12 +37,10 @@ $(READY): requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	touch $@
 
-# Pin everything that the pip route installs; commit the result.
-lock:
-	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check '.[develop]'
-	$(RUN) -m tools.lock > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+# Pin everything that the pip route installs; commit the result. `make lock UP=--upgrade` for newer versions.
+lock: $(READY)
+	$(VENV)/bin/uv pip compile pyproject.toml --extra develop --no-annotate $(UP) \
+	    --custom-compile-command 'make lock' --output-file requirements.lock
 
 environment.yml: pyproject.toml tools/conda_environment.py
 	$(RUN) -m tools.conda_environment > $@

@@ -23,7 +23,6 @@ from analysis.sampling.run import Run
 from analysis.serialise import to_json
 from user_input import UserError, exits_on_user_error
 
-PROGRESS_AFTER_SECONDS = 2.0
 FIGURE_SUFFIXES = ('.png', '.pdf', '.svg')
 
 
@@ -171,9 +170,12 @@ def _draw(observable: Observable[Any], result: Any, path: Path) -> None:
 def _progress(frames: IntArray) -> Iterable[Any]:
     if not sys.stderr.isatty():
         return iter(frames)
+    from rich.console import Console
     from rich.progress import track
 
-    bar: Iterable[Any] = track(list(frames), description='frames', transient=True)
+    # Standard output is for the result.
+    console = Console(stderr=True)
+    bar: Iterable[Any] = track(list(frames), 'frames', transient=True, console=console)
     return bar
 
 

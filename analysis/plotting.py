@@ -86,11 +86,12 @@ def label_axes(ax: Axes, curve: Curve | None) -> None:
         ax.text(0.5, 0.5, 'nothing to draw', transform=ax.transAxes, ha='center')
         return
     ax.set(xlabel=curve.x_label, ylabel=curve.y_label)
-    positive = curve.value > 0
-    if curve.x_scale == 'log' and np.any(curve.x > 0):
+    # Without a point to show, a logarithmic axis has no limits.
+    shown = np.isfinite(curve.value) & ((curve.value > 0) | (curve.y_scale == 'linear'))
+    if curve.x_scale == 'log' and np.any(curve.x[shown] > 0):
         ax.set_xscale('log')
         label_short_axis(ax.xaxis, *ax.get_xlim())
-    if curve.y_scale == 'log' and np.any(positive):
+    if curve.y_scale == 'log' and np.any(shown):
         ax.set_yscale('log')
 
 

@@ -1,6 +1,6 @@
 """`python -m validation.needed_length 1 1/2 --write`: how long two starts need until they agree.
 
-The comparison of `validation/start_states.py`, at lengths that do not fit into `make validate`:
+The comparison of `start_states.py`, at lengths that do not fit into `make validate`:
 hours for the dilute compositions. Prints a line for each length looked at, so that what is
 interrupted still tells a bound; `--write` keeps `docs/equilibration.md` up to date with each.
 """
@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from validation.page import commit_here
-from validation.start_states import LENGTHS, Comparison, Look, needed, said_of
+from validation.sections.start_states import LENGTHS, Comparison, Look, needed, said_of
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / 'docs' / 'equilibration.md'
@@ -40,7 +40,7 @@ HEAD = """# Equilibration of ion clusters
 Written by `python -m validation.needed_length --write`: do not edit. Two starts of compositions
 of `sweeps/isp.toml`, one with dispersed and one with aggregated ions, are run until both are called
 equilibrated and six cluster results agree at 95 %, at one length and at twice that length
-(`validation/start_states.py`). Melts of chains of 20 units at kT 1, density 0.85 and Bjerrum length
+(`start_states.py`). Melts of chains of 20 units at kT 1, density 0.85 and Bjerrum length
 16 sigma, Langevin friction 0.2. `>` is a bound: not settled at the longest time looked at. The
 inefficiency is the time that is worth one independent value of the slowest quantity, found from the
 longest run: where nothing is settled it is a lower bound too. A command is that of the commit

@@ -92,13 +92,15 @@ def write_page(path: Path, results: dict[str, SectionResult]) -> None:
     lines = [
         '# Validation',
         '',
+        f'Of commit {here or "not known"}, {time.strftime("%Y-%m-%d", time.gmtime())}: what was '
+        'changed since then is not in it.',
+        '',
         'Written by `make validate` (`python -m validation`): do not edit. Each claim is measured '
         'against something independent of the engine that is asked; the reason of each tolerance '
         'stands beside it. Units are those of Lennard-Jones.',
         '',
         f'- rows: {counts}',
         f'- machine: {os.cpu_count()} processors, Python {platform.python_version()}',
-        f'- commit of this page: {here or "not known"}',
         '- sections that were run apart stand with their own date, versions and duration',
         '',
     ]

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from models.force_field import force_field
 from models.model import load_model
 from user_input import UserError, exits_on_user_error
-from validation.forces import MELTS, pressure_tensor, sample_of
+from validation.sections.forces import MELTS, pressure_tensor, sample_of
 from validation.systems import Sample, make_engine
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ENERGY_TERMS
 from workflow.engines.selection import available_engines
 
-FOLDER = Path(__file__).parent / 'recorded'
+FOLDER = Path(__file__).parent / 'data' / 'recorded'
 # Tight, so that what is compared is the force field and not the mesh.
 COULOMB_ERROR = 1e-4
 # Settings of the mesh in the order in which they are stored.

@@ -163,7 +163,7 @@ class _Histograms(Accumulator[PairCorrelationResult]):
                         float(distance[top] - half),
                         float(distance[top] + half),
                         float(len(table)),
-                    )
+                    ).within(*NOT_NEGATIVE)
             curves[name] = Curve(
                 np.asarray(distance, np.float64),
                 g,

@@ -140,7 +140,8 @@ class _Correlated(Accumulator[StressResult]):
         production = run.production
         # An energy that never settles has no better start than the first row.
         first = 0 if production.verdict else production.first_row
-        log = {name: column[first:] for name, column in run.log.items()}
+        columns = run.log('step', 'volume', *(f'pressure_{axes}' for axes in COMPONENTS))
+        log = {name: column[first:] for name, column in columns.items()}
         intervals = np.unique(np.diff(log['step']))
         if len(intervals) != 1:
             raise UserError('the rows of the log from there on are not at equal intervals.')

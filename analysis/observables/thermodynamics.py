@@ -96,12 +96,12 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
 
 class _Averages(Accumulator[ThermodynamicsResult]):
     def __init__(self, run: Run) -> None:
-        log, n = run.log, len(run.topology.typeid)
-        production = run.production
-        diagonal = [log[f'pressure_{axis}'] for axis in ('xx', 'yy', 'zz')]
+        diagonal = ('pressure_xx', 'pressure_yy', 'pressure_zz')
+        log = run.log('volume', 'kinetic_energy', 'potential_energy', *diagonal)
+        n, production = len(run.topology.typeid), run.production
         series = {
             'temperature': 2 * log['kinetic_energy'] / (3 * n - 3),
-            'pressure': np.mean(diagonal, axis=0),
+            'pressure': np.mean([log[name] for name in diagonal], axis=0),
             'potential_energy_per_bead': log['potential_energy'] / n,
         }
         estimates = {

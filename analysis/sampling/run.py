@@ -15,7 +15,7 @@ from analysis.sampling.correlation_plan import CorrelationPlan, plan_correlation
 from analysis.sampling.frame_selection import evenly_spaced, frames_from
 from analysis.sampling.image_check import missing_images_reason
 from analysis.sampling.production import Production
-from user_input import UserError
+from user_input import UserError, nearest_name
 
 FEWEST_FRAMES = 8
 
@@ -29,7 +29,6 @@ class Run:
         thermo: Columns of the thermo log by name, shape (R,) each; None where there is none.
         production: From where on it counts.
         given_time_step: Duration of a step; None takes what the trajectory says.
-        log_interval: Time between rows of the log; None where there is none.
         kT: Of the bath; None where not known.
         equilibration_volume: Volumes of the equilibration at constant pressure that came before,
             shape (T,); None takes those of the log.
@@ -63,16 +62,20 @@ class Run:
             raise UserError('a trajectory is needed.')
         return self.trajectory
 
-    @property
-    def log(self) -> Mapping[str, FloatArray]:
-        """The thermo log.
+    def log(self, *columns: str) -> dict[str, FloatArray]:
+        """Take columns from the thermo log.
 
         Raises:
-            UserError: If there is none.
+            UserError: If there is no log, or no such column.
         """
         if self.thermo is None:
             raise UserError('a thermo log is needed (--thermo thermo.h5).')
-        return self.thermo
+        for name in columns:
+            if name not in self.thermo:
+                raise UserError(
+                    f"the thermo log has no column '{name}'. " + nearest_name(name, self.thermo)
+                )
+        return {name: self.thermo[name] for name in columns}
 
     @property
     def topology(self) -> Topology:

@@ -5,6 +5,15 @@ from __future__ import annotations
 import gsd.hoomd
 import numpy as np
 
+from analysis.sampling.production import Production
+from analysis.sampling.run import Run
+
+
+def run_of(trajectory, first_frame=0, **given):
+    """A run of a trajectory of which all counts from `first_frame` on."""
+    production = Production(first_frame=first_frame, first_settled_frame=first_frame)
+    return Run(trajectory, production=production, **given)
+
 
 def log_spaced_steps(n_blocks, base=1, block=64):
     """Steps 0, base * (1, 2, 4, ... block/2) in each of `n_blocks` blocks of base * block."""

@@ -9,11 +9,11 @@ import gsd.hoomd
 import h5py
 import numpy as np
 import pytest
-from builders import frame, ion_frames, write_dump, write_gsd
 from scipy.signal import lfilter
 
 from analysis.__main__ import main
-from analysis.io.trajectory import open_trajectory
+from analysis.io.open_trajectory import open_trajectory
+from tests.analysis.builders import frame, ion_frames, write_data, write_dump, write_gsd
 from user_input import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -49,16 +49,16 @@ def test_command_as_a_process(tmp_path, good):
 
 def test_tables(capsys, good):
     assert main(['clusters', str(good), '--contact-distance', '1', '--pairs', 'any']) == 0
-    assert 'percolation probability, any' in capsys.readouterr().out
+    assert 'percolation_probability_any' in capsys.readouterr().out
     assert main(['relaxation', str(good), '--time-step', '0.01']) == 0
-    assert 'P2 backbone' in capsys.readouterr().out
+    assert 'p2_time_backbone' in capsys.readouterr().out
 
 
 def test_displacements_chains_and_stress(capsys, tmp_path, good):
     assert main(['msd', str(good)]) == 0
-    assert 'diffusion coefficient, Li' in capsys.readouterr().out
+    assert 'diffusion_coefficient_Li' in capsys.readouterr().out
     assert main(['chains', str(good)]) == 0
-    assert 'squared radius of gyration' in capsys.readouterr().out
+    assert 'squared_radius_of_gyration' in capsys.readouterr().out
     thermo = tmp_path / 'thermo.h5'
     generator = np.random.default_rng(0)
     with h5py.File(thermo, 'w') as file:
@@ -167,8 +167,6 @@ def test_cut_off_dump(tmp_path):
 
 
 def test_dump_without_images_has_bonds_but_no_scattering(tmp_path, capsys):
-    from builders import write_data
-
     frames = list(ion_frames(40))
     path = write_dump(tmp_path / 'a.dump', frames, columns='id type x y z')
     data = write_data(tmp_path / 'a.data', frames[0])

@@ -6,19 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import ion_frames, write_dump, write_gsd
+
+from tests.analysis.builders import ion_frames, write_dump, write_gsd
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
-from analysis.observables.ion_clusters import ion_clusters
-from analysis.observables.segmental_relaxation import segmental_relaxation
-from analysis.io.trajectory import open_trajectory
-trajectory = open_trajectory(sys.argv[1])
-ion_clusters(trajectory, contact_distance=0.9, cation_types=(sys.argv[2],),
-             anion_types=(sys.argv[3],))
-if len(trajectory.topology.bonds):
-    segmental_relaxation(trajectory)
+from analysis.io.open_trajectory import open_trajectory
+from analysis.observables.ion_clusters import IonClusters
+from analysis.observables.segmental_relaxation import SegmentalRelaxation
+from analysis.sampling.run import Run
+run = Run(open_trajectory(sys.argv[1]))
+ions = {'cations': (sys.argv[2],), 'anions': (sys.argv[3],)}
+clusters = IonClusters(contact_distance=0.9, **ions)
+relaxation = SegmentalRelaxation()
+assert clusters.compute(run).n_frames > 1
+if relaxation.applies_to(run.topology):
+    assert relaxation.compute(run).p2
 # ru_maxrss would start from the peak of the process that forked this one.
 status = open('/proc/self/status').read()
 print(int(status.split('VmHWM:')[1].split()[0]))

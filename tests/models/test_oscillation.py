@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from models.force_field import ForceField, HarmonicBond
 from models.model import shipped_models
 from models.oscillation import fastest_motion
-from tests.workflow.systems import melt, state_point
+from tests.systems import melt, state_point
 from user_input import UserError
 
 COLD = 1e-6

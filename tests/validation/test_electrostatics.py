@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from workflow.electrostatics.force_error import ChargeCorrelation, charge_correlation
 
 from user_input import UserError
-from validation.electrostatics import HIGHEST, LOWEST, error_ratios, without_short_range
-from validation.forces import MADELUNG
+from validation.sections.electrostatics import HIGHEST, LOWEST, error_ratios, without_short_range
+from validation.sections.forces import MADELUNG
 from validation.systems import crystal, melt, random_ions
 from workflow.electrostatics.ewald import ewald_forces, ewald_sum
+from workflow.electrostatics.force_error import ChargeCorrelation, charge_correlation
 from workflow.electrostatics.mesh import choose_mesh
 
 

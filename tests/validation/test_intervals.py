@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from validation.claim import Verdict
-from validation.intervals import Coverage
+from validation.sections.intervals import Coverage
 
 
 @pytest.mark.parametrize(

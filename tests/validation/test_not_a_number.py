@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from validation import ensembles, forces, recorded
 from validation.claim import Row, Verdict, worst
 from validation.record_hoomd import Recorded, load
-from validation.reference_forces import ReferenceSum
+from validation.sections import ensembles, forces, recorded
+from validation.sections.reference_forces import ReferenceSum
 from workflow.engines.contract import THERMO_COLUMNS
 
 NEUTRAL = 'kremer_grest'

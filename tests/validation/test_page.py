@@ -32,7 +32,7 @@ def test_a_section_of_another_commit_is_marked(tmp_path: Path) -> None:
     write_page(path, {'forces': here})
     text = path.read_text()
     assert f'30 s of one core in a run of 20 s on {here.cores} cores' in text
-    assert f'commit of this page: {commit_here() or "not known"}' in text
+    assert text.splitlines()[2].startswith(f'Of commit {commit_here() or "not known"}, ')
     assert 'another commit' not in text
     write_page(path, {'forces': replace(here, commit='0123456789ab-dirty')})
     text = path.read_text()

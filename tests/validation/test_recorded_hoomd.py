@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from models.force_field import ForceField
-from validation import recorded
 from validation.record_hoomd import Recorded, load, names, path_of
+from validation.sections import recorded
 
 
 @pytest.mark.parametrize('name', names())

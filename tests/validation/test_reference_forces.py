@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from validation.forces import MELTS, sample_of
-from validation.reference_forces import ReferenceSum, central_difference
+from validation.sections.forces import MELTS, sample_of
+from validation.sections.reference_forces import ReferenceSum, central_difference
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.estimators.estimate import Estimate
 from validation.needed_length import Entry, read, write
-from validation.start_states import WIDER, Look, agree, needed, said_of
+from validation.sections.start_states import WIDER, Look, agree, needed, said_of
 
 WITHOUT_INTERVAL = Estimate(1.0, None, None, 1.0, 'only 3 frames: no interval')
 DOUBTED = Estimate(1.0, 0.9, 1.1, 7.0, 'too short: 7.0 independent values, 20 needed')

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from analysis.estimators.estimate import Estimate
-from validation.ensembles import slope_of_ratio
-from validation.ionomer import intercept_weights
-from validation.melts import WIDEST, agrees, over_chains
+from validation.sections.ensembles import slope_of_ratio
+from validation.sections.ionomer import intercept_weights
+from validation.sections.melts import WIDEST, agrees, over_chains
 from validation.systems import crystal, elongated
 
 

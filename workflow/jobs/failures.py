@@ -21,7 +21,7 @@ from user_input import UserError
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs import files as job_files
 from workflow.jobs.progress import read_progress
-from workflow.jobs.run_record import RUNS
+from workflow.jobs.provenance import RUNS
 from workflow.jobs.signac_files import read_job_document
 
 RETRIES = 'retries'

@@ -1,7 +1,8 @@
 """Where numbers come from: job, model, code and libraries, as plain values for every record.
 
-A run of a stage is recorded in the job document, an analysis within its own result, so that a
-result which is copied away still tells it. Readers of results pass over this block.
+A run of a stage is recorded in the job document from its beginning on: one that is killed cannot
+write how it ended. An analysis is recorded within its own result, so that a result which is copied
+away still tells it. Readers of results pass over this block.
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ import os
 import platform
 import subprocess
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 KEY = 'provenance'
+RUNS = 'runs'
+RUNNING = 'running'
+# Kills by a walltime or a bad node come one at a time; a crash comes at the same place again.
+_MOST_WITHOUT_A_WORD = 5
+
+Record = MutableMapping[str, Any]
 
 _ROOT = Path(__file__).parents[2]
 _PACKAGE = 'isp-cgmd'
@@ -193,3 +200,47 @@ def _git(*words: str) -> str | None:
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def begin_run(document: Record, values: Mapping[str, Any], folder: Path) -> Record:
+    """Add a run to a job document.
+
+    Args:
+        document: Of the job, whose changes are written as they are made.
+        values: What is known at the beginning.
+        folder: Of the stage that is under way.
+
+    Returns:
+        The run's part of the document.
+    """
+    document.setdefault(RUNS, [])
+    began = {'outcome': RUNNING, 'progress_before': _saved_at(folder), 'seeds': []}
+    document[RUNS].append({**values, **began})
+    record: Record = document[RUNS][-1]
+    return record
+
+
+def crashes(document: Mapping[str, Any], stage: str, folder: Path) -> str:
+    """What to say where the last runs of a stage all ended without a word at one place; or ''.
+
+    Python cannot catch a segmentation fault or the end of the memory: such a job would be run
+    again without end.
+    """
+    here, fruitless = _saved_at(folder), 0
+    for run in reversed([run for run in document.get(RUNS, []) if run.get('stage') == stage]):
+        if run.get('outcome') != RUNNING or run.get('progress_before') != here:
+            break
+        fruitless += 1
+    if fruitless < _MOST_WITHOUT_A_WORD:
+        return ''
+    return (
+        f'{fruitless} runs in a row were killed or crashed, without a word and without a new '
+        'checkpoint. Look for the end of the memory, of the walltime, or a crash of the engine in '
+        'what these runs printed.'
+    )
+
+
+def _saved_at(folder: Path) -> int:
+    """Changes whenever a stage saves how far it is: the time of its checkpoint in ns, or 0."""
+    saved = folder / 'checkpoint'
+    return saved.stat().st_mtime_ns if saved.exists() else 0

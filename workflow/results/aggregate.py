@@ -134,7 +134,7 @@ def combine(quantities: Sequence[Quantity]) -> Estimate:
     nor do values that are all the same. The interval of a proportion is at least as wide as those
     within the runs allow, since replicas that all give 0 or 1 have no spread. Values that are
     strongly skewed, as those of replicas close to a limit may be, get too narrow an interval
-    (measured: validation/intervals.py).
+    (measured: validation/sections/intervals.py).
 
     Args:
         quantities: The same quantity of each replica.

@@ -22,7 +22,7 @@ from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import select_engine, tell_followers
 from workflow.engines.settings import choice_from_environment
 from workflow.jobs import files as job_files
-from workflow.jobs import products, provenance, run_record
+from workflow.jobs import products, provenance
 from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
 from workflow.jobs.lock import hold
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
@@ -162,7 +162,7 @@ def _coulomb_at_start(folder: StageFolder, system: System, state: State) -> dict
 @contextmanager
 def _running(
     job: JobContext, stage: str, system: System
-) -> Iterator[tuple[run_record.Record, System]]:
+) -> Iterator[tuple[provenance.Record, System]]:
     """Hold the job, record what runs, where and how long, and mark the job if it fails.
 
     Yields:
@@ -183,9 +183,9 @@ def _running(
         refuse_failed(job.folder)
         remove_leftovers(job)
         tell_followers(job.folder, stage)
-        crashed = run_record.crashes(job.record(), stage, folder)
+        crashed = provenance.crashes(job.record(), stage, folder)
         last = read_progress(job.folder)  # of the run that was killed
-        record = run_record.begin(job.record, made, folder)
+        record = provenance.begin_run(job.record, made, folder)
         try:
             if crashed:
                 where = last.step if last is not None and last.stage == stage else None

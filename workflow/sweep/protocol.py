@@ -27,7 +27,7 @@ class PushOff(StrictModel):
     It begins below kT: uneven density then evens out while chains still pass through one another.
     Begun at 2 kT with 500 steps each, it left <R^2(n)> of Kremer-Grest chains of 20 too large by
     3 % at n = 5 and 9 % at n = 19; begun at 0.5 kT, it leaves them at most 3.4 % too small (2,500
-    chains, LAMMPS, errors of 0.4 to 1.5 %; the check is in `validation/melts.py`).
+    chains, LAMMPS, errors of 0.4 to 1.5 %; the check is in `validation/sections/melts.py`).
     """
 
     heights: tuple[Positive, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 30.0, 100.0)

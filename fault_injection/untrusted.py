@@ -1,0 +1,373 @@
+"""`python -m fault_injection.untrusted TARGET ...`: files changed at random are read or told of.
+
+Bytes are flipped, cut, doubled and overwritten with numbers that are too large; words of text files
+are exchanged for what does not belong there. Whatever comes out is read as the project reads such
+files, within limits of time and memory. Anything but a result or a message for the user is a find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import hashlib
+import io
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import gsd.hoomd
+import numpy as np
+
+from user_input import UserError
+from workflow.stages.checkpoint import MAGIC
+
+if TYPE_CHECKING:
+    from workflow.engines.contract import State
+
+ROOT = Path(__file__).parent.parent
+MOST_SECONDS, MOST_MEMORY = 20.0, 4 << 30
+# What is written over bytes: counts and sizes of all widths that nothing can have.
+_LARGE = [n.to_bytes(8, 'little') for n in (2**63 - 1, 2**40, 2**32, 2**31, 10**12, 0)]
+_WORDS = (
+    '0', '-1', '1e308', '1e-300', 'nan', 'inf', '-inf', '1000000000000', str(10**30), '0.5', "''",
+    "'../../escaped'", "'/tmp/escaped'", "'$(touch escaped)'", "'`touch escaped`'", "'a\\nb'",
+    '"a\\nb"', "'{{ 7 * 7 }}'", "'; touch escaped #'", '[]', '{}', '[[1]]', 'true', "'LSP'",
+    '{ a = { b = { c = {} } } }', '99999999', '1979-05-27',
+    "'1e400'", "'1e999999999'", '9' * 5000, '0x' + 'f' * 5000, '[' * 5000,
+    "'" + 'x' * 10_000 + "'",
+)  # fmt: skip
+
+Read = Callable[[Path], object]
+
+
+def main() -> int:
+    """Read changed files; 1 at the first find."""
+    parser = argparse.ArgumentParser(
+        prog='python -m fault_injection.untrusted', description=__doc__
+    )
+    parser.add_argument('targets', nargs='*', choices=[[], *TARGETS], metavar='TARGET')
+    parser.add_argument('--examples', type=int, default=300, help='of each; default: 300')
+    parser.add_argument('--seed', type=int, default=1)
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    signal.signal(signal.SIGALRM, _too_long)
+    found = 0
+    for target in options.targets or TARGETS:
+        found += _try_target(target, options.examples, options.seed)
+    return int(found > 0)
+
+
+def _try_target(target: str, examples: int, seed: int) -> int:
+    make, read = TARGETS[target]
+    rng = np.random.default_rng([seed, *target.encode()])
+    refused = found = 0
+    longest = 0.0
+    with tempfile.TemporaryDirectory(prefix='isp-untrusted-') as name, contextlib.chdir(name):
+        path = make(Path(name))
+        whole = path.read_bytes()
+        read(path)
+        for number in range(examples):
+            if target == 'checkpoint':
+                changed = _changed_checkpoint(whole, rng)
+            else:
+                changed = _changed(whole, rng, is_text=path.suffix in ('.toml', '.dump', '.data'))
+            path.write_bytes(changed)
+            started = time.monotonic()
+            try:
+                signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+                with contextlib.redirect_stdout(io.StringIO()):
+                    read(path)
+            except UserError:
+                refused += 1
+            except Exception:
+                found += 1
+                kept = Path(tempfile.gettempdir()) / f'isp-untrusted-{target}-{number}{path.suffix}'
+                kept.write_bytes(changed)
+                print(f'{target}, example {number}, kept as {kept}:\n{traceback.format_exc()}')
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            longest = max(longest, time.monotonic() - started)
+            if list(Path(name).rglob('escaped')) or Path('/tmp/escaped').exists():
+                found += 1
+                print(f'{target}, example {number}: a file outside was written')
+    print(
+        f'{target:12} {examples} examples, {refused} refused with a message, {found} finds, '
+        f'{longest:.1f} s at most',
+        flush=True,
+    )
+    return found
+
+
+def _too_long(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise TimeoutError(f'it took longer than {MOST_SECONDS:g} s')
+
+
+def _changed(content: bytes, rng: np.random.Generator, *, is_text: bool) -> bytes:
+    """The content with one to four changes."""
+    changed = bytearray(content)
+    for _ in range(int(rng.integers(1, 5))):
+        if is_text and rng.random() < 0.7:
+            changed = bytearray(_other_word(bytes(changed), rng))
+            continue
+        at = int(rng.integers(len(changed) + 1))
+        # Where layouts stand: the beginning of a file is changed as often as all of the rest.
+        at = at if rng.random() < 0.5 else min(at, int(rng.integers(400)))
+        kind = rng.integers(5)
+        if kind == 0 and at < len(changed):
+            changed[at] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            del changed[at:]
+        elif kind == 2:
+            changed[at : at + 8] = _LARGE[int(rng.integers(len(_LARGE)))]
+        elif kind == 3:
+            changed[at:at] = changed[at : at + int(rng.integers(1, 64))]
+        else:
+            del changed[at : at + int(rng.integers(1, 64))]
+    return bytes(changed)
+
+
+def _other_word(content: bytes, rng: np.random.Generator) -> bytes:
+    text = content.decode(errors='surrogateescape')
+    words = list(re.finditer(r"'[^'\n]*'|[-+\w.]+", text))
+    if not words:
+        return content
+    word = words[int(rng.integers(len(words)))]
+    other = _WORDS[int(rng.integers(len(_WORDS)))]
+    return (text[: word.start()] + other + text[word.end() :]).encode(errors='surrogateescape')
+
+
+def _changed_checkpoint(content: bytes, rng: np.random.Generator) -> bytes:
+    """A sealed one, with changes anywhere, or within one of its members, so that the rest fits."""
+    head = len(sealed(b''))
+    if rng.random() < 0.2:
+        return sealed(_changed(content, rng, is_text=False))
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content[head:])) as whole,
+        zipfile.ZipFile(packed, 'w') as changed,
+    ):
+        names = whole.namelist()
+        one = names[int(rng.integers(len(names)))]
+        if rng.random() < 0.5:  # the few bytes that lead to others
+            one = ('header.npy', 'layout_0.npy', 'layout_2.npy')[int(rng.integers(3))]
+        for name in names:
+            member = whole.read(name)
+            if name == one:
+                member = _changed_array(member, rng)
+            packing = zipfile.ZIP_DEFLATED if rng.random() < 0.02 else zipfile.ZIP_STORED
+            changed.writestr(name, member, packing)
+    return sealed(content[:head] + packed.getvalue())
+
+
+def _changed_array(member: bytes, rng: np.random.Generator) -> bytes:
+    """An array of another content or another kind, in a file that mostly tells of it rightly."""
+    kind = rng.random()
+    if kind < 0.2:
+        return _changed(member, rng, is_text=False)
+    array = np.load(io.BytesIO(member))
+    if kind < 0.4:
+        array = array.astype(('<U1', '<f4', '<i8', '<c16', '?')[int(rng.integers(5))])
+    elif kind < 0.5:
+        array = np.full(array.shape, rng.choice([np.nan, np.inf, -1, 0, 1e308])).astype(array.dtype)
+    else:
+        is_text = array.dtype == np.uint8 and array[:1].tobytes() == b'{'
+        content = _changed(array.tobytes(), rng, is_text=is_text)
+        content = content[: len(content) // array.itemsize * array.itemsize]
+        array = np.frombuffer(content, array.dtype)
+        if len(array) % 3 == 0 and rng.random() < 0.9:
+            array = array.reshape(-1, 3) if len(array) > 3 and array.dtype != np.uint8 else array
+    written = io.BytesIO()
+    np.save(written, array)
+    return written.getvalue()
+
+
+def sealed(content: bytes) -> bytes:
+    """A checkpoint whose checksum fits: one that was made to be read."""
+    head = len(MAGIC) + hashlib.sha256().digest_size
+    payload = content[head:]
+    return MAGIC + hashlib.sha256(payload).digest() + payload
+
+
+def _make_gsd(folder: Path) -> Path:
+    frame, state = _small_melt()
+    with gsd.hoomd.open(folder / 'trajectory.gsd', 'w') as file:
+        for step in range(9):
+            frame.configuration.step = 100 * step
+            frame.particles.position = state + 0.01 * step
+            file.append(frame)
+    return folder / 'trajectory.gsd'
+
+
+def _make_dump(folder: Path) -> Path:
+    frame, positions = _small_melt()
+    box, path = frame.configuration.box[:3], folder / 'trajectory.dump'
+    lines = []
+    for step in range(9):
+        lines += ['ITEM: TIMESTEP', str(100 * step), 'ITEM: NUMBER OF ATOMS', str(len(positions))]
+        lines += ['ITEM: BOX BOUNDS pp pp pp', *(f'{-edge / 2:.6f} {edge / 2:.6f}' for edge in box)]
+        lines.append('ITEM: ATOMS id type q x y z ix iy iz')
+        charges = frame.particles.charge
+        for i, (x, y, z) in enumerate(positions):
+            kind = frame.particles.typeid[i] + 1
+            lines.append(f'{i + 1} {kind} {charges[i]:g} {x:.4f} {y:.4f} {z:.4f} 0 0 0')
+    path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
+def _small_melt() -> tuple[gsd.hoomd.Frame, np.ndarray]:
+    from models.melt import build_melt
+    from models.model import load_model
+
+    frame = build_melt(
+        load_model('isp'),
+        composition={'LSP': 0.5, 'DOPA': 0.5},
+        chains=4,
+        degree_of_polymerisation=6,
+        seed=1,
+    )
+    return frame, np.array(frame.particles.position, dtype=float)
+
+
+def _analyse(path: Path) -> None:
+    from analysis.observables.ion_clusters import ion_clusters
+    from analysis.observables.segmental_relaxation import segmental_relaxation
+    from analysis.io.trajectory import open_trajectory
+
+    trajectory = open_trajectory(path)
+    for number in range(len(trajectory.steps)):
+        trajectory.read(number)
+    ion_clusters(trajectory, contact_distance=1.2)
+    if len(trajectory.topology.bonds):
+        segmental_relaxation(trajectory)
+
+
+def _make_checkpoint(folder: Path) -> Path:
+    """The checkpoint of a stage that has written frames and rows."""
+    from workflow.engines.contract import THERMO_COLUMNS
+    from workflow.stages.checkpoint import Checkpoint, write_checkpoint
+    from workflow.stages.stage_folder import StageFolder
+    from workflow.stages.thermo_writer import RowMark, ThermoLog
+    from workflow.stages.trajectory_writer import TrajectoryLog
+
+    topology, state = _melt_and_state()
+    stage = StageFolder(folder, 'sample')
+    stage.path.mkdir()
+    with (
+        TrajectoryLog(stage.trajectory, topology, 0.01) as frames,
+        ThermoLog(stage.thermo, RowMark()) as rows,
+    ):
+        for step in range(5):
+            frames.append(replace(state, step=step))
+            rows.append(np.ones((1, len(THERMO_COLUMNS))))
+        frames.flush()
+        rows.flush()
+        checkpoint = Checkpoint(replace(state, step=4), frames.mark(), rows.mark)
+        write_checkpoint(stage.checkpoint, checkpoint)
+    return stage.checkpoint
+
+
+def _go_on(path: Path) -> None:
+    """Read the checkpoint and go on from it, on a copy of its stage."""
+    from workflow.stages.checkpoint import read_latest_checkpoint
+    from workflow.stages.stage_folder import StageFolder
+    from workflow.stages.thermo_writer import ThermoLog
+    from workflow.stages.trajectory_writer import TrajectoryLog
+
+    topology, state = _melt_and_state()
+    with tempfile.TemporaryDirectory(prefix='isp-untrusted-') as name:
+        stage = StageFolder(Path(name), 'sample')
+        shutil.copytree(path.parent, stage.path)
+        length = stage.trajectory.stat().st_size
+        n_beads = len(state.positions)
+        checkpoint, notes = read_latest_checkpoint(stage.checkpoint, stage.fault, n_beads)
+        if checkpoint is None:
+            raise UserError('\n'.join(notes))
+        with (
+            TrajectoryLog(stage.trajectory, topology, 0.01, checkpoint.frames) as frames,
+            ThermoLog(stage.thermo, checkpoint.rows),
+        ):
+            if stage.trajectory.stat().st_size > length:
+                raise AssertionError('the trajectory became longer by being cut back')
+            frames.append(checkpoint.state)
+            frames.flush()
+            frames.mark()
+        with gsd.hoomd.open(stage.trajectory) as trajectory:
+            for frame in trajectory:
+                del frame
+
+
+@functools.cache
+def _melt_and_state() -> tuple[gsd.hoomd.Frame, State]:
+    from workflow.engines.contract import State
+
+    topology, positions = _small_melt()
+    nothing = np.zeros_like(positions)
+    box = np.array(topology.configuration.box[:3], dtype=float)
+    return topology, State(0, box, positions, nothing.astype(np.int32), nothing)
+
+
+def _copy(source: Path) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        target = folder / source.name
+        target.write_bytes(source.read_bytes())
+        return target
+
+    return make
+
+
+def _read_model(path: Path) -> None:
+    from models.force_field import force_field
+    from models.melt import build_melt
+    from models.model import load_model
+
+    model = load_model(path)
+    force_field(model, model.bjerrum_length)
+    first = next(iter(model.monomers))
+    build_melt(model, composition={first: 1.0}, chains=2, degree_of_polymerisation=5, seed=1)
+
+
+def _init_sweep(path: Path) -> None:
+    from workflow.cli.init import init_sweep
+
+    init_sweep(path)
+
+
+def _make_cluster(folder: Path) -> Path:
+    example = (ROOT / 'docs' / 'clusters.md').read_text().split('```toml\n')[1].split('```')[0]
+    (folder / 'cluster.toml').write_text(example)
+    return folder / 'cluster.toml'
+
+
+def _read_cluster(path: Path) -> None:
+    from workflow.cluster.description import read_cluster
+
+    read_cluster(path)
+
+
+TARGETS: dict[str, tuple[Callable[[Path], Path], Read]] = {
+    'gsd': (_make_gsd, _analyse),
+    'dump': (_make_dump, _analyse),
+    'checkpoint': (_make_checkpoint, _go_on),
+    'model': (_copy(ROOT / 'models' / 'isp.toml'), _read_model),
+    'sweep': (_copy(ROOT / 'sweeps' / 'demo.toml'), _init_sweep),
+    'cluster': (_make_cluster, _read_cluster),
+}
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    sys.exit(main())

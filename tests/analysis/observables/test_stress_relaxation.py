@@ -1,0 +1,117 @@
+"""A Maxwell fluid: Ornstein-Uhlenbeck stress has G(t), G' and G'' in closed form."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from analysis.observables.stress_relaxation import _transform, stress_relaxation
+from analysis.serialise import to_json
+from user_input import UserError
+
+G0, TAU, INTERVAL, VOLUME, KT = 3.0, 2.0, 0.1, 50.0, 1.5
+
+
+def maxwell_fluid(n, seed=0):
+    """Pressure of a Maxwell fluid at even intervals, with isotropic fluctuations on top."""
+    generator = np.random.default_rng(seed)
+    memory = np.exp(-INTERVAL / TAU)
+
+    def series(variance):
+        noise = generator.normal(size=n) * np.sqrt(variance * (1 - memory**2))
+        noise[0] = generator.normal() * np.sqrt(variance)
+        return lfilter([1], [1, -memory], noise)
+
+    shear = G0 * KT / VOLUME  # of each off-diagonal component
+    pressure = {name: series(shear) for name in ('xy', 'xz', 'yz')}
+    # A random symmetric tensor is isotropic with diagonals of twice the variance, less the trace.
+    diagonal = np.array([series(2 * shear) for _ in range(3)])
+    diagonal += generator.normal(0, 0.5, n) + 0.3
+    return pressure | dict(zip(('xx', 'yy', 'zz'), diagonal, strict=True))
+
+
+def exact(frequency):
+    x = frequency * TAU
+    return G0 * x**2 / (1 + x**2), G0 * x / (1 + x**2), 1 / (frequency * np.sqrt(1 + x**2)) * x
+
+
+def test_transform_of_an_exact_curve():
+    time = np.concatenate([[0], np.geomspace(0.002, 60, 400)])
+    frequency = np.geomspace(0.02, 20, 9)
+    found = _transform(time, G0 * np.exp(-time / TAU), frequency)
+    storage, loss, _ = exact(frequency)
+    assert found.real == pytest.approx(storage, rel=5e-3, abs=1e-3)
+    assert found.imag == pytest.approx(loss, rel=5e-3)
+
+
+def test_maxwell_fluid():
+    found = stress_relaxation(maxwell_fluid(200_000), VOLUME, KT, INTERVAL)
+    assert not found.verdict
+    early = found.modulus.x < 2 * TAU
+    truth = G0 * np.exp(-found.modulus.x / TAU)
+    assert found.modulus.value[early] == pytest.approx(truth[early], abs=0.05 * G0)
+    assert found.cut > 2 * TAU
+    storage, loss, segmental = exact(found.storage.x)
+    assert found.storage.x[0] < 1 / (2 * TAU)
+    assert found.storage.x[-1] > 2
+    assert found.storage.value == pytest.approx(storage, abs=0.07 * G0)
+    assert found.loss.value == pytest.approx(loss, abs=0.07 * G0)
+    assert found.segmental_time.value == pytest.approx(segmental, rel=0.3)
+    json.loads(to_json(found), parse_constant=pytest.fail)
+
+
+def test_intervals_cover_the_modulus():
+    inside = []
+    for seed in range(40):
+        found = stress_relaxation(maxwell_fluid(8000, seed), VOLUME, KT, INTERVAL)
+        truth = G0 * np.exp(-found.modulus.x / TAU)
+        inside.append((found.modulus.low <= truth) & (truth <= found.modulus.high))
+    early = found.modulus.x < 3 * TAU
+    assert 0.85 <= np.mean([each[early] for each in inside]) <= 0.99
+
+
+def test_every_component_counts_with_its_weight():
+    """One component alone: G(0) is V/kT times its weight times its mean square."""
+    n, wave = 4096, np.sqrt(2) * np.sin(np.arange(4096) * 2 * np.pi / 64)
+    zero = {name: np.zeros(n) for name in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')}
+    for name, weight in (('xy', 1 / 5), ('xz', 1 / 5), ('xx', 2 / 30), ('zz', 2 / 30)):
+        found = stress_relaxation(zero | {name: wave}, VOLUME, KT, INTERVAL)
+        assert found.modulus.value[0] == pytest.approx(weight * VOLUME / KT, rel=1e-6)
+
+
+def test_a_wave_of_shear_has_its_period_in_the_modulus():
+    wave = np.sqrt(2) * np.sin(np.arange(65_536) * 2 * np.pi / 64)
+    zero = {name: np.zeros(len(wave)) for name in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')}
+    found = stress_relaxation(zero | {'xy': wave}, VOLUME, KT, INTERVAL)
+    early = found.modulus.x <= 32 * INTERVAL
+    assert early.sum() > 15
+    exact = VOLUME / KT / 5 * np.cos(found.modulus.x * 2 * np.pi / (64 * INTERVAL))
+    # A lag that is off by one misses by 2 pi / 64 of the amplitude.
+    assert found.modulus.value[early] == pytest.approx(exact[early], abs=0.02 * VOLUME / KT / 5)
+
+
+def test_hydrostatic_pressure_does_not_count():
+    pressure = maxwell_fluid(2000)
+    shifted = pressure | {name: pressure[name] + np.arange(2000) for name in ('xx', 'yy', 'zz')}
+    one, other = (stress_relaxation(p, VOLUME, KT, INTERVAL) for p in (pressure, shifted))
+    assert other.modulus.value == pytest.approx(one.modulus.value, abs=1e-6)
+
+
+def test_noise_and_slowness_have_verdicts():
+    generator = np.random.default_rng(4)
+    names = ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')
+    noise = {name: generator.normal(size=2000) for name in names}
+    assert 'lost in its noise' in stress_relaxation(noise, VOLUME, KT, INTERVAL).verdict
+    slow = {name: np.cumsum(generator.normal(size=2000)) for name in names}
+    assert stress_relaxation(slow, VOLUME, KT, INTERVAL).verdict
+
+
+def test_bad_input_is_refused():
+    pressure = maxwell_fluid(100)
+    with pytest.raises(UserError, match='kT'):
+        stress_relaxation(pressure, VOLUME, -1.0, INTERVAL)
+    with pytest.raises(UserError, match='not finite'):
+        stress_relaxation(pressure | {'xy': np.full(100, np.nan)}, VOLUME, KT, INTERVAL)
+    with pytest.raises(UserError, match='rows'):
+        stress_relaxation(maxwell_fluid(20), VOLUME, KT, INTERVAL)

@@ -1,0 +1,328 @@
+"""Runs that are stopped, meet each other or die: real ones, from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import needs_hoomd
+from tests.end_to_end.test_project import ROOT, SWEEP
+from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
+from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
+from workflow.process import (
+    EXIT_INTERRUPTED,
+    STOP_SIGNALS,
+    Interrupted,
+    leave_if_asked,
+    leave_on_request,
+    stop_requests,
+)
+
+LONG = 10_000_000
+HERE = f'on {socket.gethostname()}'
+
+
+def start(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """Start project.py; all that it says comes in one stream."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(('SLURM_', 'ISP_'))}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / 'project.py'), *words],
+        cwd=folder,
+        env=clean | {'ISP_ENGINE': 'lammps', 'OMP_NUM_THREADS': '1'} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen[str], code: int) -> str:
+    """Wait for the end of a process; what it said."""
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == code, said
+    assert 'Traceback' not in said
+    return said
+
+
+def wait_for(is_so: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def jobs_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob('workspace/*'))
+
+
+def equilibrated_sweep(folder: Path, replicas: int, sample_steps: int) -> Path:
+    folder.mkdir()
+    sweep = SWEEP.replace('replicas = 2', f'replicas = {replicas}').replace('{ DOPA = 1 },', '')
+    (folder / 'sweep.toml').write_text(sweep.replace('2560', str(sample_steps)))
+    end(start(folder, 'init', 'sweep.toml'), 0)
+    end(start(folder, 'run', '-o', 'build', 'relax', 'equilibrate'), 0)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def long_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return equilibrated_sweep(tmp_path_factory.mktemp('long') / 'one', 1, LONG)
+
+
+@pytest.fixture(scope='module')
+def short_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return equilibrated_sweep(tmp_path_factory.mktemp('short') / 'two', 2, 1280)
+
+
+@pytest.fixture
+def one_long(long_sweep: Path, tmp_path: Path) -> Path:
+    """A sweep of one job that has long to sample."""
+    return Path(shutil.copytree(long_sweep, tmp_path / 'sweep'))
+
+
+@pytest.fixture
+def two_short(short_sweep: Path, tmp_path: Path) -> Path:
+    """A sweep of two jobs that have little left to do."""
+    return Path(shutil.copytree(short_sweep, tmp_path / 'sweep'))
+
+
+def start_sampling(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    process = start(folder, 'run', '-o', 'job', **environment)
+    (job,) = jobs_of(folder)
+
+    def works() -> bool:
+        progress = read_progress(job)
+        return progress is not None and progress.process.endswith(f':{process.pid}')
+
+    wait_for(works)
+    return process
+
+
+def assert_is_to_be_continued(folder: Path) -> None:
+    (job,) = jobs_of(folder)
+    assert (job / 'sample.in_progress/checkpoint').exists()
+    runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
+    assert runs[-1]['outcome'].startswith('Interrupted')
+    assert 'sample to be continued' in end(start(folder, 'status', '-d'), 0)
+
+
+@pytest.mark.parametrize('number', STOP_SIGNALS)
+def test_a_signal_stops_a_run_with_a_checkpoint(one_long: Path, number: signal.Signals) -> None:
+    process = start_sampling(one_long)
+    process.send_signal(number)
+    said = end(process, EXIT_INTERRUPTED)
+    assert 'sample stopped at step' in said
+    assert 'Run it again to go on' in said
+    assert_is_to_be_continued(one_long)
+
+
+def test_a_near_end_of_the_scheduler_s_job_stops_a_run_with_a_checkpoint(one_long: Path) -> None:
+    # Of a job of 100 s, the last 10 are kept for leaving.
+    now = int(time.time())
+    times = {'SLURM_JOB_START_TIME': str(now - 80), 'SLURM_JOB_END_TIME': str(now + 20)}
+    said = end(start_sampling(one_long, **times), EXIT_INTERRUPTED)
+    assert time.time() < now + 20
+    assert 'sample stopped at step' in said
+    assert_is_to_be_continued(one_long)
+
+
+def test_a_signal_at_the_end_of_a_stage_stops_what_comes_next(two_short: Path) -> None:
+    process = start(two_short, 'run', '-o', 'job')
+    wait_for(lambda: list(two_short.glob('workspace/*/thermo.h5')))
+    process.send_signal(signal.SIGTERM)
+    said = end(process, EXIT_INTERRUPTED)
+    assert 'Run it again to go on' in said
+    assert not list(two_short.glob('workspace/*/relaxation.json'))
+    # One of the two has come to its end all the same, and is not said to be interrupted.
+    (done,) = two_short.glob('workspace/*/trajectory.gsd')
+    runs = json.loads((done.parent / 'signac_job_document.json').read_text())['runs']
+    assert runs[-1]['outcome'] == 'done'
+
+
+def test_a_request_outlives_the_stage_that_it_met() -> None:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        leave_on_request(has_followers=False, follows=False)
+        with stop_requests():
+            leave_if_asked()  # none yet
+            os.kill(os.getpid(), signal.SIGUSR1)
+        with pytest.raises(Interrupted, match='SIGUSR1'):
+            leave_if_asked()
+        leave_on_request(has_followers=False, follows=False)
+        leave_if_asked()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ('number', 'seconds'), [(signal.SIGINT, 0.3), (signal.SIGTERM, 1.0), (signal.SIGINT, 1.7)]
+)
+def test_an_early_signal_ends_a_run_without_a_traceback(
+    one_long: Path, number: signal.Signals, seconds: float
+) -> None:
+    process = start(one_long, 'run', '-o', 'job')
+    time.sleep(seconds)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode in (EXIT_INTERRUPTED, -number), said
+    assert 'Traceback' not in said
+
+
+def test_of_two_runs_of_one_job_one_works_and_the_other_leaves(one_long: Path) -> None:
+    first = start_sampling(one_long)
+    said = end(start(one_long, 'run', '-o', 'job'), EXIT_HELD)
+    assert f'is being run by process {first.pid} {HERE}' in said
+    assert 'sample runs' in end(start(one_long, 'status', '-d'), 0)
+    first.send_signal(signal.SIGINT)
+    end(first, EXIT_INTERRUPTED)
+
+
+def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long: Path) -> None:
+    first = start_sampling(one_long)
+    first.kill()
+    first.communicate()
+    assert 'sample to be continued' in end(start(one_long, 'status', '-d'), 0)
+    second = start_sampling(one_long)
+    second.send_signal(signal.SIGTERM)
+    said = end(second, EXIT_INTERRUPTED)
+    assert f'taken over from process {first.pid} {HERE}, which is gone' in said
+
+
+@pytest.mark.parametrize(
+    ('operation', 'needed'), [('build', 'model.json'), ('thermodynamics', 'trajectory.gsd')]
+)
+def test_an_operation_of_any_kind_leaves_a_held_job_alone(
+    one_long: Path, operation: str, needed: str
+) -> None:
+    (job,) = jobs_of(one_long)
+    (job / 'init.gsd').unlink()
+    (job / needed).touch()  # all that makes it due
+    with hold(job):
+        said = end(start(one_long, 'run', '-o', operation), EXIT_HELD)
+    assert f'is being run by process {os.getpid()} {HERE}' in said
+    assert '1 job left to the process that runs them' in said
+
+
+def test_a_report_is_written_by_one_process_at_a_time(two_short: Path) -> None:
+    end(start(two_short, 'simulate', 'sweep.toml'), 0)
+    results = two_short / 'results/small'
+    written = (results / 'report.html').read_bytes()
+    (results / 'jobs.json').unlink()
+    with hold(results):
+        for words in (('run', '-o', 'report'), ('report', 'sweep.toml')):
+            said = end(start(two_short, *words), EXIT_HELD)
+            assert f'the report of sweep small is being written by process {os.getpid()}' in said
+    assert (results / 'report.html').read_bytes() == written
+    end(start(two_short, 'run', '-o', 'report'), 0)
+    assert (results / 'jobs.json').exists()
+
+
+def test_a_holder_on_another_host_that_tells_its_progress_is_not_robbed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'running.lock').write_text('process 7 on elsewhere')
+    ProgressWriter(tmp_path, 'sample', 100).update(1)
+    with pytest.raises(JobIsHeld, match=r'process 7 on elsewhere, it seems.*wait 120 s'):
+        hold(tmp_path).__enter__()
+    assert (tmp_path / 'running.lock').read_text() == 'process 7 on elsewhere'
+    assert is_held(tmp_path) is None
+
+    progress = json.loads((tmp_path / 'progress.json').read_text())
+    progress['time'] -= SECONDS_OF_SILENCE + 1
+    (tmp_path / 'progress.json').write_text(json.dumps(progress))
+    with hold(tmp_path):
+        assert is_held(tmp_path) is True
+    assert is_held(tmp_path) is False
+    assert 'taken over from process 7 on elsewhere, which is gone' in capsys.readouterr().err
+
+
+def test_who_looks_at_a_lock_keeps_nobody_from_it(tmp_path: Path) -> None:
+    watching = 'import sys, pathlib, workflow.jobs.lock as lock\nprint(flush=True)\n'
+    watching += 'while True: lock.is_held(pathlib.Path(sys.argv[1]))'
+    command = [sys.executable, '-c', watching, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            for _ in range(200):
+                with hold(tmp_path):
+                    pass
+        finally:
+            process.kill()
+
+
+def test_simulate_leaves_a_held_job_to_its_holder_and_does_the_rest(two_short: Path) -> None:
+    first, second = jobs_of(two_short)
+    with hold(first):
+        said = end(start(two_short, 'simulate', 'sweep.toml'), EXIT_HELD)
+    assert f'job {first.name} is left to process {os.getpid()} {HERE}, which runs it' in said
+    assert 'failed' not in said
+    assert not (first / 'trajectory.gsd').exists()
+    assert (second / 'relaxation.json').exists()
+
+
+def test_simulate_tells_which_signal_ended_a_job_and_does_the_rest(two_short: Path) -> None:
+    process = start(two_short, 'simulate', 'sweep.toml')
+    locks = [job / 'running.lock' for job in jobs_of(two_short)]
+
+    def holders() -> list[tuple[Path, str]]:
+        return [(lock.parent, text) for lock in locks if (text := lock.read_text())]
+
+    wait_for(holders)
+    (killed, holder), *_ = holders()
+    os.kill(int(holder.split()[1]), signal.SIGKILL)
+    said = end(process, 1)
+    assert f'job {killed.name} failed: its process was ended by SIGKILL' in said
+    assert [(job / 'relaxation.json').exists() for job in jobs_of(two_short)].count(True) == 1
+
+
+def test_run_does_not_take_several_processes(two_short: Path) -> None:
+    said = end(start(two_short, 'run', '-p', '2'), 2)
+    assert 'simulate SWEEP --parallel N' in said
+
+
+@pytest.mark.parametrize('ranks', [1, 2])
+def test_trouble_with_one_job_stops_no_other(two_short: Path, ranks: int) -> None:
+    if ranks > 1:
+        pytest.importorskip('mpi4py', reason='needs mpi4py')
+    first, second = jobs_of(two_short)
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
+    command = ('run', '-o', 'sample', 'thermodynamics')
+    options = {'ISP_RANKS': str(ranks), 'PATH': path}
+    with hold(first):
+        said = end(start(two_short, *command, **options), EXIT_HELD)
+    assert f'job {first.name} is being run by process {os.getpid()}' in said
+    assert (second / 'thermodynamics.json').exists()
+
+    for name in ('trajectory.gsd', 'thermodynamics.json'):
+        (second / name).unlink()
+    (first / 'equilibrated.gsd').write_bytes(b'spoiled')
+    said = end(start(two_short, *command, **options), 2)
+    assert f'{first.name}/equilibrated.gsd: is damaged' in said
+    assert '1 job could not be run' in said
+    assert (second / 'thermodynamics.json').exists()
+
+
+@pytest.mark.hoomd
+@needs_hoomd
+def test_loading_hoomd_leaves_the_answer_to_signals(tmp_path: Path) -> None:
+    """From its import on it answers SIGTERM with an exit, without a word, as if a job failed."""
+    program = (
+        'import os, signal\n'
+        'from workflow.engines.selection import EngineChoice, select_engine\n'
+        "signal.signal(signal.SIGTERM, lambda number, frame: print('heard'))\n"
+        "select_engine(EngineChoice('hoomd', 'cpu'))\n"
+        'os.kill(os.getpid(), signal.SIGTERM)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, 'heard\n')

@@ -1,0 +1,246 @@
+"""A workspace of another version, or a damaged one, is told of; nothing in it is misread."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from project import main
+from tests.end_to_end.test_bad_input import SWEEP, Refusal, assert_refused
+from tests.results.builders import clusters, relaxation, state_point, thermodynamics
+from user_input import UserError
+from workflow.jobs.workspace import FORMAT, open_project
+from workflow.results.aggregate import read_job_result
+from workflow.stages.job_context import job_context
+
+COMMANDS = (
+    ('init', 'sweep.toml'),
+    ('simulate', 'sweep.toml'),
+    ('report', 'sweep.toml'),
+    ('status',),
+    ('run', '-o', 'build'),
+    ('submit', '--pretend'),
+    ('failed',),
+    ('retry',),
+)
+DOCUMENT = 'signac_project_document.json'
+
+Project = Callable[..., Refusal]
+
+
+@pytest.fixture(scope='module')
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('project')
+    (folder / 'sweep.toml').write_text(SWEEP)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, 'argv', ['project.py', 'init', 'sweep.toml'])
+        assert main() == 0
+    return folder
+
+
+@pytest.fixture
+def folder(initialised: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(initialised, tmp_path / 'copy'))
+
+
+@pytest.fixture
+def project(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Project:
+    def run(*arguments: str) -> Refusal:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, 'argv', ['project.py', *arguments])
+        return Refusal(main(), capsys.readouterr().err)
+
+    monkeypatch.setenv('ISP_ENGINE', 'lammps')
+    return run
+
+
+def document(folder: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((folder / DOCUMENT).read_text())
+    return content
+
+
+def the_job(folder: Path) -> Path:
+    (job,) = (folder / 'workspace').iterdir()
+    return job
+
+
+def test_a_new_workspace_has_its_format_recorded(folder: Path) -> None:
+    assert document(folder)['workspace_format'] == FORMAT
+
+
+@pytest.mark.parametrize('command', COMMANDS, ids=lambda words: words[0])
+@pytest.mark.parametrize('other', [1, FORMAT + 1])
+def test_another_format_is_refused(
+    project: Project, folder: Path, command: tuple[str, ...], other: int
+) -> None:
+    content = document(folder) | {'workspace_format': other}
+    (folder / DOCUMENT).write_text(json.dumps(content))
+    before = sorted(folder.rglob('*'))
+    assert_refused(
+        project(*command), str(folder), f'has format {other}', f'reads format {FORMAT}', 'Use the'
+    )
+    assert sorted(folder.rglob('*')) == before
+    assert document(folder) == content
+
+
+@pytest.mark.parametrize('command', [('init', 'sweep.toml'), ('status',)], ids=['init', 'status'])
+def test_a_workspace_from_before_formats_is_taken_over(
+    project: Project, folder: Path, command: tuple[str, ...]
+) -> None:
+    content = document(folder)
+    del content['workspace_format']
+    (folder / DOCUMENT).write_text(json.dumps(content))
+    jobs = list((folder / 'workspace').iterdir())
+    done = project(*command)
+    assert done.code == 0
+    assert 'before workspaces recorded their format' in done.message
+    assert document(folder)['workspace_format'] == FORMAT
+    assert list((folder / 'workspace').iterdir()) == jobs
+    assert 'recorded' not in project(*command).message
+
+
+@pytest.mark.parametrize('command', COMMANDS, ids=lambda words: words[0])
+def test_state_points_of_another_layout_are_not_taken_over(
+    project: Project, folder: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / DOCUMENT).unlink()
+    monkeypatch.chdir(folder)
+    import signac
+
+    signac.get_project().open_job({'temperature': 300}).init()
+    assert_refused(project(*command), "unknown key 'temperature'", 'another version')
+    assert not (folder / DOCUMENT).exists()
+
+
+DAMAGES = ['', '{', '[]', 'null', '\x00\x01', '7', '[' * 100_000]
+
+
+@pytest.mark.parametrize('command', COMMANDS, ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    'content',
+    [
+        *DAMAGES[:3],
+        '{"sweeps": []}',
+        '{"workspace_format": "2"}',
+        '{"sweeps": {"a": 1}}',
+        '{"_status": []}',
+    ],
+)
+def test_a_damaged_project_document_is_told(
+    project: Project, folder: Path, command: tuple[str, ...], content: str
+) -> None:
+    (folder / DOCUMENT).write_text(content)
+    assert_refused(project(*command), DOCUMENT, 'is damaged', 'Move it away')
+
+
+def test_a_sweep_name_in_the_document_is_no_way_out(project: Project, folder: Path) -> None:
+    content = json.loads((folder / DOCUMENT).read_text())
+    content['sweeps']['../../out'] = content['sweeps']['small']
+    (folder / DOCUMENT).write_text(json.dumps(content))
+    assert_refused(project('run', '-o', 'report'), DOCUMENT, '../../out', 'is damaged')
+
+
+def test_a_damaged_project_document_is_made_anew_as_it_says(project: Project, folder: Path) -> None:
+    (folder / DOCUMENT).rename(folder / 'damaged')
+    assert project('init', 'sweep.toml').code == 0
+    assert document(folder)['sweeps'] == json.loads((folder / 'damaged').read_text())['sweeps']
+
+
+@pytest.mark.parametrize('command', COMMANDS, ids=lambda words: words[0])
+@pytest.mark.parametrize('content', [*DAMAGES, '{"a": 1}'])
+def test_a_damaged_state_point_is_told(
+    project: Project, folder: Path, command: tuple[str, ...], content: str
+) -> None:
+    path = the_job(folder) / 'signac_statepoint.json'
+    path.write_text(content)
+    assert_refused(project(*command), str(path), 'is damaged', 'run init')
+
+
+def test_a_missing_state_point_is_told_and_written_anew(project: Project, folder: Path) -> None:
+    path = the_job(folder) / 'signac_statepoint.json'
+    whole = path.read_text()
+    path.unlink()
+    assert_refused(project('status'), str(path), 'missing', 'run init')
+    assert project('init', 'sweep.toml').code == 0
+    assert json.loads(path.read_text()) == json.loads(whole)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        *DAMAGES,
+        '{"runs": {}}',
+        '{"runs": [1]}',
+        '{"build": "yesterday"}',
+        '{"retries": [1]}',
+        '{"retries": [{"failure": {"stage": 1}, "until": 1}]}',
+        '{"retries": [{"failure": {"stage": "relax"}, "until": "1"}]}',
+    ],
+)
+def test_a_damaged_job_document_is_told_before_anything_runs(
+    folder: Path, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (job,) = open_project()
+    path = Path(job.fn('signac_job_document.json'))
+    path.write_text(content)
+    with pytest.raises(UserError, match=f'{path.name}: is damaged.*Move it away'):
+        job_context(job)
+
+
+def test_a_damaged_configuration_is_told(project: Project, folder: Path) -> None:
+    config = folder / '.signac/config'
+    for content in ('schema_version', 'schema_version = abc', '', '[', 'schema_version = 99'):
+        config.write_text(content)
+        for command in (('status',), ('init', 'sweep.toml')):
+            assert_refused(project(*command), '.signac/config')
+
+
+@pytest.mark.parametrize(
+    ('name', 'way', 'value'),
+    [
+        *itertools.product(('clusters', 'relaxation', 'thermodynamics'), [()], ({}, [], None, 1)),
+        ('clusters', ('n_ions',), '320'),
+        ('clusters', ('n_ions',), -1),
+        ('clusters', ('estimates',), None),
+        ('clusters', ('estimates', 'free_ion_fraction'), {}),
+        ('clusters', ('contact_distance',), None),
+        ('clusters', ('number_distribution', 'values'), [1]),
+        ('clusters', ('equilibration', 'start'), 10_000),
+        ('relaxation', ('time_unit',), 1),
+        ('relaxation', ('p2', 'backbone', 'decay', 'mean'), 1.0),
+        ('relaxation', ('p2', 'backbone', 'time'), []),
+        ('thermodynamics', ('density',), 0.8),
+        ('thermodynamics', ('density', 'mean'), '0.8'),
+    ],
+    ids=str,
+)
+def test_a_result_of_another_shape_is_told(
+    tmp_path: Path, name: str, way: tuple[str, ...], value: object
+) -> None:
+    results: dict[str, Any] = {
+        'clusters': clusters(),
+        'relaxation': relaxation({'backbone': 10.0}),
+        'thermodynamics': thermodynamics(),
+    }
+    for each, content in results.items():
+        (tmp_path / f'{each}.json').write_text(json.dumps(content))
+    assert read_job_result(tmp_path, state_point(0.5)) is not None
+    holder, key = results, name
+    for part in way:
+        holder, key = holder[key], part
+    assert key in holder
+    holder[key] = value
+    (tmp_path / f'{name}.json').write_text(json.dumps(results[name]))
+    with pytest.raises(UserError, match=rf'{name}\.json: cannot be read .*Delete it'):
+        read_job_result(tmp_path, state_point(0.5))

@@ -1,0 +1,182 @@
+"""Every term of every engine against something independent of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gsd.hoomd import Frame
+
+from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from tests.conftest import RelaxedMelt
+from tests.systems import COULOMB_ERROR, melt, state_point
+from validation.sections.forces import MODELS
+from validation.sections.reference_forces import reference, relative_rms
+from workflow.electrostatics.ewald import ewald_sum
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
+from workflow.engines.contract import (
+    THERMO_COLUMNS,
+    ConstantEnergy,
+    Engine,
+    Simulation,
+    SoftPushOff,
+)
+from workflow.stages.relax import segments, state_of
+from workflow.stages.trajectory_writer import frame_with_state
+
+CASES = {
+    'ISP50': state_point('isp', {'LSP': 0.5, 'DOPA': 0.5}),
+    'ISP0': state_point('isp', {'DOPA': 1.0}),
+    'ISP100': state_point('isp', {'LSP': 1.0}),
+    'kremer_grest': state_point('kremer_grest', {'M': 1.0}, chains=20),
+    'every_term': state_point(
+        str(MODELS / 'every_term.toml'), {'M': 0.5, 'X': 0.5}, chains=10, bjerrum_length=12.0
+    ),
+}
+
+
+@pytest.fixture(scope='module', params=CASES)
+def relaxed(request: pytest.FixtureRequest, relaxed_melt: RelaxedMelt):
+    """Frames of relaxed melts, made with LAMMPS; both engines are then asked about them."""
+    from workflow.engines.lammps_engine import LammpsEngine
+
+    system, state = relaxed_melt(CASES[request.param], LammpsEngine(), COULOMB_ERROR)
+    return frame_with_state(system.topology, state), system.force_field, system.mesh(state)
+
+
+def bare_simulation(
+    engine: Engine, frame: Frame, field: ForceField, mesh: CoulombMesh | None
+) -> Simulation:
+    return engine.simulation(frame, field, ConstantEnergy(0.005), mesh, seed=1, log_period=0)
+
+
+def test_short_range_energies_and_forces_equal_direct_sums(engine: Engine, relaxed) -> None:
+    frame, field, _ = relaxed
+    energies, forces = reference(frame, field)
+    simulation = bare_simulation(engine, frame, field, None)
+    measured = simulation.energies()
+    for term, expected in energies.items():
+        assert measured[term] == pytest.approx(expected, rel=1e-6)
+    assert relative_rms(simulation.forces(), forces) < 1e-6
+    simulation.close()
+
+
+@pytest.mark.parametrize('relaxed', ['ISP50', 'ISP100', 'every_term'], indirect=True)
+def test_coulomb_is_within_the_requested_error_of_a_direct_ewald_sum(
+    engine: Engine, relaxed
+) -> None:
+    frame, field, mesh = relaxed
+    state = state_of(frame)
+    charges = np.asarray(frame.particles.charge, dtype=float)
+    energy, forces = ewald_sum(state.positions, charges, state.box, field.bjerrum_length)
+    with_coulomb = bare_simulation(engine, frame, field, mesh)
+    without = bare_simulation(engine, frame, field, None)
+    measured = with_coulomb.forces() - without.forces()
+    ions = charges != 0
+    error = np.sqrt(np.mean(np.sum((measured - forces)[ions] ** 2, axis=1)))
+    typical = np.sqrt(np.mean(np.sum(forces[ions] ** 2, axis=1)))
+    assert error / typical < COULOMB_ERROR
+    assert with_coulomb.energies()['coulomb'] == pytest.approx(energy, rel=2 * COULOMB_ERROR)
+    with_coulomb.close()
+    without.close()
+
+
+@pytest.mark.hoomd
+def test_engines_agree_on_twenty_frames(relaxed) -> None:
+    hoomd_engine = pytest.importorskip(
+        'workflow.engines.hoomd_engine', reason='needs HOOMD-blue, which is not on PyPI'
+    )
+    from workflow.engines.lammps_engine import LammpsEngine
+
+    frame, field, _ = relaxed
+    state = state_of(frame)
+    rng = np.random.default_rng(20)
+    for _ in range(20):
+        positions = state.positions + rng.uniform(-0.02, 0.02, state.positions.shape)
+        positions -= state.box * np.round(positions / state.box)
+        shaken = replace(state, positions=positions)
+        shaken_frame = frame_with_state(frame, shaken)
+        pair = [
+            bare_simulation(engine, shaken_frame, field, None)
+            for engine in (LammpsEngine(), hoomd_engine.HoomdEngine('cpu'))
+        ]
+        lammps, hoomd = (simulation.energies() for simulation in pair)
+        for term in ('pair', 'bond', 'angle'):
+            assert hoomd[term] == pytest.approx(lammps[term], rel=1e-6)
+        assert relative_rms(pair[1].forces(), pair[0].forces()) < 1e-6
+        for simulation in pair:
+            simulation.close()
+
+
+@pytest.mark.parametrize('relaxed', ['every_term'], indirect=True)
+def test_from_rest_every_bead_moves_with_its_force_by_its_mass(engine: Engine, relaxed) -> None:
+    frame, field, mesh = relaxed
+    assert len(set(field.masses.tolist())) == 4
+    resting = replace(state_of(frame), step=0, velocities=np.zeros((frame.particles.N, 3)))
+    simulation = engine.simulation(
+        frame_with_state(frame, resting), field, ConstantEnergy(1e-5), mesh, 1, log_period=1
+    )
+    forces = simulation.forces()
+    simulation.run(1)
+    velocities, rows = simulation.state().velocities, simulation.take_thermo_rows()
+    simulation.close()
+    order = [field.bead_types.index(name) for name in frame.particles.types]
+    masses = field.masses[order][frame.particles.typeid][:, None]
+    assert relative_rms(velocities / 1e-5, forces / masses) < 1e-3
+    kinetic = dict(zip(THERMO_COLUMNS, rows[-1], strict=True))['kinetic_energy']
+    assert kinetic == pytest.approx(np.sum(masses * velocities**2) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize('relaxed', ['every_term'], indirect=True)
+def test_a_model_of_every_term_has_them_all(relaxed) -> None:
+    frame, field, mesh = relaxed
+    assert mesh is not None
+    assert {type(bond) for bond in field.bonds.values()} == {FeneBond, HarmonicBond}
+    assert {type(angle) for angle in field.angles.values()} == {HarmonicAngle, CosineSquaredAngle}
+    assert set(frame.bonds.typeid) == set(frame.angles.typeid) == {0, 1}
+    assert np.any(field.pair_cutoff > 2.5)
+    # What does not repel each other overlaps, so that a force between them would show.
+    b, p = field.bead_types.index('B'), field.bead_types.index('P')
+    assert field.pair_cutoff[b, p] == 0
+    positions = np.asarray(frame.particles.position)
+    of_type = [np.flatnonzero(frame.particles.typeid == k) for k in (b, p)]
+    apart = positions[of_type[0]][:, None] - positions[of_type[1]]
+    apart -= frame.configuration.box[:3] * np.round(apart / frame.configuration.box[:3])
+    overlaps = np.sum(np.linalg.norm(apart, axis=2) < 0.7)
+    assert overlaps > 5
+
+
+def test_soft_push_off_is_a_gaussian(engine: Engine) -> None:
+    point = state_point('kremer_grest', {'M': 1.0}, chains=2, degree_of_polymerisation=2)
+    frame, field = melt(point)
+    frame.configuration.box = [10, 10, 10, 0, 0, 0]
+    frame.particles.image = np.zeros((4, 3), dtype=np.int32)
+    frame.particles.position = np.array([[0, 0, 0], [0.97, 0, 0], [0, 0.5, 0], [0.97, 0.5, 0]])
+    push_off = SoftPushOff(0.001, 1.0, 1.0, height=10.0)
+    simulation = engine.simulation(frame, field, push_off, None, seed=1, log_period=0)
+
+    def repulsion(r: float) -> float:
+        inside = r < push_off.CUTOFF
+        width = 2 * push_off.WIDTH**2
+        return inside * 10 * (np.exp(-(r**2) / width) - np.exp(-(push_off.CUTOFF**2) / width))
+
+    expected = 2 * repulsion(0.5) + 2 * repulsion(np.hypot(0.97, 0.5))
+    assert simulation.energies()['pair'] == pytest.approx(expected, rel=1e-6)
+    simulation.close()
+
+
+@pytest.mark.parametrize('requested', [1e-2, 1e-3, 1e-4])
+def test_chosen_mesh_is_estimated_within_the_request(requested: float) -> None:
+    rng = np.random.default_rng(3)
+    box = np.full(3, 12.0)
+    charges = np.repeat([1.0, -1.0], 100)
+    mesh = choose_mesh(rng.uniform(-6, 6, (200, 3)), charges, box, 16.0, requested, 5.0)
+    assert mesh.estimated_error <= requested
+    assert mesh.cutoff <= 5.0
+
+
+def test_relaxation_has_all_its_parts() -> None:
+    names = [segment.name for segment in segments(CASES['ISP50'])]
+    assert names[0].startswith('push_off')
+    assert names[-1].startswith('cool')
