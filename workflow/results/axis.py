@@ -77,15 +77,20 @@ def find_axis(report: ReportTable, model: Model, points: Sequence[Mapping[str, A
     return make_axis(key, report.label or '')
 
 
-def check_axis(report: ReportTable, model: Model, points: Sequence[Mapping[str, Any]]) -> None:
-    """Check that a sweep's axis is a number of its state points.
+def check_axis(report: ReportTable, model: Model, point: Mapping[str, Any]) -> None:
+    """Check that the axis that a sweep file names is a number of its state points.
+
+    Args:
+        report: The sweep's.
+        model: Of the sweep.
+        point: One of its state points, as plain values; all have the same numbers.
 
     Raises:
         UserError: If it is not.
     """
     if report.x is None:
         return
-    known = {*_numbers(points), *(_COMPOSITION + name for name in model.monomers)}
+    known = {*_numbers([point]), *(_COMPOSITION + name for name in model.monomers)}
     if report.x not in known:
         raise UserError(
             f"report.x: the state points have no number '{report.x}'. "

@@ -128,12 +128,10 @@ def all_drawings(series: Series) -> list[Drawing]:
             is_key = any(row.quantity.is_key for row in shown)
             draw = partial(draw_panel, series=series, panel=panel, rows=shown)
             found.append(Drawing(panel.name, panel.name, is_key, draw, shown))
-        curves: dict[str, list[tuple[int, Curve]]] = {}
-        for k, state in enumerate(series.states):
-            for name, curve in _mean_curves(state.results, observable.name).items():
-                curves.setdefault(name, []).append((k, curve))
+        curves = [_mean_curves(state.results, observable.name) for state in series.states]
         keys = {row.quantity.label for row in rows if row.quantity.is_key}
-        for name, of_states in curves.items():
+        for name in dict.fromkeys(name for each in sorted(curves, key=len)[::-1] for name in each):
+            of_states = [(k, each[name]) for k, each in enumerate(curves) if name in each]
             draw = partial(draw_curves, series=series, curves=of_states)
             found.append(Drawing(f'{observable.name}:{name}', name, name in keys, draw))
     return found
@@ -218,6 +216,7 @@ def draw_panel(ax: Axes, series: Series, panel: Panel, rows: Sequence[Row]) -> N
     )
     if not any(row.estimate.value is not None or row.estimate.is_bound for row in rows):
         ax.text(0.5, 0.5, 'no value', transform=ax.transAxes, ha='center', color='0.4')
+        ax.set_yticks([])
     if panel.limits is not None:
         ax.set_ylim(panel.limits)
     if panel.scale == 'log':
@@ -243,7 +242,7 @@ def draw_curves(ax: Axes, series: Series, curves: Sequence[tuple[int, Curve]]) -
     colours = _state_colours(series)
     for k, curve in curves:
         if np.isfinite(curve.value).any():
-            plot_curve(ax, curve, colours[k], '', value_text(series.places[k]))
+            plot_curve(ax, curve, colours[k], '.', value_text(series.places[k]))
     label_axes(ax, curves[0][1])
 
 
@@ -281,8 +280,10 @@ def _save(figure: Figure, path: Path) -> None:
     assert layout is not None  # `new_figure` gives one
     layout.execute(figure)
     figure.set_layout_engine('none')
-    figure.savefig(f'{path}.png', dpi=PNG_DPI, metadata={'Software': None})
-    figure.savefig(f'{path}.svg', metadata={'Date': None})
+    # Ticks follow the size that the layout gives, and may then stand out: tight.
+    style: dict[str, Any] = {'bbox_inches': 'tight', 'pad_inches': 0.06}
+    figure.savefig(f'{path}.png', dpi=PNG_DPI, metadata={'Software': None}, **style)
+    figure.savefig(f'{path}.svg', metadata={'Date': None}, **style)
 
 
 def _draw_point(ax: Axes, x: float, row: Row, colour: str, marker: str) -> None:

@@ -139,8 +139,7 @@ def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
 
     report = sweep.report
     with said_of(path):
-        points = [as_plain_values(point) for point in state_points(sweep, model)]
-        check_axis(report, model, points)
+        check_axis(report, model, as_plain_values(next(state_points(sweep, model))))
         for name in report.overview or ():
             observable, is_curve, _ = name.partition(':')
             if is_curve and observable not in (known := [each.name for each in OBSERVABLES]):
