@@ -104,25 +104,27 @@ def places_of(points: Sequence[Mapping[str, Any]], axis: Axis) -> list[dict[str,
     Nested tables have dotted names. The monomers count where the axis does not tell the whole
     composition, as `composition_<monomer>`.
     """
-    flat = [_flatten({k: v for k, v in point.items() if k != 'composition'}) for point in points]
-    compositions: list[dict[str, float]] = [dict(point['composition']) for point in points]
+    bare = [{k: v for k, v in point.items() if k != 'composition'} for point in points]
+    flat = [_flatten(point) for point in bare]
+    compositions: list[dict[str, AxisValue]] = [dict(point['composition']) for point in points]
     of_axis = axis.key.removeprefix(_COMPOSITION)
     told = {composition.get(of_axis, 0.0) for composition in compositions}
     if len({json.dumps(each, sort_keys=True) for each in compositions}) > len(told):
         monomers = sorted({name for each in compositions for name in each} - {of_axis})
         for values, composition in zip(flat, compositions, strict=True):
-            values |= {f'composition_{m}': composition.get(m, 0.0) for m in monomers}
+            for name in monomers:
+                values[f'composition_{name}'] = composition.get(name, 0.0)
     names = dict.fromkeys(name for values in flat for name in values)
     varying = [name for name in names if len({values.get(name, '') for values in flat}) > 1]
     if 'model' in varying and 'model_hash' in varying:
         varying.remove('model_hash')
     others = [name for name in varying if name not in (_KT, 'replica', axis.key)]
-    return [
-        ({axis.column: axis.value(point)} if axis.key else {})
-        | {_KT: float(point[_KT])}
-        | {name: values.get(name, '') for name in others}
-        for point, values in zip(points, flat, strict=True)
-    ]
+    places: list[dict[str, AxisValue]] = []
+    for point, values in zip(points, flat, strict=True):
+        place: dict[str, AxisValue] = {axis.column: axis.value(point)} if axis.key else {}
+        place[_KT] = float(point[_KT])
+        places.append(place | {name: values.get(name, '') for name in others})
+    return places
 
 
 def drawn_axis(axis: Axis, places: Sequence[Place]) -> Axis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,20 @@ def axis_of(sweep: SweepJobs) -> Axis:
     point = read_state_point(points[0], f'{first.id}/{STATE_POINT}')
     model = job_files.read_model(Path(first.path), point)
     return find_axis(_report_table(_recorded(sweep)), model, points)
+
+
+def places_on_axis(jobs: Sequence[Job]) -> dict[str, str]:
+    """Say by id where jobs are on the axis of their sweep; nothing where it has none."""
+    found: dict[str, str] = {}
+    for name, content in sweeps_in(jobs[0]).items() if jobs else ():
+        ids = set(content['jobs'])
+        members = [job for job in jobs if job.id in ids]
+        if members:
+            with suppress(UserError):  # of a model that cannot be read, which is told elsewhere
+                axis = axis_of(SweepJobs(name, members))
+                points = {job.id: job.cached_statepoint for job in members} if axis.key else {}
+                found |= {each: axis.text(axis.value(point)) for each, point in points.items()}
+    return found
 
 
 def record_report(path: Path, sweep: SweepJobs) -> None:
