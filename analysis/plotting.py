@@ -93,6 +93,7 @@ def label_axes(ax: Axes, curve: Curve | None) -> None:
         label_short_axis(ax.xaxis, *ax.get_xlim())
     if curve.y_scale == 'log' and np.any(shown):
         ax.set_yscale('log')
+        label_short_axis(ax.yaxis, *ax.get_ylim())
 
 
 def label_short_axis(axis: Any, low: float, high: float) -> None:

@@ -236,7 +236,7 @@ class IonClusters(Observable[ClusterResult]):
                 Combination.PROPORTION,
                 FRACTION,
                 _PERCOLATION,
-                'any axis' if axis == 'any' else f'along {axis}',
+                'percolation, any axis' if axis == 'any' else f'percolation along {axis}',
                 is_key=axis == 'any',
             )
             for axis, estimate in result.percolation.items()

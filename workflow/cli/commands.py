@@ -172,23 +172,26 @@ def _point_to_failed(jobs: Sequence[Any]) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from workflow.jobs.workspace import recorded_sweep
+    from workflow.results.sweep_results import record_report
 
-    return _write_report(recorded_sweep(options.sweep))
+    sweep = recorded_sweep(options.sweep)
+    record_report(options.sweep, sweep)
+    return _write_report(sweep)
 
 
 def _write_report(sweep: SweepJobs) -> int:
     from workflow.jobs.workspace import is_simulated
-    from workflow.results.summary import print_summary
     from workflow.results.sweep_results import (
+        read_sweep_table,
         report_is_current,
         results_folder,
         write_sweep_results,
     )
+    from workflow.results.tables import print_key_tables
 
     folder = results_folder(sweep)
-    if not report_is_current(sweep):
-        write_sweep_results(sweep)
-    print_summary(folder / 'summary.csv', sys.stdout)
+    table = read_sweep_table(sweep) if report_is_current(sweep) else write_sweep_results(sweep)
+    print_key_tables(table, sys.stdout)
     done = sum(map(is_simulated, sweep.jobs))
     if done < len(sweep.jobs):
         print(f'{done} of {len(sweep.jobs)} jobs are done.')

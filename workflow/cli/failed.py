@@ -16,7 +16,7 @@ from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs.failures import Failure, composition_text, read_failure
 from workflow.jobs.workspace import checked_project
-from workflow.results.summary import PLAIN_WIDTH
+from workflow.results.tables import PLAIN_WIDTH
 
 _THERMO_SHOWN = ('step', 'volume', 'kinetic_energy', 'potential_energy')
 

@@ -13,6 +13,7 @@ from user_input import UserError, said_of
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
+from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
@@ -34,6 +35,7 @@ def init_sweep(path: Path) -> SweepJobs:
             f'{path}: more than {MOST_JOBS} jobs: every command would take minutes. Take fewer '
             'compositions, values or replicas, or several sweeps in folders of their own.'
         )
+    shown = checked_report(path, sweep, model)
     points = list(state_points(sweep, model))
     with said_of(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
@@ -59,6 +61,7 @@ def init_sweep(path: Path) -> SweepJobs:
     sweeps[sweep.name] = {
         'jobs': ids,
         'sweep': sweep.model_dump(mode='json'),
+        CLAIMS: shown[CLAIMS],
         'model': {'name': model.name, 'description': model.description.strip()},
     }
     return SweepJobs(sweep.name, jobs)

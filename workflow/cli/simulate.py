@@ -12,24 +12,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from rich.progress import BarColumn, TaskID, TaskProgressColumn
+from rich.progress import Progress as Bars
 
-from user_input import EXIT_USER_ERROR
+from user_input import EXIT_USER_ERROR, UserError
+from workflow.jobs import files as job_files
 from workflow.jobs.failures import failed_among, is_failed, read_failure
 from workflow.jobs.lock import EXIT_HELD, holder_of
-from workflow.jobs.progress import Progress, read_progress
+from workflow.jobs.progress import read_progress
 from workflow.jobs.workspace import is_simulated
 from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
+from workflow.results.sweep_results import places_on_axis
+from workflow.sweep.state_point import read_state_point
+from workflow.sweep.work import estimated_work
+
+if TYPE_CHECKING:
+    from models.model import Model
 
 _PROJECT_FILE = Path(__file__).parents[2] / 'project.py'
 # Everything but the operations over a whole sweep.
@@ -69,12 +74,11 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     waiting = [job for job in waiting if not is_failed(job.path)]
     if left_out:
         print(f'{len(left_out)} of {len(jobs)} jobs failed before and are left out')
-    # The jobs with most charges take longest: they go first, so that none is left at the end.
-    waiting.sort(key=lambda job: -job.cached_statepoint['composition'].get('LSP', 0.0))
+    waiting = _longest_first(waiting)
     total = len(waiting)
     running: list[_Running] = []
     ended: list[_Running] = []
-    with _stop_mark() as stop, _display() as display:
+    with _stop_mark() as stop, _display(places_on_axis(waiting)) as display:
         try:
             while (waiting and not stop.asked) or running:
                 while waiting and len(running) < parallel and not stop.asked:
@@ -95,6 +99,19 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         return EXIT_INTERRUPTED
     codes = [_tell_end(each) for each in ended] + [1 for _ in left_out]
     return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def _longest_first(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs by their estimated work, so that no long one is left alone at the end."""
+    models: dict[str, Model] = {}
+    work: dict[str, float] = {}
+    for job in jobs:
+        with suppress(UserError):  # its own process says what is wrong with it
+            point = read_state_point(dict(job.cached_statepoint), job.id)
+            if point.model_hash not in models:
+                models[point.model_hash] = job_files.read_model(Path(job.path), point)
+            work[job.id] = estimated_work(point, models[point.model_hash])
+    return sorted(jobs, key=lambda job: -work.get(job.id, 0.0))
 
 
 def _tell_end(ended: _Running) -> int:
@@ -177,33 +194,30 @@ def _stop_mark() -> Iterator[_StopMark]:
 
 
 class _LiveDisplay:
-    """A table that is redrawn in place."""
+    """Bars that are redrawn in place."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self._started = time.monotonic()
+    def __init__(self, bars: Bars, places: Mapping[str, str]) -> None:
+        self._bars, self._places = bars, places
+        self._tasks: dict[str, TaskID] = {}
+        self._all = bars.add_task('all jobs', total=1.0, pace='')
 
     def show(self, running: list[_Running], done: int, total: int) -> None:
-        table = Table(box=None, pad_edge=False)
-        for column, justify in (
-            ('job', 'left'),
-            ('LSP', 'right'),
-            ('stage', 'left'),
-            ('', 'left'),
-            ('steps/s', 'right'),
-            ('at most left', 'right'),
-        ):
-            table.add_column(column, justify=justify)  # type: ignore[arg-type]
+        self._bars.update(self._all, completed=done / total, pace=f'{done} of {total} done')
+        for name in self._tasks.keys() - {each.job.id for each in running}:
+            self._bars.remove_task(self._tasks.pop(name))
         for each in running:
-            table.add_row(*_cells(each.job))
-        table.add_row(f'{done} of {total} done, {_clock(time.monotonic() - self._started)}')
-        self._live.update(table)
+            told, share, pace = _state_of(each.job, self._places)
+            if each.job.id not in self._tasks:
+                self._tasks[each.job.id] = self._bars.add_task(told, total=1.0, pace=pace)
+            task = self._tasks[each.job.id]
+            self._bars.update(task, description=told, completed=share, pace=pace)
 
 
 class _LineDisplay:
     """Lines now and then, for a log."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
         self._started = time.monotonic()
         self._shown = 0.0
 
@@ -212,39 +226,36 @@ class _LineDisplay:
         if now - self._shown < _SECONDS_BETWEEN_LINES:
             return
         self._shown = now
-        parts = ['  '.join(str(cell) for cell in _cells(each.job)) for each in running]
+        states = [_state_of(each.job, self._places) for each in running]
+        parts = [f'{told}  {share:.0%}  {pace}' for told, share, pace in states]
         print(f'[{_clock(now - self._started)}] {done} of {total} done', *parts, sep=' | ')
         sys.stdout.flush()
 
 
 @contextmanager
-def _display() -> Iterator[_LiveDisplay | _LineDisplay]:
+def _display(places: Mapping[str, str]) -> Iterator[_LiveDisplay | _LineDisplay]:
     if not sys.stdout.isatty():
-        yield _LineDisplay()
+        yield _LineDisplay(places)
         return
-    with Live(console=Console(), transient=True, refresh_per_second=4) as live:
-        yield _LiveDisplay(live)
+    columns = ('{task.description}', BarColumn(20), TaskProgressColumn(), '{task.fields[pace]}')
+    with Bars(*columns, transient=True, refresh_per_second=4) as bars:
+        yield _LiveDisplay(bars, places)
 
 
-def _cells(job: Job) -> tuple[str | Text, ...]:
-    fraction = job.cached_statepoint['composition'].get('LSP', 0.0)
+def _state_of(job: Job, places: Mapping[str, str]) -> tuple[str, float, str]:
+    """What runs and where on the axis, the share of its stage that is done, and how fast it is."""
+    name = f'{job.id[:8]}  {places.get(job.id, "")}'.rstrip()
     progress = read_progress(Path(job.path))
-    name = (job.id[:8], f'{fraction:.2f}')
     if progress is None:
-        return (*name, 'analysis' if job.isfile('trajectory.gsd') else 'setting up', '', '', '')
-    return (
-        *name,
-        progress.stage,
-        _bar(progress),
-        f'{progress.steps_per_second:.0f}',
-        _clock(progress.seconds_left) if progress.seconds_left >= 0 else '',
-    )
-
-
-def _bar(progress: Progress, width: int = 20) -> str:
-    share = min(1.0, progress.step / progress.steps)
-    full = int(share * width)
-    return f'{"━" * full}{"╌" * (width - full)} {share:4.0%}'
+        return (
+            f'{name}  {"analysis" if job.isfile(job_files.TRAJECTORY) else "setting up"}',
+            0.0,
+            '',
+        )
+    pace = f'{progress.steps_per_second:.0f} steps/s'
+    if progress.seconds_left >= 0:
+        pace += f', at most {_clock(progress.seconds_left)} left'
+    return f'{name}  {progress.stage}', min(1.0, progress.step / progress.steps), pace
 
 
 def _clock(seconds: float) -> str:

@@ -17,7 +17,7 @@ from analysis.sampling.run import Run
 from analysis.serialise import from_json, to_json
 from user_input import UserError
 from workflow.jobs import files as job_files
-from workflow.jobs import products, provenance, run_record
+from workflow.jobs import products, provenance
 from workflow.jobs.lock import hold
 from workflow.stages.job_context import JobContext, remove_leftovers
 from workflow.sweep.state_point import as_plain_values
@@ -94,7 +94,7 @@ def _log(job: JobContext, name: str) -> ThermoLog:
 
 def _write(job: JobContext, operation: str, name: str, result: Any, refusal: str = '') -> None:
     point = as_plain_values(job.point)
-    runs = job.record().get(run_record.RUNS, [])  # the call turns it into plain values
+    runs = job.record().get(provenance.RUNS, [])  # the call turns it into plain values
     made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation, point, runs)
     content = {
         'refusal': refusal,

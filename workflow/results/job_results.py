@@ -16,6 +16,8 @@ from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
 
+_BY_NAME = {observable.name: observable for observable in OBSERVABLES}
+
 
 @dataclass(frozen=True)
 class JobResult:
@@ -32,20 +34,20 @@ class JobResult:
     outcomes: Mapping[str, Outcome]
     provenance: Mapping[str, Mapping[str, Any]]
 
-    def quantities(self) -> list[Quantity]:
-        """All scalar results of the job."""
-        return [
-            quantity
-            for observable in OBSERVABLES
-            if (result := self.outcomes[observable.name].result) is not None
-            for quantity in observable.quantities(result)
-        ]
+    def quantities(self, observable: str) -> list[Quantity]:
+        """The scalars that one observable has found."""
+        result = self.outcomes[observable].result
+        return [] if result is None else _BY_NAME[observable].quantities(result)
 
     def curves(self, observable: str) -> dict[str, Curve]:
         """The functions that one observable has found, by name."""
         result = self.outcomes[observable].result
-        (found,) = (each for each in OBSERVABLES if each.name == observable)
-        return {} if result is None else found.curves(result)
+        return {} if result is None else _BY_NAME[observable].curves(result)
+
+    def notes(self, observable: str) -> list[str]:
+        """What else a reader of the numbers has to know."""
+        result = self.outcomes[observable].result
+        return [] if result is None else _BY_NAME[observable].notes(result)
 
 
 def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from user_input import UserError
+from analysis.observables import OBSERVABLES
+from user_input import UserError, nearest_name, said_of
 from workflow.jobs import files as job_files
 from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
 from workflow.jobs.lock import hold
-from workflow.jobs.signac_files import read_job_document
-from workflow.jobs.workspace import Job, SweepJobs, sweeps_in
+from workflow.jobs.signac_files import STATE_POINT, read_job_document
+from workflow.jobs.workspace import SWEEPS, Job, SweepJobs, sweeps_in
+from workflow.sweep.state_point import as_plain_values, read_state_point
+from workflow.sweep.sweep_file import ReportTable, Sweep, load_sweep, state_points
+
+if TYPE_CHECKING:
+    from models.model import Model
+    from workflow.results.aggregate import SweepTable
+    from workflow.results.axis import Axis
+
+# In the project document, beside the sweep.
+CLAIMS = 'claims'
 
 _JOB_LIST = 'jobs.json'
 _PROVENANCE = 'provenance.json'
@@ -22,37 +35,38 @@ def results_folder(sweep: SweepJobs) -> Path:
     return Path(sweep.jobs[0].project.path) / 'results' / sweep.name
 
 
-def write_sweep_results(sweep: SweepJobs) -> Path:
+def write_sweep_results(sweep: SweepJobs) -> SweepTable:
     """Write summary.csv, figures and report.html over the jobs of a sweep that are done.
 
     Raises:
         JobIsHeld: If another process writes them.
-        UserError: If none is done.
+        UserError: If none is done, or the sweep's report table is wrong.
     """
     folder = results_folder(sweep)
     folder.mkdir(parents=True, exist_ok=True)
     with hold(folder, f'the report of sweep {sweep.name} is being written'):
-        _write_results(sweep, folder)
-    return folder
+        return _write_results(sweep, folder)
 
 
-def _write_results(sweep: SweepJobs, folder: Path) -> None:
-    from workflow.results.aggregate import read_job_result
-    from workflow.results.report import write_results
+def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
+    from workflow.results.claims import Claims
+    from workflow.results.report import Background, write_results
 
     # Before they are read: a result that comes while figures are drawn is not in this report.
     stamps = _stamps(sweep.jobs)
-    results = []
-    for job in sweep.jobs:
-        result = read_job_result(Path(job.path), dict(job.cached_statepoint))
-        if result is not None:
-            results.append(result)
-    if not results:
-        raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
+    table = read_sweep_table(sweep)
+    content = _recorded(sweep)
     records = [read_job_document(job) for job in sweep.jobs]
-    runs = [run for record in records for run in record.get('runs', [])]
-    content = sweeps_in(sweep.jobs[0])[sweep.name] | {'failed': _failures(sweep.jobs)}
-    write_results(folder, sweep.name, content, results, runs)
+    claims = content.get(CLAIMS)
+    background = Background(
+        n_jobs=len(sweep.jobs),
+        failed=_failures(sweep.jobs),
+        description=(content.get('model') or {}).get('description', ''),
+        overview=_report_table(content).overview,
+        claims=None if claims is None else Claims.model_validate(claims),
+        runs=[run for record in records for run in record.get('runs', [])],
+    )
+    write_results(folder, table, background)
     made = provenance.of_sweep(
         [
             (job.id, dict(job.cached_statepoint), record)
@@ -60,7 +74,98 @@ def _write_results(sweep: SweepJobs, folder: Path) -> None:
         ]
     )
     job_files.write_json(folder / _PROVENANCE, made)
-    job_files.write_json(folder / _JOB_LIST, {'jobs': stamps})
+    job_files.write_json(folder / _JOB_LIST, {'jobs': stamps, 'report': _shown_as(content)})
+    return table
+
+
+def read_sweep_table(sweep: SweepJobs) -> SweepTable:
+    """Read the results of the jobs of a sweep that are done.
+
+    Raises:
+        UserError: If none is done, or a result cannot be read.
+    """
+    from workflow.results.aggregate import tabulate
+    from workflow.results.job_results import read_job_result
+
+    results = [
+        result
+        for job in sweep.jobs
+        if (result := read_job_result(Path(job.path), dict(job.cached_statepoint))) is not None
+    ]
+    if not results:
+        raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
+    return tabulate(sweep.name, axis_of(sweep), results)
+
+
+def axis_of(sweep: SweepJobs) -> Axis:
+    """Find the axis of a sweep as it is recorded.
+
+    Raises:
+        UserError: If the model of its jobs cannot be read.
+    """
+    from workflow.results.axis import find_axis
+
+    first, points = sweep.jobs[0], [dict(job.cached_statepoint) for job in sweep.jobs]
+    point = read_state_point(points[0], f'{first.id}/{STATE_POINT}')
+    model = job_files.read_model(Path(first.path), point)
+    return find_axis(_report_table(_recorded(sweep)), model, points)
+
+
+def places_on_axis(jobs: Sequence[Job]) -> dict[str, str]:
+    """Say by id where jobs are on the axis of their sweep; nothing where it has none."""
+    found: dict[str, str] = {}
+    for name, content in sweeps_in(jobs[0]).items() if jobs else ():
+        ids = set(content['jobs'])
+        members = [job for job in jobs if job.id in ids]
+        if members:
+            with suppress(UserError):  # of a model that cannot be read, which is told elsewhere
+                axis = axis_of(SweepJobs(name, members))
+                points = {job.id: job.cached_statepoint for job in members} if axis.key else {}
+                found |= {each: axis.text(axis.value(point)) for each, point in points.items()}
+    return found
+
+
+def record_report(path: Path, sweep: SweepJobs) -> None:
+    """Record how a sweep file wants its results to be shown, if that is not what is recorded.
+
+    Raises:
+        UserError: If something in its report table, or its file of claims, is wrong.
+    """
+    wanted, model = load_sweep(path)
+    shown = checked_report(path, wanted, model)
+    recorded = _recorded(sweep)
+    if _shown_as(recorded) != shown:
+        document = sweep.jobs[0].project.document[SWEEPS][sweep.name]
+        document['sweep']['report'] = shown['report']
+        document[CLAIMS] = shown[CLAIMS]
+
+
+def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
+    """Check the report table of a sweep file, and read its claims.
+
+    Returns:
+        Both, as plain values for the project document.
+
+    Raises:
+        UserError: If something in them is wrong.
+    """
+    from workflow.results.axis import check_axis
+    from workflow.results.claims import read_claims
+
+    report = sweep.report
+    with said_of(path):
+        check_axis(report, model, as_plain_values(next(state_points(sweep, model))))
+        for name in report.overview or ():
+            observable, is_curve, _ = name.partition(':')
+            if is_curve and observable not in (known := [each.name for each in OBSERVABLES]):
+                raise UserError(
+                    f"report.overview: '{name}': no observable is named '{observable}'. "
+                    f'{nearest_name(observable, known)}'
+                )
+    claims = None
+    if report.claims is not None:
+        claims = read_claims(report.claims, path, model).model_dump(mode='json')
+    return {'report': report.model_dump(mode='json'), CLAIMS: claims}
 
 
 def report_is_current(sweep: SweepJobs) -> bool:
@@ -69,11 +174,29 @@ def report_is_current(sweep: SweepJobs) -> bool:
     if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
         return False
     try:
-        listed = job_files.read_json(folder / _JOB_LIST)['jobs']
-    except (OSError, ValueError, KeyError, TypeError):
+        listed = job_files.read_json(folder / _JOB_LIST)
+    except (OSError, ValueError):
         return False
     found = _stamps(sweep.jobs)
-    return bool(listed == found and all(all(stamps) for stamps in found.values()))
+    is_of_these = listed == {'jobs': found, 'report': _shown_as(_recorded(sweep))}
+    return is_of_these and all(all(stamps) for stamps in found.values())
+
+
+def _recorded(sweep: SweepJobs) -> dict[str, Any]:
+    return sweeps_in(sweep.jobs[0]).get(sweep.name, {})
+
+
+def _report_table(content: Mapping[str, Any]) -> ReportTable:
+    return ReportTable.model_validate(_shown_as(content)['report'])
+
+
+def _shown_as(content: Mapping[str, Any]) -> dict[str, Any]:
+    """How the results of a recorded sweep are shown; one recorded before there was a choice too."""
+    report = content.get('sweep', {}).get('report')
+    return {
+        'report': report or ReportTable().model_dump(mode='json'),
+        CLAIMS: content.get(CLAIMS),
+    }
 
 
 def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:

@@ -79,6 +79,24 @@ class Grid(StrictModel):
             yield dict(zip(axes, values, strict=True))
 
 
+class ReportTable(StrictModel):
+    """What the results of a sweep are shown against; part of no state point.
+
+    Attributes:
+        x: Dotted key of the state point; None takes the monomer that brings counter-ions, or else
+            what varies.
+        label: Of the axis in figures; None follows from `x`.
+        overview: What the first figure shows: names of panels, or OBSERVABLE:CURVE; None takes the
+            key results.
+        claims: File of claims that the results are held against.
+    """
+
+    x: str | None = None
+    label: str | None = None
+    overview: Annotated[list[str], Field(min_length=1)] | None = None
+    claims: str | None = None
+
+
 class Sweep(StrictModel):
     """A sweep file.
 
@@ -91,6 +109,7 @@ class Sweep(StrictModel):
         sequence: Statistics of the monomer sequences.
         chain_lengths: Distribution of the degree of polymerisation.
         protocol: The stages.
+        report: How its results are shown.
     """
 
     name: SweepName
@@ -101,6 +120,7 @@ class Sweep(StrictModel):
     sequence: SequenceStatistics = IdealSequence()
     chain_lengths: ChainLengths = Monodisperse()
     protocol: Protocol = Protocol()
+    report: ReportTable = ReportTable()
 
 
 def load_sweep(path: Path) -> tuple[Sweep, Model]:

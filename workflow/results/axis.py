@@ -1,0 +1,192 @@
+"""The axis that a sweep is reported along, and what else varies in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from models.model import Model
+from models.model_checks import counter_ions_of
+from user_input import UserError, nearest_name
+from workflow.sweep.sweep_file import ReportTable
+
+AxisValue = float | str
+# Value on each axis, by the column of its name.
+Place = Mapping[str, AxisValue]
+
+_COMPOSITION = 'composition.'
+_KT = 'kT'
+_LABELS = {_KT: r'$k_\mathrm{B}T$ [$\epsilon$]'}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What a sweep is drawn against and ordered by.
+
+    Attributes:
+        key: Dotted key of the state point; empty where nothing varies.
+        column: In `summary.csv`; that of kT where nothing varies.
+        name: In tables and sentences.
+        label: For the axis of a figure.
+    """
+
+    key: str
+    column: str
+    name: str
+    label: str
+
+    def value(self, point: Mapping[str, Any]) -> float:
+        """The place of a state point on it."""
+        return float(_number_at(point, self.key))
+
+    def text(self, value: float) -> str:
+        """A place on it, as sentences say it."""
+        return f'{self.name} {value_text(value)}'
+
+
+def make_axis(key: str, label: str = '') -> Axis:
+    """Make the axis of a key of the state point; a label that is not given follows from the key."""
+    if key.startswith(_COMPOSITION):
+        monomer = key.removeprefix(_COMPOSITION)
+        return Axis(
+            key, f'{monomer.lower()}_fraction', monomer, label or f'{monomer} mole fraction'
+        )
+    name = key.replace('.', ' ').replace('_', ' ') or _KT
+    return Axis(key, key.replace('.', '_') or _KT, name, label or _LABELS.get(name, name))
+
+
+def find_axis(report: ReportTable, model: Model, points: Sequence[Mapping[str, Any]]) -> Axis:
+    """Find the axis of a sweep.
+
+    Args:
+        report: The sweep's. Where it names no axis, this is the mole fraction of the one monomer
+            that brings counter-ions; where there is none or several, the first number that varies,
+            kT before all others.
+        model: Of the sweep.
+        points: Its state points, as plain values.
+    """
+    ionic = [name for name in model.monomers if counter_ions_of(model, name)]
+    key = report.x
+    if key is None and len(ionic) == 1:
+        key = _COMPOSITION + ionic[0]
+    if key is None:
+        numbers = [key for key in _numbers(points) if _varies(key, points)]
+        key = next(iter(sorted(numbers, key=lambda each: each != _KT)), '')
+    return make_axis(key, report.label or '')
+
+
+def check_axis(report: ReportTable, model: Model, point: Mapping[str, Any]) -> None:
+    """Check that the axis that a sweep file names is a number of its state points.
+
+    Args:
+        report: The sweep's.
+        model: Of the sweep.
+        point: One of its state points, as plain values; all have the same numbers.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if report.x is None:
+        return
+    known = {*_numbers([point]), *(_COMPOSITION + name for name in model.monomers)}
+    if report.x not in known:
+        raise UserError(
+            f"report.x: the state points have no number '{report.x}'. "
+            f'{nearest_name(report.x, known)}'
+        )
+
+
+def places_of(points: Sequence[Mapping[str, Any]], axis: Axis) -> list[dict[str, AxisValue]]:
+    """Value of each state point on the axis, on kT, and on all else that varies but the replica.
+
+    Nested tables have dotted names. The monomers count where the axis does not tell the whole
+    composition, as `composition_<monomer>`.
+    """
+    bare = [{k: v for k, v in point.items() if k != 'composition'} for point in points]
+    flat = [_flatten(point) for point in bare]
+    compositions: list[dict[str, AxisValue]] = [dict(point['composition']) for point in points]
+    of_axis = axis.key.removeprefix(_COMPOSITION)
+    told = {composition.get(of_axis, 0.0) for composition in compositions}
+    if len({json.dumps(each, sort_keys=True) for each in compositions}) > len(told):
+        monomers = sorted({name for each in compositions for name in each} - {of_axis})
+        for values, composition in zip(flat, compositions, strict=True):
+            for name in monomers:
+                values[f'composition_{name}'] = composition.get(name, 0.0)
+    names = dict.fromkeys(name for values in flat for name in values)
+    varying = [name for name in names if len({values.get(name, '') for values in flat}) > 1]
+    if 'model' in varying and 'model_hash' in varying:
+        varying.remove('model_hash')
+    others = [name for name in varying if name not in (_KT, 'replica', axis.key)]
+    places: list[dict[str, AxisValue]] = []
+    for point, values in zip(points, flat, strict=True):
+        place: dict[str, AxisValue] = {axis.column: axis.value(point)} if axis.key else {}
+        place[_KT] = float(point[_KT])
+        places.append(place | {name: values.get(name, '') for name in others})
+    return places
+
+
+def drawn_axis(axis: Axis, places: Sequence[Place]) -> Axis:
+    """The axis if it varies; else kT, or the first other number that varies."""
+    first = {} if not places else places[0]
+    for name in (axis.column, _KT, *first):
+        values = [place.get(name, '') for place in places]
+        if len(set(values)) > 1 and all(isinstance(value, float) for value in values):
+            return axis if name == axis.column else replace(make_axis(name), column=name)
+    return axis
+
+
+def value_text(value: AxisValue) -> str:
+    """A value on an axis, for tables and legends."""
+    if isinstance(value, str):
+        return value
+    return f'{value:.4g}' if abs(value) < 1e4 else f'{value:.7g}'
+
+
+def place_text(place: Place, axis: Axis) -> str:
+    """A place in words: 'LSP 0.33, kT = 1, chains = 24'."""
+    parts = []
+    for column, value in place.items():
+        if column == axis.column != _KT and isinstance(value, float):
+            parts.append(axis.text(value))
+        else:
+            parts.append(f'{column} = {value_text(value)}')
+    return ', '.join(parts)
+
+
+def _number_at(point: Mapping[str, Any], key: str) -> Any:
+    if key.startswith(_COMPOSITION):
+        return point['composition'].get(key.removeprefix(_COMPOSITION), 0.0)
+    return _flatten(point)[key]
+
+
+def _numbers(points: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Dotted keys of all numbers but the replica, in the order of the state points."""
+    return list(
+        dict.fromkeys(
+            key
+            for point in points
+            for key, value in _flatten(point).items()
+            if isinstance(value, float) and key != 'replica'
+        )
+    )
+
+
+def _varies(key: str, points: Sequence[Mapping[str, Any]]) -> bool:
+    if key.startswith(_COMPOSITION):
+        return len({_number_at(point, key) for point in points}) > 1
+    values = [_flatten(point).get(key, '') for point in points]
+    return len(set(values)) > 1 and all(isinstance(value, float) for value in values)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = '') -> dict[str, AxisValue]:
+    flat: dict[str, AxisValue] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f'{prefix}{key}.')
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            flat[prefix + key] = float(value)
+        elif value is not None:
+            flat[prefix + key] = value if isinstance(value, str) else json.dumps(value)
+    return flat

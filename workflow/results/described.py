@@ -1,0 +1,177 @@
+"""What a report says of how its numbers were made: systems, stages, runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workflow.jobs.provenance import code_text
+
+# What differs from run to run; the rest tells what ran.
+_PER_RUN = {
+    'job',
+    'stage',
+    'seed',
+    'seeds',
+    'started',
+    'seconds',
+    'steps',
+    'outcome',
+    'short_steps',
+    'coulomb',
+    'meshes',
+    'meshes_chosen',
+    'equilibrated',
+    'equilibrated_from',
+    'progress_before',
+}
+
+
+def simulated_systems(points: Sequence[Mapping[str, Any]], n_jobs: int) -> list[tuple[str, str]]:
+    """Describe what was simulated, as names and values.
+
+    Args:
+        points: State points of the jobs that have finished.
+        n_jobs: How many jobs there are.
+    """
+    shown = {
+        'model': ('Model', ''),
+        'chains': ('Chains', ''),
+        'degree_of_polymerisation': ('Degree of polymerisation (number average)', ' monomers'),
+        'chain_lengths': ('Chain lengths', ''),
+        'sequence': ('Monomer sequences', ''),
+        'kT': ('Temperature kT', ' epsilon'),
+        'pressure': ('Pressure of equilibration', ' epsilon/sigma^3'),
+        'density': ('Density, fixed', ' sigma^-3'),
+        'bjerrum_length': ('Bjerrum length at kT = 1', ' sigma'),
+    }
+    lines = [('Jobs in this report', f'{len(points)} of {n_jobs}')]
+    lines.append(
+        ('Compositions', '; '.join(dict.fromkeys(_text(p['composition']) for p in points)))
+    )
+    for key, (name, unit) in shown.items():
+        values = dict.fromkeys(_text(p[key]) for p in points if p.get(key) is not None)
+        if values:
+            lines.append((name, ', '.join(values) + unit))
+    replicas = Counter(
+        json.dumps({k: v for k, v in point.items() if k != 'replica'}, sort_keys=True)
+        for point in points
+    ).values()
+    ends = dict.fromkeys(str(n) for n in (min(replicas), max(replicas)))
+    lines.append(('Replicas of each state', ' to '.join(ends)))
+    return lines
+
+
+def stages_of(point: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """List stage, integrator and length of the protocol of a state point."""
+    protocol = point.get('protocol')
+    if not protocol:
+        return []
+    push_off, anneal = protocol['push_off'], protocol['anneal']
+    equilibrate, sample = protocol['equilibrate'], protocol['sample']
+    rescaling = 'stochastic velocity rescaling, thermostat time {:g} tau'
+    at_pressure = point.get('pressure') is not None
+    ensemble = (
+        f'constant pressure: {rescaling.format(equilibrate["thermostat_time"])}, barostat time '
+        f'{equilibrate["barostat_time"]:g} tau'
+        if at_pressure
+        else f'constant volume: {rescaling.format(equilibrate["thermostat_time"])}'
+    )
+    friction = f'{push_off["friction"]:g}'
+    heights = ', '.join(f'{height:g}' for height in push_off['heights'])
+    asked = ', '.join(f'{k} {v:g}' for k, v in sample.get('precision', {}).items())
+    return [
+        (
+            'push-off',
+            f'soft repulsion of {heights} kT; Langevin, friction {friction} / tau',
+            f'{push_off["steps"]:,} steps each',
+        ),
+        (
+            'anneal',
+            f'kT at least {anneal["kT"]:g}, then cooling to kT of the state; '
+            + ('as equilibrate' if at_pressure else f'Langevin, friction {friction} / tau'),
+            f'{anneal["steps"]:,} + {anneal["cooling_steps"]:,} steps',
+        ),
+        ('equilibrate', ensemble, _limits(equilibrate) + ', until equilibration is detected'),
+        (
+            'sample',
+            f'constant volume: {rescaling.format(sample["thermostat_time"])}',
+            _limits(sample)
+            + (f', until the relative 95 % half-width is: {asked}' if asked else ''),
+        ),
+        ('all', f'time step {protocol["time_step"]:g} tau', ''),
+    ]
+
+
+def _limits(stage: Mapping[str, Any]) -> str:
+    return f'{stage["minimum_steps"]:,} to {stage["maximum_steps"]:,} steps'
+
+
+def dynamics_statement(points: Sequence[Mapping[str, Any]]) -> str:
+    """Tell time step and thermostat of the sampled runs, which every relaxation time depends on."""
+    protocols = [point.get('protocol', {}) for point in points]
+    steps = {f'{p["time_step"]:g}' for p in protocols if 'time_step' in p}
+    times = {
+        f'{p["sample"]["thermostat_time"]:g}'
+        for p in protocols
+        if 'thermostat_time' in p.get('sample', {})
+    }
+    if not steps or not times:
+        return 'Thermostat and time step of the sampled runs are not recorded.'
+    return (
+        'Sampled at constant volume with stochastic velocity rescaling (Bussi et al. 2007), no '
+        f'friction on single beads; thermostat time {_either(times)} tau, time step '
+        f'{_either(steps)} tau.'
+    )
+
+
+def missed_equilibrations(provenance: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether some melts were sampled before their equilibration had been detected."""
+    told = [record['equilibrated'] for record in provenance if 'equilibrated' in record]
+    missed = len(told) - sum(map(bool, told))
+    if not missed:
+        return ''
+    return (
+        f'In {missed} of {len(told)} runs of the equilibration stage no equilibrium was detected '
+        'before the step limit; those melts were sampled all the same.'
+    )
+
+
+def provenance_table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Join runs of the same engine, version, device and so on, with number and duration."""
+    groups: dict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]] = {}
+    for record in records:
+        key = tuple(
+            (k, code_text(v) if k == 'code' else _text(v))
+            for k, v in record.items()
+            if k not in _PER_RUN
+        )
+        groups.setdefault(key, []).append(record)
+    names = list(dict.fromkeys(name for key in groups for name, _ in key))
+    return [
+        {name: dict(key).get(name, '') for name in names}
+        | {
+            'runs of a stage': str(len(members)),
+            'hours': f'{sum(float(m.get("seconds", 0)) for m in members) / 3600:.3g}',
+        }
+        for key, members in groups.items()
+    ]
+
+
+def _either(values: set[str]) -> str:
+    return ' or '.join(sorted(values, key=float))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping) and 'kind' in value:
+        rest = _text({k: v for k, v in value.items() if k != 'kind'})
+        return f'{value["kind"]} ({rest})' if rest else str(value['kind'])
+    if isinstance(value, Mapping):
+        return ', '.join(f'{k} {_text(v)}' for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ', '.join(_text(v) for v in value)
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    return f'{value:.4g}' if isinstance(value, float) else str(value)

@@ -1,0 +1,92 @@
+"""The states of a sweep along one axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from analysis.observable import Combination
+from workflow.results.aggregate import Row, State, SweepTable
+from workflow.results.axis import Axis, AxisValue, drawn_axis, place_text
+
+
+@dataclass(frozen=True)
+class Series:
+    """States that differ in one axis alone, and their rows.
+
+    Attributes:
+        label: What they share and other series do not; empty where there is one series.
+        axis: In which they differ.
+        states: In the order of the axis.
+        rows: Of these states.
+    """
+
+    label: str
+    axis: Axis
+    states: tuple[State, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def where(self) -> str:
+        """The label, to be set behind a name."""
+        return f' ({self.label})' if self.label else ''
+
+    @property
+    def names(self) -> list[str]:
+        """Of its quantities, each once."""
+        return list(self._by_name)
+
+    @property
+    def proportions(self) -> list[str]:
+        """Names of the quantities that are shares of the frames."""
+        return [
+            name
+            for name, points in self._by_name.items()
+            if points[0][1].quantity.combination is Combination.PROPORTION
+        ]
+
+    @property
+    def places(self) -> list[float]:
+        """Of its states on the axis."""
+        return [_on(state, self.axis) for state in self.states]
+
+    def along(self, quantity: str) -> list[tuple[float, Row]]:
+        """Place on the axis and row, of the states that have the quantity."""
+        return self._by_name.get(quantity, [])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[tuple[float, Row]]]:
+        found: dict[str, list[tuple[float, Row]]] = {}
+        for row in self.rows:
+            found.setdefault(row.quantity.name, []).append((_on(row, self.axis), row))
+        return {name: sorted(each, key=lambda point: point[0]) for name, each in found.items()}
+
+
+def all_series(table: SweepTable) -> list[Series]:
+    """Split a sweep along its axis; where that does not vary, along what does."""
+    axis = drawn_axis(table.axis, [state.place for state in table.states])
+    groups: dict[tuple[tuple[str, AxisValue], ...], list[State]] = {}
+    for state in table.states:
+        groups.setdefault(_rest(state, axis), []).append(state)
+    shared = [dict(key) for key in groups]
+    found = []
+    for rest, states in groups.items():
+        told = {name: v for name, v in rest if len({each.get(name) for each in shared}) > 1}
+        found.append(
+            Series(
+                place_text(told, table.axis),
+                axis,
+                tuple(sorted(states, key=lambda state: _on(state, axis))),
+                tuple(row for row in table.rows if _rest(row, axis) == rest),
+            )
+        )
+    return found
+
+
+def _on(of: State | Row, axis: Axis) -> float:
+    return float(of.place[axis.column])
+
+
+def _rest(of: State | Row, axis: Axis) -> tuple[tuple[str, AxisValue], ...]:
+    """Where a state is on all other axes."""
+    return tuple((name, value) for name, value in of.place.items() if name != axis.column)

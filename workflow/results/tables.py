@@ -1,0 +1,220 @@
+"""Results of a sweep as tables: summary.csv, and key results for the terminal and the report."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from analysis.estimators.estimate import Estimate
+from analysis.observable import Quantity
+from analysis.observables import OBSERVABLES
+from workflow.jobs.atomic_writes import replacing
+from workflow.results.aggregate import Row, SweepTable
+from workflow.results.axis import Axis, value_text
+
+# Wide enough that no cell of plain text wraps.
+PLAIN_WIDTH = 240
+SIGNIFICANT_DIGITS = 6
+NOT_CONVERGED = '*'
+EMPTY = '-'
+_COLUMNS = ('quantity', 'unit', 'mean', 'ci95_low', 'ci95_high', 'n_replicas', 'converged')
+
+
+@dataclass(frozen=True)
+class KeyTable:
+    """One table of key results.
+
+    Attributes:
+        title: What it shows, with the unit where all columns share one.
+        header: Names of the columns.
+        lines: Cells of each state, as many as the header has.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+    @property
+    def has_unconverged(self) -> bool:
+        """Whether a cell is marked as not converged."""
+        return any(cell.endswith(NOT_CONVERGED) for line in self.lines for cell in line)
+
+
+def write_summary(path: Path, table: SweepTable) -> None:
+    """Write the rows as CSV, under a temporary name until it is whole."""
+    places = [state.place for state in table.states]
+    columns = list(places[0]) if places else []
+    leading = [name for name in (table.axis.column, 'kT') if name in columns]
+    leading = list(dict.fromkeys(leading))
+    others = [name for name in columns if name not in leading]
+    with (
+        replacing(path) as temporary,
+        open(temporary, 'w', newline='', encoding='utf-8') as file,
+    ):
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(['sweep', *leading, *_COLUMNS, *others])
+        for row in table.rows:
+            estimate = row.estimate
+            cells = [
+                table.name,
+                *(row.place[name] for name in leading),
+                *(row.quantity.name, row.quantity.unit),
+                *(estimate.value, estimate.low, estimate.high),
+                *(row.n_replicas, row.is_converged),
+                *(row.place[name] for name in others),
+            ]
+            writer.writerow([_cell(value) for value in cells])
+
+
+def key_tables(table: SweepTable) -> list[KeyTable]:
+    """Make one table for each observable with key results."""
+    found = []
+    for observable in OBSERVABLES:
+        rows = [
+            row for row in table.rows if row.observable == observable.name and row.quantity.is_key
+        ]
+        if rows:
+            found.append(_key_table(observable.title, rows, table.axis))
+    return found
+
+
+def column_names(table: SweepTable) -> list[str]:
+    """Names of all axes of a sweep, for the head of a table."""
+    place = table.states[0].place if table.states else {}
+    return [_column_name(column, table.axis) for column in place]
+
+
+def format_row(row: Row) -> str:
+    """The value with its 95 % interval, '> 120' for a bound, marked where it is not converged."""
+    mark = '' if row.is_converged else f' {NOT_CONVERGED}'
+    return format_interval(row.estimate) + mark
+
+
+def format_interval(estimate: Estimate) -> str:
+    """'0.43 [0.38, 0.49]', '0.43' without interval, '> 120' or '< 120' without a value."""
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None:
+        if low is not None:
+            return f'> {low:.3g}'
+        return EMPTY if high is None else f'< {high:.3g}'
+    if low is None or high is None:
+        return f'{value:.3g}'
+    places = _places((high - low) / 2 or 1.0)
+    if value:
+        # Two digits of the value, however wide the interval.
+        places = max(places, min(1 - math.floor(math.log10(abs(value))), 3))
+    return f'{_fixed(value, places)} [{_fixed(low, places)}, {_fixed(high, places)}]'
+
+
+def print_key_tables(table: SweepTable, stream: TextIO) -> None:
+    """Print the key results of a sweep: in colour on a terminal, else as plain text.
+
+    Args:
+        table: The sweep's results.
+        stream: Where to, such as `sys.stdout`.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    tables = key_tables(table)
+    is_terminal = stream.isatty()
+    console = Console(file=stream, width=None if is_terminal else PLAIN_WIDTH, highlight=False)
+    for each in tables:
+        shown = Table(
+            title=Text(each.title),
+            title_justify='left',
+            title_style='bold',
+            box=box.SIMPLE_HEAD if is_terminal else box.MARKDOWN,
+            padding=(0, 1),
+        )
+        for name in each.header:
+            shown.add_column(Text(name), justify='right', overflow='fold')
+        for line in each.lines:
+            shown.add_row(
+                *(
+                    Text(
+                        _unbroken(cell) if is_terminal else cell,
+                        style='yellow' if cell.endswith(NOT_CONVERGED) else '',
+                    )
+                    for cell in line
+                )
+            )
+        console.print(shown)
+    for note in footnotes(tables):
+        console.print(Text(note))
+
+
+def footnotes(tables: Sequence[KeyTable]) -> list[str]:
+    """What is written below the tables."""
+    if not tables:
+        return ['No job has finished, or none has key results.']
+    notes = [
+        '[low, high]: 95 % interval over the n replicas (Student t; of logarithms for times); '
+        '> and <: only a bound.'
+    ]
+    if any(table.has_unconverged for table in tables):
+        notes.append(
+            f'{NOT_CONVERGED} not converged: the report says why, under "What is not converged".'
+        )
+    return notes
+
+
+def _key_table(title: str, rows: Sequence[Row], axis: Axis) -> KeyTable:
+    by_place: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in rows:
+        by_place.setdefault(tuple(row.place.values()), {})[row.quantity.name] = row
+    # In the order of the state that has most.
+    fullest = [*max(by_place.values(), key=len).values(), *rows]
+    shown = {row.quantity.name: row.quantity for row in fullest}
+    units = {quantity.unit for quantity in shown.values()}
+    shared = units.pop() if len(units) == 1 else '1'
+    lines = []
+    for place, found in by_place.items():
+        cells = [value_text(value) for value in place]
+        cells += [format_row(found[name]) if name in found else EMPTY for name in shown]
+        lines.append((*cells, str(max(row.n_replicas for row in found.values()))))
+    header = (
+        *(_column_name(column, axis) for column in rows[0].place),
+        *(_quantity_name(quantity, shared) for quantity in shown.values()),
+        'n',
+    )
+    return KeyTable(title if shared == '1' else f'{title} [{shared}]', header, tuple(lines))
+
+
+def _column_name(column: str, axis: Axis) -> str:
+    return axis.name if column == axis.column else column
+
+
+def _quantity_name(quantity: Quantity, shared_unit: str) -> str:
+    name = quantity.label or quantity.name
+    return name if quantity.unit in ('1', shared_unit) else f'{name} [{quantity.unit}]'
+
+
+def _unbroken(cell: str) -> str:
+    """On a narrow terminal a cell breaks before its interval only."""
+    return cell.replace(', ', ',\N{NO-BREAK SPACE}').replace(' *', '\N{NO-BREAK SPACE}*')
+
+
+def _places(value: float) -> int:
+    """Decimal places at which the first digit of `value` stands."""
+    return min(6, max(0, -math.floor(math.log10(abs(value)))))
+
+
+def _fixed(value: float, places: int) -> str:
+    return f'{value:.2g}' if abs(value) >= 1e5 else f'{value:.{places}f}'
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ''
+    if isinstance(value, bool):
+        return 'true' if value else 'false'
+    if isinstance(value, float):
+        return f'{value:.{SIGNIFICANT_DIGITS}g}'
+    return str(value)
