@@ -18,10 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import ROOT, run_here
-from tests.end_to_end.test_project import ROOT, SWEEP, assert_every_frame_and_row_once
-from tests.stages.test_runner import StopAfter, assert_exactly_once, run, start
-from tests.workflow.test_project import SWEEP, assert_every_frame_and_row_once
-from tests.workflow.test_stage_run import StopAfter, assert_exactly_once, run, start  # noqa: F401
+from tests.end_to_end.test_project import SWEEP, assert_every_frame_and_row_once
+from tests.stages.test_runner import StopAfter, assert_exactly_once, run, start  # noqa: F401
 from user_input import UserError
 from workflow.cli.failed import print_whole_failure
 from workflow.cli.retry import make_ready

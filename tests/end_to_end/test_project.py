@@ -14,7 +14,6 @@ from pathlib import Path
 
 import gsd.hoomd
 import pytest
-from workflow.job_files import RESULTS
 
 from tests.conftest import ROOT, run_here
 from workflow.jobs.files import RESULTS

@@ -15,11 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import needs_hoomd
+from tests.conftest import ROOT, needs_hoomd, run_here
 from tests.end_to_end.test_project import ROOT, SWEEP
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
-from workflow.process import from tests.conftest import ROOT, needs_hoomd, run_here from tests.workflow.test_project import SWEEP from workflow.process import (     EXIT_INTERRUPTED, STOP_SIGNALS, Interrupted, leave_if_asked, leave_on_request, stop_requests
+from workflow.process import (
+    EXIT_INTERRUPTED,
+    STOP_SIGNALS,
+    Interrupted,
+    leave_if_asked,
+    leave_on_request,
+    stop_requests,
+)
 
 LONG = 10_000_000
 HERE = f'on {socket.gethostname()}'
