@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, needs_hoomd, run_here
-from tests.end_to_end.test_project import ROOT, SWEEP
+from tests.end_to_end.test_project import SWEEP
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 from workflow.process import (
