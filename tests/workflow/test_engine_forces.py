@@ -23,7 +23,8 @@ from workflow.engines.contract import (
 )
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
-from workflow.stages.relax import relax, segments, state_of
+from workflow.stages.relax import relax, state_of
+from workflow.stages.segments import segments
 from workflow.stages.system import System
 from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.state_point import as_plain_values

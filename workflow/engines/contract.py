@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import ForceField
 from user_input import UserError
-from workflow.electrostatics.mesh import CoulombMesh
+
+if TYPE_CHECKING:  # light to import: `project.py status` reads the table of stages
+    from gsd.hoomd import Frame
+
+    from models.force_field import ForceField
+    from workflow.electrostatics.mesh import CoulombMesh
 
 # Skin of the neighbour list in sigma; the same in both engines, so that a box which is large
 # enough for one is large enough for the other.
