@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from user_input import UserError
-from workflow.engines.contract import THERMO_COLUMNS, Integrator, Simulation, State
+from workflow.engines.contract import (
+    THERMO_COLUMNS,
+    Integrator,
+    Simulation,
+    State,
+    highest_temperature,
+)
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
@@ -122,7 +128,7 @@ def _hottest(
     system: System, plan: Plan, start: State, state: State, short_steps: ShortSteps
 ) -> float:
     """The kT that a sound state stays near: that of the thermostat, or of a hotter beginning."""
-    found = [getattr(plan.integrator, 'kT', 0.0), system.limits.temperature(start)]
+    found = [highest_temperature(plan.integrator), system.limits.temperature(start)]
     if short_steps.at(state.step) > 1:  # what is to be healed may be hot: it must not get hotter
         found.append(system.limits.temperature(state))
     return float(max(found))
