@@ -1,126 +1,36 @@
-"""The signac-flow project: operations in the order in which data flows.
+"""The operations on a job and on a sweep, in the order in which data flows.
 
-`python project.py init SWEEP`, `simulate`, `report`, `failed` and `retry` are this project's own
-commands; `status`, `run`, `submit` and `exec` are those of signac-flow. Imports that are heavy, or
-need an engine, stand inside the operations: `status` must work on a login node.
+`python project.py init SWEEP`, `simulate`, `report`, `failed`, `retry` and `migrate` are this
+project's own commands; `status`, `run`, `submit` and `exec` are those of signac-flow. Imports that
+are heavy, or need an engine, are inside the operations: `status` must work on a login node.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import signal
-import subprocess
 import sys
-import time
-import traceback
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 if __name__ == '__main__':  # until there is anything to save: left without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-try:
-    from flow import FlowProject, aggregator
-    from flow.errors import NoSchedulerError, SubmitError, UserOperationError
-    from signac.job import Job
-except ImportError as missing:
-    # Nothing of this project can say it before these are there.
-    print(
-        f'error: a library is missing: {missing}. Use the Python of the environment that make test '
-        'or conda env create -f environment.yml made (. .venv/bin/activate).',
-        file=sys.stderr,
-    )
-    sys.exit(2)
+from flow import aggregator
+from signac.job import Job
 
-from user_input import EXIT_USER_ERROR, UserError, exits_on_user_error, trouble_around
+from analysis.observable import Observable
+from analysis.observables import OBSERVABLES
+from workflow.cli import flow_project
+from workflow.cli.flow_project import JobProject, not_failed, run_on
 from workflow.cluster.directives import directives_of
-from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
-from workflow.engines.errors import SimulationFailed
-from workflow.engines.mpi import leading_or_following
-from workflow.engines.settings import asked_ranks, started_ranks
-from workflow.jobs import files as job_files
-from workflow.jobs.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
-from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
-from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
-from workflow.jobs.workspace import checked_project
-from workflow.process import (
-    EXIT_INTERRUPTED,
-    STOP_SIGNALS,
-    Interrupted,
-    ignore_requests,
-    leave_if_asked,
-    leave_on_request,
-    signal_of,
-)
-
-_LOOK = 'python project.py failed says why, retry runs them again.'
+from workflow.jobs.files import PRODUCTION, RESULTS, result_file
+from workflow.process import ignore_requests
+from workflow.stages.table import STAGES, Stage, stage_named
 
 
-class Project(FlowProject):
+class Project(JobProject):
     """Bead-spring melts of ionic copolymers, from a state point to its results."""
-
-    def run(self, jobs: Any = None, names: list[str] | None = None, **options: Any) -> None:
-        """Run operations; see `_operations_named` for `names`. A failed job stops no other.
-
-        Raises:
-            JobIsHeld: At the end, if all went well but jobs that other processes run.
-            SimulationFailed: At the end, if a job failed.
-            UserError: At the end, if there was one with a job; at once, if `np` asks for several
-                processes.
-        """
-        if options.get('np') not in (None, 1):
-            raise UserError(
-                'run --parallel waits for the slowest job after every operation, and does not stop '
-                'well. Take python project.py simulate SWEEP --parallel N.'
-            )
-        chosen = list(self if jobs is None else jobs)
-        before = _failed_ids(chosen)
-        if before:
-            print(f'{_many(len(before))} left out: failed before. {_LOOK}', file=sys.stderr)
-        self._troubles: dict[type[Exception], set[str]] = {}
-        super().run(jobs=jobs, names=self._operations_named(names), **options)
-        marked = _failed_ids(chosen) - before
-        failed = marked | self._troubles.get(SimulationFailed, set())
-        mistaken, held = (self._troubles.get(kind, set()) for kind in (UserError, JobIsHeld))
-        if failed:
-            what_next = _LOOK if marked else 'The next run goes on with it.'
-            raise SimulationFailed(f'{_many(len(failed))} failed. {what_next}')
-        if mistaken:
-            raise UserError(f'{_many(len(mistaken))} could not be run, as told above.')
-        if held:
-            raise JobIsHeld(f'{_many(len(held))} left to the process that runs them.')
-
-    def _execute_operation(self, operation: Any, *options: Any) -> None:
-        """Run one operation of `run`; what goes wrong with one job is told, and stops no other."""
-        try:
-            super()._execute_operation(operation, *options)
-        except UserOperationError as error:
-            leave_if_asked()
-            kind = _trouble(error.__cause__, operation._jobs)
-            if kind is None:
-                raise
-            self._troubles.setdefault(kind, set()).update(job.id for job in operation._jobs)
-        leave_if_asked()
-
-    def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
-        """Submit operations; see `_operations_named` for `names`."""
-        super().submit(names=self._operations_named(names), **options)
-
-    def _operations_named(self, names: list[str] | None) -> list[str] | None:
-        """Operations for patterns; a group only by its full name.
-
-        A pattern such as `.*` would else select operations by themselves and in their groups, which
-        signac-flow refuses.
-        """
-        if names is None:
-            return None
-        found: list[str] = []
-        for name in names:
-            matching = [each for each in self.operations if re.fullmatch(name, each)]
-            found += [name] if name in self.groups or not matching else matching
-        return found
 
 
 # One submission takes a job through all of a group's operations.
@@ -129,158 +39,61 @@ simulation = Project.make_group('simulation')
 analysis = Project.make_group('analysis')
 
 
-@Project.label
-def under_way(job: Job) -> str | None:
-    """The stage that a job is in the middle of, and whether anything works on it."""
-    if is_failed(job.path):
-        return None
-    for stage, product in job_files.STAGE_PRODUCTS.items():
-        # A run that was killed could not take away the folder of a stage that was done.
-        if os.path.isdir(job.fn(f'{stage}.in_progress')) and not job.isfile(product):
-            return f'{stage} runs' if _runs(Path(job.path)) else f'{stage} to be continued'
-    return None
+def add_operation(
+    name: str, operate: Callable[[Job], None], needs: Iterable[str], leaves: str, group: Any
+) -> None:
+    """Declare an operation on one job: files of the job that it needs, and the one it leaves."""
+    Project.operation(operate, name=name, directives=directives_of(name))
+    for file in needs:
+        Project.pre.isfile(file)(operate)
+    Project.post.isfile(leaves)(operate)
+    whole_job(group(operate))
 
 
-def _runs(folder: Path) -> bool:
-    held = is_held(folder)
-    if held is not None:
-        return held
-    # A run that was killed on another host could not take its progress away.
-    progress = read_progress(folder)
-    return progress is not None and time.time() - progress.time < SECONDS_OF_SILENCE
-
-
-@Project.label
-def failed(job: Job) -> str | None:
-    """Where and how a job failed, which is not run again before `retry`."""
-    failure = read_failure(Path(job.path))
-    if failure is None:
-        return None
-    where = '' if failure.step is None else f' at step {failure.step}'
-    return f'FAILED: {failure.stage} {failure.kind}{where}'
-
-
-def not_failed(job: Job) -> bool:
-    """Whether a job may be run: one that failed waits for `retry`."""
-    return not is_failed(job.path)
-
-
-def _trouble(error: BaseException | None, jobs: Sequence[Job]) -> type[Exception] | None:
-    """Tell what was wrong with `jobs`, and of which kind it is; None if it ends all work.
-
-    An operation over several ranks has a process of its own, which has told by itself.
-    """
-    where = f'job {jobs[0].id}: ' if len(jobs) == 1 else ''
-    if isinstance(error, subprocess.CalledProcessError):
-        if error.returncode in _KINDS:
-            return _KINDS[error.returncode]
-        ended_by = signal_of(error.returncode)
-        if ended_by in STOP_SIGNALS:
-            return None
-        if ended_by is not None:
-            print(f'error: {where}its process was ended by {ended_by.name}', file=sys.stderr)
-        return SimulationFailed
-    for kind in (JobIsHeld, UserError, SimulationFailed):
-        if isinstance(error, kind):
-            told = str(error)
-            print(f'error: {"" if jobs[0].id in told else where}{told}', file=sys.stderr)
-            return kind
-    return None
-
-
-_KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: UserError}
-
-
-def _run_on(operation: str, job: Job) -> None:
-    """Run a function of `stages.operations` or `results.analyse` on a job.
-
-    Raises:
-        Interrupted: If a request to stop came too late for a stage: what is next is not begun.
-    """
-    from workflow.results import analyse
+def run_stage(stage: Stage, job: Job) -> None:
+    """Run a stage of a simulation to its end."""
     from workflow.stages import operations
-    from workflow.stages.job_context import StageIsDone, job_context
 
-    run = getattr(operations, operation, None) or getattr(analyse, operation)
-    try:
-        run(job_context(job))
-    except StageIsDone as done:
-        print(done, file=sys.stderr)
-    leave_if_asked()
+    run_on(job, partial(operations.run_stage, stage))
 
 
-@whole_job
-@simulation
-@Project.pre.isfile(job_files.MODEL)
-@Project.post.isfile(job_files.BUILT)
-@Project.operation(directives=directives_of('build'))
-def build(job: Job) -> None:
-    """Draw the melt."""
-    _run_on('build', job)
+for stage in STAGES:
+    run_this = partial(run_stage, stage)
+    add_operation(stage.name, run_this, [stage.start], stage.last_product, simulation)
+    if stage.runs_engine:
+        Project.pre(not_failed)(run_this)
+    if stage.is_optional:
+        Project.pre(stage.is_part_of)(run_this)
 
 
-@whole_job
-@simulation
-@Project.pre(not_failed)
-@Project.pre.isfile(job_files.BUILT)
-@Project.post.isfile(job_files.RELAXED)
-@Project.operation(directives=directives_of('relax'))
-def relax(job: Job) -> None:
-    """Push overlaps apart, anneal, and cool."""
-    _run_on('relax_melt', job)
+def find_production(job: Job) -> None:
+    """Find from where on the sampled run counts."""
+    from workflow.results import analyse
+
+    run_on(job, analyse.find_production)
 
 
-@whole_job
-@simulation
-@Project.pre(not_failed)
-@Project.pre.isfile(job_files.RELAXED)
-@Project.post.isfile(job_files.EQUILIBRATED)
-@Project.operation(directives=directives_of('equilibrate'))
-def equilibrate(job: Job) -> None:
-    """Run until equilibration is detected."""
-    _run_on('equilibrate', job)
+SAMPLED = stage_named('sample').last_product
+add_operation('production', find_production, [SAMPLED], PRODUCTION, analysis)
 
 
-@whole_job
-@simulation
-@Project.pre(not_failed)
-@Project.pre.isfile(job_files.EQUILIBRATED)
-@Project.post.isfile(job_files.TRAJECTORY)
-@Project.operation(directives=directives_of('sample'))
-def sample(job: Job) -> None:
-    """Run until the precision that the sweep asks for is reached."""
-    _run_on('sample', job)
+def measure(observable: Observable[Any], job: Job) -> None:
+    """Measure an observable, and in the same pass over the frames all others to be run."""
+    from workflow.results import analyse
+
+    names = {each.name for each in OBSERVABLES} & Project.selected | {observable.name}
+    run_on(job, partial(analyse.analyse_job, names=names))
 
 
-@whole_job
-@analysis
-@Project.pre.isfile(job_files.TRAJECTORY)
-@Project.post.isfile(job_files.THERMODYNAMICS)
-@Project.operation(directives=directives_of('thermodynamics'))
-def thermodynamics(job: Job) -> None:
-    """Average density, temperature, pressure and energy."""
-    _run_on('thermodynamics', job)
-
-
-@whole_job
-@analysis
-@Project.pre.isfile(job_files.TRAJECTORY)
-@Project.post.isfile(job_files.CLUSTERS)
-@Project.operation(directives=directives_of('clusters'))
-def clusters(job: Job) -> None:
-    """Find ion clusters."""
-    _run_on('analyse_clusters', job)
-
-
-@whole_job
-@analysis
-@Project.pre.isfile(job_files.TRAJECTORY)
-@Project.pre.isfile(job_files.CLUSTERS)
-@Project.post.isfile(job_files.RELAXATION)
-@Project.operation(directives=directives_of('relaxation'))
-def relaxation(job: Job) -> None:
-    """Correlate bond vectors and displacements."""
-    _run_on('analyse_relaxation', job)
+for observable in OBSERVABLES:
+    sampled = stage_named(observable.source).last_product
+    add_operation(
+        observable.name,
+        partial(measure, observable),
+        [sampled, PRODUCTION],
+        result_file(observable.name),
+        analysis,
+    )
 
 
 def _by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
@@ -290,7 +103,7 @@ def _by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
 
 
 def _all_analysed(*jobs: Job) -> bool:
-    return all(job.isfile(name) for job in jobs for name in job_files.RESULTS)
+    return all(job.isfile(name) for job in jobs for name in RESULTS)
 
 
 def _report_is_current(*jobs: Job) -> bool:
@@ -313,72 +126,9 @@ def report(*jobs: Job) -> None:
         write_sweep_results(sweep)
 
 
-def _failed_ids(chosen: list[Any]) -> set[str]:
-    """Ids of the jobs that are marked as failed, of jobs and groups of jobs."""
-    jobs = [job for each in chosen for job in (each if isinstance(each, tuple) else (each,))]
-    return {job.id for job in failed_among(jobs)}
-
-
-def _many(jobs: int) -> str:
-    return '1 job' if jobs == 1 else f'{jobs} jobs'
-
-
-@exits_on_user_error
 def main() -> int:
     """Run a command of this project, or one of signac-flow."""
-    try:
-        return _main()
-    except Interrupted as stopped:
-        ignore_requests()
-        again = 'Submit' if 'SLURM_JOB_ID' in os.environ else 'Run'
-        print(f'{stopped}. {again} it again to go on where it was.', file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except JobIsHeld as held:
-        print(f'error: {held}', file=sys.stderr)
-        return EXIT_HELD
-
-
-def _main() -> int:
-    leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
-    from workflow.cli import commands
-
-    if started_ranks() > 1:
-        with leading_or_following(mark_failed_from_afar) as leads:
-            return _project_main() if leads else 0
-    asked = sys.argv[1] if sys.argv[1:] else '--help'
-    if asked in commands.COMMANDS or asked in ('-h', '--help'):
-        return commands.main(sys.argv[1:] or [asked])
-    return _project_main()
-
-
-def _project_main() -> int:
-    checked_project()  # flow reads the project document as soon as there is a project
-    project = Project.get_project()
-    try:
-        project.main()
-    except NoSchedulerError:
-        raise UserError(
-            'there is no scheduler here. To see what would be submitted, name a cluster file: '
-            'ISP_CLUSTER=FILE.toml python project.py submit --pretend (see docs/clusters.md).'
-        ) from None
-    except SubmitError as error:
-        raise UserError(str(error)) from None
-    except UserOperationError as error:
-        if isinstance(error.__cause__, subprocess.CalledProcessError):
-            return EXIT_INTERRUPTED  # its process has said so
-        if (trouble := trouble_around(error.__cause__)) is not None:
-            raise trouble from None
-        # Flow's own wrapping would hide what happened from the last line of a log.
-        traceback.print_exception(error.__cause__ or error)
-        return 1
-    except SimulationFailed as failure:
-        print(f'error: {failure}', file=sys.stderr)
-        return 1
-    except LookupError as error:
-        if type(error) is LookupError:  # flow's word for a job that is not there
-            raise UserError(str(error)) from None
-        raise
-    return 0
+    return flow_project.main(Project)
 
 
 if __name__ == '__main__':

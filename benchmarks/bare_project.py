@@ -2,7 +2,8 @@
 
 `workspace_commands` runs it beside `project.py`: what its commands take is signac-flow's own share.
 `python -m benchmarks.bare_project init FILE` makes a job of each state point in a JSON file; the
-other commands are signac-flow's.
+other commands are signac-flow's. OPERATIONS_FILE in its folder lists the operations, so that no
+code of this project is loaded for them.
 """
 
 from __future__ import annotations
@@ -17,16 +18,7 @@ from flow.environment import DefaultSlurmEnvironment
 from flow.scheduling.fake_scheduler import FakeScheduler
 from signac.job import Job
 
-OPERATIONS = (
-    'build',
-    'relax',
-    'equilibrate',
-    'sample',
-    'thermodynamics',
-    'clusters',
-    'relaxation',
-    'report',
-)
+OPERATIONS_FILE = 'operations.json'
 
 
 class NoQueue(DefaultSlurmEnvironment):
@@ -54,12 +46,11 @@ def _add_operation(name: str, before: str | None) -> None:
     whole_job(operation)
 
 
-for _number, _name in enumerate(OPERATIONS):
-    _add_operation(_name, OPERATIONS[_number - 1] if _number else None)
-
-
 def main() -> None:
     """Make the jobs, or run a command of signac-flow."""
+    operations = json.loads(Path(OPERATIONS_FILE).read_text())
+    for number, name in enumerate(operations):
+        _add_operation(name, operations[number - 1] if number else None)
     if sys.argv[1] == 'init':
         project = signac.init_project()
         for point in json.loads(Path(sys.argv[2]).read_text()):

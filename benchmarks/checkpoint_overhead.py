@@ -17,7 +17,7 @@ from benchmarks.melts import melt_system, relaxed
 from benchmarks.timing import Stopwatch, Timing, interleaved, ratios
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
 from workflow.process import StopRequest
-from workflow.stages.runner import Stage, run_stage
+from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.frame_schedule import BlockSchedule
@@ -80,7 +80,7 @@ class _Pairs:
         folder = StageFolder(self.scratch, 'sample')
         system = melt_system(self.size, self.engine)
         stopwatch = Stopwatch()
-        run_stage(folder, system, _stage_of(steps), self.start, lambda _: True, StopRequest())
+        run_plan(folder, system, _stage_of(steps), self.start, lambda _: True, StopRequest())
         timing = stopwatch.read()
         shutil.rmtree(folder.path)
         return timing
@@ -100,7 +100,7 @@ class _Pairs:
         return stopwatch.read()
 
     def _write_plainly(
-        self, simulation: Simulation, topology: gsd.hoomd.Frame, stage: Stage, steps: int
+        self, simulation: Simulation, topology: gsd.hoomd.Frame, stage: Plan, steps: int
     ) -> None:
         with (
             gsd.hoomd.open(self.scratch / 'plain.gsd', 'w') as trajectory,
@@ -129,6 +129,6 @@ def _schedule() -> BlockSchedule:
     return BlockSchedule(_PROTOCOL.sample.shortest_interval, _DOUBLINGS)
 
 
-def _stage_of(steps: int) -> Stage:
+def _stage_of(steps: int) -> Plan:
     integrator = ConstantVolume(_PROTOCOL.time_step, 1.0, _PROTOCOL.sample.thermostat_time)
-    return Stage('sample', integrator, steps, steps, _PROTOCOL.log_period, _schedule())
+    return Plan('sample', integrator, steps, steps, _PROTOCOL.log_period, _schedule())

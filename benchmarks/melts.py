@@ -12,7 +12,8 @@ from models.model import load_model
 from workflow.engines.contract import Engine, State
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import stop_requests
-from workflow.stages.relax import relax, state_of, total_steps
+from workflow.stages.relax import relax, state_of
+from workflow.stages.segments import total_steps
 from workflow.stages.system import System
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.protocol import Anneal, Protocol, PushOff

@@ -16,7 +16,7 @@ from benchmarks.native_runs import native_run
 from benchmarks.timing import Spread, Stopwatch, Timing, interleaved, ratios, spread
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
 from workflow.process import StopRequest
-from workflow.stages.runner import Stage, run_stage
+from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.system import System
 from workflow.sweep.frame_schedule import BlockSchedule
@@ -108,14 +108,14 @@ class _Comparison:
         schedule = BlockSchedule(shortest, int(math.log2(steps / shortest)))
         stage = self._stage_of(steps, schedule)
         folder = StageFolder(self._scratch, stage.name)
-        end = run_stage(folder, self._system, stage, self._start, lambda _: True, StopRequest())
+        end = run_plan(folder, self._system, stage, self._start, lambda _: True, StopRequest())
         timing = self._engine.stopwatch.read()
         shutil.rmtree(folder.path)
         return timing, end
 
-    def _stage_of(self, steps: int, schedule: BlockSchedule) -> Stage:
+    def _stage_of(self, steps: int, schedule: BlockSchedule) -> Plan:
         integrator = ConstantVolume(_PROTOCOL.time_step, 1.0, _PROTOCOL.sample.thermostat_time)
-        return Stage('sample', integrator, steps, steps, _PROTOCOL.log_period, schedule)
+        return Plan('sample', integrator, steps, steps, _PROTOCOL.log_period, schedule)
 
     def _native(self, steps: int, *, logs: bool) -> tuple[Timing, State]:
         stage = self._stage_of(steps, BlockSchedule(1, 1))

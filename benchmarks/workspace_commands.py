@@ -9,16 +9,25 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.bare_project import OPERATIONS
+from analysis.observables import OBSERVABLES
+from benchmarks.bare_project import OPERATIONS_FILE
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.timing import Stopwatch, spread
 from user_input import UserError
 from workflow.jobs import files as job_files
+from workflow.stages.table import STAGES
 
 ROOT = Path(__file__).parent.parent
 _REPETITIONS = 3
 _REPLICAS = 50
-_PRODUCTS = (*job_files.SIMULATION_PRODUCTS, *job_files.RESULTS)
+_STAGE_PRODUCTS = tuple(name for stage in STAGES for name in stage.products)
+_PRODUCTS = (*_STAGE_PRODUCTS, job_files.PRODUCTION, *job_files.RESULTS)
+_OPERATIONS = (
+    *(stage.name for stage in STAGES),
+    'production',
+    *(observable.name for observable in OBSERVABLES),
+    'report',
+)
 
 _CLUSTER = """
 hostname = 'nowhere'
@@ -45,6 +54,7 @@ class WorkspaceCommands(Benchmark):
         ours, bare = setting.scratch / 'project', setting.scratch / 'bare'
         ours.mkdir()
         bare.mkdir()
+        (bare / OPERATIONS_FILE).write_text(json.dumps(_OPERATIONS))
         (ours / 'sweep.toml').write_text(_sweep(size // _REPLICAS))
         (ours / 'cluster.toml').write_text(_CLUSTER)
         project = [sys.executable, str(ROOT / 'project.py')]
@@ -67,7 +77,7 @@ class WorkspaceCommands(Benchmark):
             for name in _PRODUCTS:
                 (folder / name).touch()
         for folder in (bare / 'workspace').iterdir():
-            for name in OPERATIONS:
+            for name in _OPERATIONS:
                 (folder / f'{name}.done').touch()
         # The report would have something to do: results that are empty.
         run = [*project, 'run', '-o', '^(?!report$).*']

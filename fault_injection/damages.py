@@ -60,7 +60,8 @@ TARGETS = {
         Target(job_files.EQUILIBRATION_THERMO, job_files.TRAJECTORY),
         Target(job_files.THERMO, job_files.TRAJECTORY),
         Target(job_files.TRAJECTORY, job_files.TRAJECTORY),
-        Target('clusters.json', 'clusters.json'),
+        Target(job_files.PRODUCTION, job_files.PRODUCTION),
+        Target(job_files.RESULTS[0], job_files.RESULTS[0]),
     ),
 }
 

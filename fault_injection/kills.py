@@ -26,11 +26,12 @@ from fault_injection.small_sweep import (
 )
 from workflow.process import EXIT_INTERRUPTED
 from workflow.stages.stage_folder import StageFolder
+from workflow.stages.table import ENGINE_STAGES
 
 # What each is called in the table.
 KINDS = {number: number.name for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1)}
 # Stages that have a checkpoint whenever they were stopped.
-_WITH_CHECKPOINT = ('relax', 'equilibrate', 'sample')
+_WITH_CHECKPOINT = tuple(stage.name for stage in ENGINE_STAGES)
 # How often each stage of a job is aimed at.
 AIMS = (
     *('build', 'build', 'relax', 'relax', 'equilibrate', 'equilibrate'),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workflow.jobs import files as job_files
+from workflow.stages import table
 from workflow.sweep.frame_schedule import BlockSchedule
 
 PROJECT = Path(__file__).parent.parent / 'project.py'
@@ -39,14 +40,8 @@ equilibrate = {{ minimum_steps = 1000, maximum_steps = 1000 }}
 sample = {{ minimum_steps = {STEPS}, maximum_steps = {STEPS}, doublings = 4 }}
 """
 
-# What a job is in, by the product that is there last.
-_STAGES = (
-    (job_files.TRAJECTORY, 'analysis'),
-    (job_files.EQUILIBRATED, 'sample'),
-    (job_files.RELAXED, 'equilibrate'),
-    (job_files.BUILT, 'relax'),
-)
-STAGES = ('build', 'relax', 'equilibrate', 'sample', 'analysis')
+ANALYSIS = 'analysis'  # all that comes after the stages
+STAGES = (*(stage.name for stage in table.STAGES), ANALYSIS)
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,8 @@ def finish(process: subprocess.Popen[str]) -> Run:
 
 def stage_of(job: Path) -> str:
     """Which of STAGES a job is in."""
-    return next((stage for name, stage in _STAGES if (job / name).exists()), STAGES[0])
+    missing = (each.name for each in table.STAGES if not (job / each.last_product).exists())
+    return next(missing, ANALYSIS)
 
 
 def is_done(job: Path) -> bool:

@@ -22,7 +22,8 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
-from workflow.stages.relax import segments, state_of
+from workflow.stages.relax import state_of
+from workflow.stages.segments import segments
 from workflow.stages.trajectory_writer import frame_with_state
 
 CASES = {

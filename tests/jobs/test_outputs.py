@@ -21,6 +21,7 @@ from workflow.engines.lammps_engine import remove_leftovers, scratch_folder
 from workflow.jobs import files as job_files
 from workflow.jobs import products
 from workflow.jobs.atomic_writes import renaming, replacing
+from workflow.jobs.products import Product, result_product
 from workflow.stages import thermo_writer, trajectory_writer
 from workflow.stages.checkpoint import (
     Checkpoint,
@@ -30,9 +31,11 @@ from workflow.stages.checkpoint import (
     write_checkpoint,
 )
 from workflow.stages.gsd_layout import FrameMark, restore
+from workflow.stages.table import stage_product
 from workflow.stages.thermo_writer import RowMark, ThermoLog
 from workflow.stages.trajectory_writer import TrajectoryLog
 
+CLUSTERS = result_product('clusters')
 MARKED, WRITTEN = 40, 90  # the index of a GSD file moves at 128 entries: between the two
 
 
@@ -287,7 +290,7 @@ def test_scratch_folders_of_killed_processes_are_removed_and_no_others(
 
 def _make_product(folder: Path, content: bytes) -> None:
     for _ in range(40):
-        with products.writing(folder, 'clusters.json') as path:
+        with products.writing(folder, CLUSTERS) as path:
             path.write_bytes(content)
 
 
@@ -302,33 +305,44 @@ def test_processes_that_make_the_same_product_do_not_disturb_each_other(tmp_path
         process.start()
     read = 0
     while any(process.is_alive() for process in processes):
-        assert products.whole(tmp_path, 'clusters.json').stat().st_size == 100_000
+        assert products.whole(tmp_path, CLUSTERS).stat().st_size == 100_000
         read += 1
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert read > 10
-    assert products.whole(tmp_path, 'clusters.json').read_bytes() in contents
+    assert products.whole(tmp_path, CLUSTERS).read_bytes() in contents
     assert sorted(path.name for path in tmp_path.rglob('*')) == sorted(
         ['checksums', '.lock', 'clusters.json.b2', 'clusters.json']
     )
 
 
-@pytest.mark.parametrize('name', [job_files.RELAXED, 'clusters.json', job_files.THERMO])
-def test_a_damaged_product_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
-    with products.writing(tmp_path, name) as path:
+@pytest.mark.parametrize(
+    ('product', 'first', 'operation'),
+    [
+        (stage_product(job_files.RELAXED), job_files.RELAXED, 'relax'),
+        (stage_product(job_files.THERMO), job_files.TRAJECTORY, 'sample'),
+        (CLUSTERS, 'clusters.json', 'clusters'),
+    ],
+)
+def test_a_damaged_product_is_told_with_what_to_do(
+    tmp_path: Path, product: Product, first: str, operation: str
+) -> None:
+    name = product.name
+    with products.writing(tmp_path, product) as path:
         path.write_bytes(b'what was written')
-    assert products.whole(tmp_path, name).read_bytes() == b'what was written'
+    assert products.whole(tmp_path, product).read_bytes() == b'what was written'
     assert not list(tmp_path.glob('*.temporary'))
     for content in (b'what was writtem', b'what was', b''):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match=f'{name}: is damaged.*Delete .* and run the job again'):
-            products.whole(tmp_path, name)
+        what = f"{name}: is damaged.*Delete .*{first} and run the job again: '{operation}'"
+        with pytest.raises(UserError, match=what):
+            products.whole(tmp_path, product)
 
 
 def test_a_product_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with products.writing(tmp_path, job_files.BUILT) as path:
+        with products.writing(tmp_path, stage_product(job_files.BUILT)) as path:
             path.write_bytes(b'half')
             raise OSError('full')
 

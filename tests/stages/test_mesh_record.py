@@ -26,7 +26,7 @@ from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.mesh_record import MeshChoices, box_has_changed
 from workflow.stages.relax import relax
-from workflow.stages.runner import Stage, run_stage
+from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
@@ -86,12 +86,12 @@ def test_a_box_that_shrinks_has_its_mesh_chosen_anew(
     system, start = dilute
     before = system.meshes.number
     integrator = ConstantPressure(0.005, 1.0, 1.0, 2.0, 5.0)
-    stage = Stage('press', integrator, STEPS, STEPS, 10, BlockSchedule(100, 1))
+    stage = Plan('press', integrator, STEPS, STEPS, 10, BlockSchedule(100, 1))
     folder = StageFolder(tmp_path, 'press')
     for questions in (7, 4):
         with pytest.raises(Interrupted):
-            run_stage(folder, system, stage, start, lambda _: True, StopAfter(questions))
-    end = run_stage(folder, system, stage, start, lambda _: True, StopRequest())
+            run_plan(folder, system, stage, start, lambda _: True, StopAfter(questions))
+    end = run_plan(folder, system, stage, start, lambda _: True, StopRequest())
 
     assert end.box[0] < 0.85 * start.box[0]
     chosen = system.meshes.as_dict()['meshes'][before:]

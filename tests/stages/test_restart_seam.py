@@ -14,7 +14,7 @@ from tests.systems import state_point
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import read_checkpoint
-from workflow.stages.runner import Stage, run_stage
+from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
@@ -23,7 +23,7 @@ from workflow.sweep.frame_schedule import BlockSchedule
 STEPS, RESTARTS = 4000, 9
 # Chunks end at frames, every 100 steps, once they are as long as they may be.
 QUESTIONS = 6
-NEWTON = Stage('sample', ConstantEnergy(0.004), STEPS, STEPS, 10, BlockSchedule(100, 1))
+NEWTON = Plan('sample', ConstantEnergy(0.004), STEPS, STEPS, 10, BlockSchedule(100, 1))
 MODELS = {'neutral': ('kremer_grest', {'M': 1.0}), 'ionic': ('isp', {'LSP': 0.5, 'DOPA': 0.5})}
 
 
@@ -61,7 +61,7 @@ def test_a_restart_takes_up_the_state_in_double_precision(
     folder = StageFolder(tmp_path, 'sample')
     stage = replace(NEWTON, integrator=ConstantVolume(0.004, 1.0, 1.0))
     with pytest.raises(Interrupted):
-        run_stage(folder, system, stage, state, lambda _: False, StopAfter(QUESTIONS))
+        run_plan(folder, system, stage, state, lambda _: False, StopAfter(QUESTIONS))
     saved = read_checkpoint(folder.checkpoint).state
     simulation = system.simulation(saved, stage.integrator, system.mesh(saved), 'sample', 10)
     again = simulation.state()
@@ -89,13 +89,13 @@ def test_energy_drifts_no_more_with_many_restarts(
     system, state = start
     whole, pieces = StageFolder(tmp_path / 'whole', 'sample'), StageFolder(tmp_path, 'sample')
     whole.path.parent.mkdir()
-    run_stage(whole, system, NEWTON, state, lambda _: False, StopRequest())
+    run_plan(whole, system, NEWTON, state, lambda _: False, StopRequest())
     seams = []
     for _ in range(RESTARTS):
         with pytest.raises(Interrupted):
-            run_stage(pieces, system, NEWTON, state, lambda _: False, StopAfter(QUESTIONS))
+            run_plan(pieces, system, NEWTON, state, lambda _: False, StopAfter(QUESTIONS))
         seams.append(len(read_rows(pieces.thermo)['step']))
-    run_stage(pieces, system, NEWTON, state, lambda _: False, StopRequest())
+    run_plan(pieces, system, NEWTON, state, lambda _: False, StopRequest())
     assert len(set(seams)) == RESTARTS
     once, again = total_energy(whole), total_energy(pieces)
     assert len(once) == len(again) == STEPS // 10

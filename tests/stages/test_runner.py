@@ -22,14 +22,14 @@ from workflow.engines.contract import THERMO_COLUMNS, ConstantEnergy, ConstantVo
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import read_checkpoint
 from workflow.stages.pace import SECONDS_VARIABLE
-from workflow.stages.runner import Stage, run_stage
+from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
 from workflow.sweep.frame_schedule import BlockSchedule
 
 STEPS = 2560
-STAGE = Stage('sample', ConstantVolume(0.005, 1.0, 1.0), STEPS, STEPS, 10, BlockSchedule(10, 6))
+STAGE = Plan('sample', ConstantVolume(0.005, 1.0, 1.0), STEPS, STEPS, 10, BlockSchedule(10, 6))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ class StopAfter(StopRequest):
 
 def run(folder: StageFolder, start: tuple[System, State], stop: StopRequest) -> State:
     system, state = start
-    return run_stage(folder, system, STAGE, state, lambda _: False, stop)
+    return run_plan(folder, system, STAGE, state, lambda _: False, stop)
 
 
 def assert_exactly_once(folder: StageFolder) -> None:
@@ -107,7 +107,7 @@ def test_no_chunk_takes_much_longer_than_a_second_from_the_first_on(
     slow = Slow(system.engine)
     stage = replace(STAGE, schedule=BlockSchedule(640, 2), maximum_steps=10 * STEPS)
     with pytest.raises(Interrupted):
-        run_stage(
+        run_plan(
             StageFolder(tmp_path, 'sample'),
             replace(system, engine=slow),
             stage,
@@ -191,7 +191,7 @@ def test_what_the_disk_spoils_while_a_stage_runs_reaches_no_product(
         return True
 
     with pytest.raises(UserError, match='thermo.rows does not hold what was written'):
-        run_stage(folder, system, STAGE, state, spoil, StopRequest())
+        run_plan(folder, system, STAGE, state, spoil, StopRequest())
 
 
 def test_a_run_that_was_killed_in_its_review_ends_at_the_planned_step(
@@ -205,8 +205,8 @@ def test_a_run_that_was_killed_in_its_review_ends_at_the_planned_step(
         raise Interrupted('killed')
 
     with pytest.raises(Interrupted):
-        run_stage(folder, system, stage, state, killed, StopRequest())
-    end = run_stage(folder, system, stage, state, lambda _: True, StopRequest())
+        run_plan(folder, system, stage, state, killed, StopRequest())
+    end = run_plan(folder, system, stage, state, lambda _: True, StopRequest())
     assert end.step == 640
     assert read_rows(folder.thermo)['step'].tolist() == list(range(10, 641, 10))
 
@@ -266,7 +266,7 @@ def test_the_thermostat_holds_its_temperature(start: tuple[System, State], tmp_p
     folder = StageFolder(tmp_path, 'warm')
     integrator = ConstantVolume(0.005, 0.8, 0.2)
     stage = replace(STAGE, name='warm', integrator=integrator, maximum_steps=4 * STEPS)
-    run_stage(folder, system, stage, state, lambda _: False, StopRequest())
+    run_plan(folder, system, stage, state, lambda _: False, StopRequest())
     settled = kinetic_temperature(folder, len(state.positions))[400:]
     assert settled.mean() == pytest.approx(0.8, rel=0.02)
     # Canonical: var(T)/T^2 = 2/(degrees of freedom).

@@ -88,7 +88,7 @@ def _init(options: argparse.Namespace) -> int:
 def _simulate(options: argparse.Namespace) -> int:
     from workflow.cli.init import init_sweep
     from workflow.cli.simulate import simulate_jobs
-    from workflow.jobs.workspace import is_simulated
+    from workflow.stages.table import is_done
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep)
@@ -96,7 +96,7 @@ def _simulate(options: argparse.Namespace) -> int:
     code = simulate_jobs(sweep.jobs, options.parallel)
     if code == EXIT_INTERRUPTED:
         return code
-    if code and not any(map(is_simulated, sweep.jobs)):
+    if code and not any(map(is_done, sweep.jobs)):
         _point_to_failed(sweep.jobs)
         return code
     return _write_report(sweep) or code
@@ -180,7 +180,6 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _write_report(sweep: SweepJobs) -> int:
-    from workflow.jobs.workspace import is_simulated
     from workflow.results.sweep_results import (
         read_sweep_table,
         report_is_current,
@@ -188,11 +187,12 @@ def _write_report(sweep: SweepJobs) -> int:
         write_sweep_results,
     )
     from workflow.results.tables import print_key_tables
+    from workflow.stages.table import is_done
 
     folder = results_folder(sweep)
     table = read_sweep_table(sweep) if report_is_current(sweep) else write_sweep_results(sweep)
     print_key_tables(table, sys.stdout)
-    done = sum(map(is_simulated, sweep.jobs))
+    done = sum(map(is_done, sweep.jobs))
     if done < len(sweep.jobs):
         print(f'{done} of {len(sweep.jobs)} jobs are done.')
         _point_to_failed(sweep.jobs)

@@ -27,9 +27,9 @@ from workflow.jobs import files as job_files
 from workflow.jobs.failures import failed_among, is_failed, read_failure
 from workflow.jobs.lock import EXIT_HELD, holder_of
 from workflow.jobs.progress import read_progress
-from workflow.jobs.workspace import is_simulated
 from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
 from workflow.results.sweep_results import places_on_axis
+from workflow.stages.table import is_done
 from workflow.sweep.state_point import read_state_point
 from workflow.sweep.work import estimated_work
 
@@ -67,7 +67,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         now or before (those that are marked as failed are not run), EXIT_HELD if all that is not
         done is run by other processes.
     """
-    waiting = [job for job in jobs if not is_simulated(job)]
+    waiting = [job for job in jobs if not is_done(job)]
     if len(waiting) < len(jobs):
         print(f'{len(jobs) - len(waiting)} of {len(jobs)} jobs are done already')
     left_out = failed_among(waiting)
@@ -88,7 +88,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
                     _interrupt(running)
                 for each in [each for each in running if each.process.poll() is not None]:
                     running.remove(each)
-                    if not is_simulated(each.job) and not stop.asked:
+                    if not is_done(each.job) and not stop.asked:
                         ended.append(each)
                 display.show(running, total - len(waiting) - len(running), total)
                 time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -9,18 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.observables import OBSERVABLES
 from user_input import UserError, validate
 from workflow.cluster.description import Cluster, Speed, find_cluster
 from workflow.engines.settings import asked_ranks, choice_from_environment
 from workflow.jobs.files import MODEL, read_json
+from workflow.stages.table import ENGINE_STAGES
+from workflow.sweep.state_point import read_state_point
 
-ENGINE_OPERATIONS = ('relax', 'equilibrate', 'sample')
+_ENGINE_STAGES = {stage.name: stage for stage in ENGINE_STAGES}
+_ANALYSES = {'production', *(observable.name for observable in OBSERVABLES)}
 
 # An estimate that is too short costs another wait in the queue, one too long a little priority.
 _SAFETY = 1.5
 _SETTING_UP = 300.0
 _SHORTEST_HOURS = 0.25
 _ANALYSIS_HOURS = 1.0
+# Analyses of a job that are run together share one pass over its frames.
+_SHARED_HOURS = 1 / 3
 # 4,200 charged beads: 0.32 M bead-steps/s on one core, 0.40 M on two.
 _SCALING = 0.35
 # Python with an engine and its libraries; a GPU's runtime maps more.
@@ -87,12 +93,12 @@ def directives(
         reason threads are part of ``np``, not ``omp_num_threads``; the submit script exports their
         number.
     """
-    if operation not in ENGINE_OPERATIONS:
+    if operation not in _ENGINE_STAGES:
         return {
             'np': 1,
             'ngpu': 0,
             'memory': math.ceil(_ANALYSIS_GB + beads * _ANALYSIS_GB_PER_BEAD),
-            'walltime': _ANALYSIS_HOURS,
+            'walltime': _SHARED_HOURS if operation in _ANALYSES else _ANALYSIS_HOURS,
         }
     bead_steps = speed.gpu if how.gpus else speed.cpu_core * how.cores**_SCALING
     hours = (_SAFETY * beads * steps / bead_steps + _SETTING_UP) / 3600
@@ -109,7 +115,7 @@ def directives(
 def directives_of(operation: str) -> dict[str, Callable[..., Any]]:
     """The directives of an operation as signac-flow takes them: each a function of the job."""
     names = ['np', 'ngpu', 'memory', 'walltime']
-    if operation in ENGINE_OPERATIONS and asked_ranks() > 1:
+    if operation in _ENGINE_STAGES and asked_ranks() > 1:
         names.append('nranks')
     return {name: functools.partial(_directive, operation, name) for name in names}
 
@@ -124,18 +130,12 @@ def _directive(operation: str, name: str, *jobs: Job) -> Any:
 
 
 def _steps(operation: str, point: dict[str, Any]) -> int:
-    if operation == 'relax':
-        # Imported here: this module is read by `status` too.
-        from workflow.stages.relax import total_steps
-        from workflow.sweep.state_point import read_state_point
-
-        try:
-            return total_steps(read_state_point(point, 'state point'))
-        except UserError:  # made by another version; the operation itself will tell
-            return 0
-    if operation in ENGINE_OPERATIONS:
-        return int(point['protocol'][operation]['maximum_steps'])
-    return 0
+    if operation not in _ENGINE_STAGES:
+        return 0
+    try:
+        return _ENGINE_STAGES[operation].most_steps(read_state_point(point, 'state point'))
+    except UserError:  # made by another version; the operation itself will tell
+        return 0
 
 
 def _beads(job: Job, point: dict[str, Any]) -> float:

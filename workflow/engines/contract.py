@@ -8,16 +8,19 @@ that last: the stage runner does, once for all engines.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import ForceField
 from user_input import UserError
-from workflow.electrostatics.mesh import CoulombMesh
+
+if TYPE_CHECKING:  # light to import: `project.py status` reads the table of stages
+    from gsd.hoomd import Frame
+
+    from models.force_field import ForceField
+    from workflow.electrostatics.mesh import CoulombMesh
 
 # Skin of the neighbour list in sigma; the same in both engines, so that a box which is large
 # enough for one is large enough for the other.
@@ -37,6 +40,21 @@ THERMO_COLUMNS = (
 )
 
 ENERGY_TERMS = ('pair', 'bond', 'angle', 'coulomb')
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A temperature that changes linearly from step 0 on; no run goes beyond its end.
+
+    Attributes:
+        start: kT at step 0, in epsilon.
+        end: kT at its end.
+        steps: How long it takes.
+    """
+
+    start: float
+    end: float
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,7 @@ class Langevin:
     """Constant volume; every bead has its own friction and noise."""
 
     time_step: float
-    kT: float
+    kT: float | Ramp
     friction: float
 
 
@@ -70,7 +88,7 @@ class ConstantVolume:
     """Constant volume with the stochastic velocity rescaling of Bussi et al. (2007)."""
 
     time_step: float
-    kT: float
+    kT: float | Ramp
     thermostat_time: float
 
 
@@ -79,7 +97,7 @@ class ConstantPressure:
     """Isotropic Martyna-Tobias-Klein barostat with stochastic velocity rescaling."""
 
     time_step: float
-    kT: float
+    kT: float | Ramp
     thermostat_time: float
     pressure: float
     barostat_time: float
@@ -92,7 +110,49 @@ class ConstantEnergy:
     time_step: float
 
 
-Integrator = SoftPushOff | Langevin | ConstantVolume | ConstantPressure | ConstantEnergy
+@dataclass(frozen=True)
+class Elongation:
+    """Uniaxial elongation along z at constant volume, with stochastic velocity rescaling.
+
+    Attributes:
+        time_step: In tau.
+        kT: In epsilon.
+        thermostat_time: In tau.
+        strain_rate: d ln(L_z) / dt in 1/tau: what comes next follows from the present box alone.
+    """
+
+    time_step: float
+    kT: float | Ramp
+    thermostat_time: float
+    strain_rate: float
+
+
+Integrator = (
+    SoftPushOff | Langevin | ConstantVolume | ConstantPressure | ConstantEnergy | Elongation
+)
+
+
+def highest_temperature(integrator: Integrator) -> float:
+    """The highest kT of an integrator's bath, in epsilon; 0 without any."""
+    kT = getattr(integrator, 'kT', 0.0)
+    return max(kT.start, kT.end) if isinstance(kT, Ramp) else float(kT)
+
+
+def in_shorter_steps(integrator: Integrator, shortened_by: int) -> Integrator:
+    """The same motion, each step cut into so many shorter ones."""
+    shorter = replace(integrator, time_step=integrator.time_step / shortened_by)
+    kT = getattr(integrator, 'kT', None)
+    if isinstance(kT, Ramp):
+        return replace(shorter, kT=replace(kT, steps=kT.steps * shortened_by))  # type: ignore[call-arg]
+    return shorter
+
+
+def lacks_integrator(engine: str, integrator: Integrator) -> UserError:
+    """What to report where an engine does not know an integrator."""
+    return UserError(
+        f'engine {engine} has no integrator {type(integrator).__name__} yet: take another engine '
+        '(--engine), or leave out the stage that needs it.'
+    )
 
 
 @dataclass(frozen=True)

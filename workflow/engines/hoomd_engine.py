@@ -342,12 +342,14 @@ def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.m
             contract.SoftPushOff(kT=kT, friction=friction)
             | contract.Langevin(kT=kT, friction=friction)
         ):
-            langevin = methods.Langevin(everything, kT=kT)
+            langevin = methods.Langevin(everything, kT=_temperature(kT))
             for name, mass in zip(force_field.bead_types, force_field.masses, strict=True):
                 langevin.gamma[name] = friction * mass
             return langevin
         case contract.ConstantVolume(kT=kT, thermostat_time=tau):
-            return methods.ConstantVolume(everything, methods.thermostats.Bussi(kT, tau))
+            return methods.ConstantVolume(
+                everything, methods.thermostats.Bussi(_temperature(kT), tau)
+            )
         case contract.ConstantPressure(
             kT=kT, thermostat_time=tau, pressure=pressure, barostat_time=tau_p
         ):
@@ -356,7 +358,14 @@ def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.m
                 S=pressure,
                 tauS=tau_p,
                 couple='xyz',
-                thermostat=methods.thermostats.Bussi(kT, tau),
+                thermostat=methods.thermostats.Bussi(_temperature(kT), tau),
             )
         case contract.ConstantEnergy():
             return methods.ConstantVolume(everything, thermostat=None)
+    raise contract.lacks_integrator('hoomd', integrator)
+
+
+def _temperature(kT: float | contract.Ramp) -> float | hoomd.variant.Ramp:
+    if isinstance(kT, contract.Ramp):
+        return hoomd.variant.Ramp(kT.start, kT.end, t_start=0, t_ramp=kT.steps)
+    return kT

@@ -131,6 +131,7 @@ class _LammpsSimulation:
         self._n_beads = int(frame.particles.N)
         self._log_period = log_period
         self._log_position = 0
+        self._ramp = _ramp_keywords(integrator)
         data_file = Path(self._scratch.name) / 'system.data'
         write_data_file(data_file, frame, force_field)
         self._commands(_system_commands(data_file, frame, force_field))
@@ -148,7 +149,7 @@ class _LammpsSimulation:
 
     def run(self, steps: int) -> None:
         try:
-            self._commands([f'run {steps} pre no post no'])
+            self._commands([f'run {steps} {self._ramp} pre no post no'])
         finally:  # also where it fails, some way on
             self._step = int(self._lammps.extract_global('ntimestep'))
 
@@ -338,21 +339,33 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
         case contract.Langevin(kT=kT, friction=friction):
             commands += _langevin_commands(kT, friction, seed)
         case contract.ConstantVolume(kT=kT, thermostat_time=tau):
-            commands += ['fix move all nve', f'fix bath all temp/csvr {kT} {kT} {tau} {seed}']
+            commands += ['fix move all nve', f'fix bath all temp/csvr {_ends(kT)} {tau} {seed}']
         case contract.ConstantPressure(
             kT=kT, thermostat_time=tau, pressure=pressure, barostat_time=tau_p
         ):
             commands += [
                 f'fix move all nph iso {pressure} {pressure} {tau_p}',
-                f'fix bath all temp/csvr {kT} {kT} {tau} {seed}',
+                f'fix bath all temp/csvr {_ends(kT)} {tau} {seed}',
             ]
         case contract.ConstantEnergy():
             commands += ['fix move all nve']
+        case _:
+            raise contract.lacks_integrator('lammps', integrator)
     return commands
 
 
-def _langevin_commands(kT: float, friction: float, seed: int) -> list[str]:
-    return ['fix move all nve', f'fix bath all langevin {kT} {kT} {1 / friction} {seed}']
+def _langevin_commands(kT: float | contract.Ramp, friction: float, seed: int) -> list[str]:
+    return ['fix move all nve', f'fix bath all langevin {_ends(kT)} {1 / friction} {seed}']
+
+
+def _ends(kT: float | contract.Ramp) -> str:
+    """The temperatures at both ends of what `_ramp_keywords` tells of."""
+    return f'{kT.start} {kT.end}' if isinstance(kT, contract.Ramp) else f'{kT} {kT}'
+
+
+def _ramp_keywords(integrator: contract.Integrator) -> str:
+    kT = getattr(integrator, 'kT', None)
+    return f'start 0 stop {kT.steps}' if isinstance(kT, contract.Ramp) else ''
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:

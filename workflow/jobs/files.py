@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from analysis.observables import OBSERVABLES
 from models.model import Model
@@ -31,9 +31,8 @@ Time = Annotated[float, Field(ge=0, le=1e11)]
 
 # Of records that are read back: what is of another type, or no number, is damage.
 AS_WRITTEN = ConfigDict(extra='ignore', strict=True, allow_inf_nan=False)
-# What a stage that works in a folder of its own leaves last.
-STAGE_PRODUCTS = {'relax': RELAXED, 'equilibrate': EQUILIBRATED, 'sample': TRAJECTORY}
-SIMULATION_PRODUCTS = (BUILT, RELAXED, EQUILIBRATED, TRAJECTORY)
+# A stage names a folder: no text of a file becomes a path by itself.
+StageName = Annotated[str, Field(pattern='^[a-z][a-z0-9_]{0,30}$')]
 
 
 def result_file(observable: str) -> str:
@@ -44,14 +43,10 @@ def result_file(observable: str) -> str:
 RESULTS = tuple(result_file(each.name) for each in OBSERVABLES)
 
 
-def _known_stage(name: str) -> str:
-    if name not in STAGE_PRODUCTS:
-        raise ValueError(f'there is no such stage; known: {", ".join(STAGE_PRODUCTS)}')
-    return name
-
-
-# A stage names a folder: no text of a file becomes a path by itself.
-StageName = Annotated[str, AfterValidator(_known_stage)]
+def results_of(stage: str) -> tuple[str, ...]:
+    """Name the files that analyses of a stage leave."""
+    found = [result_file(each.name) for each in OBSERVABLES if each.source == stage]
+    return (PRODUCTION, *found) if found else ()
 
 
 def read_json(path: Path) -> Any:

@@ -11,84 +11,102 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from user_input import UserError
-from workflow.jobs import files as job_files
 from workflow.jobs.atomic_writes import replacing, scratch_beside, synchronise
 
 CHECKSUMS = 'checksums'
 _LOCK = '.lock'  # hidden from checksums/*
 
-# What makes a product anew, and the file that must be gone for that.
-_MADE_BY = {
-    job_files.BUILT: ('build', job_files.BUILT),
-    job_files.RELAXED: ('relax', job_files.RELAXED),
-    job_files.EQUILIBRATED: ('equilibrate', job_files.EQUILIBRATED),
-    job_files.EQUILIBRATION_THERMO: ('equilibrate', job_files.EQUILIBRATED),
-    job_files.TRAJECTORY: ('sample', job_files.TRAJECTORY),
-    job_files.THERMO: ('sample', job_files.TRAJECTORY),
-    job_files.PRODUCTION: ('production', job_files.PRODUCTION),
-} | {name: (name.removesuffix('.json'), name) for name in job_files.RESULTS}
+
+@dataclass(frozen=True)
+class Product:
+    """A file that an operation leaves in the folder of a job.
+
+    Attributes:
+        name: Of the file.
+        made_by: The operation that makes it, and makes it anew.
+        last: The file by which the operation is done: it must be gone for that.
+    """
+
+    name: str
+    made_by: str
+    last: str
+
+    def how_to_redo(self, folder: Path) -> str:
+        """Say how to have it made anew."""
+        return f"Delete {folder / self.last} and run the job again: '{self.made_by}' makes it anew."
+
+
+def result_product(operation: str) -> Product:
+    """The file of an operation that leaves a single result."""
+    name = f'{operation}.json'
+    return Product(name, operation, name)
 
 
 @contextmanager
-def writing(folder: Path, name: str) -> Iterator[Path]:
-    """Write the product `name` to the path that this gives; it gets its name when it is whole."""
-    with scratch_beside(folder / name) as temporary:
+def writing(folder: Path, product: Product) -> Iterator[Path]:
+    """Write a product to the path that this gives; it gets its name when it is whole."""
+    with scratch_beside(folder / product.name) as temporary:
         yield temporary
-        move_in(temporary, folder, name)
+        move_in(temporary, folder, product)
 
 
-def move_in(path: Path, folder: Path, name: str) -> None:
-    """Make the whole file at `path` the product `name`."""
+def move_in(path: Path, folder: Path, product: Product) -> None:
+    """Make the whole file at `path` the product."""
     synchronise(path)
-    known = _checksum_file(folder, name)
+    known = _checksum_file(folder, product)
     known.parent.mkdir(exist_ok=True)
-    line = f'{_checksum(path)}  {name}\n'
+    line = f'{_checksum(path)}  {product.name}\n'
     # Of two processes that make one product, both files are to be those of the same.
     with open(known.parent / _LOCK, 'a') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # A product without its checksum would never be verified; one before its product harms none.
         with replacing(known) as temporary:
             temporary.write_text(line)
-        os.replace(path, folder / name)
+        os.replace(path, folder / product.name)
     synchronise(folder)
 
 
-def whole(folder: Path, name: str) -> Path:
-    """The path of the product `name`; one that came without a checksum is taken as it is.
+def whole(folder: Path, product: Product) -> Path:
+    """Verify a product; one that came without a checksum is taken as it is.
+
+    Returns:
+        Its path.
 
     Raises:
         UserError: If it is missing, or not what was written.
     """
-    path, known = folder / name, _checksum_file(folder, name)
+    path, known = folder / product.name, _checksum_file(folder, product)
     if not path.is_file():
-        raise UserError(f'{path}: is missing. {_how_to_redo(folder, name)}')
+        raise UserError(f'{path}: is missing. {product.how_to_redo(folder)}')
     if not (_fits(path, known) or _fits_when_moved_in(path, known)):
         raise UserError(
             f'{path}: is damaged: it is not what was written, says {CHECKSUMS}/{known.name}. '
-            f'{_how_to_redo(folder, name)}'
+            f'{product.how_to_redo(folder)}'
         )
     return path
 
 
 @contextmanager
-def reading(folder: Path, name: str) -> Iterator[Path]:
-    """Give the path of the product `name`, to be read within the context.
+def reading(folder: Path, product: Product) -> Iterator[Path]:
+    """Give the path of a product, to be read within the context.
 
     Raises:
         UserError: If it is missing, is not what was written, or cannot be read.
     """
-    path = whole(folder, name)
+    path = whole(folder, product)
     try:
         yield path
     except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
-        raise UserError(f'{path}: cannot be read ({error}). {_how_to_redo(folder, name)}') from None
+        what_to_do = product.how_to_redo(folder)
+        raise UserError(f'{path}: cannot be read ({error}). {what_to_do}') from None
 
 
-def _checksum_file(folder: Path, name: str) -> Path:
-    return folder / CHECKSUMS / f'{name}.b2'
+def _checksum_file(folder: Path, product: Product) -> Path:
+    return folder / CHECKSUMS / f'{product.name}.b2'
 
 
 def _fits(path: Path, known: Path) -> bool:
@@ -106,8 +124,3 @@ def _fits_when_moved_in(path: Path, known: Path) -> bool:
 def _checksum(path: Path) -> str:
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'blake2b').hexdigest()
-
-
-def _how_to_redo(folder: Path, name: str) -> str:
-    operation, product = _MADE_BY[name]
-    return f"Delete {folder / product} and run the job again: '{operation}' makes it anew."

@@ -12,7 +12,6 @@ from typing import Any
 import signac
 
 from user_input import UserError
-from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import (
     STATE_POINT,
     check_state_points,
@@ -83,11 +82,6 @@ def _project_above() -> Path | None:
     except LookupError:
         return None
     return None if found.samefile(Path.cwd()) else found
-
-
-def is_simulated(job: Job) -> bool:
-    """Whether every product of a job stands."""
-    return all(job.isfile(name) for name in job_files.SIMULATION_PRODUCTS + job_files.RESULTS)
 
 
 def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:

@@ -19,8 +19,12 @@ from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
 from workflow.jobs.lock import hold
+from workflow.jobs.products import Product, result_product
 from workflow.stages.job_context import JobContext, remove_leftovers
+from workflow.stages.table import stage_product
 from workflow.sweep.state_point import as_plain_values
+
+_PRODUCTION = result_product('production')
 
 
 def find_production(job: JobContext) -> None:
@@ -32,7 +36,7 @@ def find_production(job: JobContext) -> None:
         trajectory = _trajectory(job)
         log = _log(job, job_files.THERMO)
         found = where_ions_settle(where_energy_settles(log.columns, trajectory.steps), trajectory)
-        _write(job, 'production', job_files.PRODUCTION, found)
+        _write(job, _PRODUCTION, found)
 
 
 def analyse_job(job: JobContext, names: Collection[str]) -> None:
@@ -56,18 +60,12 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
             outcome = outcomes.get(observable.name, Outcome())
             if outcome.refusal:
                 print(f'{observable.name}: {outcome.refusal}')
-            _write(
-                job,
-                observable.name,
-                job_files.result_file(observable.name),
-                outcome.result,
-                outcome.refusal,
-            )
+            _write(job, result_product(observable.name), outcome.result, outcome.refusal)
 
 
 def _run(job: JobContext) -> Run:
     log = _log(job, job_files.THERMO)
-    with products.reading(job.folder, job_files.PRODUCTION) as path:
+    with products.reading(job.folder, _PRODUCTION) as path:
         content = job_files.read_json(path)
         production: Production = from_json(Production, json.dumps(content['result']).encode())
     return Run(
@@ -81,25 +79,27 @@ def _run(job: JobContext) -> Run:
 
 
 def _trajectory(job: JobContext) -> Trajectory:
-    return open_trajectory(products.whole(job.folder, job_files.TRAJECTORY))
+    return open_trajectory(products.whole(job.folder, stage_product(job_files.TRAJECTORY)))
 
 
 def _log(job: JobContext, name: str) -> ThermoLog:
-    with products.reading(job.folder, name) as path:
+    with products.reading(job.folder, stage_product(name)) as path:
         try:
             return read_thermo_log(path)
         except UserError as error:
             raise ValueError(str(error)) from None
 
 
-def _write(job: JobContext, operation: str, name: str, result: Any, refusal: str = '') -> None:
+def _write(job: JobContext, product: Product, result: Any, refusal: str = '') -> None:
     point = as_plain_values(job.point)
     runs = job.record().get(provenance.RUNS, [])  # the call turns it into plain values
-    made = provenance.of_analysis(job.folder.name, job.point.model_hash, operation, point, runs)
+    made = provenance.of_analysis(
+        job.folder.name, job.point.model_hash, product.made_by, point, runs
+    )
     content = {
         'refusal': refusal,
         'result': None if result is None else json.loads(to_json(result)),
         provenance.KEY: made,
     }
-    with products.writing(job.folder, name) as path:
+    with products.writing(job.folder, product) as path:
         job_files.write_json(path, content)

@@ -64,7 +64,7 @@ def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult |
         return None
     outcomes, made = {}, {}
     for observable in OBSERVABLES:
-        path = products.whole(folder, job_files.result_file(observable.name))
+        path = products.whole(folder, products.result_product(observable.name))
         try:
             content = job_files.read_json(path)
             result = content['result']

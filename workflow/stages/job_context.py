@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow.jobs import files as job_files
-from workflow.jobs.lock import LOCK, hold
+from workflow.jobs.lock import hold
 from workflow.jobs.signac_files import read_job_document
 from workflow.stages.stage_folder import StageFolder
+from workflow.stages.table import ENGINE_STAGES, Stage
 from workflow.sweep.state_point import StatePoint, read_state_point
 
 
 class StageIsDone(Exception):
-    """Another process has finished the operation since it was asked for."""
+    """Another process has finished the stage since it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,6 @@ class JobContext:
     record: Any
 
 
-Operation = Callable[[JobContext], None]
-
-
 def job_context(job: Any) -> JobContext:
     """The context of a signac job.
 
@@ -50,32 +47,22 @@ def job_context(job: Any) -> JobContext:
     return JobContext(folder, read_state_point(job.cached_statepoint, where), job.document)
 
 
-def alone(product: str, lock: str = LOCK) -> Callable[[Operation], Operation]:
-    """Hold the job during an operation, which is not done again if its product stands.
+@contextmanager
+def holding(job: JobContext, stage: Stage) -> Iterator[None]:
+    """Hold the job for a stage, as long as the context lasts.
 
-    Analyses that may go on side by side have locks of their own.
+    Raises:
+        StageIsDone: If its products are there.
+        UserError: If another process runs the job.
     """
-
-    def decorate(operation: Operation) -> Operation:
-        @functools.wraps(operation)
-        def held(job: JobContext) -> None:
-            with hold(job.folder, lock=lock):
-                refuse_done(job, operation.__name__, product)
-                operation(job)
-
-        return held
-
-    return decorate
-
-
-def refuse_done(job: JobContext, operation: str, product: str) -> None:
-    """Raise StageIsDone if the product of an operation stands."""
-    if (job.folder / product).exists():
-        raise StageIsDone(f'job {job.folder.name}: {operation} was done by another process.')
+    with hold(job.folder):
+        if (job.folder / stage.last_product).exists():
+            raise StageIsDone(f'job {job.folder.name}: {stage.name} was done by another process.')
+        yield
 
 
 def remove_leftovers(job: JobContext) -> None:
     """Remove the folders of stages that are done: a run that was killed may have left one."""
-    for stage, product in job_files.STAGE_PRODUCTS.items():
-        if (job.folder / product).exists():
-            shutil.rmtree(StageFolder(job.folder, stage).path, ignore_errors=True)
+    for stage in ENGINE_STAGES:
+        if (job.folder / stage.last_product).exists():
+            shutil.rmtree(StageFolder(job.folder, stage.name).path, ignore_errors=True)

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow.electrostatics.mesh import CoulombMesh, estimated_error
-from workflow.engines.contract import ConstantPressure, Integrator, State
+from workflow.engines.contract import ConstantPressure, Elongation, Integrator, State
 
 # At constant pressure a mesh is chosen anew when an edge has changed by this much.
 _BOX_TOLERANCE = 0.02
 # No longer than this does a box that a barostat moves go unseen.
 _SHARE_OF_BAROSTAT_TIME = 0.5
+# Nor a box that is deformed, for more than this part of what is tolerated.
+_SHARE_OF_TOLERANCE = 0.25
 # A box that swings for a long time must not fill the job document.
 _MOST_FIRST, _MOST_LAST = 20, 20
 
@@ -72,9 +74,14 @@ class MeshChoices:
 
 def most_steps_unseen(integrator: Integrator) -> int | None:
     """Steps after which a box that moves is looked at again; None where it does not move."""
-    if not isinstance(integrator, ConstantPressure):
-        return None
-    return max(1, int(_SHARE_OF_BAROSTAT_TIME * integrator.barostat_time / integrator.time_step))
+    match integrator:
+        case ConstantPressure(barostat_time=time):
+            longest = _SHARE_OF_BAROSTAT_TIME * time
+        case Elongation(strain_rate=rate):
+            longest = _SHARE_OF_TOLERANCE * _BOX_TOLERANCE / abs(rate)
+        case _:
+            return None
+    return max(1, int(longest / integrator.time_step))
 
 
 def box_has_changed(before: NDArray[np.float64], now: NDArray[np.float64]) -> bool:

@@ -1,6 +1,6 @@
-"""What each operation of the project does to one job: plain functions over its folder.
+"""What each kind of stage does to one job, in its folder.
 
-Products have their final names only when they are whole; an operation whose product stands is not
+Products have their final names only when they are whole; a stage whose products are there is not
 run again.
 """
 
@@ -17,119 +17,127 @@ from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
 from models.force_field import force_field
-from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator, State
+from workflow.engines.contract import State
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import select_engine, tell_followers
 from workflow.engines.settings import choice_from_environment
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
 from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
-from workflow.jobs.lock import hold
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
 from workflow.process import stop_requests
 from workflow.stages.coulomb_check import coulomb_record
-from workflow.stages.job_context import JobContext, alone, refuse_done, remove_leftovers
+from workflow.stages.job_context import JobContext, holding, remove_leftovers
 from workflow.stages.mesh_record import MeshChoices
-from workflow.stages.relax import relax, state_of, total_steps
+from workflow.stages.relax import relax, state_of
 from workflow.stages.review import equilibrium_of, is_precise
-from workflow.stages.runner import Stage, run_stage
+from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SHORT_STEPS, read_short_steps
 from workflow.stages.system import System
+from workflow.stages.table import Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
-from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 
 
-@alone(job_files.BUILT)
-def build(job: JobContext) -> None:
-    """Draw the melt."""
-    frame = melt_of(job.point, job_files.read_model(job.folder, job.point))
-    _system(job, frame).mesh(state_of(frame))  # refuses a box too small before anything runs
-    with products.writing(job.folder, job_files.BUILT) as path:
-        write_frame(path, frame)
-    job.record['build'] = _provenance_of(job, 'build', 'melt')
+def run_stage(stage: Stage, job: JobContext) -> None:
+    """Run a stage of a job to its end, in the way of its kind.
+
+    Raises:
+        StageIsDone: If its products are there.
+        Interrupted: If a stop was requested; a checkpoint is written before.
+        SimulationFailed: If the simulation failed; the job is marked then.
+        UserError: If another process runs the job, it is marked as failed, or a file is damaged.
+    """
+    match stage.kind:
+        case Kind.BUILD:
+            _build(stage, job)
+        case Kind.RELAX:
+            _relax(stage, job)
+        case Kind.UNTIL_EQUILIBRIUM:
+            _run_until_equilibrium(stage, job)
+        case Kind.UNTIL_PRECISE:
+            _run_until_precise(stage, job)
 
 
-def relax_melt(job: JobContext) -> None:
-    """Push overlaps apart, anneal, and cool."""
-    start = _frame(job, job_files.BUILT)
-    system = _system(job, start)
-    folder = StageFolder(job.folder, 'relax').path
-    with stop_requests() as stop, _running(job, 'relax', system) as (_, system):
-        progress = ProgressWriter(job.folder, 'relax', total_steps(job.point))
-        state = relax(folder, system, job.point, start, stop, progress)
-        with products.writing(job.folder, job_files.RELAXED) as path:
-            write_frame(path, frame_with_state(start, state))
-        StageFolder(job.folder, 'relax').remove()
+def _build(stage: Stage, job: JobContext) -> None:
+    with holding(job, stage):
+        frame = melt_of(job.point, job_files.read_model(job.folder, job.point))
+        _system(job, frame).mesh(state_of(frame))  # refuses a box too small before anything runs
+        (built,) = stage.products
+        with products.writing(job.folder, stage.product(built)) as path:
+            write_frame(path, frame)
+        job.record[stage.name] = _provenance_of(job, stage.name, 'melt')
 
 
-def equilibrate(job: JobContext) -> None:
-    """Run until equilibration is detected in volume and energy, or the limit is reached."""
-    point, limits = job.point, job.point.protocol.equilibrate
-    frame = _frame(job, job_files.RELAXED)
-    system = _system(job, frame)
-    log_period = point.protocol.log_period
-    # Few frames: this trajectory only shows how the melt came to equilibrium.
-    spacing = max(log_period, limits.minimum_steps // 20 // log_period * log_period)
-    stage = Stage(
-        'equilibrate',
-        _equilibration_integrator(point),
-        limits.minimum_steps,
-        limits.maximum_steps,
-        log_period,
-        BlockSchedule(spacing, 1),
-    )
+def _relax(stage: Stage, job: JobContext) -> None:
+    start = _frame(job, stage)
     folder = StageFolder(job.folder, stage.name)
-    with stop_requests() as stop, _running(job, stage.name, system) as (record, system):
+    with stop_requests() as stop, _running(job, stage, _system(job, start)) as (_, system):
+        progress = ProgressWriter(job.folder, stage.name, stage.most_steps(job.point))
+        state = relax(folder.path, system, job.point, start, stop, progress)
+        (relaxed,) = stage.products
+        with products.writing(job.folder, stage.product(relaxed)) as path:
+            write_frame(path, frame_with_state(start, state))
+        folder.remove()
+
+
+def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
+    point, frame = job.point, _frame(job, stage)
+    folder = StageFolder(job.folder, stage.name)
+    with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
         record.update(_coulomb_at_start(folder, system, state_of(frame)))
-        end = run_stage(
-            folder, system, stage, state_of(frame), lambda f: equilibrium_of(f)[0], stop
-        )
+        end = run_plan(folder, system, _plan(stage, point), state_of(frame), _has_settled, stop)
         equilibrated, start = equilibrium_of(folder)
         record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=start)
         if point.pressure is not None:
             end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
-        with products.writing(job.folder, job_files.EQUILIBRATION_THERMO) as path:
+        log, state = stage.products
+        with products.writing(job.folder, stage.product(log)) as path:
             write_hdf5(folder.thermo, path, point.protocol.time_step)
-        with products.writing(job.folder, job_files.EQUILIBRATED) as path:
+        with products.writing(job.folder, stage.product(state)) as path:
             write_frame(path, frame_with_state(frame, replace(end, step=0)))
         folder.remove()
 
 
-def sample(job: JobContext) -> None:
-    """Run at constant volume until the asked precision is reached, or the limit."""
-    point, limits = job.point, job.point.protocol.sample
-    frame = _frame(job, job_files.EQUILIBRATED)
-    system = _system(job, frame)
-    stage = Stage(
-        'sample',
-        ConstantVolume(point.protocol.time_step, point.kT, limits.thermostat_time),
+def _run_until_precise(stage: Stage, job: JobContext) -> None:
+    point, frame = job.point, _frame(job, stage)
+    folder = StageFolder(job.folder, stage.name)
+    precision = getattr(stage.limits(point), 'precision', {})
+
+    def review(so_far: StageFolder) -> bool:
+        return is_precise(so_far, precision, point.kT)
+
+    with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
+        record.update(_coulomb_at_start(folder, system, state_of(frame)))
+        end = run_plan(folder, system, _plan(stage, point), state_of(frame), review, stop)
+        record['steps'] = end.step
+        for name in job_files.results_of(stage.name):  # of a trajectory that was taken away since
+            (job.folder / name).unlink(missing_ok=True)
+        log, trajectory = stage.products
+        with products.writing(job.folder, stage.product(log)) as path:
+            write_hdf5(folder.thermo, path, point.protocol.time_step)
+        products.move_in(folder.trajectory, job.folder, stage.product(trajectory))
+        folder.remove()
+
+
+def _plan(stage: Stage, point: StatePoint) -> Plan:
+    assert stage.integrator is not None  # of all that are no RELAX
+    limits, log_period = stage.limits(point), point.protocol.log_period
+    return Plan(
+        stage.name,
+        stage.integrator(point),
         limits.minimum_steps,
         limits.maximum_steps,
-        point.protocol.log_period,
-        limits.schedule,
+        log_period,
+        limits.schedule(log_period),
     )
-    folder = StageFolder(job.folder, stage.name)
-    with stop_requests() as stop, _running(job, stage.name, system) as (record, system):
 
-        def review(so_far: StageFolder) -> bool:
-            return is_precise(so_far, limits.precision, point.kT)
 
-        record.update(_coulomb_at_start(folder, system, state_of(frame)))
-        end = run_stage(folder, system, stage, state_of(frame), review, stop)
-        record['steps'] = end.step
-        for name in (
-            job_files.PRODUCTION,
-            *job_files.RESULTS,
-        ):  # of a trajectory that was taken away since
-            (job.folder / name).unlink(missing_ok=True)
-        with products.writing(job.folder, job_files.THERMO) as path:
-            write_hdf5(folder.thermo, path, point.protocol.time_step)
-        products.move_in(folder.trajectory, job.folder, job_files.TRAJECTORY)
-        folder.remove()
+def _has_settled(folder: StageFolder) -> bool:
+    return equilibrium_of(folder)[0]
 
 
 def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
@@ -137,8 +145,9 @@ def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
     return provenance.of_run(job.folder.name, job.point.model_hash, stage, seed)
 
 
-def _frame(job: JobContext, name: str) -> Frame:
-    with products.reading(job.folder, name) as path:
+def _frame(job: JobContext, stage: Stage) -> Frame:
+    """The frame that a stage begins from."""
+    with products.reading(job.folder, stage_product(stage.start)) as path:
         return read_frame(path)
 
 
@@ -161,7 +170,7 @@ def _coulomb_at_start(folder: StageFolder, system: System, state: State) -> dict
 
 @contextmanager
 def _running(
-    job: JobContext, stage: str, system: System
+    job: JobContext, stage: Stage, system: System
 ) -> Iterator[tuple[provenance.Record, System]]:
     """Hold the job, record what runs, where and how long, and mark the job if it fails.
 
@@ -172,30 +181,33 @@ def _running(
         StageIsDone: If its product stands.
         UserError: If the job is marked as failed, or another process runs it.
     """
-    folder = StageFolder(job.folder, stage).path
+    folder = StageFolder(job.folder, stage.name).path
     started = time.time()
-    made = _provenance_of(job, stage, stage) | system.engine.describe() | {'started': started}
+    made = (
+        _provenance_of(job, stage.name, stage.name)
+        | system.engine.describe()
+        | {'started': started}
+    )
     short_steps = read_short_steps(folder)
     if short_steps != NO_SHORT_STEPS:
         made['short_steps'] = short_steps.as_dict()
-    with hold(job.folder):
-        refuse_done(job, stage, job_files.STAGE_PRODUCTS[stage])
+    with holding(job, stage):
         refuse_failed(job.folder)
         remove_leftovers(job)
-        tell_followers(job.folder, stage)
-        crashed = provenance.crashes(job.record(), stage, folder)
+        tell_followers(job.folder, stage.name)
+        crashed = provenance.crashes(job.record(), stage.name, folder)
         last = read_progress(job.folder)  # of the run that was killed
         record = provenance.begin_run(job.record, made, folder)
         try:
             if crashed:
-                where = last.step if last is not None and last.stage == stage else None
+                where = last.step if last is not None and last.stage == stage.name else None
                 raise SimulationFailed(crashed, where)
             meshes = MeshChoices(record.update)
             yield record, replace(system, seeds=record['seeds'], meshes=meshes)
             record['outcome'] = 'done'
             clear_failure(job.folder)
         except SimulationFailed as failure:
-            mark_failed(job.folder, stage, failure, system.engine.describe(), job.record)
+            mark_failed(job.folder, stage.name, failure, system.engine.describe(), job.record)
             record['outcome'] = f'{failure.kind}: {failure}'
             raise
         except BaseException as error:
@@ -204,15 +216,6 @@ def _running(
         finally:
             clear_progress(job.folder)
             record['seconds'] = time.time() - started
-
-
-def _equilibration_integrator(point: StatePoint) -> Integrator:
-    protocol, limits = point.protocol, point.protocol.equilibrate
-    if point.pressure is None:
-        return ConstantVolume(protocol.time_step, point.kT, limits.thermostat_time)
-    return ConstantPressure(
-        protocol.time_step, point.kT, limits.thermostat_time, point.pressure, limits.barostat_time
-    )
 
 
 def _at_mean_volume(state: State, volumes: NDArray[np.float64]) -> State:

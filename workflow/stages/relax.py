@@ -8,27 +8,21 @@ at a higher temperature, and cooling.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from workflow.engines.contract import (
-    ConstantPressure,
-    Integrator,
-    Langevin,
-    Simulation,
-    SoftPushOff,
-    State,
-)
+from workflow.engines.contract import Simulation, SoftPushOff, State
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
 from workflow.stages.pace import CheckpointPace, ChunkLength
+from workflow.stages.segments import Segment, segments
 from workflow.stages.stability import check_finite
 from workflow.stages.substeps import ShortSteps, read_short_steps
 from workflow.stages.system import System
@@ -36,59 +30,6 @@ from workflow.sweep.seeds import derive_seed
 from workflow.sweep.state_point import StatePoint
 
 STAGE = 'relax'
-_COOLING_SEGMENTS = 5
-# When the full forces come on, overlaps are gone but contacts are still strained: the first steps
-# are short and strongly damped.
-_SHORTENED_BY = (50, 10, 2)
-_DAMPING = 10.0
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One integrator for a number of steps.
-
-    Attributes:
-        name: Tells it from the others, for seeds and records.
-        integrator: How the beads move.
-        steps: How long.
-        redraw_velocities: The temperature from which velocities are drawn anew before; None to
-            keep them.
-        hottest: The kT that a sound state stays near; None while overlaps are undone.
-    """
-
-    name: str
-    integrator: Integrator
-    steps: int
-    redraw_velocities: float | None = None
-    hottest: float | None = None
-
-
-def segments(point: StatePoint) -> list[Segment]:
-    """The segments of relaxation, in order."""
-    protocol, kT = point.protocol, point.kT
-    push_off, anneal, dt = protocol.push_off, protocol.anneal, protocol.time_step
-    hot = max(anneal.kT, kT)
-    parts = [
-        Segment(
-            f'push_off_{i}',
-            SoftPushOff(dt, kT, push_off.friction, height * kT),
-            push_off.steps,
-            kT if i == 0 else None,
-        )
-        for i, height in enumerate(push_off.heights)
-    ]
-    parts += [
-        Segment(f'settle_{i}', Langevin(dt / shorter, kT, _DAMPING), push_off.steps)
-        for i, shorter in enumerate(_SHORTENED_BY)
-    ]
-    parts.append(Segment('hot', _ensemble(point, hot), anneal.steps, hottest=hot))
-    cooling = np.linspace(hot, kT, _COOLING_SEGMENTS + 1)[1:]
-    steps = max(1, anneal.cooling_steps // _COOLING_SEGMENTS)
-    parts += [
-        Segment(f'cool_{i}', _ensemble(point, float(temperature)), steps, hottest=hot)
-        for i, temperature in enumerate(cooling)
-    ]
-    return parts
 
 
 def relax(
@@ -138,11 +79,6 @@ def relax(
     return replace(state, step=0)
 
 
-def total_steps(point: StatePoint) -> int:
-    """Steps of all segments."""
-    return sum(segment.steps for segment in segments(point))
-
-
 def thermal_velocities(
     masses: NDArray[np.float64], kT: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
@@ -162,19 +98,6 @@ def state_of(frame: Frame) -> State:
         np.asarray(particles.position, dtype=float),
         np.asarray(nothing if particles.image is None else particles.image, dtype=np.int32),
         np.asarray(nothing if particles.velocity is None else particles.velocity, dtype=float),
-    )
-
-
-def _ensemble(point: StatePoint, kT: float) -> Integrator:
-    protocol = point.protocol
-    if point.pressure is None:
-        return Langevin(protocol.time_step, kT, protocol.push_off.friction)
-    return ConstantPressure(
-        protocol.time_step,
-        kT,
-        protocol.equilibrate.thermostat_time,
-        point.pressure,
-        protocol.equilibrate.barostat_time,
     )
 
 

@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from user_input import UserError
-from workflow.engines.contract import THERMO_COLUMNS, Integrator, Simulation, State
+from workflow.engines.contract import (
+    THERMO_COLUMNS,
+    Integrator,
+    Simulation,
+    State,
+    highest_temperature,
+)
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
@@ -37,8 +43,8 @@ _ROWS_TO_LOOK_BACK = 5
 
 
 @dataclass(frozen=True)
-class Stage:
-    """How long a stage runs and what it writes.
+class Plan:
+    """How long a stage of one job runs and what it writes.
 
     Attributes:
         name: Of the operation.
@@ -57,10 +63,10 @@ class Stage:
     schedule: BlockSchedule
 
 
-def run_stage(
+def run_plan(
     folder: StageFolder,
     system: System,
-    stage: Stage,
+    plan: Plan,
     start: State,
     review: Callable[[StageFolder], bool],
     stop: StopRequest,
@@ -70,7 +76,7 @@ def run_stage(
     Args:
         folder: Where the files of the stage stand.
         system: What is simulated.
-        stage: How.
+        plan: How.
         start: State at step 0.
         review: Looks at the files so far and says whether they are enough; called at lengths that
             grow by a quarter, from the minimum on.
@@ -90,24 +96,24 @@ def run_stage(
     n_beads = len(start.positions)
     checkpoint, notes = read_latest_checkpoint(folder.checkpoint, folder.fault, n_beads)
     for note in notes:
-        print(f'{stage.name}: {note}')
+        print(f'{plan.name}: {note}')
     if checkpoint is None:
         checkpoint = Checkpoint(start)
     elif checkpoint.state.step:
-        print(f'{stage.name}: going on from step {checkpoint.state.step}')
+        print(f'{plan.name}: going on from step {checkpoint.state.step}')
     with ExitStack() as stack:
         trajectory = stack.enter_context(
             TrajectoryLog(
                 folder.trajectory,
                 system.topology,
-                stage.integrator.time_step,
+                plan.integrator.time_step,
                 checkpoint.frames,
             )
         )
         thermo = stack.enter_context(ThermoLog(folder.thermo, checkpoint.rows))
-        progress = ProgressWriter(folder.path.parent, stage.name, stage.maximum_steps)
-        run = _Run(folder, system, stage, trajectory, thermo, progress, stop, checkpoint)
-        run.hottest = _hottest(system, stage, start, checkpoint.state, run.short_steps)
+        progress = ProgressWriter(folder.path.parent, plan.name, plan.maximum_steps)
+        run = _Run(folder, system, plan, trajectory, thermo, progress, stop, checkpoint)
+        run.hottest = _hottest(system, plan, start, checkpoint.state, run.short_steps)
         last = run.until_enough(review)
     # A product is made of this: what the disk spoiled must not reach it.
     if found := folder.fault(run.latest):
@@ -119,10 +125,10 @@ def run_stage(
 
 
 def _hottest(
-    system: System, stage: Stage, start: State, state: State, short_steps: ShortSteps
+    system: System, plan: Plan, start: State, state: State, short_steps: ShortSteps
 ) -> float:
     """The kT that a sound state stays near: that of the thermostat, or of a hotter beginning."""
-    found = [getattr(stage.integrator, 'kT', 0.0), system.limits.temperature(start)]
+    found = [highest_temperature(plan.integrator), system.limits.temperature(start)]
     if short_steps.at(state.step) > 1:  # what is to be healed may be hot: it must not get hotter
         found.append(system.limits.temperature(state))
     return float(max(found))
@@ -135,14 +141,14 @@ class _Run:
         self,
         folder: StageFolder,
         system: System,
-        stage: Stage,
+        plan: Plan,
         trajectory: TrajectoryLog,
         thermo: ThermoLog,
         progress: ProgressWriter,
         stop: StopRequest,
         latest: Checkpoint,
     ) -> None:
-        self._folder, self._system, self._stage = folder, system, stage
+        self._folder, self._system, self._plan = folder, system, plan
         self.latest = latest
         self._recorded = latest.state.step
         self._trajectory, self._thermo = trajectory, thermo
@@ -154,9 +160,9 @@ class _Run:
         self.hottest = np.inf
 
     def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
-        stage, state = self._stage, self.latest.state
+        plan, state = self._plan, self.latest.state
         # A run that was killed in its review would else go on to the next one.
-        if _next_review(stage, state.step - 1) == state.step and review(self._folder):
+        if _next_review(plan, state.step - 1) == state.step and review(self._folder):
             return state
         try:
             simulation = self._set_up(state)
@@ -166,18 +172,18 @@ class _Run:
         try:
             if self._trajectory.frames == 0:
                 self._trajectory.append(state)
-            next_review = _next_review(stage, state.step)
-            while simulation.step < stage.maximum_steps:
+            next_review = _next_review(plan, state.step)
+            while simulation.step < plan.maximum_steps:
                 self._advance(simulation, next_review)
                 state = self._record(simulation)
                 if simulation.step >= next_review:
                     self._checkpoint(state)
                     if review(self._folder):
                         return state
-                    next_review = _next_review(stage, simulation.step)
+                    next_review = _next_review(plan, simulation.step)
                 if self._stop.reason is not None:
                     self._checkpoint(state)
-                    raise Interrupted(f'{stage.name} stopped at step {state.step}')
+                    raise Interrupted(f'{plan.name} stopped at step {state.step}')
                 if box_has_changed(self._mesh_box, state.box) or self._short_steps_end(state):
                     simulation.close()
                     simulation = self._set_up(state)
@@ -194,10 +200,10 @@ class _Run:
         self._shortened_by = self.short_steps.at(state.step)
         simulation = self._system.simulation(
             state,
-            self._stage.integrator,
+            self._plan.integrator,
             mesh,
-            self._stage.name,
-            self._stage.log_period,
+            self._plan.name,
+            self._plan.log_period,
             self._shortened_by,
         )
         self._progress.restart(state.step)  # the time of setting up says nothing about speed
@@ -209,14 +215,14 @@ class _Run:
     def _advance(self, simulation: Simulation, next_review: int) -> None:
         """Run to the next frame, review, or end; not much longer than a second."""
         step = simulation.step
-        goal = min(self._stage.schedule.next_frame(step), next_review, self._stage.maximum_steps)
+        goal = min(self._plan.schedule.next_frame(step), next_review, self._plan.maximum_steps)
         if self._shortened_by > 1:
             goal = min(goal, self.short_steps.until)
         end = min(goal, step + self._chunk.steps)
-        if (most := most_steps_unseen(self._stage.integrator)) is not None:
+        if (most := most_steps_unseen(self._plan.integrator)) is not None:
             end = min(end, step + most)
         # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
-        period = self._stage.log_period
+        period = self._plan.log_period
         if period and end // period * period > step:
             end = end // period * period
         started = time.monotonic()
@@ -233,7 +239,7 @@ class _Run:
         check_rows(rows)
         self._system.limits.check(state, self.hottest)
         self._thermo.append(rows)
-        if self._stage.schedule.is_due(simulation.step):
+        if self._plan.schedule.is_due(simulation.step):
             self._trajectory.append(state)
         if self._pace.is_due:
             self._checkpoint(state)
@@ -241,12 +247,12 @@ class _Run:
 
     def _check_due(self, steps: NDArray[np.float64], step: int) -> None:
         """Check that the engine, which may keep rows in a file of its own, gave all due."""
-        period = self._stage.log_period
+        period = self._plan.log_period
         first = (self._recorded // period + 1) * period if period else step + 1
         due = list(range(first, step + 1, period or 1))
         if steps.tolist() != due:
             raise UserError(
-                f'{self._stage.name}: {len(due)} log rows are due from step {self._recorded} to '
+                f'{self._plan.name}: {len(due)} log rows are due from step {self._recorded} to '
                 f'{step}, and the engine gave {len(steps)}. Is the folder for temporary files, '
                 f'{tempfile.gettempdir()}, full? Run it again: it goes on from its checkpoint.'
             )
@@ -266,16 +272,16 @@ class _Run:
         try:
             rows = np.concatenate([rows, simulation.take_thermo_rows()])
         except Exception as error:  # an engine that failed may not be able to say
-            print(f'{self._stage.name}: the last thermo rows are lost ({error})')
+            print(f'{self._plan.name}: the last thermo rows are lost ({error})')
         failure.found_at(
             simulation.step, self.latest.state.step, as_records(rows[-_ROWS_TO_LOOK_BACK:])
         )
 
 
-def _next_review(stage: Stage, step: int) -> int:
+def _next_review(plan: Plan, step: int) -> int:
     """The first review after `step`: at whole blocks, so that blocks of frames are complete."""
-    block = stage.schedule.block
-    length = stage.minimum_steps
+    block = plan.schedule.block
+    length = plan.minimum_steps
     while length <= step:
         length = max(int(length * _REVIEW_GROWTH), length + block)
-    return min(-(-length // block) * block, stage.maximum_steps)
+    return min(-(-length // block) * block, plan.maximum_steps)

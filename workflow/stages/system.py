@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from models.force_field import ForceField
 from user_input import UserError
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
-from workflow.engines.contract import NEIGHBOUR_BUFFER, Engine, Integrator, Simulation, State
+from workflow.engines.contract import (
+    NEIGHBOUR_BUFFER,
+    Engine,
+    Integrator,
+    Simulation,
+    State,
+    in_shorter_steps,
+)
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.stability import Limits, limits_of
 from workflow.stages.substeps import InShortSteps
@@ -102,7 +109,7 @@ class System:
         simulation = self.engine.simulation(
             frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
             self.force_field,
-            replace(integrator, time_step=integrator.time_step / shortened_by),
+            in_shorter_steps(integrator, shortened_by),
             mesh,
             seed,
             log_period * shortened_by,

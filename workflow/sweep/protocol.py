@@ -5,9 +5,14 @@ Lengths are in steps, times in tau, energies in epsilon, distances in sigma.
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from user_input import StrictModel
 from workflow.sweep.frame_schedule import BlockSchedule
@@ -49,6 +54,11 @@ class OpenEnded(StrictModel):
     minimum_steps: Steps
     maximum_steps: Steps
 
+    def schedule(self, log_period: int) -> BlockSchedule:
+        """When frames are written; by default few, which only show how the melt changed."""
+        spacing = max(log_period, self.minimum_steps // 20 // log_period * log_period)
+        return BlockSchedule(spacing, 1)
+
     @model_validator(mode='after')
     def _limits_are_ordered(self) -> Self:
         if self.minimum_steps > self.maximum_steps:
@@ -83,16 +93,17 @@ class Sample(OpenEnded):
 
     @model_validator(mode='after')
     def _holds_some_blocks(self) -> Self:
-        if self.minimum_steps < _FEWEST_BLOCKS * self.schedule.block:
+        block = self.schedule(1).block
+        if self.minimum_steps < _FEWEST_BLOCKS * block:
             raise ValueError(
                 f'minimum_steps {self.minimum_steps} is shorter than {_FEWEST_BLOCKS} blocks of '
-                f'frames, each shortest_interval * 2^doublings = {self.schedule.block} steps'
+                f'frames, each shortest_interval * 2^doublings = {block} steps'
             )
         return self
 
-    @property
-    def schedule(self) -> BlockSchedule:
-        """When frames are written."""
+    def schedule(self, log_period: int) -> BlockSchedule:
+        """When frames are written, whatever the log's period."""
+        del log_period
         return BlockSchedule(self.shortest_interval, self.doublings)
 
 
@@ -107,9 +118,16 @@ class Protocol(StrictModel):
     equilibrate: Equilibrate = Equilibrate()
     sample: Sample = Sample()
 
+    @model_serializer(mode='wrap')
+    def _without_absent_tables(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A sweep that does not ask for an optional stage has the jobs that it had before there was
+        # one: the ids of jobs are made of this.
+        return {name: value for name, value in serialise(self).items() if value is not None}
+
     @model_validator(mode='after')
     def _logs_often_enough(self) -> Self:
-        shortest = min(self.equilibrate.minimum_steps, self.sample.minimum_steps)
+        tables = (getattr(self, name) for name in type(self).model_fields)
+        shortest = min(each.minimum_steps for each in tables if isinstance(each, OpenEnded))
         if self.log_period > shortest // _FEWEST_ROWS:
             raise ValueError(
                 f'log_period {self.log_period} is too long for a stage of {shortest} steps: '

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from gsd.hoomd import Frame
 from pydantic import Field, model_validator
 
 from models.chain_length import ChainLengths, Monodisperse
-from models.melt import build_melt
 from models.model import Model
 from models.sequence import IdealSequence, SequenceStatistics
 from user_input import StrictModel, validate
 from workflow.sweep.protocol import Protocol
 from workflow.sweep.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from gsd.hoomd import Frame
 
 
 class StatePoint(StrictModel):
@@ -76,6 +77,8 @@ def melt_of(point: StatePoint, model: Model) -> Frame:
     Raises:
         UserError: If it cannot be built.
     """
+    from models.melt import build_melt  # not at the top: importing the project must not load gsd
+
     return build_melt(
         model,
         composition=point.composition,

@@ -1,0 +1,274 @@
+"""How signac-flow's commands behave here: which operations run, and what is reported of errors."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+try:
+    from flow import FlowProject
+    from flow.errors import NoSchedulerError, SubmitError, UserOperationError
+    from signac.job import Job
+except ImportError as missing:
+    # Nothing of this project can say it before these are there.
+    print(
+        f'error: a library is missing: {missing}. Use the Python of the environment that make test '
+        'or conda env create -f environment.yml made (. .venv/bin/activate).',
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+from analysis.observables import OBSERVABLES
+from user_input import EXIT_USER_ERROR, UserError, exits_on_user_error, trouble_around
+from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
+from workflow.engines.errors import SimulationFailed
+from workflow.engines.mpi import leading_or_following
+from workflow.engines.settings import asked_ranks, started_ranks
+from workflow.jobs.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
+from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
+from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
+from workflow.jobs.workspace import checked_project
+from workflow.process import (
+    EXIT_INTERRUPTED,
+    STOP_SIGNALS,
+    Interrupted,
+    ignore_requests,
+    leave_if_asked,
+    leave_on_request,
+    signal_of,
+)
+from workflow.stages.table import ENGINE_STAGES
+
+_LOOK = 'python project.py failed says why, retry runs them again.'
+_KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: UserError}
+
+
+class JobProject(FlowProject):
+    """A project whose failed jobs stop no others, and wait for `retry`."""
+
+    # Operations that this process was asked to run: the analyses among them share one pass.
+    selected: ClassVar[frozenset[str]] = frozenset()
+
+    def run(self, jobs: Any = None, names: list[str] | None = None, **options: Any) -> None:
+        """Run operations; see `_operations_named` for `names`. A failed job stops no other.
+
+        Raises:
+            JobIsHeld: At the end, if all went well but jobs that other processes run.
+            SimulationFailed: At the end, if a job failed.
+            UserError: At the end, if there was one with a job; at once, if `np` asks for several
+                processes.
+        """
+        if options.get('np') not in (None, 1):
+            raise UserError(
+                'run --parallel waits for the slowest job after every operation, and does not stop '
+                'well. Take python project.py simulate SWEEP --parallel N.'
+            )
+        chosen = list(self if jobs is None else jobs)
+        before = _failed_ids(chosen)
+        if before:
+            print(f'{_many(len(before))} left out: failed before. {_LOOK}', file=sys.stderr)
+        self._troubles: dict[type[Exception], set[str]] = {}
+        super().run(jobs=jobs, names=self._select(names), **options)
+        marked = _failed_ids(chosen) - before
+        failed = marked | self._troubles.get(SimulationFailed, set())
+        mistaken, held = (self._troubles.get(kind, set()) for kind in (UserError, JobIsHeld))
+        if failed:
+            what_next = _LOOK if marked else 'The next run goes on with it.'
+            raise SimulationFailed(f'{_many(len(failed))} failed. {what_next}')
+        if mistaken:
+            raise UserError(f'{_many(len(mistaken))} could not be run, as told above.')
+        if held:
+            raise JobIsHeld(f'{_many(len(held))} left to the process that runs them.')
+
+    def _select(self, names: list[str] | None) -> list[str]:
+        """Operations and groups to run; with an analysis, the production window that it is of."""
+        found = self._operations_named(names)
+        if found is None:
+            found = list(self.operations)
+        operations = {each for name in found for each in self._members(name)}
+        if operations & {observable.name for observable in OBSERVABLES}:
+            found += ['production'] if 'production' not in operations else []
+        type(self).selected = frozenset(operations)
+        return found
+
+    def _members(self, name: str) -> list[str]:
+        return list(self.groups[name].operations) if name in self.groups else [name]
+
+    def _execute_operation(self, operation: Any, *options: Any) -> None:
+        """Run one operation of `run`; what goes wrong with one job is told, and stops no other."""
+        try:
+            super()._execute_operation(operation, *options)
+        except UserOperationError as error:
+            leave_if_asked()
+            kind = _trouble(error.__cause__, operation._jobs)
+            if kind is None:
+                raise
+            self._troubles.setdefault(kind, set()).update(job.id for job in operation._jobs)
+        leave_if_asked()
+
+    def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
+        """Submit operations; see `_operations_named` for `names`."""
+        super().submit(names=self._operations_named(names), **options)
+
+    def _operations_named(self, names: list[str] | None) -> list[str] | None:
+        """Operations for patterns; a group only by its full name.
+
+        A pattern such as `.*` would else select operations by themselves and in their groups, which
+        signac-flow refuses.
+        """
+        if names is None:
+            return None
+        found: list[str] = []
+        for name in names:
+            matching = [each for each in self.operations if re.fullmatch(name, each)]
+            found += [name] if name in self.groups or not matching else matching
+        return found
+
+
+@JobProject.label
+def under_way(job: Job) -> str | None:
+    """The stage that a job is in the middle of, and whether anything works on it."""
+    if is_failed(job.path):
+        return None
+    for stage in ENGINE_STAGES:
+        # A run that was killed could not take away the folder of a stage that was done.
+        in_progress = os.path.isdir(job.fn(f'{stage.name}.in_progress'))
+        if in_progress and not job.isfile(stage.last_product):
+            return f'{stage.name} {"runs" if _runs(Path(job.path)) else "to be continued"}'
+    return None
+
+
+def _runs(folder: Path) -> bool:
+    held = is_held(folder)
+    if held is not None:
+        return held
+    # A run that was killed on another host could not take its progress away.
+    progress = read_progress(folder)
+    return progress is not None and time.time() - progress.time < SECONDS_OF_SILENCE
+
+
+@JobProject.label
+def failed(job: Job) -> str | None:
+    """Where and how a job failed, which is not run again before `retry`."""
+    failure = read_failure(Path(job.path))
+    if failure is None:
+        return None
+    where = '' if failure.step is None else f' at step {failure.step}'
+    return f'FAILED: {failure.stage} {failure.kind}{where}'
+
+
+def not_failed(job: Job) -> bool:
+    """Whether a job may be run: one that failed waits for `retry`."""
+    return not is_failed(job.path)
+
+
+def _trouble(error: BaseException | None, jobs: Sequence[Job]) -> type[Exception] | None:
+    """Tell what was wrong with `jobs`, and of which kind it is; None if it ends all work.
+
+    An operation over several ranks has a process of its own, which has told by itself.
+    """
+    where = f'job {jobs[0].id}: ' if len(jobs) == 1 else ''
+    if isinstance(error, subprocess.CalledProcessError):
+        if error.returncode in _KINDS:
+            return _KINDS[error.returncode]
+        ended_by = signal_of(error.returncode)
+        if ended_by in STOP_SIGNALS:
+            return None
+        if ended_by is not None:
+            print(f'error: {where}its process was ended by {ended_by.name}', file=sys.stderr)
+        return SimulationFailed
+    for kind in (JobIsHeld, UserError, SimulationFailed):
+        if isinstance(error, kind):
+            told = str(error)
+            print(f'error: {"" if jobs[0].id in told else where}{told}', file=sys.stderr)
+            return kind
+    return None
+
+
+def run_on(job: Job, work: Callable[[Any], None]) -> None:
+    """Do the work of an operation on the context of a job.
+
+    Raises:
+        Interrupted: If a request to stop came too late for a stage: what is next is not begun.
+    """
+    from workflow.stages.job_context import StageIsDone, job_context
+
+    try:
+        work(job_context(job))
+    except StageIsDone as done:
+        print(done, file=sys.stderr)
+    leave_if_asked()
+
+
+def _failed_ids(chosen: list[Any]) -> set[str]:
+    """Ids of the jobs that are marked as failed, of jobs and groups of jobs."""
+    jobs = [job for each in chosen for job in (each if isinstance(each, tuple) else (each,))]
+    return {job.id for job in failed_among(jobs)}
+
+
+def _many(jobs: int) -> str:
+    return '1 job' if jobs == 1 else f'{jobs} jobs'
+
+
+@exits_on_user_error
+def main(project: type[JobProject]) -> int:
+    """Run a command of this project, or one of signac-flow; give the exit code."""
+    try:
+        return _main(project)
+    except Interrupted as stopped:
+        ignore_requests()
+        again = 'Submit' if 'SLURM_JOB_ID' in os.environ else 'Run'
+        print(f'{stopped}. {again} it again to go on where it was.', file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except JobIsHeld as held:
+        print(f'error: {held}', file=sys.stderr)
+        return EXIT_HELD
+
+
+def _main(project: type[JobProject]) -> int:
+    leave_on_request(has_followers=asked_ranks() > 1, follows=started_ranks() > 1)
+    from workflow.cli import commands
+
+    if started_ranks() > 1:
+        with leading_or_following(mark_failed_from_afar) as leads:
+            return _flow_main(project) if leads else 0
+    asked = sys.argv[1] if sys.argv[1:] else '--help'
+    if asked in commands.COMMANDS or asked in ('-h', '--help'):
+        return commands.main(sys.argv[1:] or [asked])
+    return _flow_main(project)
+
+
+def _flow_main(project: type[JobProject]) -> int:
+    checked_project()  # flow reads the project document as soon as there is a project
+    try:
+        project.get_project().main()
+    except NoSchedulerError:
+        raise UserError(
+            'there is no scheduler here. To see what would be submitted, name a cluster file: '
+            'ISP_CLUSTER=FILE.toml python project.py submit --pretend (see docs/clusters.md).'
+        ) from None
+    except SubmitError as error:
+        raise UserError(str(error)) from None
+    except UserOperationError as error:
+        if isinstance(error.__cause__, subprocess.CalledProcessError):
+            return EXIT_INTERRUPTED  # its process has said so
+        if (trouble := trouble_around(error.__cause__)) is not None:
+            raise trouble from None
+        # Flow's own wrapping would hide what happened from the last line of a log.
+        traceback.print_exception(error.__cause__ or error)
+        return 1
+    except SimulationFailed as failure:
+        print(f'error: {failure}', file=sys.stderr)
+        return 1
+    except LookupError as error:
+        if type(error) is LookupError:  # flow's word for a job that is not there
+            raise UserError(str(error)) from None
+        raise
+    return 0

@@ -1,0 +1,157 @@
+"""The stages of a simulation, in the order in which data flows: one row each.
+
+Every list of stages follows from this one. A new stage is a row here, a table of its name in
+`workflow/sweep/protocol.py`, and an integrator that the engines have. Light to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator
+from workflow.jobs import files as job_files
+from workflow.jobs.products import Product
+from workflow.stages.segments import total_steps
+from workflow.sweep.protocol import OpenEnded
+from workflow.sweep.state_point import StatePoint
+
+
+class Kind(Enum):
+    """What a stage does, which decides the function that runs it (`operations.run_stage`)."""
+
+    BUILD = 'draws the melt'
+    RELAX = 'undoes overlaps, in segments of its own'
+    UNTIL_EQUILIBRIUM = 'runs until equilibration is detected; leaves its log and a state'
+    UNTIL_PRECISE = 'runs until results are precise; leaves its log and its trajectory'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: Of its operation, of its folder, and of its table in the protocol.
+        description: What it does, in a sentence.
+        kind: How it is run.
+        start: The file that it begins from.
+        products: The files that it leaves, in the order that its kind says; it is done when the
+            last of them is there.
+        integrator: How beads move; None where that is settled by its kind.
+        is_optional: Whether only sweeps have it whose protocol has its table.
+    """
+
+    name: str
+    description: str
+    kind: Kind
+    start: str
+    products: tuple[str, ...]
+    integrator: Callable[[StatePoint], Integrator] | None = None
+    is_optional: bool = False
+
+    @property
+    def last_product(self) -> str:
+        """The file that tells that the stage is done."""
+        return self.products[-1]
+
+    @property
+    def runs_engine(self) -> bool:
+        """Whether it needs an engine, and works in a folder of its own."""
+        return self.kind is not Kind.BUILD
+
+    def product(self, name: str) -> Product:
+        """One of its files, as a product."""
+        return Product(name, self.name, self.last_product)
+
+    def limits(self, point: StatePoint) -> OpenEnded:
+        """Its table in the protocol, of a stage that runs until a review is content."""
+        limits: OpenEnded = getattr(point.protocol, self.name)
+        return limits
+
+    def most_steps(self, point: StatePoint) -> int:
+        """Steps that it takes at most."""
+        match self.kind:
+            case Kind.BUILD:
+                return 0
+            case Kind.RELAX:
+                return total_steps(point)
+        return self.limits(point).maximum_steps
+
+    def is_part_of(self, job: Any) -> bool:
+        """Whether a signac job has this stage."""
+        return not self.is_optional or self.name in job.cached_statepoint['protocol']
+
+
+def _at_constant_volume(point: StatePoint) -> Integrator:
+    protocol = point.protocol
+    return ConstantVolume(protocol.time_step, point.kT, protocol.sample.thermostat_time)
+
+
+def _towards_equilibrium(point: StatePoint) -> Integrator:
+    protocol, limits = point.protocol, point.protocol.equilibrate
+    if point.pressure is None:
+        return ConstantVolume(protocol.time_step, point.kT, limits.thermostat_time)
+    return ConstantPressure(
+        protocol.time_step, point.kT, limits.thermostat_time, point.pressure, limits.barostat_time
+    )
+
+
+STAGES = (
+    Stage(
+        'build',
+        'Draw the melt.',
+        Kind.BUILD,
+        job_files.MODEL,
+        (job_files.BUILT,),
+    ),
+    Stage(
+        'relax',
+        'Push overlaps apart, anneal, and cool.',
+        Kind.RELAX,
+        job_files.BUILT,
+        (job_files.RELAXED,),
+    ),
+    Stage(
+        'equilibrate',
+        'Run until equilibration is detected in volume and energy, or the limit is reached.',
+        Kind.UNTIL_EQUILIBRIUM,
+        job_files.RELAXED,
+        (job_files.EQUILIBRATION_THERMO, job_files.EQUILIBRATED),
+        _towards_equilibrium,
+    ),
+    Stage(
+        'sample',
+        'Run at constant volume until the asked precision is reached, or the limit.',
+        Kind.UNTIL_PRECISE,
+        job_files.EQUILIBRATED,
+        (job_files.THERMO, job_files.TRAJECTORY),
+        _at_constant_volume,
+    ),
+)
+ENGINE_STAGES = tuple(stage for stage in STAGES if stage.runs_engine)
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name.
+
+    Raises:
+        KeyError: If there is none.
+    """
+    return {stage.name: stage for stage in STAGES}[name]
+
+
+def stage_product(name: str) -> Product:
+    """The file of that name that a stage leaves, as a product.
+
+    Raises:
+        KeyError: If none leaves it.
+    """
+    return {each: stage.product(each) for stage in STAGES for each in stage.products}[name]
+
+
+def is_done(job: Any) -> bool:
+    """Whether a signac job has every file that its stages and analyses leave."""
+    products = [name for stage in STAGES if stage.is_part_of(job) for name in stage.products]
+    return all(job.isfile(name) for name in (*products, job_files.PRODUCTION, *job_files.RESULTS))
