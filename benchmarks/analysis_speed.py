@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from analysis.io.trajectory import open_trajectory
 from analysis.observables.ion_clusters import ion_clusters
 from analysis.observables.segmental_relaxation import segmental_relaxation
-from analysis.io.trajectory import open_trajectory
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.synthetic_trajectory import write_trajectory
 from benchmarks.timing import Stopwatch

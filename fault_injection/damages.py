@@ -60,7 +60,7 @@ TARGETS = {
         Target(job_files.EQUILIBRATION_THERMO, job_files.TRAJECTORY),
         Target(job_files.THERMO, job_files.TRAJECTORY),
         Target(job_files.TRAJECTORY, job_files.TRAJECTORY),
-        Target(job_files.CLUSTERS, job_files.CLUSTERS),
+        Target('clusters.json', 'clusters.json'),
     ),
 }
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,24 +32,26 @@ KINDS = {number: number.name for number in (signal.SIGKILL, signal.SIGTERM, sign
 # Stages that have a checkpoint whenever they were stopped.
 _WITH_CHECKPOINT = ('relax', 'equilibrate', 'sample')
 # How often each stage of a job is aimed at.
-_AIMS = [
-    *['build', 'build', 'relax', 'relax', 'equilibrate', 'equilibrate'],
-    *['sample', 'sample', 'sample', 'sample', 'analysis', 'analysis'],
-]
+AIMS = (
+    *('build', 'build', 'relax', 'relax', 'equilibrate', 'equilibrate'),
+    *('sample', 'sample', 'sample', 'sample', 'analysis', 'analysis'),
+)
 # Moments at which a kill comes, in s: after the work on a stage was seen to begin, or, where
 # nothing shows that, after the start of the process.
 _AFTER_BEGIN = {'relax': 0.9, 'equilibrate': 0.5, 'sample': 0.5}
 _AFTER_START = {'build': (0.3, 1.0), 'analysis': (0.3, 2.2)}
 
 
-def kill_job(engine: str, seed: int, at_most: int, number: signal.Signals) -> Outcome:
+def kill_job(
+    engine: str, seed: int, at_most: int, number: signal.Signals, aims: Sequence[str] = AIMS
+) -> Outcome:
     """Send the runs of one job a signal at random moments, then let it end."""
     rng = np.random.default_rng(seed)
     outcome, kind = Outcome(), KINDS[number]
     folder = Path(tempfile.mkdtemp(prefix='isp-faults-'))
     job = make_job(folder)
     written = Content()
-    for aim in _AIMS:
+    for aim in aims:
         if STAGES.index(stage_of(job)) > STAGES.index(aim) or is_done(job):
             continue
         if outcome.trials.total() == at_most:

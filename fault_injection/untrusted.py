@@ -243,9 +243,9 @@ def _small_melt() -> tuple[gsd.hoomd.Frame, np.ndarray]:
 
 
 def _analyse(path: Path) -> None:
+    from analysis.io.trajectory import open_trajectory
     from analysis.observables.ion_clusters import ion_clusters
     from analysis.observables.segmental_relaxation import segmental_relaxation
-    from analysis.io.trajectory import open_trajectory
 
     trajectory = open_trajectory(path)
     for number in range(len(trajectory.steps)):

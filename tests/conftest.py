@@ -2,32 +2,91 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import io
 import os
+import signal
+import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 # A test is one of several processes on few cores: more threads than cores only slow it down.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import pytest
 
+from project import main
 from tests.systems import melt
 from workflow.engines.contract import Engine, State
 from workflow.engines.mpi import select_engine
 from workflow.engines.selection import available_engines
 from workflow.engines.settings import EngineChoice
 from workflow.jobs.progress import ProgressWriter
-from workflow.process import StopRequest
+from workflow.process import STOP_SIGNALS, StopRequest
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.relax import relax
 from workflow.stages.system import System
 from workflow.sweep.state_point import StatePoint, as_plain_values
 
+ROOT = Path(__file__).parents[1]
 RelaxedMelt = Callable[[StatePoint, Engine, float], tuple[System, State]]
 
 HOOMD_IS_MISSING = 'needs HOOMD-blue, which is not on PyPI: conda env create -f environment.yml'
 
 needs_hoomd = pytest.mark.skipif('hoomd' not in available_engines(), reason=HOOMD_IS_MISSING)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def said(self) -> str:
+        """All of it."""
+        return self.stdout + self.stderr
+
+
+def run_here(folder: Path, *words: str, environment: dict[str, str] | None = None) -> Done:
+    """Run project.py in a folder within this process, which saves the time of its imports.
+
+    Args:
+        folder: Where.
+        words: Of the command line.
+        environment: Takes the place of this process's with LAMMPS as the engine.
+    """
+    here = dict(os.environ)
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(folder)
+        patch.setattr(sys, 'argv', ['project.py', *words])
+        # flow takes the program at the bottom of the stack for the one that jobs are to run.
+        program = SimpleNamespace(filename=str(ROOT / 'project.py'))
+        patch.setattr(inspect, 'stack', lambda *_: [program])
+        try:
+            os.environ.clear()
+            os.environ.update(
+                here | {'ISP_ENGINE': 'lammps'} if environment is None else environment
+            )
+            return Done(main(), out.getvalue(), err.getvalue())
+        except SystemExit as left:
+            return Done(int(left.code or 0), out.getvalue(), err.getvalue())
+        finally:
+            os.environ.clear()
+            os.environ.update(here)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 @pytest.fixture(params=['lammps', pytest.param('hoomd', marks=[pytest.mark.hoomd, needs_hoomd])])

@@ -16,8 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.mutants import ROOT, Mutant, mutants
 from workflow.provenance import code_text, code_version
+
+from tools.mutants import ROOT, Mutant, mutants
 
 PAGE = ROOT / 'docs' / 'mutations.md'
 LONGEST_TEST_SECONDS = 600

@@ -41,6 +41,10 @@ SHEAR = ('xy', 'xz', 'yz')
 NORMAL = (('xx', 'yy'), ('xx', 'zz'), ('yy', 'zz'))
 # The integral over time is cut where G(t) is first no larger than its error.
 SIGNAL = 0.0
+# What the cut leaves out of the integral no interval sees: a viscosity cut there is too small, and
+# 95 % intervals hold 87 % of the time in a Maxwell fluid, 52 % in one of two modes (1000 tau). So
+# its integral goes on to this multiple of the cut (94 %, 91 %).
+VISCOSITY_REACH = 3.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class StressResult:
         storage: G'(w), at the angular frequencies that the data reach.
         loss: G''(w), at the same.
         segmental_time: tau_s(w) = G'/(|eta*| w^2), with |eta*| = |G*|/w, at the same.
-        viscosity: Integral of G(t) up to the cut.
+        viscosity: Integral of G(t) up to three times the cut.
         verdict: Empty, or why the results are not to be trusted.
     """
 
@@ -75,8 +79,9 @@ class StressRelaxation(Observable[StressResult]):
     definition: ClassVar[str] = (
         'G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless '
         'stress (Daivis and Evans 1994, doi 10.1063/1.466970), counted as 0 from where it is lost '
-        'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt; '
-        "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
+        'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt, to three times '
+        "that lag; tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced "
+        'units.'
     )
     result: ClassVar[type] = StressResult
     needs_trajectory: ClassVar[bool] = False
@@ -206,8 +211,8 @@ def stress_relaxation(
         verdict = 'G(t) is lost in its noise within a few rows: log the stress more often'
     kept = slice(0, last + 1)
     frequency = _frequencies(float(time[last]), interval)
-    curves = np.concatenate([value[None], others])[:, kept]
-    transformed = np.array([_transform(time[kept], curve, frequency) for curve in curves])
+    curves = np.concatenate([value[None], others])
+    transformed = np.array([_transform(time[kept], curve[kept], frequency) for curve in curves])
     storage, loss = transformed.real, transformed.imag
     segmental = storage / (np.abs(transformed) * frequency)
     in_frequency = Curve(
@@ -232,14 +237,15 @@ def stress_relaxation(
         storage=_with_interval(in_frequency, storage, r"$G'$ [$\epsilon/\sigma^3$]"),
         loss=_with_interval(in_frequency, loss, r"$G''$ [$\epsilon/\sigma^3$]"),
         segmental_time=_with_interval(in_frequency, segmental, r'$\tau_s$ [$\tau$]'),
-        viscosity=_viscosity(time[kept], curves, verdict),
+        viscosity=_viscosity(time, curves, VISCOSITY_REACH * float(time[last]), verdict),
         verdict=verdict,
     )
 
 
-def _viscosity(time: FloatArray, curves: FloatArray, verdict: str) -> Estimate:
-    """Integral of G(t) to its cut; of all blocks first, then without each in turn, (1 + B, L)."""
-    integrals = np.asarray(np.trapezoid(curves, time, axis=1))
+def _viscosity(time: FloatArray, curves: FloatArray, longest: float, verdict: str) -> Estimate:
+    """Integral of G(t) to a lag; of all blocks first, then without each in turn, (1 + B, L)."""
+    within = time <= longest
+    integrals = np.asarray(np.trapezoid(curves[:, within], time[within], axis=1))
     low, high = jackknife(integrals[:1], integrals[1:, None])
     value = float(integrals[0])
     if value <= 0:

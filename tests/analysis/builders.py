@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gsd.hoomd
+import h5py
 import numpy as np
+from scipy.signal import lfilter
 
+from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.sampling.production import Production
 from analysis.sampling.run import Run
 
@@ -134,4 +137,107 @@ def write_data(path, each):
         for k, (i, j) in enumerate(bonds.group)
     ]
     path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
+# Powers of two: sums and differences of such numbers are exact in single precision too.
+GRID, MELT_BOX = 2.0**-10, np.array([16.0, 16.0, 8.0])
+
+
+class Melt:
+    """Short chains with an ion at one end, in pairs that part and meet, and all diffuse.
+
+    Attributes:
+        positions: Unwrapped, on a grid, shape (F, N, 3).
+        charge: Shape (N,).
+        typeid: Shape (N,).
+        bonds: Shape (M, 2).
+        bond_typeid: Shape (M,).
+    """
+
+    TYPES, BOND_TYPES, TIME_STEP = ('B', 'Li', 'S'), ('backbone', 'side'), 0.5
+
+    def __init__(self, n_frames=160, seed=0):
+        generator = np.random.default_rng(seed)
+        sites = np.arange(-6.0, 8.0, 4.0)
+        centre = np.stack(np.meshgrid(sites, sites, sites[1:3], indexing='ij'), axis=-1)
+        centre = centre.reshape(-1, 3)
+        n, beads = len(centre), 4
+        shape = (n_frames, n, 1, 1)
+        # Axes: frame, pair, molecule of the pair, x to z.
+        walk = np.cumsum(generator.normal(0, 0.15, (n_frames, n, 1, 3)), axis=0)
+        side = np.array([-0.5, 0.5])[:, None] * np.array([1.0, 0, 0])
+        is_apart = generator.uniform(size=shape) < 0.3
+        ion = centre[:, None] + walk + side * np.where(is_apart, 1.6, 0.7)
+        ion = ion + generator.normal(0, 0.04, ion.shape)
+        kicks = generator.normal(size=(n_frames + 50, n, 2, beads - 1, 3))
+        bond = lfilter([1], [1, -0.9], kicks, axis=0)[50:]
+        bond *= 0.9 / np.linalg.norm(bond, axis=-1, keepdims=True)
+        start = ion[:, :, :, None]
+        molecules = np.concatenate([start, start + np.cumsum(bond, axis=3)], axis=3)
+        self.positions = np.round(molecules.reshape(n_frames, -1, 3) / GRID) * GRID
+        first = np.arange(2 * n * beads).reshape(-1, beads)
+        self.typeid = np.zeros(first.shape, dtype=int)
+        self.typeid[:, 0] = 1 + np.arange(2 * n) % 2
+        self.typeid = self.typeid.ravel()
+        self.charge = np.array([0.0, 1.0, -1.0])[self.typeid]
+        self.bonds = np.stack([first[:, :-1], first[:, 1:]], axis=-1).reshape(-1, 2)
+        # All but the bond of the ion lie along a chain.
+        self.bond_typeid = np.tile([1, 0, 0], 2 * n)
+
+    def trajectory(self, positions=None, order=None):
+        """As a trajectory, elsewhere where `positions` are given, relabelled by `order`."""
+        positions = self.positions if positions is None else positions
+        order = np.arange(len(self.charge)) if order is None else order
+        return ArrayTrajectory(
+            positions[:, order],
+            MELT_BOX,
+            typeid=self.typeid[order],
+            type_names=self.TYPES,
+            charge=self.charge[order],
+            bonds=np.argsort(order)[self.bonds],
+            bond_type_names=self.BOND_TYPES,
+            bond_typeid=self.bond_typeid,
+            time_step=self.TIME_STEP,
+        )
+
+    def frames(self):
+        """As frames of the HOOMD schema."""
+        for step, positions in enumerate(self.positions):
+            yield frame(
+                step,
+                positions,
+                MELT_BOX,
+                types=self.TYPES,
+                typeid=self.typeid,
+                charge=self.charge,
+                bonds=self.bonds,
+                bond_types=self.BOND_TYPES,
+                bond_typeid=self.bond_typeid,
+                time_step=self.TIME_STEP,
+            )
+
+
+def thermo_log(n_particles, rows=2000, memory=0.9, seed=0):
+    """Columns of a thermo log whose series forget by a factor `memory` from row to row."""
+    generator = np.random.default_rng(seed)
+
+    def series():
+        return lfilter([1], [1, -memory], generator.normal(size=rows))
+
+    columns = {f'pressure_{axes}': series() for axes in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')}
+    return columns | {
+        'step': np.arange(rows),
+        'volume': np.full(rows, MELT_BOX.prod()),
+        'kinetic_energy': 1.5 * (n_particles - 1) + series(),
+        'potential_energy': -2.0 * n_particles + series(),
+    }
+
+
+def write_thermo(path, columns, time_step):
+    """Write a thermo log and return its path."""
+    with h5py.File(path, 'w') as file:
+        file.attrs['time_step'] = time_step
+        for name, column in columns.items():
+            file[name] = column
     return path

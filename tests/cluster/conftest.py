@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.one_node_slurm import CannotStart, OneNodeSlurm, one_node_slurm
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.conftest import ROOT, Done, run_here
 
 SWEEP = """
 name = 'small'
@@ -57,6 +56,7 @@ class Sweep:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.environment = environment
+        self.is_on_a_cluster = False
 
     def start(
         self, replicas: int = 2, steps: int = 2560, doublings: int = 4, **cluster: object
@@ -75,16 +75,20 @@ class Sweep:
 
     def project(
         self, *words: str, exit_status: int = 0, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run project.py."""
-        done = subprocess.run(
-            [sys.executable, str(ROOT / 'project.py'), *words],
-            cwd=self.folder,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+    ) -> Done | subprocess.CompletedProcess[str]:
+        """Run project.py, in this process where that is the same."""
+        environment = self.environment | environment
+        if self.is_on_a_cluster or 'ISP_RANKS' in environment:  # which a process reads once
+            done: Done | subprocess.CompletedProcess[str] = subprocess.run(
+                [sys.executable, str(ROOT / 'project.py'), *words],
+                cwd=self.folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+        else:
+            done = run_here(self.folder, *words, environment=environment)
         assert done.returncode == exit_status, done.stdout + done.stderr
         return done
 
@@ -123,6 +127,7 @@ def slurm() -> Iterator[OneNodeSlurm]:
 @pytest.fixture
 def submitted_sweep(sweep: Sweep, slurm: OneNodeSlurm) -> Iterator[Sweep]:
     """A folder whose jobs go to the real Slurm; none is left there afterwards."""
+    sweep.is_on_a_cluster = True
     sweep.environment |= {k: slurm.environment[k] for k in ('PATH', 'SLURM_CONF')}
     yield sweep
     slurm.command('scancel', '--user=root')

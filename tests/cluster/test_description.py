@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.cluster.conftest import ROOT
+from tests.conftest import ROOT
 from user_input import UserError
 from workflow.cluster.description import Cluster, find_cluster, read_cluster
 

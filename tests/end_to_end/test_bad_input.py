@@ -17,6 +17,7 @@ from project import main
 from user_input import trouble_around
 from workflow.engines.selection import available_engines
 from workflow.engines.settings import DEVICE_VARIABLE, ENGINE_VARIABLE
+from workflow.sweep.sweep_file import load_sweep
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -178,8 +179,15 @@ def test_a_hot_melt_takes_a_shorter_time_step(
 
 
 @pytest.mark.parametrize('sweep', sorted((ROOT / 'sweeps').glob('*.toml')), ids=lambda p: p.stem)
-def test_shipped_sweeps_are_taken(project: Callable[..., Refusal], sweep: Path) -> None:
-    assert project('init', str(sweep)).code == 0
+def test_shipped_sweeps_are_taken(
+    project: Callable[..., Refusal], sweep: Path, tmp_path: Path
+) -> None:
+    whole = sweep.read_text()
+    # Meshes are chosen for each melt: those of the larger size are left out, to save time.
+    smaller = tmp_path / sweep.name
+    smaller.write_text(whole.replace('chains = [24, 192]', 'chains = 24'))
+    assert project('init', str(smaller)).code == 0
+    load_sweep(sweep)
 
 
 def test_missing_sweep_file(project: Callable[..., Refusal], tmp_path: Path) -> None:

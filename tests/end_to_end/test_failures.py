@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +17,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from project import main
-from tests.end_to_end.test_project import ROOT, SWEEP, assert_every_frame_and_row_once
+from tests.conftest import ROOT, run_here
+from tests.end_to_end.test_project import SWEEP, assert_every_frame_and_row_once
 from tests.stages.test_runner import StopAfter, assert_exactly_once, run, start  # noqa: F401
 from user_input import UserError
 from workflow.cli.failed import print_whole_failure
@@ -30,7 +29,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs import products
 from workflow.jobs.failures import clear_failure, mark_failed, read_failure
 from workflow.jobs.progress import PROGRESS_FILE, ProgressWriter, read_progress
-from workflow.process import STOP_SIGNALS, Interrupted, StopRequest
+from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.stages.pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.stages.stage_folder import StageFolder
@@ -290,22 +289,14 @@ TWO_JOBS = SWEEP.replace('replicas = 2', 'replicas = 1').replace(
 
 
 @pytest.fixture
-def project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., tuple[int, str]]]:
+def project(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """The project's command line in a folder of its own: exit code, and what it printed."""
 
     def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', ['project.py', *arguments])
-        code = main()
-        return code, ''.join(capfd.readouterr())
+        done = run_here(tmp_path, *arguments)
+        return done.returncode, done.said
 
-    monkeypatch.setenv('ISP_ENGINE', 'lammps')
-    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return run
 
 
 def test_what_one_rank_alone_finds_ends_the_others_and_marks_the_job(

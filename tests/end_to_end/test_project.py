@@ -15,6 +15,7 @@ from pathlib import Path
 import gsd.hoomd
 import pytest
 
+from tests.conftest import ROOT, run_here
 from workflow.jobs.files import RESULTS
 from workflow.jobs.lock import hold
 from workflow.jobs.provenance import code_text, code_version
@@ -22,8 +23,6 @@ from workflow.process import EXIT_INTERRUPTED
 from workflow.stages.thermo_writer import read_hdf5
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
-
-ROOT = Path(__file__).parent.parent.parent
 
 SWEEP = """
 name = 'small'
@@ -125,8 +124,7 @@ def test_a_lost_terminal_leaves_nothing_running(folder: Path) -> None:
 
 
 def test_a_report_makes_no_jobs(folder: Path) -> None:
-    command = [sys.executable, str(ROOT / 'project.py'), 'report', 'sweep.toml']
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    done = run_here(folder, 'report', 'sweep.toml')
     assert done.returncode == 2
     assert 'there are no jobs of sweep' in done.stderr
     assert not (folder / 'workspace').exists()
@@ -135,12 +133,12 @@ def test_a_report_makes_no_jobs(folder: Path) -> None:
 def test_a_stage_that_another_process_has_done_is_not_done_again(folder: Path) -> None:
     one_job = SWEEP.replace('replicas = 2', 'replicas = 1').replace('{ DOPA = 1 },', '')
     (folder / 'sweep.toml').write_text(one_job)
-    finished(simulate(folder))
+    assert run_here(folder, 'init', 'sweep.toml').returncode == 0
+    assert run_here(folder, 'run', '-o', 'simulation').returncode == 0
     (job,) = folder.glob('workspace/*')
     before = {path: path.read_bytes() for path in job.glob('*.*')}
     # exec asks nothing, as a runner that listed what is due before the other began
-    command = [sys.executable, str(ROOT / 'project.py'), 'exec', 'sample', job.name]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    done = run_here(folder, 'exec', 'sample', job.name)
     assert 'sample was done by another process' in done.stderr
     assert {path: path.read_bytes() for path in job.glob('*.*')} == before
 
@@ -196,12 +194,7 @@ def assert_coulomb_error_is_as_requested(jobs: list[Path]) -> None:
 
 def test_replicas_differ_in_sequence_and_positions(folder: Path) -> None:
     for command in (['init', 'sweep.toml'], ['run', '-o', '^build$']):
-        subprocess.run(
-            [sys.executable, str(ROOT / 'project.py'), *command],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-        )
+        assert run_here(folder, *command).returncode == 0
     by_composition: dict[str, list[gsd.hoomd.Frame]] = {}
     for job in folder.glob('workspace/*'):
         point = json.loads((job / 'signac_statepoint.json').read_text())

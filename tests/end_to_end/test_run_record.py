@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fault_injection.small_sweep import LONGEST_RUN, PROJECT, finish, make_job, start_run
+from fault_injection.small_sweep import LONGEST_RUN, finish, make_job, start_run
+from tests.conftest import Done, run_here
 from workflow.jobs import provenance
 from workflow.sweep.seeds import derive_seed
 
@@ -73,10 +72,8 @@ def test_runs_that_end_without_a_word_at_one_place_are_told(tmp_path: Path) -> N
 def test_a_job_that_only_crashes_is_marked_and_a_retry_runs_it(tmp_path: Path) -> None:
     job = make_job(tmp_path)
 
-    def project(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(PROJECT), *command], cwd=tmp_path, capture_output=True, text=True
-        )
+    def project(*command: str) -> Done:
+        return run_here(tmp_path, *command)
 
     assert project('run', '-o', 'build').returncode == 0
     document = json.loads((job / 'signac_job_document.json').read_text())

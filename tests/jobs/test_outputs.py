@@ -287,7 +287,7 @@ def test_scratch_folders_of_killed_processes_are_removed_and_no_others(
 
 def _make_product(folder: Path, content: bytes) -> None:
     for _ in range(40):
-        with products.writing(folder, job_files.CLUSTERS) as path:
+        with products.writing(folder, 'clusters.json') as path:
             path.write_bytes(content)
 
 
@@ -302,19 +302,19 @@ def test_processes_that_make_the_same_product_do_not_disturb_each_other(tmp_path
         process.start()
     read = 0
     while any(process.is_alive() for process in processes):
-        assert products.whole(tmp_path, job_files.CLUSTERS).stat().st_size == 100_000
+        assert products.whole(tmp_path, 'clusters.json').stat().st_size == 100_000
         read += 1
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert read > 10
-    assert products.whole(tmp_path, job_files.CLUSTERS).read_bytes() in contents
+    assert products.whole(tmp_path, 'clusters.json').read_bytes() in contents
     assert sorted(path.name for path in tmp_path.rglob('*')) == sorted(
-        ['checksums', '.lock', f'{job_files.CLUSTERS}.b2', job_files.CLUSTERS]
+        ['checksums', '.lock', 'clusters.json.b2', 'clusters.json']
     )
 
 
-@pytest.mark.parametrize('name', [job_files.RELAXED, job_files.CLUSTERS, job_files.THERMO])
+@pytest.mark.parametrize('name', [job_files.RELAXED, 'clusters.json', job_files.THERMO])
 def test_a_damaged_product_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
     with products.writing(tmp_path, name) as path:
         path.write_bytes(b'what was written')

@@ -13,17 +13,17 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.special import dawsn
 
-from analysis.io.array_trajectory import ArrayTrajectory
-from analysis.observables.ion_clusters import Pairs, ion_clusters
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.decay import decay_times
 from analysis.geometry.contact_graph import connected_components, contacts_among
+from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.chain_sizes import chain_sizes
+from analysis.observables.ion_clusters import Pairs, ion_clusters
 from analysis.observables.mean_squared_displacement import mean_squared_displacements
 from analysis.observables.pair_correlation import pair_correlation
 from analysis.observables.segmental_relaxation import segmental_relaxation
 from analysis.observables.stress_relaxation import stress_relaxation
-from analysis.estimators.decay import decay_times
 from analysis.observables.structure_factor import structure_factor
-from analysis.arrays import FloatArray, IntArray
 from validation.claim import Row, judged
 from validation.job import NO_ENGINE, Job
 

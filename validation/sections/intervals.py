@@ -14,23 +14,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from analysis.cluster_limits import CLUSTER_LIMITS
 from scipy.signal import lfilter
 from scipy.special import ndtri
+from workflow.stages.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
 
-from analysis.cluster_limits import CLUSTER_LIMITS
-from analysis.observables.ion_clusters import _distribution
-from analysis.sampling.correlation_plan import plan_correlations
+from analysis.arrays import FloatArray
+from analysis.estimators.decay import RelaxationTime, decay_times
 from analysis.estimators.equilibration import detect_equilibration
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
-from analysis.estimators.intervals import ENOUGH_STRETCHES, mean_with_interval, merge_blocks, proportion_with_interval, shared_by_neighbours
+from analysis.estimators.intervals import (
+    ENOUGH_STRETCHES,
+    mean_with_interval,
+    merge_blocks,
+    proportion_with_interval,
+    shared_by_neighbours,
+)
 from analysis.estimators.replicas import combine_replicas, combine_replicas_log
-from analysis.estimators.decay import RelaxationTime, decay_times
-from analysis.arrays import FloatArray
+from analysis.observables.ion_clusters import _distribution
+from analysis.sampling.correlation_plan import plan_correlations
 from validation.claim import Row, judged, stated
 from validation.job import NO_ENGINE, Job
 from workflow.results.aggregate import combine
-from workflow.stages.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
 
 TITLE = 'Intervals'
 

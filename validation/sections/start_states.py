@@ -25,15 +25,15 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
+from analysis.cluster_limits import CLUSTER_LIMITS
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from analysis.io.array_trajectory import ArrayTrajectory
-from analysis.cluster_limits import CLUSTER_LIMITS
-from analysis.observables.ion_clusters import IonClusters, ion_clusters
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import mean_with_interval, proportion_with_interval
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.ion_clusters import IonClusters, ion_clusters
 from validation.claim import Row, judged
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, make_engine, melt

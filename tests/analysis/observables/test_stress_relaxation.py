@@ -6,24 +6,26 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from analysis.observables.stress_relaxation import _transform, stress_relaxation
+from analysis.observables.stress_relaxation import StressRelaxation, _transform, stress_relaxation
+from analysis.sampling.production import Production
+from analysis.sampling.run import Run
 from analysis.serialise import to_json
 from user_input import UserError
 
 G0, TAU, INTERVAL, VOLUME, KT = 3.0, 2.0, 0.1, 50.0, 1.5
 
 
-def maxwell_fluid(n, seed=0):
+def maxwell_fluid(n, seed=0, modulus=G0, tau=TAU):
     """Pressure of a Maxwell fluid at even intervals, with isotropic fluctuations on top."""
     generator = np.random.default_rng(seed)
-    memory = np.exp(-INTERVAL / TAU)
+    memory = np.exp(-INTERVAL / tau)
 
     def series(variance):
         noise = generator.normal(size=n) * np.sqrt(variance * (1 - memory**2))
         noise[0] = generator.normal() * np.sqrt(variance)
         return lfilter([1], [1, -memory], noise)
 
-    shear = G0 * KT / VOLUME  # of each off-diagonal component
+    shear = modulus * KT / VOLUME  # of each off-diagonal component
     pressure = {name: series(shear) for name in ('xy', 'xz', 'yz')}
     # A random symmetric tensor is isotropic with diagonals of twice the variance, less the trace.
     diagonal = np.array([series(2 * shear) for _ in range(3)])
@@ -115,3 +117,76 @@ def test_bad_input_is_refused():
         stress_relaxation(pressure | {'xy': np.full(100, np.nan)}, VOLUME, KT, INTERVAL)
     with pytest.raises(UserError, match='rows'):
         stress_relaxation(maxwell_fluid(20), VOLUME, KT, INTERVAL)
+
+
+def log_of(pressure):
+    """As columns of a thermo log."""
+    n = len(pressure['xy'])
+    columns = {f'pressure_{name}': series for name, series in pressure.items()}
+    return columns | {'step': np.arange(n) * 10, 'volume': np.full(n, VOLUME)}
+
+
+def run_of_log(log, **given):
+    return Run(thermo=log, kT=KT, given_time_step=INTERVAL / 10, **given)
+
+
+def viscosity_of(run):
+    (quantity,) = StressRelaxation().quantities(StressRelaxation().compute(run))
+    assert quantity.name == 'shear_viscosity'
+    return quantity.estimate
+
+
+@pytest.mark.parametrize(
+    ('modes', 'rows'),
+    [(((G0, TAU),), 8000), (((3.0, 0.5), (0.3, 10.0)), 20_000)],
+    ids=['one mode', 'two modes'],
+)
+def test_viscosity_is_covered(modes, rows):
+    """Some 56 of 60; where the tail is cut off, 52 and 31 are."""
+    truth = sum(modulus * tau for modulus, tau in modes)
+    found = []
+    for seed in range(60):
+        draws = [maxwell_fluid(rows, 2 * seed + k, *mode) for k, mode in enumerate(modes)]
+        fluid = {name: sum(draw[name] for draw in draws) for name in draws[0]}
+        found.append(viscosity_of(run_of_log(log_of(fluid))))
+    assert not any(estimate.verdict for estimate in found)
+    values = np.array([estimate.value for estimate in found])
+    widths = np.array([estimate.high - estimate.low for estimate in found])
+    assert values.mean() == pytest.approx(truth, rel=0.06)
+    # An interval of the scatter of the values themselves is 4 standard deviations wide.
+    assert np.median(widths) == pytest.approx(4 * values.std(), rel=0.4)
+    assert 53 <= sum(e.low <= truth <= e.high for e in found) <= 59
+
+
+def test_viscosity_needs_the_temperature_and_the_time_step():
+    log = log_of(maxwell_fluid(500))
+    with pytest.raises(UserError, match='--kT'):
+        StressRelaxation().compute(Run(thermo=log, given_time_step=0.01))
+    with pytest.raises(UserError, match='--time-step'):
+        StressRelaxation().compute(Run(thermo=log, kT=KT))
+    with pytest.raises(UserError, match='--thermo'):
+        StressRelaxation().compute(Run(kT=KT, given_time_step=0.01))
+    del log['pressure_yz']
+    with pytest.raises(UserError, match="no column 'pressure_yz'"):
+        StressRelaxation().compute(run_of_log(log))
+    with pytest.raises(UserError, match='equal intervals'):
+        StressRelaxation().compute(run_of_log(log_of(maxwell_fluid(500)) | {'step': LATE}))
+
+
+LATE = np.arange(500) * 10 + (np.arange(500) > 300)
+
+
+def test_only_production_counts_and_its_verdict_is_carried():
+    quiet = maxwell_fluid(8000)
+    start = {name: np.where(np.arange(8000) < 500, 100.0, s) for name, s in quiet.items()}
+    expected = viscosity_of(run_of_log(log_of({name: s[500:] for name, s in quiet.items()})))
+    found = viscosity_of(run_of_log(log_of(start), production=Production(first_row=500)))
+    assert found == expected
+    assert not found.verdict
+    # Where the energy never settles, no row is a better start than the first.
+    drifting = Production(first_row=500, verdict='not equilibrated: it still drifts')
+    found = StressRelaxation().compute(run_of_log(log_of(quiet), production=drifting))
+    whole = viscosity_of(run_of_log(log_of(quiet)))
+    assert found.viscosity.value == whole.value
+    assert found.verdict == found.viscosity.verdict == drifting.verdict
+    assert not found.viscosity.is_converged
