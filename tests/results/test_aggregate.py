@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,6 @@ import pytest
 
 from analysis.estimators.estimate import Estimate
 from analysis.observable import FRACTION, Combination, Quantity
-from analysis.observables import OBSERVABLES
-from analysis.serialise import to_json
 from tests.results.builders import (
     AXIS,
     clusters,
@@ -22,12 +19,10 @@ from tests.results.builders import (
     state_point,
     sweep,
     table,
-    thermodynamics,
     with_result,
 )
-from user_input import UserError
 from workflow.results.aggregate import Row, combine, group_states
-from workflow.results.job_results import JobResult, read_job_result
+from workflow.results.job_results import JobResult
 from workflow.results.tables import write_summary
 
 T_2, T_3 = 12.7062, 4.30265  # Student's t at 97.5 %, 1 and 2 degrees of freedom
@@ -217,24 +212,3 @@ def test_summary_has_exactly_its_columns(tmp_path: Path) -> None:
         assert line[3] == row.quantity.name
         value = row.estimate.value
         assert line[5] == '' if value is None else float(line[5]) == pytest.approx(value, rel=1e-5)
-
-
-def test_a_job_is_read_only_when_all_its_results_are_there(tmp_path: Path) -> None:
-    content = {'thermodynamics': thermodynamics(), 'clusters': clusters()}
-    for observable in OBSERVABLES:
-        assert read_job_result(tmp_path, state_point(0.0)) is None
-        found = content.get(observable.name)
-        values = {'result': json.loads(to_json(found)) if found else None, 'refusal': ''}
-        if observable.name == 'stress':
-            values['refusal'] = 'too few rows'
-        (tmp_path / f'{observable.name}.json').write_text(json.dumps(values))
-    result = read_job_result(tmp_path, state_point(0.0))
-    assert result is not None
-    assert result.quantities('thermodynamics') == table([job(0.0)]).states[0].results[0].quantities(
-        'thermodynamics'
-    )
-    assert result.outcomes['stress'].refusal == 'too few rows'
-    assert result.quantities('stress') == []
-    (tmp_path / 'clusters.json').write_text('{"n_io')
-    with pytest.raises(UserError, match=r'clusters\.json: cannot be read'):
-        read_job_result(tmp_path, state_point(0.0))
