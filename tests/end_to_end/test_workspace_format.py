@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from project import main
 from tests.end_to_end.test_bad_input import SWEEP, Refusal, assert_refused
-from tests.results.builders import clusters, relaxation, state_point, thermodynamics
 from user_input import UserError
 from workflow.jobs.workspace import FORMAT, open_project
-from workflow.results.aggregate import read_job_result
 from workflow.stages.job_context import job_context
 
 COMMANDS = (
@@ -204,43 +200,3 @@ def test_a_damaged_configuration_is_told(project: Project, folder: Path) -> None
         config.write_text(content)
         for command in (('status',), ('init', 'sweep.toml')):
             assert_refused(project(*command), '.signac/config')
-
-
-@pytest.mark.parametrize(
-    ('name', 'way', 'value'),
-    [
-        *itertools.product(('clusters', 'relaxation', 'thermodynamics'), [()], ({}, [], None, 1)),
-        ('clusters', ('n_ions',), '320'),
-        ('clusters', ('n_ions',), -1),
-        ('clusters', ('estimates',), None),
-        ('clusters', ('estimates', 'free_ion_fraction'), {}),
-        ('clusters', ('contact_distance',), None),
-        ('clusters', ('number_distribution', 'values'), [1]),
-        ('clusters', ('equilibration', 'start'), 10_000),
-        ('relaxation', ('time_unit',), 1),
-        ('relaxation', ('p2', 'backbone', 'decay', 'mean'), 1.0),
-        ('relaxation', ('p2', 'backbone', 'time'), []),
-        ('thermodynamics', ('density',), 0.8),
-        ('thermodynamics', ('density', 'mean'), '0.8'),
-    ],
-    ids=str,
-)
-def test_a_result_of_another_shape_is_told(
-    tmp_path: Path, name: str, way: tuple[str, ...], value: object
-) -> None:
-    results: dict[str, Any] = {
-        'clusters': clusters(),
-        'relaxation': relaxation({'backbone': 10.0}),
-        'thermodynamics': thermodynamics(),
-    }
-    for each, content in results.items():
-        (tmp_path / f'{each}.json').write_text(json.dumps(content))
-    assert read_job_result(tmp_path, state_point(0.5)) is not None
-    holder, key = results, name
-    for part in way:
-        holder, key = holder[key], part
-    assert key in holder
-    holder[key] = value
-    (tmp_path / f'{name}.json').write_text(json.dumps(results[name]))
-    with pytest.raises(UserError, match=rf'{name}\.json: cannot be read .*Delete it'):
-        read_job_result(tmp_path, state_point(0.5))

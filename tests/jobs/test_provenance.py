@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.results.builders import job, sweep
 from workflow.jobs import provenance
-from workflow.results.aggregate import JobResult, group_states, summarise
-from workflow.results.report import write_results
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -59,29 +56,3 @@ def test_a_commit_and_changes_to_the_code_are_told(
 def test_without_a_checkout_the_version_is_told(checkout: Path) -> None:
     shutil.rmtree(checkout / '.git')
     assert code_version().keys() == {'version'}
-
-
-def test_a_result_with_its_provenance_gives_the_same_numbers() -> None:
-    def with_provenance(result: JobResult) -> JobResult:
-        made = {provenance.KEY: provenance.of_analysis('a', 'b', 'clusters', {}, [])}
-        tables = (result.clusters, result.relaxation, result.thermodynamics)
-        return JobResult(result.state_point, *({**table, **made} for table in tables))
-
-    results = sweep((0.0, 0.5), n=2)
-    assert summarise('s', group_states(map(with_provenance, results))) == summarise(
-        's', group_states(results)
-    )
-
-
-def test_the_report_tells_results_made_by_different_code_apart(tmp_path: Path) -> None:
-    made = {'operation': 'clusters', 'code': {'version': '0.9', 'commit': 'f' * 40}}
-    old = job(0.5)
-    other = JobResult(
-        old.state_point,
-        {**old.clusters, provenance.KEY: made},
-        {**old.relaxation, provenance.KEY: 'damaged'},
-        old.thermodynamics,
-    )
-    html = write_results(tmp_path, 'demo', {}, [other], []).read_text()
-    assert '0.9, commit ffffffffffff' in html
-    assert '<td>not recorded</td>' in html

@@ -1,4 +1,4 @@
-"""Made-up results in the very form in which the analysis writes them; no tests."""
+"""Made-up results in the very types in which the analysis gives them; no tests."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from typing import Any
 
 import numpy as np
 
-from analysis.estimators.decay import Decay, RelaxationTime, StretchedExponential
+from analysis.estimators.decay import Decay, StretchedExponential
+from analysis.estimators.distribution import Distribution
 from analysis.estimators.equilibration import Equilibration
-from analysis.estimators.estimate import Estimate
-from analysis.observables.ion_clusters import ClusterShapes, Distribution, IonClusters, Pairs
-from analysis.observables.segmental_relaxation import RelaxationCurve, SegmentalRelaxation
-from workflow.results.aggregate import JobResult
+from analysis.estimators.estimate import Curve, Estimate
+from analysis.observable import Combination, Outcome, Quantity
+from analysis.observables import OBSERVABLES
+from analysis.observables.ion_clusters import ClusterResult, ClusterShapes, Pairs
+from analysis.observables.segmental_relaxation import Relaxation, RelaxationResult
+from analysis.observables.thermodynamics import ThermodynamicsResult
+from models.model import Model, load_model
+from workflow.results.aggregate import Row, SweepTable, tabulate
+from workflow.results.axis import Axis, find_axis
+from workflow.results.job_results import JobResult
 from workflow.sweep.state_point import StatePoint, as_plain_values
+from workflow.sweep.sweep_file import ReportTable
 
 TIME = 0.05 * 2.0 ** np.arange(15)
 
 
-def estimate(mean: float, half: float = 0.01, verdict: str = '') -> Estimate:
-    return Estimate(mean, mean - half, mean + half, 40.0, verdict)
+def estimate(value: float, half: float = 0.01, verdict: str = '') -> Estimate:
+    return Estimate(value, value - half, value + half, 40.0, verdict)
 
 
-def state_point(lsp_fraction: float, replica: int = 0, **changes: Any) -> dict[str, Any]:
-    composition = {'LSP': lsp_fraction, 'DOPA': 1 - lsp_fraction}
+def state_point(ionic_fraction: float, replica: int = 0, **changes: Any) -> dict[str, Any]:
+    composition = {'LSP': ionic_fraction, 'DOPA': 1 - ionic_fraction}
     values: dict[str, Any] = {
         'model': 'isp',
         'model_hash': 'abc',
@@ -40,7 +48,7 @@ def state_point(lsp_fraction: float, replica: int = 0, **changes: Any) -> dict[s
 
 def clusters(
     percolates: float = 0.5, largest: float = 0.6, seed: int = 0, verdict: str = ''
-) -> dict[str, Any]:
+) -> ClusterResult:
     rng = np.random.default_rng(seed)
     sizes = np.concatenate([np.arange(1, 40), np.arange(300, 320)])
     number = np.concatenate(
@@ -51,8 +59,8 @@ def clusters(
     weight = number * sizes / (number * sizes).sum()
     distributions = [Distribution(sizes, p, 0.8 * p, 1.2 * p) for p in (number, weight)]
     axes = {axis: estimate(percolates * 0.8, 0.05) for axis in 'xyz'}
-    shapes = ClusterShapes(sizes, sizes, sizes**0.5, sizes**-0.5, None, None, None, None)
-    result = IonClusters(
+    radius = Curve(sizes.astype(float), sizes**0.5, x_scale='log', y_scale='log')
+    return ClusterResult(
         n_ions=320,
         pairs=Pairs.UNLIKE,
         contact_distance=1.12,
@@ -73,98 +81,136 @@ def clusters(
         number_distribution=distributions[0],
         weight_distribution=distributions[1],
         charge_distribution=distributions[0],
-        shapes=shapes,
+        shapes=ClusterShapes(sizes, radius, radius),
         verdict=verdict,
     )
-    return result.as_dict()
 
 
-def curve(time: float, beta: float = 0.55, longer_than: float | None = None) -> RelaxationCurve:
+def correlation(time: float, beta: float = 0.55, longer_than: float | None = None) -> Relaxation:
     fit = StretchedExponential(0.95, time, beta)
+    mean = Estimate(fit.mean_time, fit.mean_time / 1.2, fit.mean_time * 1.2)
+    one_over_e = Estimate(time, time / 1.1, time * 1.1)
+    if longer_than is not None:
+        verdict = 'not decayed to 1/e within the longest lag'
+        mean = one_over_e = Estimate(low=longer_than, verdict=verdict)
     value = fit(TIME)
-    if longer_than is None:
-        mean = RelaxationTime(fit.mean_time, fit.mean_time / 1.2, fit.mean_time * 1.2)
-        one_over_e = RelaxationTime(time, time / 1.1, time * 1.1)
-    else:
-        mean = RelaxationTime(
-            longer_than=longer_than, verdict='not decayed to 1/e within the longest lag'
-        )
-        one_over_e = mean
-    n_origins = np.full(len(TIME), 50)
-    return RelaxationCurve(
-        TIME, value, value - 0.02, value + 0.02, n_origins, Decay(one_over_e, mean, fit)
-    )
+    curve = Curve(TIME, value, value - 0.02, value + 0.02, 'time', 'C(t)', 'log', fit=value)
+    return Relaxation(curve, Decay(one_over_e, mean, fit))
 
 
 def relaxation(
     times: dict[str, float], fs_time: float = 20.0, longer_than: dict[str, float] | None = None
-) -> dict[str, Any]:
+) -> RelaxationResult:
     bounds = longer_than or {}
-    p2 = {bond: curve(time, longer_than=bounds.get(bond)) for bond, time in times.items()}
-    p1 = {bond: curve(3 * time) for bond, time in times.items()}
     groups = {'all': fs_time, 'cations': 0.7 * fs_time, 'anions': 1.4 * fs_time}
-    scattering = {
-        group: {'peak': curve(time), 'pi/sigma': curve(4 * time)} for group, time in groups.items()
-    }
-    result = SegmentalRelaxation(
+    return RelaxationResult(
         time_unit='tau',
-        p1=p1,
-        p2=p2,
-        scattering=scattering,
+        p1={bond: correlation(3 * time) for bond, time in times.items()},
+        p2={bond: correlation(time, longer_than=bounds.get(bond)) for bond, time in times.items()},
+        scattering={
+            group: {'peak': correlation(time), 'pi/sigma': correlation(4 * time)}
+            for group, time in groups.items()
+        },
         wave_numbers={'peak': 6.9, 'pi/sigma': float(np.pi)},
-        structure_factor=None,
         n_frames=100,
         first_step=0,
         verdicts=(),
     )
-    return result.as_dict()
 
 
-def thermodynamics(density: float = 0.85) -> dict[str, Any]:
-    return {
-        'density': Estimate(density, density - 0.001, density + 0.001, 50.0).as_dict(),
-        'temperature': estimate(1.0, 0.001).as_dict(),
-        'pressure': estimate(0.02, 0.03).as_dict(),
-        'potential_energy_per_bead': estimate(-4.2, 0.02).as_dict(),
+def thermodynamics(density: float = 0.85) -> ThermodynamicsResult:
+    return ThermodynamicsResult(
+        Estimate(density, density, density), estimate(1.0), estimate(0.0), estimate(-2.5)
+    )
+
+
+def job_result(point: dict[str, Any], **results: Any) -> JobResult:
+    """A job with these results by observable; a text says why one was refused."""
+    outcomes = {each.name: Outcome() for each in OBSERVABLES} | {
+        name: Outcome(refusal=each) if isinstance(each, str) else Outcome(each)
+        for name, each in results.items()
     }
+    return JobResult(point, outcomes, {})
+
+
+def with_result(result: JobResult, name: str, found: Any) -> JobResult:
+    return replace(result, outcomes={**result.outcomes, name: Outcome(found)})
 
 
 def job(
-    lsp_fraction: float,
+    ionic_fraction: float,
     replica: int = 0,
     times: dict[str, float] | None = None,
     longer_than: dict[str, float] | None = None,
     **changes: Any,
 ) -> JobResult:
-    rng = np.random.default_rng([replica, int(1000 * lsp_fraction)])
+    rng = np.random.default_rng([replica, int(1000 * ionic_fraction)])
     spread = float(np.exp(0.03 * rng.normal()))
-    slow = 400.0 * np.exp(-3.5 * lsp_fraction) * spread
+    slow = 400.0 * np.exp(-3.5 * ionic_fraction) * spread
     if times is None:
         times = {'backbone': slow}
-        times |= {'LSP-side': 0.25 * slow} if lsp_fraction > 0 else {}
-        times |= {'DOPA-side': 0.6 * slow} if lsp_fraction < 1 else {}
-    share = 1 / (1 + np.exp(-(lsp_fraction - 0.2) / 0.05))
+        times |= {'LSP-side': 0.25 * slow} if ionic_fraction > 0 else {}
+        times |= {'DOPA-side': 0.6 * slow} if ionic_fraction < 1 else {}
+    share = 1 / (1 + np.exp(-(ionic_fraction - 0.2) / 0.05))
     ions = clusters(
         percolates=float(np.clip(share + 0.02 * rng.normal(), 0, 1)),
         largest=float(np.clip(0.05 + 0.93 * share * spread, 0, 1)),
         seed=replica,
     )
-    return JobResult(
-        state_point(lsp_fraction, replica, **changes),
-        ions if lsp_fraction > 0 else {'n_ions': 0},
-        relaxation(times, fs_time=0.5 * slow, longer_than=longer_than),
-        thermodynamics(),
-    )
+    found: dict[str, Any] = {'clusters': ions} if ionic_fraction > 0 else {}
+    found['relaxation'] = relaxation(times, fs_time=0.5 * slow, longer_than=longer_than)
+    point = state_point(ionic_fraction, replica, **changes)
+    return job_result(point, thermodynamics=thermodynamics(), **found)
 
 
 def sweep(
     fractions: tuple[float, ...] = (0.0, 0.33, 0.5, 0.67, 1.0), n: int = 3
 ) -> list[JobResult]:
-    """A sweep like the paper's, its slowest backbone beyond reach in one replica."""
+    """A sweep of compositions, its slowest backbone beyond reach in one replica."""
     results = [job(x, replica) for x in fractions for replica in range(n)]
     slowest = {'backbone': TIME[-1], 'DOPA-side': TIME[-1]}
     results[0] = job(fractions[0], 0, longer_than=slowest)
     unsettled = 'too short: 6.2 independent values, 10 needed'
-    flawed = clusters(0.98, 0.9, verdict=unsettled)
-    results[n] = replace(results[n], clusters=flawed) if fractions[1] else results[n]
+    if fractions[1]:
+        flawed = clusters(0.98, 0.9, verdict=unsettled)
+        results[n] = with_result(results[n], 'clusters', flawed)
     return results
+
+
+def neutral_jobs(*temperatures: float, n: int = 2) -> list[JobResult]:
+    """Plain neutral chains at several temperatures."""
+    changes: dict[str, Any] = {
+        'model': 'kremer_grest',
+        'composition': {'M': 1.0},
+        'bjerrum_length': 0.0,
+    }
+    return [
+        job_result(
+            state_point(0.0, replica, kT=T, **changes),
+            thermodynamics=thermodynamics(0.85),
+            relaxation=relaxation({'backbone': (20.0 + replica) / T}),
+        )
+        for T in temperatures
+        for replica in range(n)
+    ]
+
+
+def renamed_model() -> Model:
+    """The model of the shipped ionomer with another name for its ionic monomer."""
+    content = load_model('isp').model_dump(mode='json', by_alias=True, exclude_none=True)
+    content['monomers']['XYZ'] = content['monomers'].pop('LSP')
+    return Model.model_validate(content)
+
+
+def table(results: list[JobResult], model: str = 'isp', **report: Any) -> SweepTable:
+    points = [result.state_point for result in results]
+    axis = find_axis(ReportTable(**report), load_model(model), points)
+    return tabulate('demo', axis, results)
+
+
+def row(*interval: float | None, verdict: str = '', unit: str = '1', place: float = 0.0) -> Row:
+    quantity = Quantity('q', unit, Estimate(*interval, 3.0, verdict), Combination.PROPORTION)
+    return Row({'lsp_fraction': place, 'kT': 1.0}, 'clusters', quantity)
+
+
+AXIS = Axis('composition.LSP', 'lsp_fraction', 'LSP', 'LSP mole fraction')

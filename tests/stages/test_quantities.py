@@ -1,94 +1,98 @@
-"""Names, bounds and verdicts of the scalar results of one job."""
+"""Names, bounds and verdicts of the scalar results of one job, and the precision asked of them."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-from workflow.stages.quantities import (
-    Combination,
-    Quantity,
-    check_precision_names,
-    cluster_quantities,
-    known_names,
-    relative_half_width,
-    relaxation_quantities,
-)
 
-from tests.results.builders import clusters, job, relaxation
+from analysis.observable import Combination, Quantity
+from analysis.observables import OBSERVABLES
+from tests.results.builders import clusters, estimate, job, job_result, relaxation, state_point
 from user_input import UserError
+from workflow.results.job_results import JobResult
+from workflow.stages.review import check_precision_names, half_width
+
+BEADS = ('B', 'P', 'S', 'Li', 'A', 'C')
+BONDS = ('backbone', 'LSP-side', 'DOPA-side')
 
 
-def by_name(quantities: list[Quantity]) -> dict[str, Quantity]:
-    return {quantity.name: quantity for quantity in quantities}
+def by_name(result: JobResult) -> dict[str, Quantity]:
+    return {
+        quantity.name: quantity
+        for observable in OBSERVABLES
+        for quantity in result.quantities(observable.name)
+    }
 
 
 def test_every_result_has_a_known_name() -> None:
-    names = {quantity.name for quantity in job(0.5).quantities()}
-    assert names == set(known_names(['backbone', 'LSP-side', 'DOPA-side']))
-    bonds = ['backbone', 'LSP-side', 'DOPA-side']
+    names = by_name(job(0.5)).keys()
+    assert names <= {name for each in OBSERVABLES for name in each.quantity_names(BEADS, BONDS)}
     never = {'density', 'contact_distance'}
-    check_precision_names(dict.fromkeys(names - never, 0.1), bonds)
+    assert never <= names
+    check_precision_names(dict.fromkeys(names - never, 0.1), BEADS, BONDS)
     for name in never:
         with pytest.raises(UserError, match=f"'{name}'"):
-            check_precision_names({name: 0.1}, bonds)
+            check_precision_names({name: 0.1}, BEADS, BONDS)
 
 
-def test_without_ions_there_are_no_cluster_quantities() -> None:
-    assert cluster_quantities({'n_ions': 0}) == []
+def test_an_observable_that_does_not_apply_has_no_quantities() -> None:
+    assert job(0.0).quantities('clusters') == []
 
 
 def test_verdict_of_the_analysis_is_that_of_each_number() -> None:
-    found = by_name(cluster_quantities(clusters(verdict='it drifts')))
-    assert found['free_ion_fraction'].verdict == 'it drifts'
-    assert found['percolation_probability_x'].verdict == 'it drifts'
-    assert found['percolation_probability_x'].kind is Combination.PROPORTION
+    found = by_name(job_result(state_point(0.5), clusters=clusters(verdict='it drifts')))
+    assert found['free_ion_fraction'].estimate.verdict == 'it drifts'
+    assert found['percolation_probability_x'].estimate.verdict == 'it drifts'
+    assert found['percolation_probability_x'].combination is Combination.PROPORTION
 
 
 def test_a_mean_at_its_limit_is_no_fault() -> None:
-    assert by_name(cluster_quantities(clusters()))['percolation_dimension'].verdict == ''
+    found = by_name(job_result(state_point(0.5), clusters=clusters()))
+    assert found['percolation_dimension'].estimate.verdict == ''
     stuck = clusters()
-    stuck['estimates']['coordination_number'] |= {
-        'low': None,
-        'high': None,
-        'n_effective': 1.0,
-        'verdict': 'the same in every frame: no interval',
-    }
-    assert by_name(cluster_quantities(stuck))['ion_coordination_number'].verdict
+    same = type(estimate(1.0))(2.4, None, None, 1.0, 'the same in every frame: no interval')
+    stuck.estimates['coordination_number'] = same
+    found = by_name(job_result(state_point(0.5), clusters=stuck))
+    assert found['ion_coordination_number'].estimate.verdict
 
 
 def test_times_and_bounds() -> None:
-    found = by_name(
-        relaxation_quantities(relaxation({'LSP-side': 3.0}, longer_than={'LSP-side': 9.0}))
-    )
+    result = relaxation({'LSP-side': 3.0}, longer_than={'LSP-side': 9.0})
+    found = by_name(job_result(state_point(0.5), relaxation=result))
     bound = found['p2_time_LSP-side']
-    assert (bound.value, bound.longer_than, bound.unit) == (None, 9.0, 'tau')
-    assert found['p1_1_over_e_time_LSP-side'].value == pytest.approx(9.0)
-    assert found['fs_1_over_e_time_cations_pi_over_sigma'].value == pytest.approx(0.7 * 80.0)
+    assert (bound.estimate.value, bound.estimate.low, bound.unit) == (None, 9.0, 'tau')
+    assert bound.estimate.is_bound
+    assert found['p1_1_over_e_time_LSP-side'].estimate.value == pytest.approx(9.0)
+    found_time = found['fs_1_over_e_time_cations_pi_over_sigma'].estimate.value
+    assert found_time == pytest.approx(0.7 * 80.0)
 
 
 @pytest.mark.parametrize(
-    ('quantity', 'expected'),
+    ('combination', 'ends', 'expected'),
     [
-        (Quantity('x', '1', Combination.MEAN, 4.0, 3.0, 5.0), 0.25),
-        (Quantity('x', '1', Combination.MEAN, -4.0, -5.0, -3.0), 0.25),
-        (Quantity('x', '1', Combination.PROPORTION, 0.0, 0.0, 0.2), 0.1),
-        (Quantity('x', '1', Combination.MEAN, 4.0), math.inf),
-        (Quantity('x', 'tau', Combination.POSITIVE_TIME, longer_than=4.0), math.inf),
+        (Combination.MEAN, (4.0, 3.0, 5.0), 0.25),
+        (Combination.MEAN, (-4.0, -5.0, -3.0), 0.25),
+        (Combination.PROPORTION, (0.0, 0.0, 0.2), 0.1),
+        (Combination.MEAN, (4.0, None, None), math.inf),
+        (Combination.POSITIVE_TIME, (None, 4.0, None), math.inf),
     ],
 )
-def test_relative_half_width(quantity: Quantity, expected: float) -> None:
-    assert relative_half_width(quantity) == pytest.approx(expected)
+def test_relative_half_width(
+    combination: Combination, ends: tuple[float | None, ...], expected: float
+) -> None:
+    assert half_width(combination, *ends) == pytest.approx(expected)
 
 
-def test_misspelt_precision_names_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"'free_ion_fractoin'.*'free_ion_fraction'"):
-        check_precision_names({'free_ion_fractoin': 0.1})
-
-
-def test_bond_class_of_a_precision_is_checked_where_it_is_known() -> None:
-    check_precision_names({'p2_time_anything': 0.1})
-    with pytest.raises(UserError, match="Did you mean 'p2_time_LSP-side'"):
-        check_precision_names({'p2_time_LSP-sied': 0.1}, ['backbone', 'LSP-side'])
-    with pytest.raises(UserError, match='no result is named'):
-        check_precision_names({'p3_time_backbone': 0.1})
+@pytest.mark.parametrize(
+    ('name', 'nearest'),
+    [
+        ('free_ion_fractoin', "'free_ion_fraction'"),
+        ('p2_time_LSP-sied', "Did you mean 'p2_time_LSP-side'"),
+        ('p3_time_backbone', 'no result is named'),
+    ],
+)
+def test_misspelt_precision_names_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(UserError, match=f"'{name}'") as error:
+        check_precision_names({name: 0.1}, BEADS, BONDS)
+    assert nearest in str(error.value)

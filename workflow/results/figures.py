@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DARK_PART_OF_VIRIDIS = 0.88
 PNG_DPI = 150
 MOST_COLUMNS = 3
-COLUMN_WIDTH, ROW_HEIGHT = 3.3, 2.9
+COLUMN_WIDTH, ROW_HEIGHT, MARGIN = 3.3, 2.9, 0.06
 # Intervals of two replicas can span decades: the axes follow the values.
 ROOM_ON_LOG_AXIS = 2.5
 DODGE = 0.009
@@ -280,8 +280,8 @@ def _save(figure: Figure, path: Path) -> None:
     assert layout is not None  # `new_figure` gives one
     layout.execute(figure)
     figure.set_layout_engine('none')
-    # Ticks follow the size that the layout gives, and may then stand out: tight.
-    style: dict[str, Any] = {'bbox_inches': 'tight', 'pad_inches': 0.06}
+    # Ticks follow the size that the layout gives, and may then reach beyond the figure.
+    style: dict[str, Any] = {'bbox_inches': figure.get_tightbbox().padded(MARGIN)}
     figure.savefig(f'{path}.png', dpi=PNG_DPI, metadata={'Software': None}, **style)
     figure.savefig(f'{path}.svg', metadata={'Date': None}, **style)
 

@@ -151,7 +151,7 @@ def _render(
         ],
         provenance=described.provenance_table(background.runs),
         analyses=analysis_table(
-            {KEY: made} for result in results for made in result.provenance.values()
+            {KEY: result.provenance.get(name)} for result in results for name in result.outcomes
         ),
         code=code_text(code_version()),
     )
