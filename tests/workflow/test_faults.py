@@ -14,6 +14,8 @@ from faults.kills import kill_job
 from faults.outcome import Outcome
 from faults.small_sweep import job_of
 
+pytestmark = pytest.mark.slow
+
 ENGINE = 'lammps'
 SEED = 5
 OF_THE_STAGE = {'checkpoint': 'bit flipped', 'trajectory': 'truncated', 'log': 'bit flipped'}

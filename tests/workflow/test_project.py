@@ -24,6 +24,8 @@ from workflow.schedule import BlockSchedule
 from workflow.seeds import derive_seed
 from workflow.thermo_log import read_hdf5
 
+pytestmark = pytest.mark.slow
+
 SWEEP = """
 name = 'small'
 model = 'isp'
