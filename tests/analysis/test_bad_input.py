@@ -32,6 +32,7 @@ def good(tmp_path):
     return write_gsd(tmp_path / 'good.gsd', ion_frames(40))
 
 
+@pytest.mark.slow
 def test_command_as_a_process(tmp_path, good):
     command = [sys.executable, '-m', 'analysis']
     bad = subprocess.run([*command, 'clusters', tmp_path / 'none.gsd'], cwd=ROOT,

@@ -35,6 +35,7 @@ def peak_memory(path, *types):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path('/proc/self/status').exists(), reason='needs Linux')
 @pytest.mark.parametrize('kind', ['gsd', 'dump'])
 def test_ten_times_the_frames(tmp_path, kind):

@@ -132,6 +132,7 @@ def test_an_option_of_submit_brings_no_other_into_its_line(sweep: Sweep, option:
     assert f'#SBATCH {option}=cpu\n' in sweep.project('submit', '--pretend', option, 'cpu').stdout
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_space_and_quotes_is_no_trap(tmp_path: Path, sweep: Sweep) -> None:
     sweep.folder = tmp_path / "my sweep's; touch hacked"
     sweep.folder.mkdir()
@@ -156,6 +157,7 @@ def run_script(sweep: Sweep, *words: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.slurm  # for its length
 @pytest.mark.parametrize(
     ('number', 'ranks'), [(signal.SIGUSR1, 1), (signal.SIGTERM, 1), (signal.SIGUSR1, 2)]
@@ -181,6 +183,7 @@ def test_the_script_passes_a_signal_on_and_ends_well(sweep: Sweep, number: int, 
         assert runs[-1]['outcome'].startswith('Interrupted')
 
 
+@pytest.mark.slow
 def test_a_failed_operation_fails_the_job_of_the_scheduler(sweep: Sweep) -> None:
     sweep.start(replicas=1)
     (sweep.jobs[0] / 'model.json').write_text('{}')

@@ -217,6 +217,7 @@ def test_unknown_engine_in_the_environment(
     assert_refused(done, 'ISP_ENGINE=lamps', "'lammps'")
 
 
+@pytest.mark.slow
 def test_a_mistake_leaves_no_traceback(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / 'project.py'), 'init', 'nowhere.toml']
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -240,6 +241,7 @@ def test_no_engine_at_all(
     assert not (tmp_path / 'workspace').exists()
 
 
+@pytest.mark.slow
 def test_an_engine_that_cannot_be_loaded(tmp_path: Path) -> None:
     broken = tmp_path / 'path' / 'lammps'
     broken.mkdir(parents=True)
@@ -257,6 +259,7 @@ def test_an_engine_that_cannot_be_loaded(tmp_path: Path) -> None:
     assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_python_without_the_libraries(tmp_path: Path) -> None:
     without = [sys.executable, '-S', str(ROOT / 'project.py'), 'status']
     done = subprocess.run(without, cwd=tmp_path, capture_output=True, text=True)

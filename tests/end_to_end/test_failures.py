@@ -299,6 +299,7 @@ def project(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     return run
 
 
+@pytest.mark.slow
 def test_what_one_rank_alone_finds_ends_the_others_and_marks_the_job(
     tmp_path: Path, project: Callable[..., tuple[int, str]]
 ) -> None:
@@ -360,6 +361,7 @@ def heat(path: Path, factor: float) -> None:
         write_frame(temporary, frame)
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     tmp_path: Path, project: Callable[..., tuple[int, str]]
 ) -> None:

@@ -14,6 +14,8 @@ from fault_injection.kills import kill_job
 from fault_injection.outcome import Outcome
 from fault_injection.small_sweep import job_of
 
+pytestmark = pytest.mark.slow
+
 ENGINE = 'lammps'
 SEED = 5
 OF_THE_STAGE = {'checkpoint': 'bit flipped', 'trajectory': 'truncated', 'log': 'bit flipped'}

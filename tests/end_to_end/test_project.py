@@ -24,6 +24,8 @@ from workflow.stages.thermo_writer import read_hdf5
 from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.seeds import derive_seed
 
+pytestmark = pytest.mark.slow
+
 SWEEP = """
 name = 'small'
 model = 'isp'

@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fault_injection.small_sweep import LONGEST_RUN, finish, make_job, start_run
 from tests.conftest import Done, run_here
 from workflow.jobs import provenance
@@ -21,6 +23,7 @@ def wait_for(path: Path) -> None:
     assert path.exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_on_record_in_document_and_results(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     process = start_run(tmp_path, 'lammps')
@@ -69,6 +72,7 @@ def test_runs_that_end_without_a_word_at_one_place_are_told(tmp_path: Path) -> N
     assert provenance.crashes(document, 'sample', tmp_path) == ''
 
 
+@pytest.mark.slow
 def test_a_job_that_only_crashes_is_marked_and_a_retry_runs_it(tmp_path: Path) -> None:
     job = make_job(tmp_path)
 

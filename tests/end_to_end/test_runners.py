@@ -123,6 +123,7 @@ def assert_is_to_be_continued(folder: Path) -> None:
     assert 'sample to be continued' in here(folder, 0, 'status', '-d')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', STOP_SIGNALS)
 def test_a_signal_stops_a_run_with_a_checkpoint(one_long: Path, number: signal.Signals) -> None:
     process = start_sampling(one_long)
@@ -133,6 +134,7 @@ def test_a_signal_stops_a_run_with_a_checkpoint(one_long: Path, number: signal.S
     assert_is_to_be_continued(one_long)
 
 
+@pytest.mark.slow
 def test_a_near_end_of_the_scheduler_s_job_stops_a_run_with_a_checkpoint(one_long: Path) -> None:
     # Of a job of 100 s, the last 10 are kept for leaving.
     now = int(time.time())
@@ -143,6 +145,7 @@ def test_a_near_end_of_the_scheduler_s_job_stops_a_run_with_a_checkpoint(one_lon
     assert_is_to_be_continued(one_long)
 
 
+@pytest.mark.slow
 def test_a_signal_at_the_end_of_a_stage_stops_what_comes_next(two_short: Path) -> None:
     process = start(two_short, 'run', '-o', 'job')
     wait_for(lambda: list(two_short.glob('workspace/*/thermo.h5')))
@@ -172,6 +175,7 @@ def test_a_request_outlives_the_stage_that_it_met() -> None:
             signal.signal(number, handler)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('number', 'seconds'), [(signal.SIGINT, 0.3), (signal.SIGTERM, 1.0), (signal.SIGINT, 1.7)]
 )
@@ -186,6 +190,7 @@ def test_an_early_signal_ends_a_run_without_a_traceback(
     assert 'Traceback' not in said
 
 
+@pytest.mark.slow
 def test_of_two_runs_of_one_job_one_works_and_the_other_leaves(one_long: Path) -> None:
     first = start_sampling(one_long)
     said = end(start(one_long, 'run', '-o', 'job'), EXIT_HELD)
@@ -195,6 +200,7 @@ def test_of_two_runs_of_one_job_one_works_and_the_other_leaves(one_long: Path) -
     end(first, EXIT_INTERRUPTED)
 
 
+@pytest.mark.slow
 def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long: Path) -> None:
     first = start_sampling(one_long)
     first.kill()
@@ -255,6 +261,7 @@ def test_a_holder_on_another_host_that_tells_its_progress_is_not_robbed(
     assert 'taken over from process 7 on elsewhere, which is gone' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_who_looks_at_a_lock_keeps_nobody_from_it(tmp_path: Path) -> None:
     watching = 'import sys, pathlib, workflow.jobs.lock as lock\nprint(flush=True)\n'
     watching += 'while True: lock.is_held(pathlib.Path(sys.argv[1]))'
@@ -270,6 +277,7 @@ def test_who_looks_at_a_lock_keeps_nobody_from_it(tmp_path: Path) -> None:
             process.kill()
 
 
+@pytest.mark.slow
 def test_simulate_leaves_a_held_job_to_its_holder_and_does_the_rest(two_short: Path) -> None:
     first, second = jobs_of(two_short)
     with hold(first):
@@ -280,6 +288,7 @@ def test_simulate_leaves_a_held_job_to_its_holder_and_does_the_rest(two_short: P
     assert (second / 'relaxation.json').exists()
 
 
+@pytest.mark.slow
 def test_simulate_tells_which_signal_ended_a_job_and_does_the_rest(two_short: Path) -> None:
     process = start(two_short, 'simulate', 'sweep.toml')
     locks = [job / 'running.lock' for job in jobs_of(two_short)]
@@ -300,6 +309,7 @@ def test_run_does_not_take_several_processes(two_short: Path) -> None:
     assert 'simulate SWEEP --parallel N' in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('ranks', [1, 2])
 def test_trouble_with_one_job_stops_no_other(two_short: Path, ranks: int) -> None:
     if ranks > 1:
@@ -312,22 +322,25 @@ def test_trouble_with_one_job_stops_no_other(two_short: Path, ranks: int) -> Non
 
     first, second = jobs_of(two_short)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
-    command = ('run', '-o', 'sample', 'thermodynamics')
+    # Of two ranks the analysis uses one.
+    command = ('run', '-o', 'sample', 'thermodynamics') if ranks == 1 else ('run', '-o', 'sample')
+    product = 'thermodynamics.json' if ranks == 1 else 'trajectory.gsd'
     options = {'ISP_RANKS': str(ranks), 'PATH': path}
     with hold(first):
         said = run(EXIT_HELD)
     assert f'job {first.name} is being run by process {os.getpid()}' in said
-    assert (second / 'thermodynamics.json').exists()
+    assert (second / product).exists()
 
-    for name in ('trajectory.gsd', 'thermodynamics.json'):
+    for name in {'trajectory.gsd', product}:
         (second / name).unlink()
     (first / 'equilibrated.gsd').write_bytes(b'spoiled')
     said = run(2)
     assert f'{first.name}/equilibrated.gsd: is damaged' in said
     assert '1 job could not be run' in said
-    assert (second / 'thermodynamics.json').exists()
+    assert (second / product).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.hoomd
 @needs_hoomd
 def test_loading_hoomd_leaves_the_answer_to_signals(tmp_path: Path) -> None:

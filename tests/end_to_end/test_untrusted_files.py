@@ -36,6 +36,7 @@ from workflow.stages.trajectory_writer import TrajectoryLog, frame_with_state
 EXAMPLES = int(os.environ.get('ISP_FUZZ_EXAMPLES', '60'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('target', TARGETS)
 def test_changed_files_are_read_or_refused_with_a_message(target: str) -> None:
     # In a process of its own: a crash of a library, or gigabytes, would take the tests along.
@@ -256,6 +257,7 @@ def test_a_checkpoint_of_another_job_is_passed_over(tmp_path: Path) -> None:
         frame_with_state(topology, state)
 
 
+@pytest.mark.slow
 def test_a_size_that_is_not_there_is_not_asked_for(tmp_path: Path) -> None:
     (tmp_path / 'many.toml').write_text(
         (ROOT / 'sweeps' / 'demo.toml').read_text().replace('replicas = 2', 'replicas = 1000000000')
