@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from analysis.cluster_limits import CLUSTER_LIMITS
 from scipy.signal import lfilter
 from scipy.special import ndtri
-from workflow.stages.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
 
 from analysis.arrays import FloatArray
-from analysis.estimators.decay import RelaxationTime, decay_times
+from analysis.estimators.decay import decay_times
+from analysis.estimators.distribution import distribution
 from analysis.estimators.equilibration import detect_equilibration
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
@@ -32,7 +31,7 @@ from analysis.estimators.intervals import (
     shared_by_neighbours,
 )
 from analysis.estimators.replicas import combine_replicas, combine_replicas_log
-from analysis.observables.ion_clusters import _distribution
+from analysis.observable import FRACTION, NOT_NEGATIVE, Combination, Quantity
 from analysis.sampling.correlation_plan import plan_correlations
 from validation.claim import Row, judged, stated
 from validation.job import NO_ENGINE, Job
@@ -139,7 +138,7 @@ class Coverage:
 _REFERENCE = '95 % of known truths'
 
 
-def holds(estimate: Estimate | RelaxationTime, truth: float) -> Outcome:
+def holds(estimate: Estimate, truth: float) -> Outcome:
     """Whether an interval is offered without a verdict, and holds the truth."""
     if estimate.low is None or estimate.high is None or estimate.verdict:
         return False, False
@@ -216,7 +215,7 @@ def distribution_rows(engine: str) -> Iterator[Row]:
             inefficiency = statistical_inefficiency(slow)
             merged = merge_blocks(blocks, inefficiency, n)
             shared = shared_by_neighbours(inefficiency, n / len(merged))
-            found = _distribution(np.arange(len(rates)), merged, shared)
+            found = distribution(np.arange(len(rates)), merged, shared)
             if found.low is None or found.high is None:
                 for each in outcomes:
                     each.append((False, False))
@@ -293,37 +292,20 @@ def summary_rows(engine: str) -> Iterator[Row]:
 
 def combined(what: str, sets: Iterable[Sequence[Quantity]], truth: float) -> Coverage:
     """Coverage of the intervals of sets of replicas."""
-    return Coverage.of(f'combine, {what}', (_held(each, truth) for each in sets))
+    return Coverage.of(f'combine, {what}', (holds(combine(each), truth) for each in sets))
 
 
 def _proportion(share: float, generator: np.random.Generator) -> Quantity:
     estimate = proportion_with_interval(generator.uniform(size=FRAMES_OF_A_RUN) < share, 1.0)
-    return Quantity(
-        'percolation_probability_any',
-        '1',
-        Combination.PROPORTION,
-        estimate.mean,
-        estimate.low,
-        estimate.high,
-        limits=FRACTION,
-    )
+    return Quantity('a proportion', '1', estimate, Combination.PROPORTION, FRACTION)
 
 
 def _fraction(value: float) -> Quantity:
-    limits = CLUSTER_LIMITS['largest_cluster_fraction']
-    return Quantity('largest_cluster_fraction', '1', Combination.MEAN, value, limits=limits)
+    return Quantity('a fraction', '1', Estimate(value), Combination.MEAN, FRACTION)
 
 
 def _time(value: float) -> Quantity:
-    return Quantity('p2_time', 'tau', Combination.POSITIVE_TIME, value, limits=NOT_NEGATIVE)
-
-
-def _held(quantities: Sequence[Quantity], truth: float) -> Outcome:
-    """As `holds`, of the interval over replicas."""
-    found = combine(quantities)
-    if found.low is None or found.high is None or found.reasons:
-        return False, False
-    return True, found.low <= truth <= found.high
+    return Quantity('a time', 'tau', Estimate(value), Combination.POSITIVE_TIME, NOT_NEGATIVE)
 
 
 def relaxation_rows(engine: str) -> Iterator[Row]:
