@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from workflow.provenance import code_text, code_version
+from workflow.jobs.provenance import code_text, code_version
 
 from tools.mutants import ROOT, Mutant, mutants
 
