@@ -17,6 +17,7 @@ from benchmarks.analysis_speed import AnalysisSpeed
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.checkpoint_overhead import CheckpointOverhead
 from benchmarks.melt_build import MeltBuild
+from benchmarks.one_pass import OnePass
 from benchmarks.sampling_overhead import SamplingOverhead
 from benchmarks.workspace_commands import WorkspaceCommands
 from user_input import UserError, exits_on_user_error, nearest_name
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         AnalysisMemory(),
         MeltBuild(),
         AnalysisSpeed(),
+        OnePass(),
         WorkspaceCommands(),
     )
 }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-from analysis.io.trajectory import open_trajectory
-from analysis.observables.ion_clusters import ion_clusters
-from analysis.observables.segmental_relaxation import segmental_relaxation
+from analysis.io.open_trajectory import open_trajectory
+from analysis.observables import OBSERVABLES
+from analysis.sampling.run import Run
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.synthetic_trajectory import write_trajectory
 from benchmarks.timing import Stopwatch
@@ -15,11 +14,6 @@ from benchmarks.timing import Stopwatch
 # All sizes take about as long, and give the correlations lags to work on.
 _BEADS_TIMES_FRAMES = 1_000_000
 _FEWEST_FRAMES = 100
-
-_ANALYSES: dict[str, Callable[[Any], Any]] = {
-    'clusters': ion_clusters,
-    'relaxation': segmental_relaxation,
-}
 
 
 class AnalysisSpeed(Benchmark):
@@ -34,9 +28,11 @@ class AnalysisSpeed(Benchmark):
         frames = max(_FEWEST_FRAMES, _BEADS_TIMES_FRAMES // size)
         path = setting.scratch / f'{size}.gsd'
         write_trajectory(path, size, frames)
-        for name, analyse in _ANALYSES.items():
+        for observable in OBSERVABLES:
+            if observable.needs_log:
+                continue
             stopwatch = Stopwatch()
-            analyse(open_trajectory(path))
-            case = f'{name}, {size} beads, {frames} frames'
+            observable.compute(Run(open_trajectory(path)))
+            case = f'{observable.name}, {size} beads, {frames} frames'
             yield Figure(case, 'frames/s', frames / stopwatch.read().wall)
         path.unlink()

@@ -20,8 +20,11 @@ def peak_memory_of(command: str, trajectory: Path, *options: str) -> float:
     return int(done.stdout) / 1e3
 
 
-def _own_peak() -> int:
-    """In kB. `ru_maxrss` comes down from the parent, so on Linux it is another number."""
+def own_peak() -> int:
+    """Peak resident memory of this process in kB.
+
+    `ru_maxrss` comes down from the parent, so on Linux it is another number.
+    """
     status = Path('/proc/self/status')
     if not status.exists():
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -36,5 +39,5 @@ def _own_peak() -> int:
 if __name__ == '__main__':
     with contextlib.redirect_stdout(io.StringIO()):
         status = main([*sys.argv[1:], '--json'])
-    print(_own_peak())
+    print(own_peak())
     sys.exit(status)

@@ -1,11 +1,13 @@
-"""Trajectories that no engine has to run for: a melt whose beads waver about where they began."""
+"""Output that no engine has to run for: a melt whose beads waver about where they began."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from benchmarks.melts import melt_of
 from models.melt import wrapped
@@ -46,6 +48,21 @@ def write_trajectory(path: Path, beads: int, frames: int) -> None:
             noise = rng.standard_normal(home.shape)
             strayed = kept * strayed + amplitude * np.sqrt(1 - kept**2) * noise
             step = later
+
+
+def write_thermo_log(path: Path, rows: int) -> None:
+    """Write a thermo log whose energies and pressures forget within some ten rows."""
+    generator = np.random.default_rng(0)
+    names = ['kinetic_energy', 'potential_energy']
+    names += [f'pressure_{axes}' for axes in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')]
+    noise = generator.standard_normal((rows, len(names)))
+    series = lfilter([1], [1, -0.9], noise, axis=0)
+    with h5py.File(path, 'w') as file:
+        file.attrs['time_step'] = Protocol().time_step
+        file['step'] = np.arange(rows)
+        file['volume'] = np.full(rows, 1e4)
+        for name, values in zip(names, series.T, strict=True):
+            file[name] = values
 
 
 def _sites(ions: int, parity: int, box: float, rng: np.random.Generator) -> FloatArray:

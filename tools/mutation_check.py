@@ -16,9 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from workflow.provenance import code_text, code_version
-
 from tools.mutants import ROOT, Mutant, mutants
+from workflow.jobs.provenance import code_text, code_version
 
 PAGE = ROOT / 'docs' / 'mutations.md'
 LONGEST_TEST_SECONDS = 600

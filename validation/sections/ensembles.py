@@ -247,11 +247,11 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
             f'mean pressure, ConstantPressure, {case.name}',
             engine,
             f'{pressure} (asked for)',
-            f'{mean.mean:.4f} +- {half_width(mean):.4f}',
+            f'{mean.value:.4f} +- {half_width(mean):.4f}',
             f'{MOST_HALF_WIDTHS:.1f} half-widths, which are {MOST_DEVIATIONS} standard errors',
             holds=mean.is_converged
-            and mean.mean is not None
-            and abs(mean.mean - pressure) < MOST_HALF_WIDTHS * half_width(mean),
+            and mean.value is not None
+            and abs(mean.value - pressure) < MOST_HALF_WIDTHS * half_width(mean),
         )
     quantiles = quietly(
         pv.ensemble.check,

@@ -1,10 +1,11 @@
 """How often 95 % intervals hold the truth, and how often equilibrium is called when there is none.
 
 Everything here is synthetic, with a truth that is known: autoregressive and Ornstein-Uhlenbeck
-series, two-dimensional rotors, and replicas. Coverage counts where an interval is offered without a
-verdict; the share of series for which it is offered stands beside it. It must lie within 93 and
-97 %, or above 93 % where the row says that the interval is conservative, and why; 2.5 counting
-errors beside that are allowed. Rows that are stated claim nothing: they show how far to trust.
+series, two-dimensional rotors, walkers, and replicas. Coverage counts where an interval is offered
+without a verdict; the share of series for which it is offered stands beside it. It must lie within
+93 and 97 %, or above 93 % where the row says that the interval is conservative, and why; 2.5
+counting errors beside that are allowed. Rows that are stated claim nothing: they show how far to
+trust.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from analysis.cluster_limits import CLUSTER_LIMITS
 from scipy.signal import lfilter
 from scipy.special import ndtri
-from workflow.stages.quantities import FRACTION, NOT_NEGATIVE, Combination, Quantity
 
 from analysis.arrays import FloatArray
-from analysis.estimators.decay import RelaxationTime, decay_times
+from analysis.estimators.decay import decay_times
+from analysis.estimators.distribution import distribution
 from analysis.estimators.equilibration import detect_equilibration
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
@@ -32,10 +32,14 @@ from analysis.estimators.intervals import (
     shared_by_neighbours,
 )
 from analysis.estimators.replicas import combine_replicas, combine_replicas_log
-from analysis.observables.ion_clusters import _distribution
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observable import FRACTION, NOT_NEGATIVE, Combination, Quantity
+from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.sampling.correlation_plan import plan_correlations
+from analysis.sampling.run import Run
 from validation.claim import Row, judged, stated
 from validation.job import NO_ENGINE, Job
+from validation.sections.estimators import log_spaced_steps
 from workflow.results.aggregate import combine
 
 TITLE = 'Intervals'
@@ -62,6 +66,7 @@ def jobs() -> Iterator[Job]:
     """One job for each kind of interval."""
     for name, measure in (
         ('relaxation', relaxation_rows),
+        ('diffusion', diffusion_rows),
         ('detection', detection_rows),
         ('means', mean_rows),
         ('proportions', proportion_rows),
@@ -139,7 +144,7 @@ class Coverage:
 _REFERENCE = '95 % of known truths'
 
 
-def holds(estimate: Estimate | RelaxationTime, truth: float) -> Outcome:
+def holds(estimate: Estimate, truth: float) -> Outcome:
     """Whether an interval is offered without a verdict, and holds the truth."""
     if estimate.low is None or estimate.high is None or estimate.verdict:
         return False, False
@@ -216,7 +221,7 @@ def distribution_rows(engine: str) -> Iterator[Row]:
             inefficiency = statistical_inefficiency(slow)
             merged = merge_blocks(blocks, inefficiency, n)
             shared = shared_by_neighbours(inefficiency, n / len(merged))
-            found = _distribution(np.arange(len(rates)), merged, shared)
+            found = distribution(np.arange(len(rates)), merged, shared)
             if found.low is None or found.high is None:
                 for each in outcomes:
                     each.append((False, False))
@@ -293,45 +298,27 @@ def summary_rows(engine: str) -> Iterator[Row]:
 
 def combined(what: str, sets: Iterable[Sequence[Quantity]], truth: float) -> Coverage:
     """Coverage of the intervals of sets of replicas."""
-    return Coverage.of(f'combine, {what}', (_held(each, truth) for each in sets))
+    return Coverage.of(f'combine, {what}', (holds(combine(each), truth) for each in sets))
 
 
 def _proportion(share: float, generator: np.random.Generator) -> Quantity:
     estimate = proportion_with_interval(generator.uniform(size=FRAMES_OF_A_RUN) < share, 1.0)
-    return Quantity(
-        'percolation_probability_any',
-        '1',
-        Combination.PROPORTION,
-        estimate.mean,
-        estimate.low,
-        estimate.high,
-        limits=FRACTION,
-    )
+    return Quantity('a proportion', '1', estimate, Combination.PROPORTION, FRACTION)
 
 
 def _fraction(value: float) -> Quantity:
-    limits = CLUSTER_LIMITS['largest_cluster_fraction']
-    return Quantity('largest_cluster_fraction', '1', Combination.MEAN, value, limits=limits)
+    return Quantity('a fraction', '1', Estimate(value), Combination.MEAN, FRACTION)
 
 
 def _time(value: float) -> Quantity:
-    return Quantity('p2_time', 'tau', Combination.POSITIVE_TIME, value, limits=NOT_NEGATIVE)
-
-
-def _held(quantities: Sequence[Quantity], truth: float) -> Outcome:
-    """As `holds`, of the interval over replicas."""
-    found = combine(quantities)
-    if found.low is None or found.high is None or found.reasons:
-        return False, False
-    return True, found.low <= truth <= found.high
+    return Quantity('a time', 'tau', Estimate(value), Combination.POSITIVE_TIME, NOT_NEGATIVE)
 
 
 def relaxation_rows(engine: str) -> Iterator[Row]:
     """1/e times and mean times of stretched exponentials, with the log-spaced schedule."""
     generator = np.random.default_rng(5)
     doublings, n_blocks = 7, 32
-    offsets = np.concatenate([[0], 2 ** np.arange(doublings)])
-    steps = (np.arange(n_blocks)[:, None] * 2**doublings + offsets).ravel()
+    steps = log_spaced_steps(n_blocks, doublings)
     plan = plan_correlations(steps)
     for tau in (8.0, 60.0, 120.0, 200.0):
         outcomes: dict[str, list[Outcome]] = {'1/e time': [], 'mean time of the fit': []}
@@ -354,6 +341,21 @@ def relaxation_rows(engine: str) -> Iterator[Row]:
                 yield found.conservative('what neighbouring blocks share is taken at its most')
             else:
                 yield found.exact()
+
+
+def diffusion_rows(engine: str) -> Iterator[Row]:
+    """Diffusion coefficients of Brownian walkers, with the log-spaced schedule."""
+    generator = np.random.default_rng(8)
+    steps, n = log_spaced_steps(24, 5), 100
+    deviation = np.sqrt(2 * np.diff(steps, prepend=0))[:, None, None]
+    outcomes = []
+    for _ in range(CURVES):
+        positions = np.cumsum(generator.normal(size=(len(steps), n, 3)) * deviation, axis=0)
+        run = Run(ArrayTrajectory(positions, 50.0, steps=steps, time_step=1.0))
+        found = MeanSquaredDisplacement().compute(run).by_type['A'].diffusion
+        # Taking off the drift takes off 1/N of the motion.
+        outcomes.append(holds(found, 1 - 1 / n))
+    yield Coverage.of(f'diffusion coefficient: {n} walkers, {len(steps)} frames', outcomes).exact()
 
 
 # Standard deviations and part of the run of a transient; whether a mean after it is claimed.

@@ -86,7 +86,7 @@ def melt_screening(engine: str) -> Iterator[Row]:
         mean_with_interval(ratios.mean(axis=1)),
         'the mean of '
         + ', '.join(
-            f'{each.mean:.2f} +- {half_width(each):.2f} at k = {k:.2f}'
+            f'{each.value:.2f} +- {half_width(each):.2f} at k = {k:.2f}'
             for each, k in zip(map(mean_with_interval, ratios.T), vectors[:, 0], strict=True)
         ),
         MELT_TOLERANCE,
@@ -100,13 +100,13 @@ def screening_row(claim: str, engine: str, found: Estimate, waves: str, toleranc
         claim,
         engine,
         '1 (Stillinger and Lovett 1968)',
-        f'{found.mean:.3f} +- {half:.3f} (95 %), {waves}'
+        f'{found.value:.3f} +- {half:.3f} (95 %), {waves}'
         + (f'; {found.verdict}' if found.verdict else ''),
         f'{tolerance:.0%}, or the half-width where that is larger: k is finite; '
         f'an interval wider than {WIDEST:.0%} to a side shows nothing',
         holds=found.is_converged
         and half <= WIDEST
-        and abs((found.mean or 0.0) - 1) <= max(tolerance, half),
+        and abs((found.value or 0.0) - 1) <= max(tolerance, half),
     )
 
 

@@ -135,7 +135,7 @@ def chains_of(length: int, engine: str) -> Iterator[Row]:
         f'mean bond length, {name}',
         engine,
         f'{BOND_LENGTH} (Everaers et al. 2020; {SOURCE}: 0.97)',
-        f'{bonds.mean:.4f} +- {half_width(bonds):.4f}',
+        f'{bonds.value:.4f} +- {half_width(bonds):.4f}',
         f'{BOND_TOLERANCE}: the last digit that is published, plus the half-width',
         holds=agrees(bonds, BOND_LENGTH, BOND_TOLERANCE),
     )
@@ -144,7 +144,7 @@ def chains_of(length: int, engine: str) -> Iterator[Row]:
         f'pressure, {name}',
         engine,
         f'{published.pressure} ({SOURCE})',
-        f'{pressure.mean:.3f} +- {half_width(pressure):.3f}',
+        f'{pressure.value:.3f} +- {half_width(pressure):.3f}',
         f'{PRESSURE_REASON}; plus the half-width',
         holds=agrees(pressure, published.pressure, PRESSURE_TOLERANCE),
     )
@@ -172,9 +172,9 @@ def chains_of(length: int, engine: str) -> Iterator[Row]:
 def agrees(measured: Estimate, expected: float, tolerance: float) -> bool:
     """Whether the interval comes within the tolerance, and is known and narrow enough to say so."""
     half = half_width(measured)
-    if measured.mean is None or not measured.is_converged or not half < WIDEST * expected:
+    if measured.value is None or not measured.is_converged or not half < WIDEST * expected:
         return False
-    return abs(measured.mean - expected) < tolerance + half
+    return abs(measured.value - expected) < tolerance + half
 
 
 def reference_error(length: int, scatter: float) -> float:

@@ -25,7 +25,6 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
-from analysis.cluster_limits import CLUSTER_LIMITS
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -33,7 +32,9 @@ from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import mean_with_interval, proportion_with_interval
 from analysis.io.array_trajectory import ArrayTrajectory
-from analysis.observables.ion_clusters import IonClusters, ion_clusters
+from analysis.observable import FRACTION
+from analysis.observables.ion_clusters import SCALARS, ClusterResult, IonClusters
+from analysis.sampling.run import Run
 from validation.claim import Row, judged
 from validation.job import Job
 from validation.systems import TIME_STEP, Sample, make_engine, melt
@@ -74,7 +75,7 @@ MEANS = (
 )
 PERCOLATION = 'percolation probability'
 QUANTITIES = (*MEANS, PERCOLATION)
-LIMITS = CLUSTER_LIMITS | {PERCOLATION: (0.0, 1.0)}
+LIMITS = {name: SCALARS[name].limits for name in MEANS} | {PERCOLATION: FRACTION}
 # Bonferroni: all quantities of a look are together within their intervals at 95 %.
 CONFIDENCE = 1 - 0.05 / len(QUANTITIES)
 # What is called wrong is so at 95 % for all compositions together: so much wider intervals.
@@ -184,7 +185,7 @@ class Comparison:
             'aggregated': under_coupling(self.sample, 3.0, engine),
         }
         self._runs = [
-            Run(start, engine, mesh, seed) for seed, start in enumerate(starts.values(), start=41)
+            Start(start, engine, mesh, seed) for seed, start in enumerate(starts.values(), start=41)
         ]
         self.beginnings = ', '.join(
             f'{name} ' + at_once(run) for name, run in zip(starts, self._runs, strict=True)
@@ -205,7 +206,7 @@ class Comparison:
                 run.close()
 
 
-class Run:
+class Start:
     """One start, run on by stretches; the ions alone are kept."""
 
     def __init__(self, start: Sample, engine: str, mesh: CoulombMesh | None, seed: int) -> None:
@@ -266,18 +267,23 @@ def _moved(sample: Sample, other: Sample, moves: Langevin, steps: int, engine: s
     return sample.with_state(replace(state, step=0))
 
 
-def at_once(run: Run) -> str:
+def at_once(run: Start) -> str:
     """Coordination number and largest-cluster fraction of the first frame."""
-    series = ion_clusters(run.beginning, contact_distance=CONTACT).series
+    series = clusters_of(run.beginning).series
     return (
         f'{series["coordination_number"][0]:.2f} neighbours, '
         f'{series["largest_cluster_fraction"][0]:.0%} in the largest'
     )
 
 
+def clusters_of(trajectory: ArrayTrajectory) -> ClusterResult:
+    """Its ion clusters."""
+    return IonClusters(contact_distance=CONTACT).compute(Run(trajectory))
+
+
 def compare(length: float, trajectories: Sequence[ArrayTrajectory]) -> Look:
     """Analyse both runs up to `length` in tau and compare them."""
-    results = [ion_clusters(each, contact_distance=CONTACT) for each in trajectories]
+    results = [clusters_of(each) for each in trajectories]
     one, other = (estimates(result) for result in results)
     pairs = {name: (one[name], other[name]) for name in QUANTITIES}
     spacing = length / len(results[0].steps)
@@ -296,16 +302,18 @@ def compare(length: float, trajectories: Sequence[ArrayTrajectory]) -> Look:
     )
 
 
-def used(result: IonClusters, name: str) -> NDArray[np.float64]:
+def used(result: ClusterResult, name: str) -> NDArray[np.float64]:
     """The part of a series that the estimates are from."""
     return np.asarray(result.series[name][-result.n_frames :])
 
 
-def estimates(result: IonClusters) -> dict[str, Estimate]:
+def estimates(result: ClusterResult) -> dict[str, Estimate]:
     """The quantities that are compared, with intervals at CONFIDENCE."""
     found = {name: mean_with_interval(used(result, name), CONFIDENCE) for name in MEANS}
     percolates = used(result, 'percolation_dimension') > 0
-    inefficiency = result.n_frames / result.percolation['any'].n_effective
+    worth = result.percolation['any'].n_effective
+    assert worth is not None  # a share of frames says what they are worth
+    inefficiency = result.n_frames / worth
     return found | {PERCOLATION: proportion_with_interval(percolates, inefficiency, CONFIDENCE)}
 
 
@@ -327,9 +335,9 @@ def agree(first: Estimate, second: Estimate, wider: float = 1.0) -> bool | None:
 
 def ends(estimate: Estimate) -> tuple[float, float, float] | None:
     """Mean and ends of the interval of an estimate that is to be trusted, else None."""
-    if estimate.mean is None or estimate.low is None or estimate.high is None or estimate.verdict:
+    if estimate.value is None or estimate.low is None or estimate.high is None or estimate.verdict:
         return None
-    return estimate.mean, estimate.low, estimate.high
+    return estimate.value, estimate.low, estimate.high
 
 
 def needed(looks: Sequence[Look]) -> tuple[float | None, bool]:
@@ -363,8 +371,8 @@ def said_of(looks: Sequence[Look]) -> str:
 
 def said(estimate: Estimate) -> str:
     """Mean and interval."""
-    if estimate.mean is None:
+    if estimate.value is None:
         return 'no value'
     if estimate.low is None or estimate.high is None:
-        return f'{estimate.mean:.3g} (no interval)'
-    return f'{estimate.mean:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]'
+        return f'{estimate.value:.3g} (no interval)'
+    return f'{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]'

@@ -1,10 +1,9 @@
-"""Relaxation against diffusion on a sphere and Brownian motion, whose answers are exact."""
+"""Relaxation of bonds that turn and beads that move straight on, whose answers are exact."""
 
 import json
 
 import numpy as np
 import pytest
-from scipy.special import dawsn
 
 from analysis.io.open_trajectory import open_trajectory
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
@@ -13,71 +12,60 @@ from analysis.serialise import to_json
 from tests.analysis.builders import frame, log_spaced_steps, run_of, write_gsd
 from user_input import UserError
 
-ROTATION, DIFFUSION, TIME_STEP, BOX = 0.02, 0.01, 0.5, 9.0
+RATE, TIME_STEP, BOX, DRIFT = 0.02, 0.5, 9.0, np.array([0.05, 0, 0])
 
 
-def rotating_dumbbells(steps, n=400, seed=0):
-    """Bonds that diffuse on the sphere, and whose first beads are Brownian walkers."""
+def straight_on(n, seed=0):
+    """Starts and velocities of beads, in box lengths and in sigma per step, shape (n, 3) each."""
     generator = np.random.default_rng(seed)
-    bond = generator.normal(size=(n, 3))
-    bond /= np.linalg.norm(bond, axis=1, keepdims=True)
-    head = generator.uniform(-BOX / 2, BOX / 2, (n, 3))
-    wanted = {int(s) for s in steps}
+    return generator.uniform(-BOX / 2, BOX / 2, (n, 3)), generator.normal(0, 0.01, (n, 3)) + DRIFT
+
+
+def rotating_dumbbells(steps, n=400):
+    """Bonds that turn at one rate, each in a plane of its own, while all beads move straight on."""
+    planes = np.random.default_rng(1).normal(size=(n // 2, 3, 2))
+    one, other = np.moveaxis(np.linalg.qr(planes)[0], 2, 0)
+    # Opposite bonds leave the centre of mass alone.
+    one, other = np.concatenate([one, -one]), np.concatenate([other, -other])
+    start, velocity = straight_on(n)
     pairs = np.stack([np.arange(n), np.arange(n) + n], axis=1)
     charge = np.repeat([1.0, 0.0], n)
-    for step in range(max(wanted) + 1):
-        if step in wanted:
-            yield frame(step, np.concatenate([head, head + bond]), BOX, types=('Li', 'B'),
-                        typeid=np.repeat([0, 1], n), charge=charge, bonds=pairs,
-                        bond_types=('backbone', 'LSP-side'),
-                        bond_typeid=np.arange(n) % 2, time_step=TIME_STEP)  # fmt: skip
-        # A rotation about an axis across the bond, by an angle of Rayleigh's distribution.
-        kick = generator.normal(size=(n, 3)) * np.sqrt(2 * ROTATION * TIME_STEP)
-        across = np.cross(kick, bond)
-        angle = np.linalg.norm(across, axis=1, keepdims=True)
-        bond = np.cos(angle) * bond + np.sin(angle) / angle * across
-        head = head + generator.normal(size=(n, 3)) * np.sqrt(2 * DIFFUSION * TIME_STEP)
-        head = head + [0.05, 0, 0]  # a drift of the whole system must not show
-
-
-def mean_cosine(multiple):
-    """E[cos(multiple angle)] of the angle of one step, with Dawson's integral."""
-    x = multiple * np.sqrt(ROTATION * TIME_STEP)
-    return 1 - 2 * x * dawsn(x)
-
-
-# Exact for steps of any length: one leaves of <P_l> the part E[P_l(cos angle)].
-P1_RATE = -np.log(mean_cosine(1)) / TIME_STEP
-P2_RATE = -np.log((1 + 3 * mean_cosine(2)) / 4) / TIME_STEP
+    for step in steps:
+        angle = RATE * TIME_STEP * step
+        head = start + velocity * step
+        bond = np.cos(angle) * one + np.sin(angle) * other
+        yield frame(step, np.concatenate([head, head + bond]), BOX, types=('Li', 'B'),
+                    typeid=np.repeat([0, 1], n), charge=charge, bonds=pairs,
+                    bond_types=('backbone', 'LSP-side'),
+                    bond_typeid=np.arange(n) % 2, time_step=TIME_STEP)  # fmt: skip
 
 
 def measure(path):
     return SegmentalRelaxation().compute(run_of(open_trajectory(path)))
 
 
-def test_the_rates_tend_to_those_of_diffusion_on_a_sphere():
-    assert pytest.approx(2 * ROTATION, rel=0.005) == P1_RATE
-    assert pytest.approx(6 * ROTATION, rel=0.005) == P2_RATE
-
-
 @pytest.mark.parametrize('steps', [log_spaced_steps(16, block=64), np.arange(0, 1024, 4)])
-def test_rotational_diffusion_and_brownian_walkers(tmp_path, steps):
-    path = write_gsd(tmp_path / 'a.gsd', rotating_dumbbells(steps, n=1000))
-    result = measure(path)
+def test_turning_bonds_and_straight_paths_are_exact(tmp_path, steps):
+    result = measure(write_gsd(tmp_path / 'a.gsd', rotating_dumbbells(steps)))
     assert result.time_unit == 'tau'
-    assert set(result.p1) == {'backbone', 'LSP-side'}
+    assert set(result.p1) == set(result.p2) == {'backbone', 'LSP-side'}
+    # Angles whose cosine, or second Legendre polynomial of it, is 1/e.
+    ends = {'p1': np.arccos(np.exp(-1)), 'p2': np.arccos(np.sqrt((1 + 2 * np.exp(-1)) / 3))}
     for name in result.p1:
-        for curves, rate in ((result.p1, P1_RATE), (result.p2, P2_RATE)):
-            curve, decay = curves[name].curve, curves[name].decay
-            assert curve.value == pytest.approx(np.exp(-rate * curve.x), abs=0.03)
-            time = decay.one_over_e
-            assert time.value == pytest.approx(1 / rate, rel=0.04)
-            assert time.low < time.value < time.high
-            assert decay.mean.value == pytest.approx(1 / rate, rel=0.04)
+        for polynomial, found in (('p1', result.p1[name]), ('p2', result.p2[name])):
+            cosine = np.cos(RATE * found.curve.x)
+            exact = cosine if polynomial == 'p1' else (3 * cosine**2 - 1) / 2
+            assert found.curve.value == pytest.approx(exact, abs=1e-4)
+            # Between lags the curve is taken as straight.
+            assert found.decay.one_over_e.value == pytest.approx(ends[polynomial] / RATE, rel=0.03)
+            # All origins see the same, in several blocks.
+            assert found.curve.low == pytest.approx(exact, abs=1e-4)
+    _, velocity = straight_on(400)
+    velocity = (velocity - velocity.mean(axis=0)) / TIME_STEP
     for name, q in result.wave_numbers.items():
         curve = result.scattering['cations'][name].curve
-        # Taking off the drift takes off 1/N of each walker's own motion, too little to see.
-        assert curve.value == pytest.approx(np.exp(-(q**2) * DIFFUSION * curve.x), abs=0.05)
+        exact = np.cos(q * velocity.ravel() * curve.x[:, None]).mean(axis=1)
+        assert curve.value == pytest.approx(exact, abs=1e-4)
     assert result.wave_numbers['pi/sigma'] == pytest.approx(np.pi)
 
 
