@@ -142,7 +142,7 @@ def viscosity_of(run):
     ids=['one mode', 'two modes'],
 )
 def test_viscosity_is_covered(modes, rows):
-    """Some 56 of 60; where the tail is cut off, 52 and 31 are."""
+    """59 and 57 of 60; were the integral cut where G(t) is lost, 54 and 43 of too small ones."""
     truth = sum(modulus * tau for modulus, tau in modes)
     found = []
     for seed in range(60):
