@@ -115,6 +115,7 @@ class _Histograms(Accumulator[PairCorrelationResult]):
             if len(one) > 1 or one is not other
         }
         self._reach = 0.0
+        self._rdfs: dict[str, Any] = {}
         self._rows: dict[str, list[FloatArray]] = {name: [] for name in self._groups}
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
@@ -125,16 +126,14 @@ class _Histograms(Accumulator[PairCorrelationResult]):
             spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
             half = PART_OF_HALF_BOX * float(snapshot.box.min()) / 2
             self._reach = min(REACH * spacing, half)
+            for name, (one, other) in self._groups.items():
+                # Of one group, relative to the N - 1 others.
+                mode = 'finite_size' if one is other else 'exact'
+                self._rdfs[name] = freud.density.RDF(BINS, self._reach, normalization_mode=mode)
         box: Any = freud.box.Box(*snapshot.box)
         for name, (one, other) in self._groups.items():
-            is_one_group = one is other
-            rdf = freud.density.RDF(
-                bins=BINS,
-                r_max=self._reach,
-                # Relative to the N - 1 others.
-                normalization_mode='finite_size' if is_one_group else 'exact',
-            )
-            query_points = None if is_one_group else snapshot.positions[other]
+            rdf = self._rdfs[name]
+            query_points = None if one is other else snapshot.positions[other]
             rdf.compute((box, snapshot.positions[one]), query_points=query_points)
             self._rows[name].append(np.asarray(rdf.rdf, dtype=np.float64))
 

@@ -78,6 +78,12 @@ def test_displacements_chains_and_stress(capsys, tmp_path, good):
         assert 'there are 2000 rows' in refuse(
             capsys, 'stress', thermo, '--kT', '1', f'--first-row={row}'
         )
+    assert "no column 'kinetic_energy'" in refuse(
+        capsys, 'thermodynamics', good, '--thermo', thermo
+    )
+    assert '--thermo' in refuse(capsys, 'thermodynamics', good)
+    assert '--kT' in refuse(capsys, 'stress', thermo)
+    assert 'time step -1' in refuse(capsys, 'msd', good, '--time-step', '-1')
     with h5py.File(thermo, 'a') as file:
         del file['pressure_xx']
         file['pressure_xx'] = np.zeros(7)

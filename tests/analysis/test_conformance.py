@@ -1,6 +1,7 @@
 """What holds for every observable."""
 
 import json
+import sys
 from collections import Counter
 
 import numpy as np
@@ -231,6 +232,14 @@ def test_command_line(observable, files, capsys, tmp_path):
     for quantity in observable.quantities(expected):
         assert f'\n{quantity.name} ' in table
     assert figure.stat().st_size > 1000
+
+
+def test_progress_does_not_stand_among_the_json(files, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
+    assert main(['chains', str(files[0]), '--json']) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)['n_chains'] == N // 4
+    assert 'frames' in printed.err
 
 
 @each_observable

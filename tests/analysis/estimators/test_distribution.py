@@ -1,9 +1,10 @@
 """Distributions with intervals, and their logarithmic bins."""
 
 import numpy as np
+import pytest
 from scipy.signal import lfilter
 
-from analysis.estimators.distribution import distribution
+from analysis.estimators.distribution import Distribution, distribution, log_binned
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import merge_blocks, shared_by_neighbours
 
@@ -31,3 +32,46 @@ def test_distributions_are_covered():
         offered[found.values] += 1
     assert np.all(inside / offered >= 0.92)
     assert np.all(inside / offered <= 0.98)
+
+
+def widths_of_bins(most):
+    """How many whole numbers lie in each of the eighths of a decade that hold any, exactly."""
+    bins = [sum(10**k <= n**8 < 10 ** (k + 1) for n in range(1, most)) for k in range(8 * 4)]
+    return np.array([width for width in bins if width])
+
+
+WIDTHS = widths_of_bins(10_000)
+
+
+def test_bins_hold_all_of_the_probability():
+    generator = np.random.default_rng(3)
+    values = np.sort(generator.choice(np.arange(1, 2000), 300, replace=False))
+    probability = generator.dirichlet(np.ones(300))
+    curve = log_binned(Distribution(values, probability, None, None), 'n', 'P')
+    assert (curve.value * WIDTHS[: len(curve.x)]).sum() == pytest.approx(1)
+    assert np.all(np.diff(curve.x) > 0)
+    assert curve.low is None
+    assert curve.outside == 0
+
+
+@pytest.mark.parametrize('value', [1, 2, 9, 10, 13, 14, 99, 100, 101, 1000, 1333, 1334])
+def test_a_single_value_is_spread_over_its_bin_alone(value):
+    curve = log_binned(Distribution(np.array([value]), np.ones(1), None, None), 'n', 'P')
+    assert curve.value[:-1].tolist() == [0] * (len(curve.x) - 1)
+    assert curve.value[-1] == pytest.approx(1 / WIDTHS[len(curve.x) - 1])
+    assert (curve.value * WIDTHS[: len(curve.x)]).sum() == pytest.approx(1)
+
+
+def test_small_values_stay_and_errors_add_in_squares():
+    values, probability = np.array([1, 2, 3, 11, 12]), np.array([0.5, 0.2, 0.1, 0.1, 0.1])
+    half = np.array([0.04, 0.03, 0.02, 0.03, 0.04])
+    found = Distribution(values, probability, probability - half, probability + half)
+    curve = log_binned(found, 'n', 'P')
+    assert curve.x[:3] == pytest.approx([1, 2, 3])
+    assert curve.value[:3] == pytest.approx(probability[:3])
+    assert curve.high[:3] == pytest.approx((probability + half)[:3])
+    # 10 to 13 share a bin: nothing is at 10 and 13.
+    assert curve.x[-1] == pytest.approx((10 * 11 * 12 * 13) ** 0.25)
+    assert curve.value[-1] == pytest.approx(0.2 / 4)
+    assert curve.high[-1] - curve.value[-1] == pytest.approx(0.05 / 4)
+    assert curve.low[-1] == pytest.approx((0.2 - 0.05) / 4)
