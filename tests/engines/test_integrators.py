@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.workflow.systems import melt, state_point
+from tests.systems import melt, state_point
 from user_input import UserError
 from workflow.engines.contract import (
     ConstantEnergy,

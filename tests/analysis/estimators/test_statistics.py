@@ -1,4 +1,4 @@
-"""Intervals and equilibration; how often they hold is measured in validation/sections/intervals.py."""
+"""Intervals and equilibration; how often they hold: validation/sections/intervals.py."""
 
 import numpy as np
 import pytest
