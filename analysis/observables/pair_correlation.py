@@ -16,6 +16,7 @@ from analysis.geometry.topology import Snapshot, Topology
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.run import Run
+from user_input import UserError
 
 MOST_FRAMES = 20
 FEWEST_FRAMES = 4
@@ -125,6 +126,11 @@ class _Histograms(Accumulator[PairCorrelationResult]):
             spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
             half = PART_OF_HALF_BOX * float(snapshot.box.min()) / 2
             self._reach = min(REACH * spacing, half)
+        if 2 * self._reach > snapshot.box.min():
+            raise UserError(
+                f'the box shrinks to {snapshot.box.min():.4g}, less than twice the '
+                f'{self._reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
+            )
         box: Any = freud.box.Box(*snapshot.box)
         for name, (one, other) in self._groups.items():
             is_one_group = one is other
