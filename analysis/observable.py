@@ -125,6 +125,7 @@ class Observable(ABC, Generic[R]):
         needs_trajectory: Whether it reads frames.
         needs_log: Whether it reads the thermo log.
         never_precise: Why no length of a run makes some of its quantities precise, by name.
+        names: Of its quantities, where these are the same for all systems.
     """
 
     name: ClassVar[str]
@@ -135,6 +136,7 @@ class Observable(ABC, Generic[R]):
     needs_trajectory: ClassVar[bool] = True
     needs_log: ClassVar[bool] = False
     never_precise: ClassVar[Mapping[str, str]] = {}
+    names: ClassVar[tuple[str, ...]] = ()
 
     def applies_to(self, topology: Topology) -> bool:
         """Tell whether a system has what is measured."""
@@ -169,11 +171,12 @@ class Observable(ABC, Generic[R]):
     def quantities(self, result: R) -> list[Quantity]:
         """The scalars of a result."""
 
-    @abstractmethod
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
         """All names that `quantities` can give for a system of such types."""
+        del particle_types, bond_types
+        return self.names
 
     def curves(self, result: R) -> dict[str, Curve]:
         """The functions of a result, by name."""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 
 import numpy as np
-from tqdm import tqdm
+from rich.progress import track
 
 from fault_injection.damages import DAMAGES, TARGETS, Target, damage_job, stopped_job
 from fault_injection.disks import bytes_needed, can_mount, fill_disk, forbid_writing
@@ -58,7 +58,7 @@ def _carry_out(
     name: str, trials: Iterator[Trial], pool: ThreadPoolExecutor, total: Outcome
 ) -> None:
     waiting = [pool.submit(trial) for trial in trials]
-    for done in tqdm(as_completed(waiting), name, len(waiting), disable=None):
+    for done in track(as_completed(waiting), name, len(waiting)):
         total.add(done.result())
 
 

@@ -9,33 +9,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
-import hashlib
 import io
 import os
 import re
 import resource
-import shutil
 import signal
 import sys
 import tempfile
 import time
 import traceback
-import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import gsd.hoomd
 import numpy as np
 
 from user_input import UserError
-from workflow.stages.checkpoint import MAGIC
-
-if TYPE_CHECKING:
-    from workflow.engines.contract import State
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS, MOST_MEMORY = 20.0, 4 << 30
@@ -80,10 +70,7 @@ def _try_target(target: str, examples: int, seed: int) -> int:
         whole = path.read_bytes()
         read(path)
         for number in range(examples):
-            if target == 'checkpoint':
-                changed = _changed_checkpoint(whole, rng)
-            else:
-                changed = _changed(whole, rng, is_text=path.suffix in ('.toml', '.dump', '.data'))
+            changed = _changed(whole, rng, is_text=path.suffix in ('.toml', '.dump', '.data'))
             path.write_bytes(changed)
             started = time.monotonic()
             try:
@@ -150,58 +137,6 @@ def _other_word(content: bytes, rng: np.random.Generator) -> bytes:
     return (text[: word.start()] + other + text[word.end() :]).encode(errors='surrogateescape')
 
 
-def _changed_checkpoint(content: bytes, rng: np.random.Generator) -> bytes:
-    """A sealed one, with changes anywhere, or within one of its members, so that the rest fits."""
-    head = len(sealed(b''))
-    if rng.random() < 0.2:
-        return sealed(_changed(content, rng, is_text=False))
-    packed = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(content[head:])) as whole,
-        zipfile.ZipFile(packed, 'w') as changed,
-    ):
-        names = whole.namelist()
-        one = names[int(rng.integers(len(names)))]
-        if rng.random() < 0.5:  # the few bytes that lead to others
-            one = ('header.npy', 'layout_0.npy', 'layout_2.npy')[int(rng.integers(3))]
-        for name in names:
-            member = whole.read(name)
-            if name == one:
-                member = _changed_array(member, rng)
-            packing = zipfile.ZIP_DEFLATED if rng.random() < 0.02 else zipfile.ZIP_STORED
-            changed.writestr(name, member, packing)
-    return sealed(content[:head] + packed.getvalue())
-
-
-def _changed_array(member: bytes, rng: np.random.Generator) -> bytes:
-    """An array of another content or another kind, in a file that mostly tells of it rightly."""
-    kind = rng.random()
-    if kind < 0.2:
-        return _changed(member, rng, is_text=False)
-    array = np.load(io.BytesIO(member))
-    if kind < 0.4:
-        array = array.astype(('<U1', '<f4', '<i8', '<c16', '?')[int(rng.integers(5))])
-    elif kind < 0.5:
-        array = np.full(array.shape, rng.choice([np.nan, np.inf, -1, 0, 1e308])).astype(array.dtype)
-    else:
-        is_text = array.dtype == np.uint8 and array[:1].tobytes() == b'{'
-        content = _changed(array.tobytes(), rng, is_text=is_text)
-        content = content[: len(content) // array.itemsize * array.itemsize]
-        array = np.frombuffer(content, array.dtype)
-        if len(array) % 3 == 0 and rng.random() < 0.9:
-            array = array.reshape(-1, 3) if len(array) > 3 and array.dtype != np.uint8 else array
-    written = io.BytesIO()
-    np.save(written, array)
-    return written.getvalue()
-
-
-def sealed(content: bytes) -> bytes:
-    """A checkpoint whose checksum fits: one that was made to be read."""
-    head = len(MAGIC) + hashlib.sha256().digest_size
-    payload = content[head:]
-    return MAGIC + hashlib.sha256(payload).digest() + payload
-
-
 def _make_gsd(folder: Path) -> Path:
     frame, state = _small_melt()
     with gsd.hoomd.open(folder / 'trajectory.gsd', 'w') as file:
@@ -243,81 +178,16 @@ def _small_melt() -> tuple[gsd.hoomd.Frame, np.ndarray]:
 
 
 def _analyse(path: Path) -> None:
-    from analysis.io.trajectory import open_trajectory
-    from analysis.observables.ion_clusters import ion_clusters
-    from analysis.observables.segmental_relaxation import segmental_relaxation
+    from analysis.io.open_trajectory import open_trajectory
+    from analysis.observable import analyse
+    from analysis.observables import OBSERVABLES
+    from analysis.sampling.run import Run
 
     trajectory = open_trajectory(path)
     for number in range(len(trajectory.steps)):
         trajectory.read(number)
-    ion_clusters(trajectory, contact_distance=1.2)
-    if len(trajectory.topology.bonds):
-        segmental_relaxation(trajectory)
-
-
-def _make_checkpoint(folder: Path) -> Path:
-    """The checkpoint of a stage that has written frames and rows."""
-    from workflow.engines.contract import THERMO_COLUMNS
-    from workflow.stages.checkpoint import Checkpoint, write_checkpoint
-    from workflow.stages.stage_folder import StageFolder
-    from workflow.stages.thermo_writer import RowMark, ThermoLog
-    from workflow.stages.trajectory_writer import TrajectoryLog
-
-    topology, state = _melt_and_state()
-    stage = StageFolder(folder, 'sample')
-    stage.path.mkdir()
-    with (
-        TrajectoryLog(stage.trajectory, topology, 0.01) as frames,
-        ThermoLog(stage.thermo, RowMark()) as rows,
-    ):
-        for step in range(5):
-            frames.append(replace(state, step=step))
-            rows.append(np.ones((1, len(THERMO_COLUMNS))))
-        frames.flush()
-        rows.flush()
-        checkpoint = Checkpoint(replace(state, step=4), frames.mark(), rows.mark)
-        write_checkpoint(stage.checkpoint, checkpoint)
-    return stage.checkpoint
-
-
-def _go_on(path: Path) -> None:
-    """Read the checkpoint and go on from it, on a copy of its stage."""
-    from workflow.stages.checkpoint import read_latest_checkpoint
-    from workflow.stages.stage_folder import StageFolder
-    from workflow.stages.thermo_writer import ThermoLog
-    from workflow.stages.trajectory_writer import TrajectoryLog
-
-    topology, state = _melt_and_state()
-    with tempfile.TemporaryDirectory(prefix='isp-untrusted-') as name:
-        stage = StageFolder(Path(name), 'sample')
-        shutil.copytree(path.parent, stage.path)
-        length = stage.trajectory.stat().st_size
-        n_beads = len(state.positions)
-        checkpoint, notes = read_latest_checkpoint(stage.checkpoint, stage.fault, n_beads)
-        if checkpoint is None:
-            raise UserError('\n'.join(notes))
-        with (
-            TrajectoryLog(stage.trajectory, topology, 0.01, checkpoint.frames) as frames,
-            ThermoLog(stage.thermo, checkpoint.rows),
-        ):
-            if stage.trajectory.stat().st_size > length:
-                raise AssertionError('the trajectory became longer by being cut back')
-            frames.append(checkpoint.state)
-            frames.flush()
-            frames.mark()
-        with gsd.hoomd.open(stage.trajectory) as trajectory:
-            for frame in trajectory:
-                del frame
-
-
-@functools.cache
-def _melt_and_state() -> tuple[gsd.hoomd.Frame, State]:
-    from workflow.engines.contract import State
-
-    topology, positions = _small_melt()
-    nothing = np.zeros_like(positions)
-    box = np.array(topology.configuration.box[:3], dtype=float)
-    return topology, State(0, box, positions, nothing.astype(np.int32), nothing)
+    of_frames = [each for each in OBSERVABLES if each.needs_trajectory and not each.needs_log]
+    analyse(Run(trajectory), [e for e in of_frames if e.applies_to(trajectory.topology)])
 
 
 def _copy(source: Path) -> Callable[[Path], Path]:
@@ -361,7 +231,6 @@ def _read_cluster(path: Path) -> None:
 TARGETS: dict[str, tuple[Callable[[Path], Path], Read]] = {
     'gsd': (_make_gsd, _analyse),
     'dump': (_make_dump, _analyse),
-    'checkpoint': (_make_checkpoint, _go_on),
     'model': (_copy(ROOT / 'models' / 'isp.toml'), _read_model),
     'sweep': (_copy(ROOT / 'sweeps' / 'demo.toml'), _init_sweep),
     'cluster': (_make_cluster, _read_cluster),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -59,13 +58,13 @@ class ChainSizes(Observable[ChainResult]):
         '10.1063/1.1628670); lengths in sigma.'
     )
     result: ClassVar[type] = ChainResult
+    names: ClassVar[tuple[str, ...]] = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
 
     bond_type: str | None = option(
         None, "bonds along the chains; default: 'backbone', or all", metavar='TYPE'
     )
 
     def applies_to(self, topology: Topology) -> bool:
-        """Tell whether there are bonds."""
         return len(topology.bonds) > 0
 
     def begin(self, run: Run) -> Accumulator[ChainResult]:
@@ -77,7 +76,6 @@ class ChainSizes(Observable[ChainResult]):
         return _Sizes(run, self.bond_type)
 
     def quantities(self, result: ChainResult) -> list[Quantity]:
-        """The two mean squares."""
         panel = Panel('chain sizes', r'mean square [$\sigma^2$]')
         return [
             Quantity(name, 'sigma^2', estimate, limits=NOT_NEGATIVE, panel=panel, label=label)
@@ -87,19 +85,10 @@ class ChainSizes(Observable[ChainResult]):
             )
         ]
 
-    def quantity_names(
-        self, particle_types: Sequence[str], bond_types: Sequence[str]
-    ) -> tuple[str, ...]:
-        """The same for all systems."""
-        del particle_types, bond_types
-        return ('squared_end_to_end_distance', 'squared_radius_of_gyration')
-
     def curves(self, result: ChainResult) -> dict[str, Curve]:
-        """The internal distances."""
         return {'internal distances': result.squared_distance}
 
     def notes(self, result: ChainResult) -> list[str]:
-        """Say how many chains and frames there were."""
         return [f'{result.n_chains} linear chains, {result.n_frames} frames evenly spaced']
 
 

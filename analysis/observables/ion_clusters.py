@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
@@ -171,6 +171,11 @@ class IonClusters(Observable[ClusterResult]):
         'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
     )
     result: ClassVar[type] = ClusterResult
+    names: ClassVar[tuple[str, ...]] = (
+        *(scalar.quantity for scalar in SCALARS.values()),
+        *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),
+        'contact_distance',
+    )
     never_precise: ClassVar[dict[str, str]] = {
         'contact_distance': 'has no interval within a run, so that no length would be enough.'
     }
@@ -195,7 +200,6 @@ class IonClusters(Observable[ClusterResult]):
     )
 
     def applies_to(self, topology: Topology) -> bool:
-        """Tell whether there are charges of both signs."""
         return has_ions(topology)
 
     def begin(self, run: Run) -> Accumulator[ClusterResult]:
@@ -215,7 +219,6 @@ class IonClusters(Observable[ClusterResult]):
         return _Clusters(run, ions, distance, found, self.pairs)
 
     def quantities(self, result: ClusterResult) -> list[Quantity]:
-        """Means over the frames, percolation probabilities, and the contact distance."""
         found = [
             Quantity(
                 scalar.quantity,
@@ -244,19 +247,7 @@ class IonClusters(Observable[ClusterResult]):
         distance = Estimate(result.contact_distance)
         return [*found, Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE)]
 
-    def quantity_names(
-        self, particle_types: Sequence[str], bond_types: Sequence[str]
-    ) -> tuple[str, ...]:
-        """The same for all systems with ions."""
-        del particle_types, bond_types
-        return (
-            *(scalar.quantity for scalar in SCALARS.values()),
-            *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),
-            'contact_distance',
-        )
-
     def curves(self, result: ClusterResult) -> dict[str, Curve]:
-        """Size distributions in logarithmic bins, net charges, shapes, and g(+-)."""
         charges = result.charge_distribution
         size = 'cluster size $n$ [ions]'
         curves = {
@@ -279,7 +270,6 @@ class IonClusters(Observable[ClusterResult]):
         return curves
 
     def notes(self, result: ClusterResult) -> list[str]:
-        """Say what was looked at, and what speaks against it."""
         first = result.steps[len(result.steps) - result.n_frames]
         return [
             f'{result.n_ions} ions, {result.pairs} pairs in contact',
@@ -290,7 +280,6 @@ class IonClusters(Observable[ClusterResult]):
         ]
 
     def plot(self, result: ClusterResult, ax: Axes) -> None:
-        """Draw the size distributions."""
         curves = self.curves(result)
         plot_curves(ax, {name: curves[name] for name in ('share of ions', 'share of clusters')})
         ax.set_ylabel('$P_w(n)$, $P(n)$')

@@ -88,7 +88,6 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
         return _Displacements(run)
 
     def quantities(self, result: DisplacementResult) -> list[Quantity]:
-        """Diffusion coefficient and exponent of each type."""
         unit = f'sigma^2/{result.time_unit}'.replace('/steps', '/step')
         panel = Panel('diffusion coefficients', rf'$D$ [{unit}]', scale='log')
         found = []
@@ -110,13 +109,11 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        """Two for each particle type."""
         del bond_types
         stems = ('diffusion_coefficient_', 'msd_exponent_')
         return tuple(stem + name for name in particle_types for stem in stems)
 
     def curves(self, result: DisplacementResult) -> dict[str, Curve]:
-        """The displacement of each type."""
         return {name: each.curve for name, each in result.by_type.items()}
 
 

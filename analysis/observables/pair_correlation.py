@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from analysis.geometry.topology import Snapshot, Topology
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.run import Run
+from user_input import UserError
 
 MOST_FRAMES = 20
 FEWEST_FRAMES = 4
@@ -25,6 +25,10 @@ REACH = 3.0
 # Half the smallest edge, less a margin for rounding and for a box that breathes.
 PART_OF_HALF_BOX = 0.95
 PAIRS = ('all', 'cation-anion', 'cation-cation', 'anion-anion')
+
+
+def _quantity_name(pair: str) -> str:
+    return f'pair_correlation_peak_{pair}'.replace('-', '_')
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,12 @@ class PairCorrelation(Observable[PairCorrelationResult]):
         'sigma. Bonded pairs count.'
     )
     result: ClassVar[type] = PairCorrelationResult
+    names: ClassVar[tuple[str, ...]] = tuple(map(_quantity_name, PAIRS))
 
     def begin(self, run: Run) -> Accumulator[PairCorrelationResult]:
-        """Choose frames, evenly spread."""
         return _Histograms(run.topology, spread_out(run.even_frames, MOST_FRAMES))
 
     def quantities(self, result: PairCorrelationResult) -> list[Quantity]:
-        """The distance of the highest point of each curve."""
         panel = Panel('pair correlation peaks', r'distance of the peak [$\sigma$]')
         return [
             Quantity(
@@ -74,24 +77,11 @@ class PairCorrelation(Observable[PairCorrelationResult]):
             for pair, peak in result.peaks.items()
         ]
 
-    def quantity_names(
-        self, particle_types: Sequence[str], bond_types: Sequence[str]
-    ) -> tuple[str, ...]:
-        """One for each pair of groups."""
-        del particle_types, bond_types
-        return tuple(map(_quantity_name, PAIRS))
-
     def curves(self, result: PairCorrelationResult) -> dict[str, Curve]:
-        """g(r) of each pair of groups."""
         return result.curves
 
     def notes(self, result: PairCorrelationResult) -> list[str]:
-        """Say how many frames were used."""
         return [f'{result.n_frames} frames, evenly spread']
-
-
-def _quantity_name(pair: str) -> str:
-    return f'pair_correlation_peak_{pair}'.replace('-', '_')
 
 
 class _Histograms(Accumulator[PairCorrelationResult]):
@@ -130,6 +120,11 @@ class _Histograms(Accumulator[PairCorrelationResult]):
                 # Of one group, relative to the N - 1 others.
                 mode = 'finite_size' if one is other else 'exact'
                 self._rdfs[name] = freud.density.RDF(BINS, self._reach, normalization_mode=mode)
+        if 2 * self._reach > snapshot.box.min():
+            raise UserError(
+                f'the box shrinks to {snapshot.box.min():.4g}, less than twice the '
+                f'{self._reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
+            )
         box: Any = freud.box.Box(*snapshot.box)
         for name, (one, other) in self._groups.items():
             rdf = self._rdfs[name]

@@ -99,7 +99,6 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     )
 
     def applies_to(self, topology: Topology) -> bool:
-        """Tell whether there are bonds."""
         return len(topology.bonds) > 0
 
     def correlator(self, run: Run) -> Correlator[_State, RelaxationResult]:
@@ -118,7 +117,6 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         return _BondsAndPositions(run, self.sigma)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
-        """Mean time and 1/e time of every curve."""
         unit = result.time_unit
         found = []
         for name, label, panel, relaxation in _named(result):
@@ -142,7 +140,6 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        """Those of the bond types, and of F_s for all groups."""
         del particle_types
         groups = [f'{group}_{q}' for group in GROUPS for q in WAVE_NUMBERS.values()]
         return tuple(
@@ -153,11 +150,9 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         )
 
     def curves(self, result: RelaxationResult) -> dict[str, Curve]:
-        """All correlation functions, by the label of their times."""
         return {label: relaxation.curve for _, label, _, relaxation in _named(result)}
 
     def notes(self, result: RelaxationResult) -> list[str]:
-        """Say which frames and wave numbers were used, and what could not be done."""
         return [
             f'{result.n_frames} frames read, from step {result.first_step}',
             *(f'q at {name} {q:.4g}' for name, q in result.wave_numbers.items()),
@@ -165,7 +160,6 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         ]
 
     def plot(self, result: RelaxationResult, ax: Axes) -> None:
-        """Draw C2 of each bond type, and F_s at the first of the wave numbers."""
         first_q = next(iter(result.wave_numbers), '')
         shown = {f'P2 {bond}': each.curve for bond, each in result.p2.items()}
         for group, by_q in result.scattering.items():

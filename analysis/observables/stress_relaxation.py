@@ -8,7 +8,7 @@ the average of Daivis and Evans 1994, doi 10.1063/1.466970.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -89,6 +89,7 @@ class StressRelaxation(Observable[StressResult]):
         "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
     )
     result: ClassVar[type] = StressResult
+    names: ClassVar[tuple[str, ...]] = ('shear_viscosity',)
     needs_trajectory: ClassVar[bool] = False
     needs_log: ClassVar[bool] = True
 
@@ -102,7 +103,6 @@ class StressRelaxation(Observable[StressResult]):
         return _Correlated(run)
 
     def quantities(self, result: StressResult) -> list[Quantity]:
-        """The viscosity."""
         panel = Panel('viscosity', r'viscosity [$\epsilon \tau / \sigma^3$]', scale='log')
         return [
             Quantity(
@@ -115,15 +115,7 @@ class StressRelaxation(Observable[StressResult]):
             )
         ]
 
-    def quantity_names(
-        self, particle_types: Sequence[str], bond_types: Sequence[str]
-    ) -> tuple[str, ...]:
-        """The same for all systems."""
-        del particle_types, bond_types
-        return ('shear_viscosity',)
-
     def curves(self, result: StressResult) -> dict[str, Curve]:
-        """G(t), G', G'' and tau_s."""
         return {
             'G(t)': result.modulus,
             "G'": result.storage,
@@ -132,11 +124,9 @@ class StressRelaxation(Observable[StressResult]):
         }
 
     def notes(self, result: StressResult) -> list[str]:
-        """Say where G(t) is cut, and what speaks against it."""
         return [f'G(t) is cut at t = {result.cut:.4g}', f'verdict: {result.verdict or "relaxed"}']
 
     def plot(self, result: StressResult, ax: Axes) -> None:
-        """Draw G(t) alone: the transforms have another axis."""
         plot_curves(ax, {'G(t)': result.modulus})
 
 

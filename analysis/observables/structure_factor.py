@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -57,13 +56,12 @@ class StructureFactor(Observable[StructureFactorResult]):
         '4th ed., ch. 4.1); q in 1/sigma. Main peak q* of the smoothed curve.'
     )
     result: ClassVar[type] = StructureFactorResult
+    names: ClassVar[tuple[str, ...]] = ('structure_factor_peak',)
 
     def begin(self, run: Run) -> Accumulator[StructureFactorResult]:
-        """Choose frames, evenly spread."""
         return _Intensities(spread_out(run.even_frames, MOST_FRAMES))
 
     def quantities(self, result: StructureFactorResult) -> list[Quantity]:
-        """The wave number of the main peak."""
         panel = Panel('structure factor peak', r'$q^*$ [$\sigma^{-1}$]')
         return [
             Quantity(
@@ -71,19 +69,10 @@ class StructureFactor(Observable[StructureFactorResult]):
             )
         ]
 
-    def quantity_names(
-        self, particle_types: Sequence[str], bond_types: Sequence[str]
-    ) -> tuple[str, ...]:
-        """The same for all systems."""
-        del particle_types, bond_types
-        return ('structure_factor_peak',)
-
     def curves(self, result: StructureFactorResult) -> dict[str, Curve]:
-        """S(q)."""
         return {'all': result.curve}
 
     def notes(self, result: StructureFactorResult) -> list[str]:
-        """Say how many frames were used."""
         return [f'{result.n_frames} frames, evenly spread']
 
 

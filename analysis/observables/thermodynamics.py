@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -70,28 +69,20 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
         'reduced units.'
     )
     result: ClassVar[type] = ThermodynamicsResult
+    names: ClassVar[tuple[str, ...]] = tuple(_QUANTITIES)
     needs_log: ClassVar[bool] = True
     never_precise: ClassVar[dict[str, str]] = {
         'density': 'is that of the equilibration: sampling at constant volume does not change it.'
     }
 
     def begin(self, run: Run) -> Accumulator[ThermodynamicsResult]:
-        """Take the means of the log; no frame is read."""
         return _Averages(run)
 
     def quantities(self, result: ThermodynamicsResult) -> list[Quantity]:
-        """The four means."""
         return [
             Quantity(name, unit, getattr(result, name), limits=limits, panel=panel)
             for name, (unit, limits, panel) in _QUANTITIES.items()
         ]
-
-    def quantity_names(
-        self, particle_types: Sequence[str], bond_types: Sequence[str]
-    ) -> tuple[str, ...]:
-        """The same for all systems."""
-        del particle_types, bond_types
-        return tuple(_QUANTITIES)
 
 
 class _Averages(Accumulator[ThermodynamicsResult]):

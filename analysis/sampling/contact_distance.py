@@ -88,6 +88,11 @@ def pair_correlation(
             spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
             reach = min(REACH * spacing, PART_OF_HALF_BOX * float(snapshot.box.min()) / 2)
             rdf = freud.density.RDF(bins=BINS, r_max=reach)
+        if 2 * reach > snapshot.box.min():
+            raise UserError(
+                f'{trajectory.path}: the box shrinks to {snapshot.box.min():.4g}, less than twice '
+                f'the {reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
+            )
         box = freud.box.Box(*snapshot.box)
         reset = not n_pairs
         rdf.compute(

@@ -140,11 +140,12 @@ def highest_temperature(integrator: Integrator) -> float:
 
 def in_shorter_steps(integrator: Integrator, shortened_by: int) -> Integrator:
     """The same motion, each step cut into so many shorter ones."""
-    shorter = replace(integrator, time_step=integrator.time_step / shortened_by)
+    shorter: Any = replace(integrator, time_step=integrator.time_step / shortened_by)
     kT = getattr(integrator, 'kT', None)
     if isinstance(kT, Ramp):
-        return replace(shorter, kT=replace(kT, steps=kT.steps * shortened_by))  # type: ignore[call-arg]
-    return shorter
+        shorter = replace(shorter, kT=replace(kT, steps=kT.steps * shortened_by))
+    found: Integrator = shorter
+    return found
 
 
 def lacks_integrator(engine: str, integrator: Integrator) -> UserError:

@@ -18,23 +18,14 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.io.gsd_file_layer import (
-    ENTRY,
-    HEADER,
-    NAME_LENGTH,
-    TYPE_SIZES,
-    data_lies_within,
-    points_within,
-)
+from analysis.io.gsd_file_layer import ENTRY, HEADER, NAME_LENGTH, TYPE_SIZES
 
 ENTRY_LENGTH = ENTRY.itemsize
-_MAGIC = 0x65DF65DF65DF65DF
 _BLOCKS_OF_A_FILE_SYSTEM = 1 << 16
 
 
@@ -87,41 +78,6 @@ def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
         code = errno.ENOSPC if full else errno.EIO
         raise OSError(code, 'the frames did not all come to disk', str(path))
     return FrameMark(frames, length, checksum, raw, names, index)
-
-
-def fault_of(mark: FrameMark) -> str:
-    """Why `mark` cannot be that of any GSD file; '' if it can.
-
-    `restore` writes where a mark says and the GSD library believes what then stands there, so that
-    one from elsewhere must not be believed first.
-    """
-    if len(mark.header) != HEADER.itemsize or len(mark.index) % ENTRY_LENGTH:
-        return 'the header or the index of the trajectory has a length that none has'
-    header = np.frombuffer(mark.header, dtype=HEADER)[0]
-    entries = np.frombuffer(mark.index, dtype=ENTRY)
-    if (
-        int(header['magic']) != _MAGIC
-        or len(entries) > int(header['index_entries'])
-        or len(mark.names) != int(header['names_entries']) * NAME_LENGTH
-        or not points_within(header, mark.length)
-        or not data_lies_within(entries, mark.length)
-    ):
-        return 'the layout of the trajectory does not fit into its length'
-    used_names = mark.names.partition(b'\0\0')[0].count(b'\0') + 1
-    if mark.names[-1:] != b'\0' or np.any(entries['name'] >= used_names) or entries['flags'].any():
-        return 'the index of the trajectory counts on names that it has not'
-    if not _counts_to(mark.frames, entries):
-        return f'the index of the trajectory is not that of {mark.frames} frames'
-    parts = [
-        (0, HEADER.itemsize),
-        (int(header['index_location']), int(header['index_entries']) * ENTRY_LENGTH),
-        (int(header['names_location']), len(mark.names)),
-        *_extents(mark.index),
-    ]
-    parts = sorted(part for part in parts if part[1])
-    if any(first + length > second for (first, length), (second, _) in pairwise(parts)):
-        return 'parts of the trajectory stand on one another'
-    return ''
 
 
 def _counts_to(frames: int, entries: NDArray[np.void]) -> bool:
