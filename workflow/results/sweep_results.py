@@ -10,7 +10,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
 from workflow.jobs.lock import hold
-from workflow.jobs.signac_files import read_job_document
+from workflow.jobs.signac_files import read_job_document, state_point_of
 from workflow.jobs.workspace import Job, SweepJobs, sweeps_in
 
 _JOB_LIST = 'jobs.json'
@@ -44,7 +44,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> None:
     stamps = _stamps(sweep.jobs)
     results = []
     for job in sweep.jobs:
-        result = read_job_result(Path(job.path), dict(job.cached_statepoint))
+        result = read_job_result(Path(job.path), state_point_of(job))
         if result is not None:
             results.append(result)
     if not results:
@@ -55,7 +55,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> None:
     write_results(folder, sweep.name, content, results, runs)
     made = provenance.of_sweep(
         [
-            (job.id, dict(job.cached_statepoint), record)
+            (job.id, state_point_of(job), record)
             for job, record in zip(sweep.jobs, records, strict=True)
         ]
     )
