@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, said_of
