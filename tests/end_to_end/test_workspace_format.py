@@ -13,8 +13,10 @@ import pytest
 from project import main
 from tests.end_to_end.test_bad_input import SWEEP, Refusal, assert_refused
 from user_input import UserError
-from workflow.jobs.workspace import FORMAT, open_project
+from workflow.cli.migrate import ASIDE
+from workflow.jobs.workspace import FORMAT, FORMATS_BEFORE, open_project
 from workflow.stages.job_context import job_context
+from workflow.stages.table import STAGES
 
 COMMANDS = (
     ('init', 'sweep.toml'),
@@ -26,6 +28,8 @@ COMMANDS = (
     ('failed',),
     ('retry',),
 )
+# Those that open jobs: a state point is verified when something is made of it.
+OPENING = tuple(words for words in COMMANDS if words[0] not in ('status', 'failed', 'retry'))
 DOCUMENT = 'signac_project_document.json'
 
 Project = Callable[..., Refusal]
@@ -89,32 +93,62 @@ def test_another_format_is_refused(
     assert document(folder) == content
 
 
-@pytest.mark.parametrize('command', [('init', 'sweep.toml'), ('status',)], ids=['init', 'status'])
-def test_a_workspace_from_before_formats_is_taken_over(
-    project: Project, folder: Path, command: tuple[str, ...]
+@pytest.mark.parametrize('before', FORMATS_BEFORE)
+def test_a_workspace_of_the_format_before_is_taken_over_by_one_command(
+    project: Project, folder: Path, before: int | None
 ) -> None:
-    content = document(folder)
-    del content['workspace_format']
-    (folder / DOCUMENT).write_text(json.dumps(content))
-    jobs = list((folder / 'workspace').iterdir())
-    done = project(*command)
-    assert done.code == 0
-    assert 'before workspaces recorded their format' in done.message
+    content = document(folder) | {'workspace_format': before}
+    (folder / DOCUMENT).write_text(
+        json.dumps({name: value for name, value in content.items() if value is not None})
+    )
+    job = the_job(folder)
+    for stage in STAGES:
+        for name in stage.products:
+            (job / name).write_text(f'simulated: {name}')
+    (job / 'clusters.json').write_text('{"n_ions": 320}')
+    (job / 'checksums').mkdir()
+    (job / 'checksums/clusters.json.b2').write_text('of the old one')
+    (job / 'thermodynamics.json').write_text('{"result": null, "refusal": "of today"}')
+    files = {path: path.read_bytes() for path in job.rglob('*') if path.is_file()}
+
+    for command in COMMANDS:
+        assert_refused(project(*command), 'an earlier version', 'python project.py migrate')
+    assert project('migrate').code == 0
     assert document(folder)['workspace_format'] == FORMAT
-    assert list((folder / 'workspace').iterdir()) == jobs
-    assert 'recorded' not in project(*command).message
+    aside = job / ASIDE
+    assert (aside / 'clusters.json').read_text() == '{"n_ions": 320}'
+    assert (aside / 'checksums/clusters.json.b2').read_text() == 'of the old one'
+    gone = {job / 'clusters.json', job / 'checksums/clusters.json.b2'}
+    assert not any(path.exists() for path in gone)
+    assert all(path.read_bytes() == files[path] for path in set(files) - gone)
+    assert project('status').code == 0
+    assert project('migrate').code == 0
 
 
-@pytest.mark.parametrize('command', COMMANDS, ids=lambda words: words[0])
+def test_what_migrate_does_is_reported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / DOCUMENT).write_text(json.dumps(document(folder) | {'workspace_format': 2}))
+    job = the_job(folder)
+    (job / STAGES[-1].last_product).touch()
+    (job / 'relaxation.json').write_text('{')
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, 'argv', ['project.py', 'migrate'])
+    assert main() == 0
+    told = capsys.readouterr().out
+    assert f'1 results of an older kind were moved to {ASIDE}' in told
+    assert 'analyses 1 jobs anew; it simulates none' in told
+
+
 def test_state_points_of_another_layout_are_not_taken_over(
-    project: Project, folder: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / DOCUMENT).unlink()
     monkeypatch.chdir(folder)
     import signac
 
     signac.get_project().open_job({'temperature': 300}).init()
-    assert_refused(project(*command), "unknown key 'temperature'", 'another version')
+    assert_refused(project('migrate'), "unknown key 'temperature'", 'another version')
     assert not (folder / DOCUMENT).exists()
 
 
@@ -148,11 +182,12 @@ def test_a_sweep_name_in_the_document_is_no_way_out(project: Project, folder: Pa
 
 def test_a_damaged_project_document_is_made_anew_as_it_says(project: Project, folder: Path) -> None:
     (folder / DOCUMENT).rename(folder / 'damaged')
+    assert project('migrate').code == 0
     assert project('init', 'sweep.toml').code == 0
     assert document(folder)['sweeps'] == json.loads((folder / 'damaged').read_text())['sweeps']
 
 
-@pytest.mark.parametrize('command', COMMANDS, ids=lambda words: words[0])
+@pytest.mark.parametrize('command', OPENING, ids=lambda words: words[0])
 @pytest.mark.parametrize('content', [*DAMAGES, '{"a": 1}'])
 def test_a_damaged_state_point_is_told(
     project: Project, folder: Path, command: tuple[str, ...], content: str
@@ -166,7 +201,8 @@ def test_a_missing_state_point_is_told_and_written_anew(project: Project, folder
     path = the_job(folder) / 'signac_statepoint.json'
     whole = path.read_text()
     path.unlink()
-    assert_refused(project('status'), str(path), 'missing', 'run init')
+    assert_refused(project('run', '-o', 'build'), str(path), 'missing', 'run init')
+    assert not (path.parent / 'init.gsd').exists()
     assert project('init', 'sweep.toml').code == 0
     assert json.loads(path.read_text()) == json.loads(whole)
 

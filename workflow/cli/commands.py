@@ -63,6 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         help='only make them ready: the next simulate, run or submit takes them up',
     )
     _add_run_options(retry)
+    commands.add_parser('migrate', help='take over a workspace of an earlier version')
     options = parser.parse_args(arguments)
     return COMMANDS[options.command](options)
 
@@ -160,6 +161,14 @@ def _retry(options: argparse.Namespace) -> int:
     return code
 
 
+def _migrate(options: argparse.Namespace) -> int:
+    from workflow.cli.migrate import migrate
+
+    del options
+    migrate()
+    return 0
+
+
 def _point_to_failed(jobs: Sequence[Any]) -> None:
     """Say how many of `jobs` failed and what to do about it."""
     failed = failed_among(jobs)
@@ -206,4 +215,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     'report': _report,
     'failed': _failed,
     'retry': _retry,
+    'migrate': _migrate,
 }

@@ -12,6 +12,7 @@ from models.model import Model
 from user_input import UserError, said_of
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
+from workflow.jobs.signac_files import make_job
 from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
 from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.review import check_precision_names
@@ -47,7 +48,7 @@ def init_sweep(path: Path) -> SweepJobs:
     project = open_project()
     jobs = []
     for point in points:
-        job = project.open_job(as_plain_values(point)).init()
+        job = make_job(project, as_plain_values(point))
         job_files.write_model(Path(job.path), model)
         jobs.append(job)
     sweeps = project.document.setdefault(SWEEPS, {})

@@ -14,6 +14,7 @@ from user_input import UserError, validate
 from workflow.cluster.description import Cluster, Speed, find_cluster
 from workflow.engines.settings import asked_ranks, choice_from_environment
 from workflow.jobs.files import MODEL, read_json
+from workflow.jobs.signac_files import state_point_of
 from workflow.stages.table import ENGINE_STAGES
 from workflow.sweep.state_point import read_state_point
 
@@ -124,7 +125,7 @@ def _directive(operation: str, name: str, *jobs: Job) -> Any:
     how = asked()
     found = find_cluster()
     cluster = found[0] if found else Cluster()
-    point = dict(jobs[0].cached_statepoint)
+    point = state_point_of(jobs[0])
     steps = _steps(operation, point) if name == 'walltime' else 0
     return directives(operation, _beads(jobs[0], point), steps, how, cluster.speed)[name]
 

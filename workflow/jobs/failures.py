@@ -22,7 +22,7 @@ from workflow.engines.errors import SimulationFailed
 from workflow.jobs import files as job_files
 from workflow.jobs.progress import read_progress
 from workflow.jobs.provenance import RUNS
-from workflow.jobs.signac_files import read_job_document
+from workflow.jobs.signac_files import read_job_document, state_point_of
 
 RETRIES = 'retries'
 UNKNOWN_STAGE = 'unknown stage'  # of a mark that cannot be read
@@ -157,7 +157,7 @@ def failed_among(jobs: Iterable[Any]) -> list[Any]:
 
 def composition_text(job: Any) -> str:
     """The composition of a job as a user would write it."""
-    fractions = job.cached_statepoint['composition'].items()
+    fractions = state_point_of(job)['composition'].items()
     return ', '.join(f'{name} {fraction:.3g}' for name, fraction in fractions)
 
 

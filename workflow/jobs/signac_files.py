@@ -23,7 +23,8 @@ JOB_DOCUMENT = 'signac_job_document.json'
 STATE_POINT = 'signac_statepoint.json'
 
 _CONFIG = '.signac/config'
-_FEW = 3
+# What signac raises for a state point that is not the one of the job.
+_NO_STATE_POINT = (JobsCorruptedError, KeyError, TypeError, ValueError, RecursionError)
 
 Job = Any
 Project = Any
@@ -75,7 +76,8 @@ def read_project_document(project: Project) -> dict[str, Any]:
     return _read(
         Path(project.path) / PROJECT_DOCUMENT,
         _ProjectDocument,
-        'Move it away and run init with each sweep file again: the jobs and their products stay.',
+        'Move it away, then run migrate, and init with each sweep file again: the jobs and their '
+        'products stay.',
     )
 
 
@@ -106,37 +108,37 @@ def signac_told() -> Iterator[None]:
         ) from None
 
 
-def check_state_points(project: Project, may_lack: bool = False) -> list[Job]:
-    """Check that every job has the state point that its id is made of.
-
-    Args:
-        project: The signac project.
-        may_lack: Pass over jobs without any, which `init` writes anew.
-
-    Returns:
-        The jobs that have one.
+def state_point_of(job: Job) -> dict[str, Any]:
+    """Read the state point of a job, and verify that its id is made of it.
 
     Raises:
-        UserError: If a job has not.
+        UserError: If it is missing or damaged.
     """
-    damaged, whole = [], []
-    for job in project:
-        try:
-            if may_lack and not job.isfile(STATE_POINT):
-                continue
-            job.cached_statepoint  # noqa: B018 - reading it verifies it
-            whole.append(job)
-        except (JobsCorruptedError, KeyError, TypeError, ValueError, RecursionError):
-            damaged.append(job)
-    if damaged:
-        names = ', '.join(job.fn(STATE_POINT) for job in damaged[:_FEW])
-        more = f' and {len(damaged) - _FEW} more' if len(damaged) > _FEW else ''
-        raise UserError(
-            f'{names}{more}: is damaged or missing: it does not fit the id of its job. Remove the '
-            'file and run init with the sweep again, which writes it anew; or, if the job belongs '
-            'to no sweep, move its folder away.'
-        )
-    return whole
+    try:
+        return dict(job.cached_statepoint)
+    except _NO_STATE_POINT:
+        raise _damaged_state_point(job) from None
+
+
+def make_job(project: Project, state_point: dict[str, Any]) -> Job:
+    """Make the job of a state point in a signac project, unless it is there.
+
+    Raises:
+        UserError: If it is there with a state point that is damaged.
+    """
+    job = project.open_job(state_point)
+    try:
+        return job.init()
+    except _NO_STATE_POINT:
+        raise _damaged_state_point(job) from None
+
+
+def _damaged_state_point(job: Job) -> UserError:
+    return UserError(
+        f'{job.fn(STATE_POINT)}: is damaged or missing: it does not fit the id of its job. Remove '
+        'the file and run init with the sweep again, which writes it anew; or, if the job belongs '
+        'to no sweep, move its folder away.'
+    )
 
 
 def _read(path: Path, schema: type[BaseModel], what_to_do: str) -> dict[str, Any]:

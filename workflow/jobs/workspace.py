@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,20 +11,16 @@ from typing import Any
 import signac
 
 from user_input import UserError
-from workflow.jobs.signac_files import (
-    STATE_POINT,
-    check_state_points,
-    read_project_document,
-    signac_told,
-)
-from workflow.sweep.state_point import read_state_point
+from workflow.jobs.signac_files import read_project_document, signac_told
 from workflow.sweep.sweep_file import load_sweep
 
 SWEEPS = 'sweeps'
-# Which version of this project's layout a workspace has stands in the project document. Raise it,
-# and teach `_take_over`, when a state point, a file of a job or the project document comes to mean
+# Which version of this project's layout a workspace has is in the project document. Raise it, and
+# teach `cli/migrate.py`, when a state point, a file of a job or the project document comes to mean
 # something else; a new file or key that older code would pass over does not need it.
-FORMAT = 2
+FORMAT = 3
+# Those that `migrate` takes over; None stands for before formats were recorded.
+FORMATS_BEFORE = (None, 2)
 _FORMAT_KEY = 'workspace_format'
 
 Job = Any
@@ -71,7 +66,7 @@ def open_project() -> Any:
         if (above := _project_above()) is not None:
             print(f'A new project is made in {Path.cwd()}, apart from the one in {above}.')
         project = signac.init_project()
-        check_workspace(project, may_lack_state_points=True)
+        check_format(project)
     return project
 
 
@@ -116,6 +111,22 @@ class NoProject(UserError):
     """This folder lies in no project."""
 
 
+def find_project() -> Project:
+    """The project that this folder lies in, of whatever version.
+
+    Raises:
+        NoProject: If there is none.
+        UserError: If it is damaged.
+    """
+    try:
+        with signac_told():
+            return signac.get_project()
+    except LookupError:
+        raise NoProject(
+            'there is no project in this folder: make one with python project.py init SWEEP.'
+        ) from None
+
+
 def checked_project() -> Project:
     """The project that this folder lies in, with a workspace that this version reads.
 
@@ -123,64 +134,48 @@ def checked_project() -> Project:
         NoProject: If there is none.
         UserError: If its workspace is of another version, or damaged.
     """
-    try:
-        with signac_told():
-            project = signac.get_project()
-    except LookupError:
-        raise NoProject(
-            'there is no project in this folder: make one with python project.py init SWEEP.'
-        ) from None
-    check_workspace(project)
+    project = find_project()
+    check_format(project)
     return project
 
 
-def check_workspace(project: Project, may_lack_state_points: bool = False) -> None:
+def check_format(project: Project) -> None:
     """Check that this version reads the workspace as it was meant; record that in a new one.
 
-    Args:
-        project: The signac project.
-        may_lack_state_points: Pass over jobs without any, which `init` writes anew.
-
     Raises:
-        UserError: If it is of another version, or damaged.
+        UserError: If it is of another version, or its document is damaged.
     """
-    document = read_project_document(project)
-    found = document.get(_FORMAT_KEY)
-    if found is not None and found != FORMAT:
+    found = read_format(project)
+    if found is None and not len(project):
+        record_format(project)
+    elif found in FORMATS_BEFORE:
         raise UserError(
-            f'{project.path}: its workspace has format {found}, and this version of isp-cgmd '
-            f'reads format {FORMAT}. Use the version that made it (the job documents name it), or '
-            'run init in an empty folder.'
+            f'{project.path}: its workspace was made by an earlier version of isp-cgmd. Take it '
+            'over with python project.py migrate: no simulation is run again.'
         )
-    jobs = check_state_points(project, may_lack_state_points)
-    if found is None:
-        _take_over(project, jobs)
-        project.document[_FORMAT_KEY] = FORMAT
+    elif found != FORMAT:
+        raise refusal_of(project, found)
 
 
-def _take_over(project: Project, jobs: list[Any]) -> None:
-    """Take over a workspace from before formats were recorded.
-
-    Its state points are those of today, so that its jobs keep their ids and seeds; its products
-    are read as they are, without a checksum too; a checkpoint of an older kind is passed over, and
-    its stage begins anew.
+def read_format(project: Project) -> int | None:
+    """The format that a workspace records; None if it records none.
 
     Raises:
-        UserError: If a state point is not one of today.
+        UserError: If the project document is damaged.
     """
-    for job in jobs:
-        where = f'{job.fn(STATE_POINT)} (its workspace records no format)'
-        try:
-            read_state_point(dict(job.cached_statepoint), where)
-        except UserError as error:
-            raise UserError(
-                f'{error}\n{project.path}: the workspace was made by another version, or holds '
-                'jobs of another project. Use the version that made it, or run init in an empty '
-                'folder.'
-            ) from None
-    if jobs:
-        print(
-            f'{project.path}: the {len(jobs)} jobs were made before workspaces recorded their '
-            f'format; they are those of format {FORMAT}, which is recorded now.',
-            file=sys.stderr,
-        )
+    found: int | None = read_project_document(project).get(_FORMAT_KEY)
+    return found
+
+
+def record_format(project: Project) -> None:
+    """Record that a workspace has the format of this version."""
+    project.document[_FORMAT_KEY] = FORMAT
+
+
+def refusal_of(project: Project, found: int | None) -> UserError:
+    """What to report of a workspace whose format this version cannot read."""
+    return UserError(
+        f'{project.path}: its workspace has format {found}, and this version of isp-cgmd '
+        f'reads format {FORMAT}. Use the version that made it (the job documents name it), or '
+        'run init in an empty folder.'
+    )

@@ -13,7 +13,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
 from workflow.jobs.lock import hold
-from workflow.jobs.signac_files import STATE_POINT, read_job_document
+from workflow.jobs.signac_files import STATE_POINT, read_job_document, state_point_of
 from workflow.jobs.workspace import SWEEPS, Job, SweepJobs, sweeps_in
 from workflow.sweep.state_point import as_plain_values, read_state_point
 from workflow.sweep.sweep_file import ReportTable, Sweep, load_sweep, state_points
@@ -69,7 +69,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     write_results(folder, table, background)
     made = provenance.of_sweep(
         [
-            (job.id, dict(job.cached_statepoint), record)
+            (job.id, state_point_of(job), record)
             for job, record in zip(sweep.jobs, records, strict=True)
         ]
     )
@@ -90,7 +90,7 @@ def read_sweep_table(sweep: SweepJobs) -> SweepTable:
     results = [
         result
         for job in sweep.jobs
-        if (result := read_job_result(Path(job.path), dict(job.cached_statepoint))) is not None
+        if (result := read_job_result(Path(job.path), state_point_of(job))) is not None
     ]
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
@@ -105,7 +105,7 @@ def axis_of(sweep: SweepJobs) -> Axis:
     """
     from workflow.results.axis import find_axis
 
-    first, points = sweep.jobs[0], [dict(job.cached_statepoint) for job in sweep.jobs]
+    first, points = sweep.jobs[0], [state_point_of(job) for job in sweep.jobs]
     point = read_state_point(points[0], f'{first.id}/{STATE_POINT}')
     model = job_files.read_model(Path(first.path), point)
     return find_axis(_report_table(_recorded(sweep)), model, points)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.jobs.lock import hold
-from workflow.jobs.signac_files import read_job_document
+from workflow.jobs.signac_files import read_job_document, state_point_of
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.table import ENGINE_STAGES, Stage
 from workflow.sweep.state_point import StatePoint, read_state_point
@@ -44,7 +44,7 @@ def job_context(job: Any) -> JobContext:
     read_job_document(job)  # or a run could not be recorded
     folder = Path(job.path)
     where = f'{folder.name}/signac_statepoint.json'
-    return JobContext(folder, read_state_point(job.cached_statepoint, where), job.document)
+    return JobContext(folder, read_state_point(state_point_of(job), where), job.document)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator
 from workflow.jobs import files as job_files
 from workflow.jobs.products import Product
+from workflow.jobs.signac_files import state_point_of
 from workflow.stages.segments import total_steps
 from workflow.sweep.protocol import OpenEnded
 from workflow.sweep.state_point import StatePoint
@@ -81,7 +82,7 @@ class Stage:
 
     def is_part_of(self, job: Any) -> bool:
         """Whether a signac job has this stage."""
-        return not self.is_optional or self.name in job.cached_statepoint['protocol']
+        return not self.is_optional or self.name in state_point_of(job)['protocol']
 
 
 def _at_constant_volume(point: StatePoint) -> Integrator:
