@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from validation.claim import Verdict
-from validation.sections.intervals import Coverage
+from validation.coverage import Coverage
 
 
 @pytest.mark.parametrize(
