@@ -145,7 +145,7 @@ def value_text(value: AxisValue) -> str:
 
 
 def place_text(place: Place, axis: Axis) -> str:
-    """A place in words: 'LSP 0.33, kT = 1, chains = 24'."""
+    """A place in words: 'A 0.33, kT = 1, chains = 24'."""
     parts = []
     for column, value in place.items():
         if column == axis.column != _KT and isinstance(value, float):
