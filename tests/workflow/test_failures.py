@@ -23,7 +23,6 @@ from tests.workflow.test_stage_run import StopAfter, assert_exactly_once, run, s
 from user_input import UserError
 from workflow import job_files, products
 from workflow.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from workflow.checkpoint_pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.engines.contract import ConstantEnergy, State
 from workflow.engines.failure import BlewUp, SimulationFailed, engine_error
 from workflow.failed_jobs import print_whole_failure
@@ -333,22 +332,6 @@ def test_what_one_rank_alone_finds_ends_the_others_and_marks_the_job(
     failure = read_failure(job)
     assert failure is not None
     assert (failure.stage, failure.kind) == ('equilibrate', 'blew up')
-
-
-def test_checkpoints_come_as_often_as_their_cost_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(SECONDS_VARIABLE, raising=False)
-    assert [seconds_between(cost) for cost in (0.001, 0.5, 60.0)] == [10.0, 50.0, 900.0]
-    pace = CheckpointPace()
-    assert not pace.is_due
-    pace.wrote(3.0)
-    assert pace.seconds == pytest.approx(300.0)
-    pace.wrote(1.0)
-    assert pace.seconds == pytest.approx(200.0)
-    monkeypatch.setenv(SECONDS_VARIABLE, '0')
-    assert CheckpointPace().is_due
-    monkeypatch.setenv(SECONDS_VARIABLE, 'often')
-    with pytest.raises(UserError, match='ISP_SECONDS_BETWEEN_CHECKPOINTS=often: give a number'):
-        CheckpointPace()
 
 
 def heat(path: Path, factor: float) -> None:
