@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import inspect
 import io
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable
@@ -99,23 +102,29 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def relaxed_melt(tmp_path_factory: pytest.TempPathFactory) -> RelaxedMelt:
     """A system of its own, of a state point, engine and Coulomb error, and its relaxed state.
 
-    Each melt is relaxed once on each engine; the arrays of its state are read-only.
+    Each melt is relaxed once on each engine, by whichever process of pytest-xdist needs it first;
+    the arrays of its state are read-only.
     """
-    states: dict[tuple[str, str], State] = {}
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
 
     def relaxed(point: StatePoint, engine: Engine, coulomb_error: float) -> tuple[System, State]:
         frame, field = melt(point)
         system = System(frame, field, engine, coulomb_error, as_plain_values(point))
-        key = engine.name, point.model_dump_json()
-        if key not in states:
-            folder = tmp_path_factory.mktemp('relaxed')
-            start = replace(system, coulomb_error=1e-2, seeds=[], meshes=MeshChoices())
-            progress = ProgressWriter(folder, 'relax', 1)
-            state = relax(folder / 'relax', start, point, frame, StopRequest(), progress)
-            for array in (state.box, state.positions, state.images, state.velocities):
-                array.flags.writeable = False
-            states[key] = state
-        return system, states[key]
+        key = hashlib.sha256(f'{engine.name} {point.model_dump_json()}'.encode()).hexdigest()
+        file = shared / f'relaxed-{key}'
+        with open(shared / f'{key}.lock', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                folder = tmp_path_factory.mktemp('relaxed')
+                start = replace(system, coulomb_error=1e-2, seeds=[], meshes=MeshChoices())
+                progress = ProgressWriter(folder, 'relax', 1)
+                made = relax(folder / 'relax', start, point, frame, StopRequest(), progress)
+                file.write_bytes(pickle.dumps(made))
+        state: State = pickle.loads(file.read_bytes())
+        for array in (state.box, state.positions, state.images, state.velocities):
+            array.flags.writeable = False
+        return system, state
 
     return relaxed
 

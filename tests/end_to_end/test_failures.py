@@ -31,7 +31,6 @@ from workflow.jobs.failures import clear_failure, mark_failed, read_failure
 from workflow.jobs.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from workflow.stages.pace import SECONDS_VARIABLE, CheckpointPace, seconds_between
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
 from workflow.stages.system import System
@@ -335,22 +334,6 @@ def test_what_one_rank_alone_finds_ends_the_others_and_marks_the_job(
     failure = read_failure(job)
     assert failure is not None
     assert (failure.stage, failure.kind) == ('equilibrate', 'blew up')
-
-
-def test_checkpoints_come_as_often_as_their_cost_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(SECONDS_VARIABLE, raising=False)
-    assert [seconds_between(cost) for cost in (0.001, 0.5, 60.0)] == [10.0, 50.0, 900.0]
-    pace = CheckpointPace()
-    assert not pace.is_due
-    pace.wrote(3.0)
-    assert pace.seconds == pytest.approx(300.0)
-    pace.wrote(1.0)
-    assert pace.seconds == pytest.approx(200.0)
-    monkeypatch.setenv(SECONDS_VARIABLE, '0')
-    assert CheckpointPace().is_due
-    monkeypatch.setenv(SECONDS_VARIABLE, 'often')
-    with pytest.raises(UserError, match='ISP_SECONDS_BETWEEN_CHECKPOINTS=often: give a number'):
-        CheckpointPace()
 
 
 def heat(path: Path, factor: float) -> None:

@@ -172,12 +172,12 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
 
     written = (folder / 'results/small/report.html').stat().st_mtime_ns
     started = time.monotonic()
-    assert '4 of 4 jobs are done already' in finished(simulate(folder))
+    assert '4 of 4 jobs are done already' in run_here(folder, 'simulate', 'sweep.toml').said
     assert time.monotonic() - started < 10
     assert (folder / 'results/small/report.html').stat().st_mtime_ns == written
     # Results from elsewhere keep their time, which may be before that of the report.
     os.utime(jobs[0] / 'clusters.json', (1, 1))
-    finished(simulate(folder))
+    assert run_here(folder, 'simulate', 'sweep.toml').returncode == 0
     assert (folder / 'results/small/report.html').stat().st_mtime_ns > written
 
 
@@ -213,7 +213,16 @@ def test_two_mpi_ranks_write_one_set_of_files(folder: Path) -> None:
     pytest.importorskip('mpi4py', reason='needs mpi4py')
     one_job = SWEEP.replace('replicas = 2', 'replicas = 1').replace('{ DOPA = 1 },', '')
     (folder / 'sweep.toml').write_text(one_job)
-    finished(simulate(folder, '--ranks', '2'))
+    assert run_here(folder, 'init', 'sweep.toml').returncode == 0
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'project.py'), 'run', '-o', 'simulation'],
+        cwd=folder,
+        env=os.environ | {'ISP_ENGINE': 'lammps', 'ISP_RANKS': '2', 'PATH': path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
     (job,) = folder.glob('workspace/*')
     assert_every_frame_and_row_once(job)
     runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
