@@ -8,6 +8,7 @@ from analysis.observable import Observable
 from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.ion_clusters import IonClusters
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
+from analysis.observables.non_gaussian import NonGaussian
 from analysis.observables.pair_correlation import PairCorrelation
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.observables.stress_relaxation import StressRelaxation
@@ -19,6 +20,7 @@ OBSERVABLES: tuple[Observable[Any], ...] = (
     IonClusters(),
     SegmentalRelaxation(),
     MeanSquaredDisplacement(),
+    NonGaussian(),
     ChainSizes(),
     StressRelaxation(),
     PairCorrelation(),
