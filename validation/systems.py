@@ -67,6 +67,13 @@ class Sample:
         charge = self.frame.particles.charge
         return np.zeros(self.frame.particles.N) if charge is None else np.asarray(charge, float)
 
+    @property
+    def masses(self) -> NDArray[np.float64]:
+        """Shape (N,)."""
+        particles = self.frame.particles
+        order = [self.field.bead_types.index(name) for name in particles.types]
+        return np.asarray(self.field.masses[np.array(order)[particles.typeid]])
+
     def with_state(self, state: State) -> Sample:
         """The same system elsewhere."""
         return Sample(frame_with_state(self.frame, state), self.field)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.estimators.estimate import Estimate
-from validation.sections.ensembles import slope_of_ratio
+from validation.ratio_of_distributions import slope_of_ratio
 from validation.sections.ionomer import intercept_weights
 from validation.sections.melts import WIDEST, agrees, over_chains
 from validation.systems import crystal, elongated

@@ -8,12 +8,9 @@ of the neutral melt alone. All +- are half widths of 95 % intervals.
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +19,8 @@ from scipy import stats
 from analysis.estimators.intervals import CONFIDENCE, mean_with_interval
 from validation.claim import Row, half_width, judged, worst
 from validation.job import Job
+from validation.physical_validation_data import quietly, simulation_data
+from validation.ratio_of_distributions import autocorrelation, slope_of_ratio
 from validation.systems import TIME_STEP, Sample, ion_liquid, make_engine, melt
 from workflow.engines.contract import (
     THERMO_COLUMNS,
@@ -36,15 +35,12 @@ from workflow.stages.relax import thermal_velocities
 
 TITLE = 'Ensembles'
 
-# physical_validation holds pressures in bar, energies in kJ/mol and lengths in nm.
-BAR = 16.6053907
 LOG_PERIOD = 20
 EQUILIBRATION = 5_000
 # Kinetic energy and volume forget most within about five times of the thermostat, which damps the
 # barostat too. The autocorrelation from one value to the next is in the tables (0.1 to 0.2 in the
-# ionic melt), and errors of slopes are widened by it. Estimates from the
-# series itself end their sum where an oscillation first takes it below zero, miss the slow rest,
-# and make errors too small.
+# ionic melt), and errors of slopes are widened by it. Estimates from the series end their sum where
+# an oscillation first takes it below zero, miss the slow rest, and make errors too small.
 TIMES_APART = 5
 # Some sixty values are compared with zero, and one in 2,100 lies beyond this by chance: in 3 % of
 # runs of the whole section one value fails without a reason.
@@ -88,7 +84,7 @@ class Case:
     def sample(self) -> Sample:
         """The relaxed melt with thermal velocities and no net momentum."""
         start = melt(self.model, self.composition, self.chains, 10)
-        velocities = thermal_velocities(masses(start), 1.0, np.random.default_rng(5))
+        velocities = thermal_velocities(start.masses, 1.0, np.random.default_rng(5))
         return start.with_state(replace(start.state, velocities=velocities))
 
 
@@ -127,13 +123,6 @@ IONIC = Case(
     volume_steps=200_000,
     pressures=(0.5, 1.1),
 )
-
-
-def masses(sample: Sample) -> NDArray[np.float64]:
-    """Masses of all beads, shape (N,)."""
-    field, particles = sample.field, sample.frame.particles
-    order = [field.bead_types.index(name) for name in particles.types]
-    return np.asarray(field.masses[np.array(order)[particles.typeid]])
 
 
 def thermo_series(
@@ -312,55 +301,6 @@ def potential_energy(engine: str) -> Iterator[Row]:
     )
 
 
-def slope_of_ratio(
-    first: NDArray[np.float64], second: NDArray[np.float64], expected: float
-) -> tuple[float, float]:
-    """Slope of ln P2(x)/P1(x) by maximum likelihood, and its standard error.
-
-    Equations 8 and 9 of Shirts (2013): a logistic regression of which series a value is from. The
-    error is the one at the expected slope: at the slope that was found it would be large or small
-    by the same chance. It is widened by what successive values still have in common,
-    (1 + r) / (1 - r) in its square for an autocorrelation r.
-
-    Args:
-        first: Nearly independent values, shape (n,).
-        second: The same at the other state, shape (m,).
-        expected: Slope for which the error is given.
-    """
-    values = np.concatenate([first, second])
-    scale = float(values.std())
-    terms = np.stack([(values - values.mean()) / scale, np.ones(len(values))])
-    is_second = np.arange(len(values)) >= len(first)
-    found = logistic_regression(terms, is_second)
-    # With the slope held fast, the constant alone is left to fit.
-    shift = expected * scale * terms[0]
-    constant = logistic_regression(terms[1:], is_second, shift)
-    information = fisher_information(terms, constant @ terms[1:] + shift)
-    shared = max(0.0, (autocorrelation(first) + autocorrelation(second)) / 2)
-    error = np.sqrt(np.linalg.inv(information)[0, 0] * (1 + shared) / (1 - shared))
-    return float(found[0]) / scale, float(error) / scale
-
-
-def logistic_regression(
-    terms: NDArray[np.float64], is_second: NDArray[np.bool_], shift: NDArray[np.float64] | float = 0
-) -> NDArray[np.float64]:
-    """Coefficients of `terms`, shape (p, n), in the log odds beside `shift`; shape (p,)."""
-    coefficients = np.zeros(len(terms))
-    for _ in range(50):  # Newton's method: the likelihood is concave
-        log_odds = coefficients @ terms + shift
-        score = terms @ (is_second - 1 / (1 + np.exp(-log_odds)))
-        coefficients += np.linalg.solve(fisher_information(terms, log_odds), score)
-    return coefficients
-
-
-def fisher_information(
-    terms: NDArray[np.float64], log_odds: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Of the coefficients of `terms`, shape (p, p)."""
-    chance = 1 / (1 + np.exp(-log_odds))
-    return np.asarray((terms * (chance * (1 - chance))) @ terms.T)
-
-
 def order_of_the_error(name: str, engine: str) -> Iterator[Row]:
     """Power of the time step with which the energy error grows, in systems with smooth forces.
 
@@ -449,12 +389,6 @@ def values_in(series: NDArray[np.float64]) -> str:
     return f'{len(series)} values, autocorrelation {autocorrelation(series):.2f}'
 
 
-def autocorrelation(series: NDArray[np.float64]) -> float:
-    """Of each value with the next."""
-    deviation = series - series.mean()
-    return float(deviation[1:] @ deviation[:-1] / (deviation @ deviation))
-
-
 def settled(sample: Sample, engine: str, accuracy: float) -> Sample:
     """The sample after some time at kT = 1."""
     simulation = sample.simulation(
@@ -464,59 +398,3 @@ def settled(sample: Sample, engine: str, accuracy: float) -> Sample:
     state = simulation.state()
     simulation.close()
     return sample.with_state(replace(state, step=0))
-
-
-def simulation_data(
-    ensemble: str,
-    series: dict[str, NDArray[np.float64]],
-    sample: Sample,
-    kT: float | None,
-    pressure: float | None = None,
-    lost: int = 3,
-) -> Any:
-    """The series in the form that physical_validation takes, in reduced units."""
-    import physical_validation as pv
-
-    number = int(sample.frame.particles.N)
-    units = pv.data.UnitData(
-        kb=1.0,
-        energy_str='epsilon',
-        energy_conversion=1.0,
-        length_str='sigma',
-        length_conversion=1.0,
-        volume_str='sigma^3',
-        volume_conversion=1.0,
-        temperature_str='epsilon/k',
-        temperature_conversion=1.0,
-        pressure_str='epsilon/sigma^3',
-        pressure_conversion=BAR,
-        time_str='tau',
-        time_conversion=1.0,
-    )
-    system = pv.data.SystemData(
-        natoms=number,
-        nconstraints=0,
-        ndof_reduction_tra=lost,
-        ndof_reduction_rot=0,
-        mass=masses(sample),
-    )
-    volume = float(series['volume'][0]) if ensemble in ('NVT', 'NVE') else None
-    state = pv.data.EnsembleData(
-        ensemble, natoms=number, volume=volume, pressure=pressure, temperature=kT
-    )
-    kinetic, potential = series['kinetic_energy'], series['potential_energy']
-    observables = pv.data.ObservableData(
-        kinetic_energy=kinetic,
-        potential_energy=potential,
-        total_energy=kinetic + potential,
-        volume=series['volume'],
-    )
-    return pv.data.SimulationData(
-        units=units, ensemble=state, system=system, observables=observables, dt=TIME_STEP
-    )
-
-
-def quietly(function: Any, *arguments: Any, **options: Any) -> Any:
-    """Call without what it prints."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        return function(*arguments, **options)
