@@ -16,8 +16,17 @@ from typing import Any
 if __name__ == '__main__':  # until there is anything to save: left without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from flow import aggregator
-from signac.job import Job
+try:
+    from flow import aggregator
+    from signac.job import Job
+except ImportError as missing:
+    # Nothing of this project can say it before these are there.
+    print(
+        f'error: a library is missing: {missing}. Use the Python of the environment that make test '
+        'or conda env create -f environment.yml made (. .venv/bin/activate).',
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
