@@ -34,6 +34,7 @@ from workflow.stages.checkpoint import Checkpoint, read_checkpoint, write_checkp
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
 from workflow.stages.system import System
+from workflow.stages.table import stage_product
 from workflow.stages.thermo_writer import read_rows
 from workflow.stages.trajectory_writer import read_frame, write_frame
 
@@ -317,7 +318,7 @@ def test_what_one_rank_alone_finds_ends_the_others_and_marks_the_job(
     along -= edge * np.round(along / edge)
     frame.particles.velocity[first] += 120 * along
     frame.particles.velocity[second] -= 120 * along
-    with products.writing(job, 'relaxed.gsd') as temporary:
+    with products.writing(job, stage_product('relaxed.gsd')) as temporary:
         write_frame(temporary, frame)
     path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
     done = subprocess.run(
@@ -340,7 +341,7 @@ def heat(path: Path, factor: float) -> None:
     """Make a state too hot for the time step that is to come."""
     frame = read_frame(path)
     frame.particles.velocity = factor * frame.particles.velocity
-    with products.writing(path.parent, path.name) as temporary:
+    with products.writing(path.parent, stage_product(path.name)) as temporary:
         write_frame(temporary, frame)
 
 

@@ -213,7 +213,7 @@ def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long
 
 
 @pytest.mark.parametrize(
-    ('operation', 'needed'), [('build', 'model.json'), ('thermodynamics', 'trajectory.gsd')]
+    ('operation', 'needed'), [('build', 'model.json'), ('production', 'trajectory.gsd')]
 )
 def test_an_operation_of_any_kind_leaves_a_held_job_alone(
     one_long: Path, operation: str, needed: str

@@ -29,8 +29,8 @@ _PRODUCTION = result_product('production')
 
 def find_production(job: JobContext) -> None:
     """Find from where on the rows and frames of the sampled run count."""
-    remove_leftovers(job)
-    with hold(job.folder, lock='production.lock'):
+    with hold(job.folder):
+        remove_leftovers(job)
         if (job.folder / job_files.PRODUCTION).exists():
             return
         trajectory = _trajectory(job)
