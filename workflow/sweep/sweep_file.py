@@ -25,6 +25,7 @@ from models.sequence import IdealSequence, SequenceStatistics, check_composition
 from user_input import StrictModel, read_toml, said_of, shortened, validate
 from workflow.sweep.protocol import Protocol
 from workflow.sweep.state_point import StatePoint
+from workflow.sweep.sweep_name import SweepName
 
 # What a Fraction may be made of: it would work out any power of ten, for hours.
 _NUMBER = re.compile(
@@ -50,8 +51,6 @@ def _as_number(value: Any) -> Any:
 
 Value = TypeVar('Value')
 Axis = Annotated[list[Value], BeforeValidator(_as_list), Field(min_length=1)]
-# Of a folder.
-SweepName = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$')]
 MoleFraction = Annotated[float, BeforeValidator(_as_number), Field(ge=0, le=1)]
 
 
