@@ -15,7 +15,6 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
-    PositiveInt,
     model_validator,
 )
 
@@ -50,6 +49,7 @@ def _as_number(value: Any) -> Any:
 
 
 Value = TypeVar('Value')
+Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Axis = Annotated[list[Value], BeforeValidator(_as_list), Field(min_length=1)]
 MoleFraction = Annotated[float, BeforeValidator(_as_number), Field(ge=0, le=1)]
 
@@ -57,8 +57,8 @@ MoleFraction = Annotated[float, BeforeValidator(_as_number), Field(ge=0, le=1)]
 class Grid(StrictModel):
     """Values of a state point; a list of values is an axis of the sweep."""
 
-    chains: Axis[PositiveInt]
-    degree_of_polymerisation: Axis[PositiveInt]
+    chains: Axis[Count]
+    degree_of_polymerisation: Axis[Count]
     kT: Axis[PositiveFloat] = [1.0]
     pressure: Axis[float] | None = None
     density: Axis[PositiveFloat] | None = None
