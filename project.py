@@ -9,31 +9,24 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 if __name__ == '__main__':  # until there is anything to save: left without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-try:
-    from flow import aggregator
-    from signac.job import Job
-except ImportError as missing:
-    # Nothing of this project can say it before these are there.
-    print(
-        f'error: a library is missing: {missing}. Use the Python of the environment that make test '
-        'or conda env create -f environment.yml made (. .venv/bin/activate).',
-        file=sys.stderr,
-    )
-    sys.exit(2)
+from workflow.cli import flow_project  # first: it says which library is missing
+
+# isort: split
+from signac.job import Job
 
 from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
-from workflow.cli import flow_project
-from workflow.cli.flow_project import JobProject, not_failed, run_on
+from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
 from workflow.jobs.files import PRODUCTION, RESULTS, result_file
+from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
 from workflow.stages.table import STAGES, Stage, stage_named
 
@@ -105,18 +98,11 @@ for observable in OBSERVABLES:
     )
 
 
-def _by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
-    from workflow.jobs.workspace import jobs_by_sweep
-
-    yield from jobs_by_sweep(jobs)
-
-
 def _all_analysed(*jobs: Job) -> bool:
     return all(job.isfile(name) for job in jobs for name in RESULTS)
 
 
 def _report_is_current(*jobs: Job) -> bool:
-    from workflow.jobs.workspace import sweeps_with
     from workflow.results.sweep_results import report_is_current
 
     sweeps = sweeps_with(jobs)
@@ -125,10 +111,9 @@ def _report_is_current(*jobs: Job) -> bool:
 
 @Project.pre(_all_analysed)
 @Project.post(_report_is_current)
-@Project.operation(aggregator=aggregator(_by_sweep), directives=directives_of('report'))
+@Project.operation(aggregator=each_sweep, directives=directives_of('report'))
 def report(*jobs: Job) -> None:
     """Aggregate over replicas: summary.csv, figures and report.html."""
-    from workflow.jobs.workspace import sweeps_with
     from workflow.results.sweep_results import write_sweep_results
 
     for sweep in sweeps_with(jobs):

@@ -72,33 +72,16 @@ def read_toml(path: Path) -> dict[str, Any]:
             content = tomllib.load(file)
     except FileNotFoundError:
         raise UserError(f'{path}: no such file.') from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UserError(f'{path}: cannot be read ({error}).') from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f'{path}: not valid TOML: {error}.') from None
-    except ValueError as error:  # a number of thousands of digits
-        raise UserError(f'{path}: a value cannot be read ({error}).') from None
-    except RecursionError:
-        raise UserError(f'{path}: lists or tables stand too deep within each other.') from None
-    _check_integers(content, str(path))
     return content
 
 
 def shortened(text: str) -> str:
     """`text`, as much of it as fits into a message."""
     return text if len(text) <= _MOST_SHOWN else f'{text[:_MOST_SHOWN]}...'
-
-
-def _check_integers(value: Any, where: str) -> None:
-    """Check that integers are what TOML promises to hold: later, longer ones fail anywhere."""
-    if isinstance(value, int) and abs(value) >= 1 << 63:
-        raise UserError(f'{where}: holds a whole number of more than 64 bits.')
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return
-    for each in value:
-        _check_integers(each, where)
 
 
 def validate(schema: type[Schema], data: dict[str, Any], where: str) -> Schema:
@@ -137,7 +120,7 @@ def trouble_around(error: BaseException | None) -> UserError | None:
             return UserError(
                 f'{where}: {told}; then run the same command again: what is on disk is whole.'
             )
-        if isinstance(error, MemoryError):
+        if isinstance(error, (MemoryError, OverflowError)):
             return UserError(
                 f'the memory of this machine is not enough ({error}). Take a smaller system or '
                 'trajectory, or a machine with more.'

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 try:
-    from flow import FlowProject
+    from flow import FlowProject, aggregator
     from flow.errors import NoSchedulerError, SubmitError, UserOperationError
     from signac.job import Job
 except ImportError as missing:
@@ -34,7 +34,7 @@ from workflow.engines.settings import asked_ranks, started_ranks
 from workflow.jobs.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
-from workflow.jobs.workspace import checked_project
+from workflow.jobs.workspace import checked_project, jobs_by_sweep
 from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
@@ -48,6 +48,10 @@ from workflow.stages.table import ENGINE_STAGES
 
 _LOOK = 'python project.py failed says why, retry runs them again.'
 _KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: UserError}
+
+
+# The jobs of each sweep, for what is done over all of them.
+each_sweep = aggregator(jobs_by_sweep)
 
 
 class JobProject(FlowProject):

@@ -40,17 +40,15 @@ def init_sweep(path: Path) -> SweepJobs:
     points = list(state_points(sweep, model))
     with said_of(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
-        if len({json.dumps(as_plain_values(p), sort_keys=True) for p in points}) < len(points):
+        values = [as_plain_values(point) for point in points]
+        if len({json.dumps(each, sort_keys=True) for each in values}) < len(values):
             raise UserError('a composition or a value of the grid stands twice: remove one.')
         for point in points:
             if point.replica == 0:
                 _check_can_be_built(point, model)
     project = open_project()
-    jobs = []
-    for point in points:
-        job = make_job(project, as_plain_values(point))
-        job_files.write_model(Path(job.path), model)
-        jobs.append(job)
+    jobs = [make_job(project, each) for each in values]
+    job_files.write_models((Path(job.path) for job in jobs), model)
     sweeps = project.document.setdefault(SWEEPS, {})
     ids = [job.id for job in jobs]
     left_out = set(sweeps.get(sweep.name, {}).get('jobs', [])) - set(ids)
@@ -78,8 +76,8 @@ def _check_can_be_built(point: StatePoint, model: Model) -> None:
     if field.is_charged and charges.any():
         positions = np.asarray(frame.particles.position, dtype=float)
         request = (field.bjerrum_length, point.protocol.coulomb_error, largest)
-        try:  # a few sizes are nearly always enough
-            choose_mesh(positions, charges, box, *request, MESH_SIZES[::5])
+        try:  # the finest mesh is nearly always enough, and asked for quickly
+            choose_mesh(positions, charges, box, *request, MESH_SIZES[-1:])
         except UserError:
             choose_mesh(positions, charges, box, *request)
     check_time_step(point, frame, field)

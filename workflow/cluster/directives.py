@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.observables import OBSERVABLES
 from user_input import UserError, validate
-from workflow.cluster.description import Cluster, Speed, find_cluster
-from workflow.engines.settings import asked_ranks, choice_from_environment
+from workflow.cluster.description import CLUSTER_VARIABLE, Cluster, Speed, find_cluster
+from workflow.engines.settings import (
+    DEVICE_VARIABLE,
+    ENGINE_VARIABLE,
+    RANKS_VARIABLE,
+    THREADS_VARIABLE,
+    asked_ranks,
+    choice_from_environment,
+)
 from workflow.jobs.files import MODEL, read_json
 from workflow.jobs.signac_files import state_point_of
 from workflow.stages.table import ENGINE_STAGES
-from workflow.sweep.state_point import read_state_point
 
 _ENGINE_STAGES = {stage.name: stage for stage in ENGINE_STAGES}
 _ANALYSES = {'production', *(observable.name for observable in OBSERVABLES)}
@@ -36,6 +42,14 @@ _GB_PER_BEAD = 2.0e-5
 _ANALYSIS_GB, _ANALYSIS_GB_PER_BEAD = 2.0, 1.0e-4
 # Of a model that cannot be read; the operation itself will tell why.
 _USUAL_BEADS_PER_MONOMER = 3.0
+
+_VARIABLES = (
+    CLUSTER_VARIABLE,
+    DEVICE_VARIABLE,
+    ENGINE_VARIABLE,
+    RANKS_VARIABLE,
+    THREADS_VARIABLE,
+)
 
 Job = Any
 
@@ -95,12 +109,8 @@ def directives(
         number.
     """
     if operation not in _ENGINE_STAGES:
-        return {
-            'np': 1,
-            'ngpu': 0,
-            'memory': math.ceil(_ANALYSIS_GB + beads * _ANALYSIS_GB_PER_BEAD),
-            'walltime': _SHARED_HOURS if operation in _ANALYSES else _ANALYSIS_HOURS,
-        }
+        hours = _SHARED_HOURS if operation in _ANALYSES else _ANALYSIS_HOURS
+        return {'np': 1, 'ngpu': 0, 'memory': _analysis_memory(beads), 'walltime': hours}
     bead_steps = speed.gpu if how.gpus else speed.cpu_core * how.cores**_SCALING
     hours = (_SAFETY * beads * steps / bead_steps + _SETTING_UP) / 3600
     memory = how.ranks * (_GB_PER_RANK + beads * _GB_PER_BEAD) + how.gpus * _GB_PER_GPU
@@ -113,33 +123,50 @@ def directives(
     return found | ({'nranks': how.ranks} if how.ranks > 1 else {})
 
 
-def directives_of(operation: str) -> dict[str, Callable[..., Any]]:
-    """The directives of an operation as signac-flow takes them: each a function of the job."""
-    names = ['np', 'ngpu', 'memory', 'walltime']
-    if operation in _ENGINE_STAGES and asked_ranks() > 1:
-        names.append('nranks')
+def directives_of(operation: str) -> dict[str, Any]:
+    """The directives of an operation as signac-flow takes them: values, or functions of the job."""
+    if operation not in _ENGINE_STAGES:
+        return directives(operation, 0.0, 0, Asked(), Speed()) | {
+            'memory': lambda *jobs: _analysis_memory(_beads(jobs[0]))
+        }
+    names = ['np', 'ngpu', 'memory', 'walltime', *(['nranks'] if asked_ranks() > 1 else [])]
     return {name: functools.partial(_directive, operation, name) for name in names}
 
 
+def _analysis_memory(beads: float) -> int:
+    return math.ceil(_ANALYSIS_GB + beads * _ANALYSIS_GB_PER_BEAD)
+
+
 def _directive(operation: str, name: str, *jobs: Job) -> Any:
-    how = asked()
+    environment = tuple(map(os.environ.get, _VARIABLES))
+    return _directives_of_job(operation, jobs[0], environment)[name]
+
+
+# signac-flow asks for each directive of an operation several times before it comes to the next job.
+@functools.lru_cache(maxsize=64)
+def _directives_of_job(
+    operation: str, job: Job, environment: tuple[str | None, ...]
+) -> dict[str, Any]:
+    del environment  # what else `asked` and `find_cluster` read
     found = find_cluster()
     cluster = found[0] if found else Cluster()
-    point = state_point_of(jobs[0])
-    steps = _steps(operation, point) if name == 'walltime' else 0
-    return directives(operation, _beads(jobs[0], point), steps, how, cluster.speed)[name]
+    return directives(operation, _beads(job), _steps(operation, job), asked(), cluster.speed)
 
 
-def _steps(operation: str, point: dict[str, Any]) -> int:
-    if operation not in _ENGINE_STAGES:
-        return 0
+def _steps(operation: str, job: Job) -> int:
+    from workflow.sweep.state_point import read_state_point
+
     try:
-        return _ENGINE_STAGES[operation].most_steps(read_state_point(point, 'state point'))
+        return _ENGINE_STAGES[operation].most_steps(
+            read_state_point(state_point_of(job), 'state point')
+        )
     except UserError:  # made by another version; the operation itself will tell
         return 0
 
 
-def _beads(job: Job, point: dict[str, Any]) -> float:
+@functools.lru_cache(maxsize=64)
+def _beads(job: Job) -> float:
+    point = state_point_of(job)
     per_monomer = _beads_of_monomers(Path(job.path), point['model_hash'])
     monomers = point['chains'] * point['degree_of_polymerisation']
     return float(

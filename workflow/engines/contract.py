@@ -140,12 +140,11 @@ def highest_temperature(integrator: Integrator) -> float:
 
 def in_shorter_steps(integrator: Integrator, shortened_by: int) -> Integrator:
     """The same motion, each step cut into so many shorter ones."""
-    shorter: Any = replace(integrator, time_step=integrator.time_step / shortened_by)
+    changes: dict[str, Any] = {'time_step': integrator.time_step / shortened_by}
     kT = getattr(integrator, 'kT', None)
     if isinstance(kT, Ramp):
-        shorter = replace(shorter, kT=replace(kT, steps=kT.steps * shortened_by))
-    found: Integrator = shorter
-    return found
+        changes['kT'] = replace(kT, steps=kT.steps * shortened_by)
+    return replace(integrator, **changes)
 
 
 def lacks_integrator(engine: str, integrator: Integrator) -> UserError:

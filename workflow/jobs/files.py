@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from analysis.observables import OBSERVABLES
-from models.model import Model
 from user_input import UserError, validate
 from workflow.jobs.atomic_writes import renaming, replacing
-from workflow.sweep.state_point import StatePoint
+
+if TYPE_CHECKING:  # `project.py status` reads no model and no state point
+    from models.model import Model
+    from workflow.sweep.state_point import StatePoint
 
 MODEL = 'model.json'
 BUILT = 'init.gsd'
@@ -72,12 +75,13 @@ def _as_text(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, allow_nan=False)
 
 
-def write_model(folder: Path, model: Model) -> None:
-    """Keep the model with the job, so that the job can be read without the model file."""
-    content = model.model_dump(mode='json', by_alias=True, exclude_none=True)
-    # For thousands of jobs at a time: `init` writes it anew if it is lost, as all that signac has.
-    with renaming(folder / MODEL) as temporary:
-        temporary.write_text(_as_text(content))
+def write_models(folders: Iterable[Path], model: Model) -> None:
+    """Keep the model with each job, so that the job can be read without the model file."""
+    text = _as_text(model.model_dump(mode='json', by_alias=True, exclude_none=True))
+    for folder in folders:
+        # For thousands of jobs: `init` writes it anew if it is lost, as all that signac has.
+        with renaming(folder / MODEL) as temporary:
+            temporary.write_text(text)
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:
@@ -86,6 +90,8 @@ def read_model(folder: Path, point: StatePoint) -> Model:
     Raises:
         UserError: If it is missing, or not the one that the state point was made with.
     """
+    from models.model import Model
+
     path = folder / MODEL
     try:
         content = read_json(path)

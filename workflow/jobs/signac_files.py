@@ -16,7 +16,7 @@ from signac.errors import JobsCorruptedError
 
 from user_input import UserError
 from workflow.jobs import files as job_files
-from workflow.sweep.sweep_file import SweepName
+from workflow.sweep.sweep_name import SweepName
 
 PROJECT_DOCUMENT = 'signac_project_document.json'
 JOB_DOCUMENT = 'signac_job_document.json'

@@ -12,7 +12,6 @@ import signac
 
 from user_input import UserError
 from workflow.jobs.signac_files import read_project_document, signac_told
-from workflow.sweep.sweep_file import load_sweep
 
 SWEEPS = 'sweeps'
 # Which version of this project's layout a workspace has is in the project document. Raise it, and
@@ -41,6 +40,8 @@ def recorded_sweep(path: Path) -> SweepJobs:
     Raises:
         UserError: If there is no project, or the sweep has no jobs in it.
     """
+    from workflow.sweep.sweep_file import load_sweep
+
     sweep, _ = load_sweep(path)
     jobs: list[Job] = []
     with suppress(NoProject):

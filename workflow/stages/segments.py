@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workflow.engines.contract import ConstantPressure, Integrator, Langevin, SoftPushOff
-from workflow.sweep.state_point import StatePoint
+
+if TYPE_CHECKING:
+    from workflow.sweep.state_point import StatePoint
 
 _COOLING_SEGMENTS = 5
 # When the full forces come on, overlaps are gone but contacts are still strained: the first steps

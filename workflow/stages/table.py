@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator
 from workflow.jobs import files as job_files
 from workflow.jobs.products import Product
 from workflow.jobs.signac_files import state_point_of
 from workflow.stages.segments import total_steps
-from workflow.sweep.protocol import OpenEnded
-from workflow.sweep.state_point import StatePoint
+
+if TYPE_CHECKING:
+    from workflow.sweep.protocol import OpenEnded
+    from workflow.sweep.state_point import StatePoint
 
 
 class Kind(Enum):

@@ -17,7 +17,7 @@ from pydantic import (
 from user_input import StrictModel
 from workflow.sweep.frame_schedule import BlockSchedule
 
-Steps = Annotated[int, Field(gt=0)]
+Steps = Annotated[int, Field(gt=0, le=2**53)]  # to which a float can count
 Positive = Annotated[float, Field(gt=0)]
 
 

@@ -15,7 +15,6 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
-    PositiveInt,
     model_validator,
 )
 
@@ -25,6 +24,7 @@ from models.sequence import IdealSequence, SequenceStatistics, check_composition
 from user_input import StrictModel, read_toml, said_of, shortened, validate
 from workflow.sweep.protocol import Protocol
 from workflow.sweep.state_point import StatePoint
+from workflow.sweep.sweep_name import SweepName
 
 # What a Fraction may be made of: it would work out any power of ten, for hours.
 _NUMBER = re.compile(
@@ -49,17 +49,16 @@ def _as_number(value: Any) -> Any:
 
 
 Value = TypeVar('Value')
+Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Axis = Annotated[list[Value], BeforeValidator(_as_list), Field(min_length=1)]
-# Of a folder.
-SweepName = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$')]
 MoleFraction = Annotated[float, BeforeValidator(_as_number), Field(ge=0, le=1)]
 
 
 class Grid(StrictModel):
     """Values of a state point; a list of values is an axis of the sweep."""
 
-    chains: Axis[PositiveInt]
-    degree_of_polymerisation: Axis[PositiveInt]
+    chains: Axis[Count]
+    degree_of_polymerisation: Axis[Count]
     kT: Axis[PositiveFloat] = [1.0]
     pressure: Axis[float] | None = None
     density: Axis[PositiveFloat] | None = None
