@@ -49,9 +49,7 @@ class Panel:
 
     Attributes:
         name: What they have in common, as sweep files and captions say it.
-        label: Of the vertical axis.
-        scale: Of the vertical axis.
-        limits: Of the vertical axis; None follows the values.
+        label: Of the vertical axis, as scale and limits; without limits it follows the values.
     """
 
     name: str
@@ -86,13 +84,7 @@ class Quantity:
 
 
 def option(default: Any, help: str, **settings: Any) -> Any:  # noqa: A002 - as argparse says it
-    """Declare a field of an observable that the command line offers as an option.
-
-    Args:
-        default: Where it is not given.
-        help: What it is.
-        settings: Passed to `argparse.ArgumentParser.add_argument`.
-    """
+    """Declare a field that the command line offers, with `settings` as argparse takes them."""
     return field(default=default, metadata={'option': {'help': help, **settings}})
 
 
@@ -111,6 +103,17 @@ class Accumulator(ABC, Generic[R]):
     @abstractmethod
     def conclude(self) -> R:
         """Make the result, after the last frame."""
+
+
+@dataclass(frozen=True)
+class Finished(Accumulator[R]):
+    """A result that needs no frames."""
+
+    result: R
+
+    def conclude(self) -> R:
+        """Give the result."""
+        return self.result
 
 
 class Observable(ABC, Generic[R]):
@@ -152,11 +155,7 @@ class Observable(ABC, Generic[R]):
         """
 
     def compute(self, run: Run, progress: Progress = iter) -> R:
-        """Measure it on a run.
-
-        Args:
-            run: What to analyse.
-            progress: Wraps the frames to show how far the analysis is, such as `tqdm`.
+        """Measure it on a run; `progress` wraps the frames to show how far the analysis is.
 
         Raises:
             UserError: If it cannot be measured on this run.
@@ -195,12 +194,7 @@ class Observable(ABC, Generic[R]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an analysis.
-
-    Attributes:
-        result: None where it was refused.
-        refusal: Why; empty where there is a result.
-    """
+    """What came of an analysis: a result, or why it was refused."""
 
     result: Any = None
     refusal: str = ''
@@ -213,11 +207,8 @@ def analyse(
 
     Args:
         run: What to analyse.
-        observables: Each with another name.
+        observables: Each with another name. One that is refused stops no other.
         progress: Wraps the frames to show how far the pass is.
-
-    Returns:
-        What came of each, by name. One that is refused stops no other.
 
     Raises:
         UserError: If a frame cannot be read.
@@ -291,11 +282,7 @@ class TimeCorrelation(Observable[R]):
 
     @abstractmethod
     def correlator(self, run: Run) -> Correlator[Any, R]:
-        """Prepare for a run.
-
-        Raises:
-            UserError: If it cannot be measured on this run.
-        """
+        """Prepare for a run; errors as `begin`."""
 
     def begin(self, run: Run) -> Accumulator[R]:
         """Prepare for a pass over the frames of a run."""
@@ -332,11 +319,7 @@ class _PairsOfFrames(Accumulator[R]):
     def conclude(self) -> R:
         assert self._sums is not None  # a plan has pairs
         unit = self._run.time_step or 1.0
+        time = np.asarray(self._plan.lags * unit, dtype=np.float64)
         return self._correlator.conclude(
-            BlockSums(
-                np.asarray(self._plan.lags * unit, dtype=np.float64),
-                self._sums,
-                self._counts,
-                self._plan.duration * unit,
-            )
+            BlockSums(time, self._sums, self._counts, self._plan.duration * unit)
         )

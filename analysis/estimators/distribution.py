@@ -75,8 +75,7 @@ def log_binned(found: Distribution, x_label: str, y_label: str) -> Curve:
     centre = np.exp(np.bincount(place, np.log(every)) / width)
     own = np.searchsorted(bins, np.floor(np.log10(found.values) * BINS_PER_DECADE).astype(int))
     density = np.bincount(own, found.probability, len(bins)) / width
-    low: FloatArray | None = None
-    high: FloatArray | None = None
+    low, high = None, None
     if found.low is not None and found.high is not None:
         half = np.sqrt(np.bincount(own, ((found.high - found.low) / 2) ** 2, len(bins))) / width
         low, high = np.maximum(density - half, 0), density + half

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import (
@@ -68,20 +67,15 @@ class ChainSizes(Observable[ChainResult]):
         return len(topology.bonds) > 0
 
     def begin(self, run: Run) -> Accumulator[ChainResult]:
-        """Find the chains.
-
-        Raises:
-            UserError: If there are no linear chains.
-        """
         return _Sizes(run, self.bond_type)
 
     def quantities(self, result: ChainResult) -> list[Quantity]:
         panel = Panel('chain sizes', r'mean square [$\sigma^2$]')
+        estimates = (result.squared_end_to_end, result.squared_radius_of_gyration)
         return [
             Quantity(name, 'sigma^2', estimate, limits=NOT_NEGATIVE, panel=panel, label=label)
-            for name, estimate, label in (
-                ('squared_end_to_end_distance', result.squared_end_to_end, '$R_e^2$'),
-                ('squared_radius_of_gyration', result.squared_radius_of_gyration, '$R_g^2$'),
+            for name, estimate, label in zip(
+                self.names, estimates, ('$R_e^2$', '$R_g^2$'), strict=True
             )
         ]
 
@@ -128,22 +122,14 @@ class _Sizes(Accumulator[ChainResult]):
         sums, counts = (
             merge_blocks(each, inefficiency, n_frames) for each in (self._sums, self._counts)
         )
-        low: FloatArray | None = None
-        high: FloatArray | None = None
+        low, high = None, None
         if len(sums) >= FEWEST_BLOCKS:
             others = (sums.sum(axis=0) - sums) / (counts.sum(axis=0) - counts)
             shared = shared_by_neighbours(inefficiency, n_frames / len(sums))
             low, high = jackknife(value, others, shared=shared)
-        curve = Curve(
-            np.arange(1, len(value) + 1, dtype=np.float64),
-            value,
-            low,
-            high,
-            x_label='bonds $n$ between two beads',
-            y_label=r'$\langle R^2(n) \rangle$ [$\sigma^2$]',
-            x_scale='log',
-            y_scale='log',
-        )
+        bonds = np.arange(1, len(value) + 1, dtype=np.float64)
+        labels = ('bonds $n$ between two beads', r'$\langle R^2(n) \rangle$ [$\sigma^2$]')
+        curve = Curve(bonds, value, low, high, *labels, 'log', 'log')
         return ChainResult(
             n_chains=self._n_chains,
             squared_distance=curve,

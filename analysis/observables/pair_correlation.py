@@ -66,15 +66,9 @@ class PairCorrelation(Observable[PairCorrelationResult]):
     def quantities(self, result: PairCorrelationResult) -> list[Quantity]:
         panel = Panel('pair correlation peaks', r'distance of the peak [$\sigma$]')
         return [
-            Quantity(
-                _quantity_name(pair),
-                'sigma',
-                peak,
-                limits=NOT_NEGATIVE,
-                panel=panel,
-                label=pair,
-            )
+            Quantity(name, 'sigma', peak, limits=NOT_NEGATIVE, panel=panel, label=pair)
             for pair, peak in result.peaks.items()
+            for name in [_quantity_name(pair)]
         ]
 
     def curves(self, result: PairCorrelationResult) -> dict[str, Curve]:
@@ -139,33 +133,19 @@ class _Histograms(Accumulator[PairCorrelationResult]):
         for name, rows in self._rows.items():
             table: FloatArray = np.array(rows)
             g: FloatArray = table.mean(axis=0)
-            low: FloatArray | None = None
-            high: FloatArray | None = None
+            low, high = None, None
             top = int(np.argmax(g))
-            peaks[name] = Estimate(
-                float(distance[top]) if g[top] > 0 else None,
-                verdict='' if g[top] > 0 else 'no two came within reach',
-            )
+            peak = Estimate(float(distance[top]))
             if len(table) >= FEWEST_FRAMES:
                 others = (table.sum(axis=0) - table) / (len(table) - 1)
                 low, high = jackknife(g, others)
-                if g[top] > 0:
-                    # A peak is known no better than its bin.
-                    half = np.maximum(_spread(distance[others.argmax(axis=1)]), width / 2)
-                    peaks[name] = Estimate(
-                        float(distance[top]),
-                        float(distance[top] - half),
-                        float(distance[top] + half),
-                        float(len(table)),
-                    ).within(*NOT_NEGATIVE)
-            curves[name] = Curve(
-                np.asarray(distance, np.float64),
-                g,
-                low,
-                high,
-                x_label=r'distance $r$ [$\sigma$]',
-                y_label='$g(r)$',
-            )
+                # A peak is known no better than its bin.
+                half = np.maximum(_spread(distance[others.argmax(axis=1)]), width / 2)
+                ends = (float(distance[top] - half), float(distance[top] + half))
+                peak = Estimate(peak.value, *ends, float(len(table))).within(*NOT_NEGATIVE)
+            peaks[name] = peak if g[top] > 0 else Estimate(verdict='no two came within reach')
+            labels = (r'distance $r$ [$\sigma$]', '$g(r)$')
+            curves[name] = Curve(np.asarray(distance, np.float64), g, low, high, *labels)
         return PairCorrelationResult(curves, peaks, len(self.frames))
 
 

@@ -102,11 +102,6 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         return len(topology.bonds) > 0
 
     def correlator(self, run: Run) -> Correlator[_State, RelaxationResult]:
-        """Prepare for a run.
-
-        Raises:
-            UserError: If there are no bonds, or sigma is not positive.
-        """
         if not (np.isfinite(self.sigma) and self.sigma > 0):
             raise UserError(f'sigma {self.sigma}: give a positive length.')
         if len(run.topology.bonds) == 0:
@@ -117,24 +112,17 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         return _BondsAndPositions(run, self.sigma)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
-        unit = result.time_unit
+        unit, kind_of_time = result.time_unit, (Combination.POSITIVE_TIME, NOT_NEGATIVE)
         found = []
         for name, label, panel, relaxation in _named(result):
-            observable, _, rest = name.partition('_')
-            decay = relaxation.decay
-            for stem, estimate in (('time', decay.mean), ('1_over_e_time', decay.one_over_e)):
-                found.append(
-                    Quantity(
-                        f'{observable}_{stem}_{rest}',
-                        unit,
-                        estimate,
-                        Combination.POSITIVE_TIME,
-                        NOT_NEGATIVE,
-                        panel if stem == 'time' else None,
-                        label if stem == 'time' else f'{label}, 1/e time',
-                        is_key=stem == 'time' and (observable == 'p2' or rest == 'all_peak'),
-                    )
-                )
+            kind, _, rest = name.partition('_')
+            mean, one_over_e = relaxation.decay.mean, relaxation.decay.one_over_e
+            shown = (panel, label, kind == 'p2' or rest == 'all_peak')
+            hidden = (None, f'{label}, 1/e time')
+            found += [
+                Quantity(f'{kind}_{STEMS[0]}_{rest}', unit, mean, *kind_of_time, *shown),
+                Quantity(f'{kind}_{STEMS[1]}_{rest}', unit, one_over_e, *kind_of_time, *hidden),
+            ]
         return found
 
     def quantity_names(
@@ -288,15 +276,6 @@ def _relaxation(given: BlockSums, which: int, unit: str, label: str) -> Relaxati
             ends = jackknife(value[k : k + 1], without_one[:, None])
             low[k], high[k] = ends[0][0], ends[1][0]
     decay = decay_times(time, sums, counts, given.duration)
-    unit_text = unit.replace('tau', r'$\tau$')
-    curve = Curve(
-        time,
-        value,
-        low,
-        high,
-        x_label=f'time $t$ [{unit_text}]',
-        y_label=label,
-        x_scale='log',
-        fit=None if decay.fit is None else decay.fit(time),
-    )
-    return Relaxation(curve, decay)
+    x_label = f'time $t$ [{unit}]'.replace('tau', r'$\tau$')
+    fit = None if decay.fit is None else decay.fit(time)
+    return Relaxation(Curve(time, value, low, high, x_label, label, 'log', fit=fit), decay)

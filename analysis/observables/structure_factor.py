@@ -63,11 +63,8 @@ class StructureFactor(Observable[StructureFactorResult]):
 
     def quantities(self, result: StructureFactorResult) -> list[Quantity]:
         panel = Panel('structure factor peak', r'$q^*$ [$\sigma^{-1}$]')
-        return [
-            Quantity(
-                'structure_factor_peak', 'sigma^-1', result.peak, limits=NOT_NEGATIVE, panel=panel
-            )
-        ]
+        name, peak = self.names[0], result.peak
+        return [Quantity(name, 'sigma^-1', peak, limits=NOT_NEGATIVE, panel=panel)]
 
     def curves(self, result: StructureFactorResult) -> dict[str, Curve]:
         return {'all': result.curve}
@@ -77,15 +74,7 @@ class StructureFactor(Observable[StructureFactorResult]):
 
 
 def main_peak(trajectory: Trajectory, frames: IntArray) -> tuple[float | None, str]:
-    """Find the wave number of the main peak of S(q).
-
-    Args:
-        trajectory: Where the frames come from.
-        frames: Frames to choose from; at most 4 of them are read.
-
-    Returns:
-        The wave number, or None with the reason.
-    """
+    """Find the wave number of the main peak of S(q), or why there is none, in at most 4 frames."""
     found = _Intensities(spread_out(frames, FRAMES_FOR_PEAK))
     for frame in found.frames:
         found.add(int(frame), trajectory.read(int(frame)))
@@ -130,20 +119,12 @@ class _Intensities(Accumulator[StructureFactorResult]):
         seen = table[:, 2].sum(axis=0) > 0
         # Only shells that every frame has wave vectors in let a frame be left out.
         others = (table.sum(axis=0) - table)[:, :, seen]
-        low: FloatArray | None = None
-        high: FloatArray | None = None
+        low, high = None, None
         estimate = Estimate(peak, verdict=verdict)
         if len(table) >= FEWEST_FRAMES and (others[:, 2] > 0).all():
             low, high = jackknife(s, others[:, 1] / others[:, 2])
             estimate = _with_interval(peak, verdict, others)
-        curve = Curve(
-            q,
-            s,
-            low,
-            high,
-            x_label=r'wave number $q$ [$\sigma^{-1}$]',
-            y_label='$S(q)$',
-        )
+        curve = Curve(q, s, low, high, r'wave number $q$ [$\sigma^{-1}$]', '$S(q)$')
         return StructureFactorResult(curve, estimate, len(table))
 
 

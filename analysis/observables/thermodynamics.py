@@ -15,6 +15,7 @@ from analysis.observable import (
     NOT_NEGATIVE,
     UNLIMITED,
     Accumulator,
+    Finished,
     Observable,
     Panel,
     Quantity,
@@ -76,7 +77,7 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
     }
 
     def begin(self, run: Run) -> Accumulator[ThermodynamicsResult]:
-        return _Averages(run)
+        return Finished(_averages(run))
 
     def quantities(self, result: ThermodynamicsResult) -> list[Quantity]:
         return [
@@ -85,28 +86,24 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
         ]
 
 
-class _Averages(Accumulator[ThermodynamicsResult]):
-    def __init__(self, run: Run) -> None:
-        diagonal = ('pressure_xx', 'pressure_yy', 'pressure_zz')
-        log = run.log('volume', 'kinetic_energy', 'potential_energy', *diagonal)
-        n, production = len(run.topology.typeid), run.production
-        series = {
-            'temperature': 2 * log['kinetic_energy'] / (3 * n - 3),
-            'pressure': np.mean([log[name] for name in diagonal], axis=0),
-            'potential_energy_per_bead': log['potential_energy'] / n,
-        }
+def _averages(run: Run) -> ThermodynamicsResult:
+    diagonal = ('pressure_xx', 'pressure_yy', 'pressure_zz')
+    log = run.log('volume', 'kinetic_energy', 'potential_energy', *diagonal)
+    n, production = len(run.topology.typeid), run.production
+    series = {
+        'temperature': 2 * log['kinetic_energy'] / (3 * n - 3),
+        'pressure': np.mean([log[name] for name in diagonal], axis=0),
+        'potential_energy_per_bead': log['potential_energy'] / n,
+    }
+    estimates = {
+        name: mean_with_interval(each[production.first_row :]) for name, each in series.items()
+    }
+    if production.verdict:
         estimates = {
-            name: mean_with_interval(each[production.first_row :]) for name, each in series.items()
+            name: replace(each, verdict=production.verdict) for name, each in estimates.items()
         }
-        if production.verdict:
-            estimates = {
-                name: replace(each, verdict=production.verdict) for name, each in estimates.items()
-            }
-        volume = log['volume'] if run.equilibration_volume is None else run.equilibration_volume
-        self._result = ThermodynamicsResult(density=_density(n, volume), **estimates)
-
-    def conclude(self) -> ThermodynamicsResult:
-        return self._result
+    volume = log['volume'] if run.equilibration_volume is None else run.equilibration_volume
+    return ThermodynamicsResult(density=_density(n, volume), **estimates)
 
 
 def _density(n_beads: int, volume: FloatArray) -> Estimate:

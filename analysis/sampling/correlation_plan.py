@@ -41,18 +41,6 @@ class CorrelationPlan:
     n_blocks: int
     duration: int
 
-    def most_live_origins(self) -> int:
-        """How many origins are in memory at once, at most."""
-        if len(self.origin) == 0:
-            return 0
-        origins = np.unique(self.origin)
-        last = np.full(int(self.later.max()) + 1, -1)
-        np.maximum.at(last, self.origin, self.later)
-        change = np.zeros(int(self.later.max()) + 2, dtype=np.int64)
-        np.add.at(change, origins, 1)
-        np.add.at(change, last[origins] + 1, -1)
-        return int(np.cumsum(change).max())
-
 
 def plan_correlations(steps: IntArray) -> CorrelationPlan:
     """Choose lags, about 8 per decade, and for each of them origins spread over the whole run.
@@ -80,15 +68,8 @@ def plan_correlations(steps: IntArray) -> CorrelationPlan:
     order = np.lexsort((origin, later))
     since = steps[origin] - steps[0]
     block = np.minimum(since * BLOCKS // duration, BLOCKS - 1)
-    return CorrelationPlan(
-        np.array(chosen, dtype=np.int64),
-        origin[order],
-        later[order],
-        lag_index[order],
-        block[order],
-        BLOCKS,
-        duration,
-    )
+    ordered = (each[order] for each in (origin, later, lag_index, block))
+    return CorrelationPlan(np.array(chosen, dtype=np.int64), *ordered, BLOCKS, duration)
 
 
 def _candidate_lags(steps: IntArray) -> list[IntArray]:
