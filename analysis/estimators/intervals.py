@@ -55,10 +55,8 @@ def mean_with_interval(
     )
     if len(blocks) < ENOUGH_BLOCKS:
         # This error rests on all the independent values, so it needs no quantile of few blocks.
-        half = max(
-            half,
-            student_quantile(max(n / g - 1, 1), confidence) * math.sqrt(values.var(ddof=1) * g / n),
-        )
+        error = math.sqrt(values.var(ddof=1) * g / n)
+        half = max(half, student_quantile(max(n / g - 1, 1), confidence) * error)
     is_sound &= n >= LEAST_WORTH * g
     verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, {LEAST_WORTH} needed'
     return Estimate(mean, mean - half, mean + half, n / g, verdict)

@@ -32,7 +32,7 @@ def is_gsd(beginning: bytes) -> bool:
 
 
 class GSDTrajectory:
-    """A trajectory in a GSD file; see `analysis.trajectory.Trajectory`.
+    """A trajectory in a GSD file; see `analysis.io.trajectory.Trajectory`.
 
     A chunk that a frame lacks is taken from frame 0, as the HOOMD schema lays down.
 
@@ -41,7 +41,6 @@ class GSDTrajectory:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read what does not change from frame to frame, and the steps."""
         self.path = path
         with read_errors_as_damage(path):
             self._load()

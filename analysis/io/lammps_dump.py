@@ -18,7 +18,6 @@ from analysis.io.lammps_data import LAMMPSData, read_lammps_data
 from user_input import UserError
 
 FRAME_START = b'ITEM: TIMESTEP'
-CHUNK_BYTES = 4 * 1024 * 1024
 HEADER_BYTES = 4096
 TIME_BYTES = 128
 
@@ -52,13 +51,10 @@ class _Header:
 
 
 class LAMMPSTrajectory:
-    """A trajectory in a LAMMPS dump; see `analysis.trajectory.Trajectory`.
+    """A trajectory in a LAMMPS dump; see `analysis.io.trajectory.Trajectory`.
 
-    Particles are in the order of their ids, whatever the order of the rows.
-
-    Args:
-        path: The dump.
-        data_file: Data file with charges, masses, bonds and type labels, or None.
+    Particles are in the order of their ids, whatever the order of the rows. A data file gives
+    charges, masses, bonds and type labels.
 
     Raises:
         UserError: If the dump is damaged, lacks ids, types or coordinates, is not periodic, or
@@ -66,17 +62,15 @@ class LAMMPSTrajectory:
     """
 
     def __init__(self, path: Path, data_file: Path | None) -> None:
-        """Read what does not change from frame to frame, and the steps."""
         self.path = path
         with read_errors_as_damage(path):
             self._load_first(data_file)
 
     def _load_first(self, data_file: Path | None) -> None:
-        path = self.path
-        self._offsets, headers = _index_frames(path)
+        self._offsets, headers = _index_frames(self.path)
         self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
         first, table = self._load(0)
-        _coordinates_among(first.columns, path)
+        _coordinates_among(first.columns, self.path)
         self._n_atoms = first.n_atoms
         self._ids = table['id'].astype(np.int64)
         data = None if data_file is None else read_lammps_data(data_file)
@@ -243,38 +237,20 @@ def _scan(path: Path) -> tuple[list[int], list[int]]:
     """Offsets at which frames start (and the end of the file), and the lines in each frame."""
     starts: list[int] = []
     lines: list[int] = []
+    position = 0
     with open(path, 'rb') as file:
-        while True:
-            start = file.tell()
-            chunk = file.read(CHUNK_BYTES)
-            if not chunk:
-                return [*starts, start], lines
-            # End on a line so that no mark is split between chunks.
-            cut = chunk.rfind(b'\n') + 1
-            if 0 < cut < len(chunk):
-                file.seek(start + cut)
-                chunk = chunk[:cut]
-            position = 0
-            while True:
-                mark = chunk.find(FRAME_START, position)
-                stop = len(chunk) if mark < 0 else mark
-                if lines:
-                    lines[-1] += chunk.count(b'\n', position, stop)
-                if mark < 0:
-                    break
-                starts.append(start + mark)
+        for line in file:
+            if line.startswith(FRAME_START):
+                starts.append(position)
                 lines.append(0)
-                position = mark + len(FRAME_START)
-                continue
+            if lines:
+                lines[-1] += line.endswith(b'\n')
+            position += len(line)
+    return [*starts, position], lines
 
 
 def _read_header(text: bytes, where: str) -> _Header:
-    """Parse the lines above the atoms.
-
-    Raises:
-        ValueError: If the header is not whole.
-        UserError: If the box is triclinic or not periodic.
-    """
+    """Parse the lines above the atoms; ValueError if they are not whole."""
     step, n_atoms = 0, 0
     bounds: FloatArray | None = None
     lines = iter(text.split(b'\n'))

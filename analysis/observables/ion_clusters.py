@@ -215,7 +215,8 @@ class IonClusters(Observable[ClusterResult]):
             'net charge': Curve(
                 charges.values.astype(np.float64),
                 *(charges.probability, charges.low, charges.high),
-                *('net charge of the cluster [$e$]', 'share of clusters', 'linear', 'log'),
+                *('net charge of the cluster [$e$]', 'share of clusters'),
+                y_scale='log',
                 outside=0.0,
             ),
             'radius of gyration': result.shapes.radius_of_gyration,

@@ -117,11 +117,17 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         for name, label, panel, relaxation in _named(result):
             kind, _, rest = name.partition('_')
             mean, one_over_e = relaxation.decay.mean, relaxation.decay.one_over_e
-            shown = (panel, label, kind == 'p2' or rest == 'all_peak')
-            hidden = (None, f'{label}, 1/e time')
+            is_key = kind == 'p2' or rest == 'all_peak'
             found += [
-                Quantity(f'{kind}_{STEMS[0]}_{rest}', unit, mean, *kind_of_time, *shown),
-                Quantity(f'{kind}_{STEMS[1]}_{rest}', unit, one_over_e, *kind_of_time, *hidden),
+                Quantity(f'{kind}_time_{rest}', unit, mean, *kind_of_time, panel, label, is_key),
+                Quantity(
+                    f'{kind}_1_over_e_time_{rest}',
+                    unit,
+                    one_over_e,
+                    *kind_of_time,
+                    None,
+                    f'{label}, 1/e time',
+                ),
             ]
         return found
 

@@ -68,8 +68,9 @@ def plan_correlations(steps: IntArray) -> CorrelationPlan:
     order = np.lexsort((origin, later))
     since = steps[origin] - steps[0]
     block = np.minimum(since * BLOCKS // duration, BLOCKS - 1)
-    ordered = (each[order] for each in (origin, later, lag_index, block))
-    return CorrelationPlan(np.array(chosen, dtype=np.int64), *ordered, BLOCKS, duration)
+    origin, later, lag_index, block = (each[order] for each in (origin, later, lag_index, block))
+    lags = np.array(chosen, dtype=np.int64)
+    return CorrelationPlan(lags, origin, later, lag_index, block, BLOCKS, duration)
 
 
 def _candidate_lags(steps: IntArray) -> list[IntArray]:
