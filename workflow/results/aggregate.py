@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,15 +87,9 @@ class SweepTable:
 
 
 def tabulate(name: str, axis: Axis, results: Iterable[JobResult]) -> SweepTable:
-    """Bring the results of a sweep's jobs together.
-
-    Args:
-        name: Of the sweep.
-        axis: That it is reported along.
-        results: Of the jobs that have finished.
-    """
+    """Bring the results of a sweep's jobs together, of those that have finished."""
     states = group_states(results, axis)
-    return SweepTable(name, axis, tuple(states), tuple(summarise(states)))
+    return SweepTable(name, axis, tuple(states), tuple(r for s in states for r in _rows_of(s)))
 
 
 def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
@@ -111,20 +106,15 @@ def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
     return sorted(states, key=_order)
 
 
-def summarise(states: Iterable[State]) -> list[Row]:
-    """Make one row for each quantity of each state."""
-    rows = []
-    for state in states:
-        for observable in OBSERVABLES:
-            by_name: dict[str, list[Quantity]] = {}
-            for result in state.results:
-                for quantity in result.quantities(observable.name):
-                    by_name.setdefault(quantity.name, []).append(quantity)
-            rows += [
-                Row(state.place, observable.name, _over_replicas(state, quantities))
-                for quantities in by_name.values()
-            ]
-    return rows
+def _rows_of(state: State) -> Iterator[Row]:
+    """One row for each quantity."""
+    for observable in OBSERVABLES:
+        by_name: dict[str, list[Quantity]] = {}
+        for result in state.results:
+            for quantity in result.quantities(observable.name):
+                by_name.setdefault(quantity.name, []).append(quantity)
+        for quantities in by_name.values():
+            yield Row(state.place, observable.name, _over_replicas(state, quantities))
 
 
 def combine(quantities: Sequence[Quantity]) -> Estimate:
@@ -163,7 +153,8 @@ def combine(quantities: Sequence[Quantity]) -> Estimate:
     if kind is Combination.PROPORTION and low is not None and high is not None:
         low, high = _at_least_within_runs(estimates, mean, low, high)
     if low is None or high is None or not high - low > 1e-9 * abs(mean):
-        if not reasons and mean not in limits and not _are_given(estimates):
+        are_given = all(each.low == each.value == each.high for each in estimates)
+        if not reasons and mean not in limits and not are_given:
             reasons = ['no interval: all replicas are the same']
         return _estimate(mean, None, None, len(values), reasons)
     return _estimate(mean, low, high, len(values), reasons).within(*limits)
@@ -185,11 +176,6 @@ def _estimate(
     return Estimate(value, low, high, float(n), '; '.join(reasons))
 
 
-def _are_given(estimates: Sequence[Estimate]) -> bool:
-    """Whether a value is exact within every run, as a density that the sweep gives."""
-    return all(each.low == each.value == each.high for each in estimates)
-
-
 def _order(state: State) -> Any:
     values = state.place.values()
     return [(isinstance(v, str), 0.0 if isinstance(v, str) else v, str(v)) for v in values]
@@ -197,11 +183,7 @@ def _order(state: State) -> Any:
 
 def _verdicts(estimates: Sequence[Estimate]) -> list[str]:
     """The verdicts of the replicas, each once, with how many share it."""
-    counts: dict[str, int] = {}
-    for estimate in estimates:
-        if estimate.verdict:
-            counts[estimate.verdict] = counts.get(estimate.verdict, 0) + 1
-    n = len(estimates)
+    n, counts = len(estimates), Counter(each.verdict for each in estimates if each.verdict)
     return [
         verdict if count == n else f'{verdict} ({count} of {n} replicas)'
         for verdict, count in counts.items()

@@ -51,11 +51,7 @@ class JobResult:
 
 
 def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:
-    """Read the results of a job; None while one of them is missing.
-
-    Args:
-        folder: The job's folder.
-        state_point: The job's state point, as plain values.
+    """Read the results of a job from its folder; None while one of them is missing.
 
     Raises:
         UserError: If a file is there but cannot be read, or is not what was written.

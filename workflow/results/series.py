@@ -72,14 +72,9 @@ def all_series(table: SweepTable) -> list[Series]:
     found = []
     for rest, states in groups.items():
         told = {name: v for name, v in rest if len({each.get(name) for each in shared}) > 1}
-        found.append(
-            Series(
-                place_text(told, table.axis),
-                axis,
-                tuple(sorted(states, key=lambda state: _on(state, axis))),
-                tuple(row for row in table.rows if _rest(row, axis) == rest),
-            )
-        )
+        ordered = sorted(states, key=lambda state: _on(state, axis))
+        rows = tuple(row for row in table.rows if _rest(row, axis) == rest)
+        found.append(Series(place_text(told, table.axis), axis, tuple(ordered), rows))
     return found
 
 
