@@ -143,7 +143,6 @@ class Observable(ABC, Generic[R]):
 
     def applies_to(self, topology: Topology) -> bool:
         """Tell whether a system has what is measured."""
-        del topology
         return True
 
     @abstractmethod
@@ -174,17 +173,14 @@ class Observable(ABC, Generic[R]):
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
         """All names that `quantities` can give for a system of such types."""
-        del particle_types, bond_types
         return self.names
 
     def curves(self, result: R) -> dict[str, Curve]:
         """The functions of a result, by name."""
-        del result
         return {}
 
     def notes(self, result: R) -> list[str]:
         """What else a reader of the numbers has to know."""
-        del result
         return []
 
     def plot(self, result: R, ax: Axes) -> None:

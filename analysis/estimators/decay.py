@@ -31,13 +31,7 @@ THRESHOLD = math.exp(-1)
 
 @dataclass(frozen=True)
 class StretchedExponential:
-    """The curve amplitude exp(-(t/tau)^beta).
-
-    Attributes:
-        amplitude: At most 1.
-        tau: In the unit of the times.
-        beta: Stretching exponent.
-    """
+    """The curve amplitude exp(-(t/tau)^beta), of an amplitude of at most 1."""
 
     amplitude: float
     tau: float

@@ -31,8 +31,7 @@ class Equilibration:
         start: Index of the first value to use.
         n_effective: Independent values from there on.
         inefficiency: Statistical inefficiency from there on.
-        is_equilibrated: Whether enough of the series is left to believe it.
-        verdict: Empty, or why it is not believed.
+        is_equilibrated: Whether enough of the series is left; the verdict says why not.
     """
 
     start: int

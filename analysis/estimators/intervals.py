@@ -103,11 +103,7 @@ def shared_by_neighbours(inefficiency: float, block_length: float) -> float:
     """Part of the variance of a mean that blocks hide, as neighbours share what crosses a border.
 
     Exact for an autoregressive series and long blocks, and nothing without correlation; at most
-    0.3.
-
-    Args:
-        inefficiency: Statistical inefficiency in frames.
-        block_length: In frames.
+    0.3. Inefficiency and length of a block are in frames.
     """
     return min((inefficiency - 1 / inefficiency) / (2 * block_length), MOST_SHARED)
 
@@ -143,10 +139,7 @@ def jackknife(
 def merge_blocks(blocks: FloatArray, inefficiency: float, n_frames: int) -> FloatArray:
     """Join neighbouring sums until each is 5 inefficiencies long; one is left if none would be.
 
-    Args:
-        blocks: Sums over stretches of frames of equal length, shape (B, ...).
-        inefficiency: Statistical inefficiency in frames.
-        n_frames: Number of frames in all the blocks.
+    Blocks are sums over stretches of frames of equal length, shape (B, ...), of `n_frames` in all.
     """
     joined = math.ceil(INEFFICIENCIES_PER_BLOCK * inefficiency * len(blocks) / n_frames)
     n = max(1, len(blocks) // max(1, joined))

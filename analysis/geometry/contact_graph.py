@@ -64,13 +64,9 @@ class Shapes:
 def contacts_between(
     positions: FloatArray, box: FloatArray, is_first: BoolArray, distance: float
 ) -> ContactGraph:
-    """Contacts between unlike particles.
+    """Contacts between unlike particles, those of `is_first`, shape (N,), and the others.
 
-    Args:
-        positions: Wrapped positions, shape (N, 3).
-        box: Edge lengths, shape (3,).
-        is_first: Which particles belong to the one kind, shape (N,); the others are the other.
-        distance: Largest distance of a contact.
+    Positions are wrapped, shape (N, 3), box lengths of shape (3,); contacts are up to `distance`.
 
     Raises:
         UserError: If an edge of the box is shorter than twice the contact distance.
@@ -136,12 +132,8 @@ def shapes(positions: FloatArray, box: FloatArray, components: Components) -> Sh
     """Gyration tensors of the components; without meaning for those that percolate.
 
     Relative shape anisotropy 1 - 3 (l1 l2 + l2 l3 + l3 l1) / (l1 + l2 + l3)^2, Theodorou and
-    Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle.
-
-    Args:
-        positions: Wrapped positions, shape (N, 3).
-        box: Edge lengths, shape (3,).
-        components: Of these particles.
+    Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle. Positions are wrapped,
+    shape (N, 3), box lengths of shape (3,).
     """
     label, size = components.label, components.size
     k = len(size)

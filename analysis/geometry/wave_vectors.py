@@ -34,12 +34,7 @@ def random_lattice_vectors(
 
 
 def scattered_intensity(positions: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Sum |sum_j exp(i q.r_j)|^2 over particles at each wave vector, shape (Q,).
-
-    Args:
-        positions: Shape (N, 3).
-        vectors: Shape (Q, 3).
-    """
+    """Sum |sum_j exp(i q.r_j)|^2 over positions, shape (N, 3), at each of vectors (Q, 3)."""
     cosines, sines = np.zeros(len(vectors)), np.zeros(len(vectors))
     for start in range(0, len(positions), PARTICLES_AT_ONCE):
         some = positions[start : start + PARTICLES_AT_ONCE]

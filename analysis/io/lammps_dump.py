@@ -251,43 +251,32 @@ def _scan(path: Path) -> tuple[list[int], list[int]]:
 
 def _read_header(text: bytes, where: str) -> _Header:
     """Parse the lines above the atoms; ValueError if they are not whole."""
-    step, n_atoms = 0, 0
-    bounds: FloatArray | None = None
-    lines = iter(text.split(b'\n'))
-    n_lines = n_bytes = 0
-
-    def following() -> bytes:
-        nonlocal n_lines, n_bytes
-        line = next(lines, None)
-        if line is None:
-            raise ValueError
-        n_lines += 1
-        n_bytes += len(line) + 1
-        return line
-
-    while True:
-        line = following()
-        words = line.split()
+    above, mark, below = text.partition(b'ITEM: ATOMS')
+    names = below.partition(b'\n')[0]
+    step, n_atoms, rows = 0, 0, []
+    lines = iter(above.split(b'\n'))
+    for line in lines:
         if line.startswith(b'ITEM: TIMESTEP'):
-            step = int(following())
+            step = int(next(lines, b''))
         elif line.startswith(b'ITEM: NUMBER OF ATOMS'):
-            n_atoms = int(following())
+            n_atoms = int(next(lines, b''))
         elif line.startswith(b'ITEM: BOX BOUNDS'):
-            rows = [[float(word) for word in following().split()] for _ in range(3)]
+            rows = [[float(word) for word in next(lines, b'').split()] for _ in range(3)]
+            words = set(line.split())
             if any(len(row) < 2 for row in rows):
                 raise ValueError
             if any(len(row) > 2 and row[2] != 0 for row in rows) or b'abc' in words:
                 raise UserError(
                     f'{where}: the box is triclinic. Only orthorhombic boxes can be analysed.'
                 )
-            if any(word in (b'ff', b'ss', b'mm', b'fs', b'sf') for word in words):
+            if words & {b'ff', b'ss', b'mm', b'fs', b'sf'}:
                 raise UserError(f'{where}: the box is not periodic in all three directions.')
-            bounds = np.array([row[:2] for row in rows])
-        elif line.startswith(b'ITEM: ATOMS'):
-            if bounds is None:
-                raise ValueError
-            columns = tuple(word.decode() for word in words[2:])
-            return _Header(step, n_atoms, bounds[:, 0], bounds[:, 1], columns, n_lines, n_bytes)
+    if not mark or not rows:
+        raise ValueError
+    low, high = np.array([row[:2] for row in rows]).T
+    columns = tuple(word.decode() for word in names.split())
+    n_lines, n_bytes = above.count(b'\n') + 1, len(above) + len(mark) + len(names) + 1
+    return _Header(step, n_atoms, low, high, columns, n_lines, n_bytes)
 
 
 def _time_before(file: IO[bytes], start: int) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -26,16 +25,14 @@ BLOCKS = 20
 
 @dataclass(frozen=True)
 class ChainResult:
-    """Sizes of the chains of a trajectory, averaged over chains and frames.
+    """Sizes of the chains of a trajectory, averaged over chains of all lengths and even frames.
 
     Attributes:
-        n_chains: Number of chains.
         squared_distance: <R^2(n)> against the bonds n between two beads of a chain, 1 to the
             longest; no intervals unless 4 blocks of at least 5 statistical inefficiencies fit in
             the run.
-        squared_end_to_end: <R_e^2>, over chains of all lengths.
-        squared_radius_of_gyration: <R_g^2>, over chains of all lengths, beads of equal weight.
-        n_frames: Number of frames looked at, evenly spaced.
+        squared_end_to_end: <R_e^2>.
+        squared_radius_of_gyration: <R_g^2>, beads of equal weight.
     """
 
     n_chains: int
@@ -49,15 +46,15 @@ class ChainResult:
 class ChainSizes(Observable[ChainResult]):
     """Sizes of linear chains, made whole bond by bond, so that no images are needed."""
 
-    name: ClassVar[str] = 'chains'
-    title: ClassVar[str] = 'Chain sizes'
-    definition: ClassVar[str] = (
+    name = 'chains'
+    title = 'Chain sizes'
+    definition = (
         'Mean squared internal distance <R^2(n)> of beads n bonds apart, end-to-end distance and '
         'radius of gyration of the chains, beads of equal weight (Auhl et al. 2003, doi '
         '10.1063/1.1628670); lengths in sigma.'
     )
-    result: ClassVar[type] = ChainResult
-    names: ClassVar[tuple[str, ...]] = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
+    result = ChainResult
+    names = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
 
     bond_type: str | None = option(
         None, "bonds along the chains; default: 'backbone', or all", metavar='TYPE'
@@ -101,7 +98,6 @@ class _Sizes(Accumulator[ChainResult]):
         self._row = 0
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        del frame
         row, block = self._row, self._block_of[self._row]
         for group in self._groups:
             whole = whole_chains(snapshot, group)

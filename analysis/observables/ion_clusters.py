@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -102,20 +102,14 @@ class ClusterResult:
     """Ion clusters of a trajectory; every estimate is over the equilibrated frames.
 
     Attributes:
-        n_ions: Number of ions.
-        pairs: Which ions may be in contact.
-        contact_distance: Largest distance of a contact.
-        pair_correlation: The g(+-) whose first minimum it is; None where it was given.
-        steps: Steps of the frames looked at, shape (T,).
-        n_frames: Number of these frames that the estimates use.
+        pair_correlation: The g(+-) whose first minimum the contact distance is; None where given.
+        steps: Steps of the frames looked at, shape (T,); `n_frames` of them are used.
         equilibration: Where in `steps` the estimates begin.
-        estimates: Scalar results by name.
         percolation: Probability that some cluster percolates, along 'x', 'y', 'z' or 'any'.
         series: Per-frame values of the scalar results, each of shape (T,).
         number_distribution: Probability that a cluster has n ions.
         weight_distribution: Probability that an ion is in a cluster of n ions.
         charge_distribution: Probability that a cluster has the net charge z.
-        shapes: Mean shape against size.
         verdict: Empty, or why the results are not to be trusted as they stand.
     """
 
@@ -140,9 +134,9 @@ class ClusterResult:
 class IonClusters(Observable[ClusterResult]):
     """Connected components of the graph of ions within the contact distance."""
 
-    name: ClassVar[str] = 'clusters'
-    title: ClassVar[str] = 'Ion clusters'
-    definition: ClassVar[str] = (
+    name = 'clusters'
+    title = 'Ion clusters'
+    definition = (
         'An ion cluster is a connected set of ions: a cation and an anion are in contact when '
         'closer than r_c, by default the first minimum of g(+-). A cluster percolates along an '
         'axis when a closed path of its contacts winds round the periodic box along it (Livraghi '
@@ -150,13 +144,13 @@ class IonClusters(Observable[ClusterResult]):
         'which some cluster does, in a box of one size. P(n) is the share of clusters of n ions, '
         'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
     )
-    result: ClassVar[type] = ClusterResult
-    names: ClassVar[tuple[str, ...]] = (
+    result = ClusterResult
+    names = (
         *(scalar.name for scalar in SCALARS.values()),
         *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),
         'contact_distance',
     )
-    never_precise: ClassVar[dict[str, str]] = {
+    never_precise = {
         'contact_distance': 'has no interval within a run, so that no length would be enough.'
     }
 
@@ -279,7 +273,6 @@ class _Clusters(Accumulator[ClusterResult]):
         self._row = 0
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        del frame
         ions, row, n = self._ions, self._row, len(self._ions.indices)
         block = self._block_of[row]
         positions, box = snapshot.positions[ions.indices], snapshot.box

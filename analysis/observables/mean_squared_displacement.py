@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -55,12 +55,7 @@ class Displacement:
 
 @dataclass(frozen=True)
 class DisplacementResult:
-    """Mean squared displacements.
-
-    Attributes:
-        time_unit: 'tau', or 'steps' where the time step is not known.
-        by_type: Of each particle type.
-    """
+    """Mean squared displacements; times in 'tau', or 'steps' where the time step is not known."""
 
     time_unit: str
     by_type: dict[str, Displacement]
@@ -70,14 +65,14 @@ class DisplacementResult:
 class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
     """Displacements of each particle type, less the drift of the centre of mass."""
 
-    name: ClassVar[str] = 'msd'
-    title: ClassVar[str] = 'Mean squared displacement'
-    definition: ClassVar[str] = (
+    name = 'msd'
+    title = 'Mean squared displacement'
+    definition = (
         '<(r(t) - r(0))^2> by particle type, less the drift of the centre of mass, which takes off '
         '1/N of the own motion too. Diffusion coefficients are slopes/6 (Einstein 1905, doi '
         '10.1002/andp.19053220806) at lags of 1/128 to 1/16 of the run, where the MSD is linear.'
     )
-    result: ClassVar[type] = DisplacementResult
+    result = DisplacementResult
 
     def correlator(self, run: Run) -> Correlator[FloatArray, DisplacementResult]:
         return _MeanSquares(run)
@@ -98,7 +93,6 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        del bond_types
         stems = ('diffusion_coefficient_', 'msd_exponent_')
         return tuple(stem + name for name in particle_types for stem in stems)
 
@@ -113,7 +107,7 @@ class Displacements(Correlator[FloatArray, R]):
         powers: Of the squared displacement.
     """
 
-    powers: ClassVar[tuple[int, ...]] = (1,)
+    powers: tuple[int, ...] = (1,)
 
     def __init__(self, run: Run) -> None:
         if run.missing_images_reason:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,12 +17,7 @@ from analysis.sampling.run import Run
 
 @dataclass(frozen=True)
 class NonGaussianResult:
-    """The non-Gaussian parameter of each particle type.
-
-    Attributes:
-        curves: alpha_2(t), by particle type.
-        peaks: Its largest value, by particle type.
-    """
+    """The non-Gaussian parameter alpha_2(t), and its largest value, by particle type."""
 
     curves: dict[str, Curve]
     peaks: dict[str, Estimate]
@@ -33,14 +27,14 @@ class NonGaussianResult:
 class NonGaussian(TimeCorrelation[NonGaussianResult]):
     """Displacements of each particle type, less the drift of the centre of mass."""
 
-    name: ClassVar[str] = 'non_gaussian'
-    title: ClassVar[str] = 'Non-Gaussian parameter'
-    definition: ClassVar[str] = (
+    name = 'non_gaussian'
+    title = 'Non-Gaussian parameter'
+    definition = (
         'alpha_2(t) = 3 <dr^4> / (5 <dr^2>^2) - 1 of the displacements dr within t, by particle '
         'type (Rahman 1964, doi 10.1103/PhysRev.136.A405): 0 for diffusion, largest where the '
         'motion of beads differs most. The drift of the centre of mass is taken off.'
     )
-    result: ClassVar[type] = NonGaussianResult
+    result = NonGaussianResult
 
     def correlator(self, run: Run) -> Correlator[FloatArray, NonGaussianResult]:
         return _Moments(run)
@@ -55,7 +49,6 @@ class NonGaussian(TimeCorrelation[NonGaussianResult]):
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        del bond_types
         return tuple(f'non_gaussian_peak_{name}' for name in particle_types)
 
     def curves(self, result: NonGaussianResult) -> dict[str, Curve]:
@@ -65,7 +58,7 @@ class NonGaussian(TimeCorrelation[NonGaussianResult]):
 class _Moments(Displacements[NonGaussianResult]):
     """Second and fourth moment of the displacements of each type."""
 
-    powers: ClassVar[tuple[int, ...]] = (1, 2)
+    powers = (1, 2)
 
     def conclude(self, sums: BlockSums) -> NonGaussianResult:
         curves, peaks = {}, {}

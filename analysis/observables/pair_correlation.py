@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -33,12 +33,9 @@ def _quantity_name(pair: str) -> str:
 
 @dataclass(frozen=True)
 class PairCorrelationResult:
-    """Pair correlation functions.
+    """Pair correlation functions g(r), and the distance of the highest point of each.
 
-    Attributes:
-        curves: g(r) by pair of groups, those of PAIRS that the system has.
-        peaks: Distance of the highest point of each.
-        n_frames: Number of frames averaged over, evenly spread.
+    By pair of groups, those of PAIRS that the system has; averaged over `n_frames`, evenly spread.
     """
 
     curves: dict[str, Curve]
@@ -50,15 +47,15 @@ class PairCorrelationResult:
 class PairCorrelation(Observable[PairCorrelationResult]):
     """g(r) of all particles and of the ions."""
 
-    name: ClassVar[str] = 'pair_correlation'
-    title: ClassVar[str] = 'Pair correlation'
-    definition: ClassVar[str] = (
+    name = 'pair_correlation'
+    title = 'Pair correlation'
+    definition = (
         'g(r) = n(r) / (4 pi r^2 dr rho): pairs of two groups at the distance r, relative to those '
         'of an ideal gas (Hansen and McDonald, Theory of Simple Liquids, 4th ed., ch. 2.5); r in '
         'sigma. Bonded pairs count.'
     )
-    result: ClassVar[type] = PairCorrelationResult
-    names: ClassVar[tuple[str, ...]] = tuple(map(_quantity_name, PAIRS))
+    result = PairCorrelationResult
+    names = tuple(map(_quantity_name, PAIRS))
 
     def begin(self, run: Run) -> Accumulator[PairCorrelationResult]:
         return _Histograms(run.topology, spread_out(run.even_frames, MOST_FRAMES))
@@ -105,7 +102,6 @@ class _Histograms(Accumulator[PairCorrelationResult]):
     def add(self, frame: int, snapshot: Snapshot) -> None:
         import freud
 
-        del frame
         if not self._reach:
             spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
             half = PART_OF_HALF_BOX * float(snapshot.box.min()) / 2

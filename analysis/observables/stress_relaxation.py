@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,8 +60,7 @@ class StressResult:
     Attributes:
         modulus: G(t), from lag 0 on.
         cut: Lag at which G(t) is lost in its noise, and from which it counts as 0.
-        storage: G'(w), at the angular frequencies that the data reach.
-        loss: G''(w), at the same.
+        storage: G'(w), at the angular frequencies that the data reach, as `loss`, G''(w).
         segmental_time: tau_s(w) = G'/(|eta*| w^2), with |eta*| = |G*|/w, at the same.
         viscosity: Integral of G(t) up to three times the cut.
         verdict: Empty, or why the results are not to be trusted.
@@ -80,19 +79,19 @@ class StressResult:
 class StressRelaxation(Observable[StressResult]):
     """G(t) and its transforms, from the pressure tensor in the log."""
 
-    name: ClassVar[str] = 'stress'
-    title: ClassVar[str] = 'Stress relaxation'
-    definition: ClassVar[str] = (
+    name = 'stress'
+    title = 'Stress relaxation'
+    definition = (
         'G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless '
         'stress (Daivis and Evans 1994, doi 10.1063/1.466970), counted as 0 from where it is lost '
         'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt from the '
         'spectrum (STACIE, Toraman et al. 2025, doi 10.1021/acs.jcim.5c01475); '
         "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
     )
-    result: ClassVar[type] = StressResult
-    names: ClassVar[tuple[str, ...]] = ('shear_viscosity',)
-    needs_trajectory: ClassVar[bool] = False
-    needs_log: ClassVar[bool] = True
+    result = StressResult
+    names = ('shear_viscosity',)
+    needs_trajectory = False
+    needs_log = True
 
     def begin(self, run: Run) -> Accumulator[StressResult]:
         return Finished(_correlated(run))

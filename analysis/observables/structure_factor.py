@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -31,12 +30,11 @@ FEWEST_FRAMES = 4
 
 @dataclass(frozen=True)
 class StructureFactorResult:
-    """The static structure factor near its main peak.
+    """The static structure factor near its main peak, averaged over `n_frames`.
 
     Attributes:
         curve: S(q) of all particles against the mean wave number of each shell.
         peak: Wave number of the main peak; its verdict says why there is none.
-        n_frames: Number of frames averaged over.
     """
 
     curve: Curve
@@ -48,15 +46,15 @@ class StructureFactorResult:
 class StructureFactor(Observable[StructureFactorResult]):
     """S(q) at wave vectors that fit the box, about its main peak."""
 
-    name: ClassVar[str] = 'structure_factor'
-    title: ClassVar[str] = 'Structure factor'
-    definition: ClassVar[str] = (
+    name = 'structure_factor'
+    title = 'Structure factor'
+    definition = (
         'S(q) = <|sum_j exp(i q.r_j)|^2> / N over all particles, at wave vectors 2 pi n/L in '
         'random directions, averaged in shells (Hansen and McDonald, Theory of Simple Liquids, '
         '4th ed., ch. 4.1); q in 1/sigma. Main peak q* of the smoothed curve.'
     )
-    result: ClassVar[type] = StructureFactorResult
-    names: ClassVar[tuple[str, ...]] = ('structure_factor_peak',)
+    result = StructureFactorResult
+    names = ('structure_factor_peak',)
 
     def begin(self, run: Run) -> Accumulator[StructureFactorResult]:
         return _Intensities(spread_out(run.even_frames, MOST_FRAMES))
@@ -91,7 +89,6 @@ class _Intensities(Accumulator[StructureFactorResult]):
         self._rows: list[FloatArray] = []
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        del frame
         n = len(snapshot.positions)
         if self._edges is None:
             scale = 2 * np.pi / float(np.cbrt(np.prod(snapshot.box) / n))

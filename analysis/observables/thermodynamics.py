@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -43,12 +42,9 @@ _QUANTITIES = {
 class ThermodynamicsResult:
     """Averages over the production part of the log.
 
-    Attributes:
-        density: Number density of beads, over the equilibration at constant pressure where there
-            was one.
-        temperature: Kinetic, for N beads without momentum of the whole.
-        pressure: Mean of the diagonal of the pressure tensor.
-        potential_energy_per_bead: In epsilon.
+    The number density of beads is that of the equilibration at constant pressure where there was
+    one; the temperature is kinetic, for N beads without momentum of the whole; the pressure is the
+    mean of the diagonal of its tensor.
     """
 
     density: Estimate
@@ -61,18 +57,18 @@ class ThermodynamicsResult:
 class Thermodynamics(Observable[ThermodynamicsResult]):
     """Means of the thermo log, with intervals from its blocks."""
 
-    name: ClassVar[str] = 'thermodynamics'
-    title: ClassVar[str] = 'Thermodynamics'
-    definition: ClassVar[str] = (
+    name = 'thermodynamics'
+    title = 'Thermodynamics'
+    definition = (
         'Means of the thermo log from where the potential energy is stationary (Chodera 2016, doi '
         '10.1021/acs.jctc.5b00784); density from the equilibration at constant pressure. '
         'Temperature is 2 E_kin / (3 N - 3), pressure the mean of the diagonal of the tensor; '
         'reduced units.'
     )
-    result: ClassVar[type] = ThermodynamicsResult
-    names: ClassVar[tuple[str, ...]] = tuple(_QUANTITIES)
-    needs_log: ClassVar[bool] = True
-    never_precise: ClassVar[dict[str, str]] = {
+    result = ThermodynamicsResult
+    names = tuple(_QUANTITIES)
+    needs_log = True
+    never_precise = {
         'density': 'is that of the equilibration: sampling at constant volume does not change it.'
     }
 

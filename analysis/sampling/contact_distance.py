@@ -28,13 +28,10 @@ LEAST_RISE = 0.02
 
 @dataclass(frozen=True)
 class PairCorrelation:
-    """The pair correlation function of two groups.
+    """The pair correlation function of two groups, against the centres of the bins.
 
     Attributes:
-        curve: Pair correlation against the centres of the bins.
-        first_minimum: Distance of the first minimum after the first peak, or None.
-        n_frames: Number of frames averaged over.
-        verdict: Empty, or why there is no first minimum.
+        first_minimum: Distance of the first minimum after the first peak; None with a verdict why.
     """
 
     curve: Curve
@@ -97,8 +94,8 @@ def find_first_minimum(
     """First minimum of g(r) after its first peak, told from noise by counting statistics.
 
     Args:
-        distance: Centres of the bins, shape (n,).
-        g: Pair correlation, shape (n,).
+        distance: Centres of the bins, shape (n,), as `g`, the pair correlation there.
+        g: Shape (n,).
         expected: Number of pairs that g = 1 puts into each bin, shape (n,).
 
     Returns:

@@ -26,18 +26,11 @@ def frames_from(steps: IntArray, first_frame: int) -> IntArray:
 
 
 def evenly_spaced(steps: IntArray, first_frame: int = 0) -> IntArray:
-    """Frames at even spacing in time, out of frames at any spacing.
+    """Frames at even spacing in time, out of any spacing; all where steps, (F,), do not rise.
 
     Frames at log-spaced offsets within blocks are worth little more than one per block, and would
     weigh the start of each block too much. The spacing is the largest gap between frames, passing
     over those so rare that frames must be missing there.
-
-    Args:
-        steps: Step of each frame, shape (F,).
-        first_frame: Index of the first frame to use.
-
-    Returns:
-        Indices of the frames. All of them, where the steps do not rise.
     """
     frames = frames_from(steps, first_frame)
     gaps = np.diff(steps[frames])

@@ -163,7 +163,6 @@ def _retry(options: argparse.Namespace) -> int:
 def _migrate(options: argparse.Namespace) -> int:
     from workflow.cli.migrate import migrate
 
-    del options
     migrate()
     return 0
 

@@ -20,12 +20,7 @@ from workflow.stages.review import half_width
 
 @dataclass(frozen=True)
 class State:
-    """Replicas of one state point.
-
-    Attributes:
-        place: Where it is on the axes of the sweep; the same axes for all its states.
-        results: One of each replica.
-    """
+    """Replicas of one state point, and where it is on the axes that all states share."""
 
     place: Place
     results: tuple[JobResult, ...]
@@ -40,11 +35,9 @@ class State:
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity of one state, over its replicas.
+    """One quantity of one state, by its place, over the replicas.
 
     Attributes:
-        place: Of the state.
-        observable: By name.
         quantity: With the estimate over the replicas, whose `n_effective` is how many of them gave
             a value or a bound, and whose verdict says why it is not converged.
     """
@@ -71,14 +64,7 @@ class Row:
 
 @dataclass(frozen=True)
 class SweepTable:
-    """The results of a sweep over its replicas.
-
-    Attributes:
-        name: Of the sweep.
-        axis: That it is reported along.
-        states: In the order of the axis, kT, and what else varies.
-        rows: Of each state, one for each quantity.
-    """
+    """The results of a sweep, one row for each state, ordered along its axis, and quantity."""
 
     name: str
     axis: Axis

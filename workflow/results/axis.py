@@ -28,8 +28,7 @@ class Axis:
     Attributes:
         key: Dotted key of the state point; empty where nothing varies.
         column: In `summary.csv`; that of kT where nothing varies.
-        name: In tables and sentences.
-        label: For the axis of a figure.
+        name: In tables and sentences; `label` is for the axis of a figure.
     """
 
     key: str

@@ -51,10 +51,10 @@ _RANGE = 'Lines are means over replicas, shades the range of the replicas.'
 
 @dataclass(frozen=True)
 class SweepFigure:
-    """A figure on disk.
+    """A figure on disk: NAME.png and NAME.svg.
 
     Attributes:
-        stem: Name of the files without `.png` and `.svg`.
+        stem: NAME.
         observable: By name; 'overview' for the figure of several.
         title: What it shows.
         caption: How it is to be read, as plain text.
@@ -72,9 +72,7 @@ class Drawing:
 
     Attributes:
         name: Of a panel, or OBSERVABLE:CURVE.
-        title: Above it.
         is_key: Whether it shows key results.
-        draw: Draws it.
         rows: The rows that it shows; of a curve none.
     """
 

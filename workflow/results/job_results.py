@@ -21,13 +21,9 @@ _BY_NAME = {observable.name: observable for observable in OBSERVABLES}
 
 @dataclass(frozen=True)
 class JobResult:
-    """What one finished job has found.
+    """What one finished job has found, and what made it, by name of the observable.
 
-    Attributes:
-        state_point: As signac stores it.
-        outcomes: Of each observable, by name; without a result where it does not apply or was
-            refused.
-        provenance: What made each of them, by name.
+    An outcome is without a result where the observable does not apply or was refused.
     """
 
     state_point: Mapping[str, Any]

@@ -38,8 +38,7 @@ class Background:
     """What a report tells beside the numbers.
 
     Attributes:
-        n_jobs: How many jobs the sweep has.
-        failed: Job, composition and why of each that failed.
+        failed: Job, composition and why of each of the `n_jobs` that failed.
         description: Of the model.
         overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
@@ -56,11 +55,6 @@ class Background:
 
 def write_results(folder: Path, table: SweepTable, background: Background) -> Path:
     """Write summary.csv, figures/ and report.html; each appears only when it is whole.
-
-    Args:
-        folder: Where they go, such as results/<sweep>; made if need be.
-        table: The results; of one job at least.
-        background: What the report tells beside them.
 
     Returns:
         The report.

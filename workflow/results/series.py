@@ -12,13 +12,10 @@ from workflow.results.axis import Axis, AxisValue, drawn_axis, place_text
 
 @dataclass(frozen=True)
 class Series:
-    """States that differ in one axis alone, and their rows.
+    """States that differ in one axis alone, in its order, and their rows.
 
     Attributes:
         label: What they share and other series do not; empty where there is one series.
-        axis: In which they differ.
-        states: In the order of the axis.
-        rows: Of these states.
     """
 
     label: str
