@@ -7,7 +7,8 @@ tables, figures and reports follow from there.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -211,11 +212,18 @@ def analyse(
     """
     outcomes: dict[str, Outcome] = {}
     running: dict[str, Accumulator[Any]] = {}
-    for observable in observables:
+
+    @contextmanager
+    def refusal_of(name: str) -> Iterator[None]:
         try:
-            running[observable.name] = observable.begin(run)
+            yield
         except UserError as error:
-            outcomes[observable.name] = Outcome(refusal=str(error))
+            outcomes[name] = Outcome(refusal=str(error))
+            running.pop(name, None)
+
+    for observable in observables:
+        with refusal_of(observable.name):
+            running[observable.name] = observable.begin(run)
     frames = np.unique(np.concatenate([NO_FRAMES, *(a.frames for a in running.values())]))
     wanted = {name: set(a.frames.tolist()) for name, a in running.items()}
     for frame in progress(frames) if len(frames) else ():
@@ -223,16 +231,11 @@ def analyse(
         snapshot = run.trajectory.read(int(frame))
         for name in list(running):
             if int(frame) in wanted[name]:
-                try:
+                with refusal_of(name):
                     running[name].add(int(frame), snapshot)
-                except UserError as error:
-                    outcomes[name] = Outcome(refusal=str(error))
-                    del running[name]
-    for name, accumulator in running.items():
-        try:
+    for name, accumulator in list(running.items()):
+        with refusal_of(name):
             outcomes[name] = Outcome(accumulator.conclude())
-        except UserError as error:
-            outcomes[name] = Outcome(refusal=str(error))
     return {observable.name: outcomes[observable.name] for observable in observables}
 
 

@@ -68,13 +68,8 @@ class Decay:
 def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedExponential | None:
     """Least-squares fit to the points with C <= 0.9, equally weighted.
 
-    Args:
-        time: Positive, rising, best log-spaced, shape (n,).
-        curve: C(t), shape (n,).
-
-    Returns:
-        The fit; None where it does not converge, has fewer than 5 points, or ends at a limit of
-        beta (0.1, 2).
+    Times (n,) are positive, rising, and best log-spaced. There is no fit where it does not
+    converge, has fewer than 5 points, or ends at a limit of beta (0.1, 2).
     """
     used = np.isfinite(curve) & (curve <= FIT_BELOW)
     time, curve = time[used], curve[used]
@@ -115,11 +110,8 @@ def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedE
 def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration: float) -> Decay:
     """Times of a curve that was averaged in blocks, with jackknife intervals on their logarithms.
 
-    Args:
-        time: Lags, positive and rising, shape (L,).
-        sums: Sums of the correlation over the origins of each block, shape (B, L).
-        counts: Numbers of these origins, shape (B, L).
-        duration: Length of the whole run, in the unit of `time`.
+    Sums of the correlation over the origins of each block, and the numbers of these, have shape
+    (B, L), lags (L,); `duration` is that of the whole run, in the unit of the lags.
     """
     curve = sums.sum(axis=0) / counts.sum(axis=0)
     bound = _bound(time, curve)

@@ -88,9 +88,8 @@ def exponentiated(logarithm: Estimate) -> Estimate:
 def mean_curve(curves: Sequence[Curve]) -> Curve:
     """Average curves of replicas; `low` and `high` are the range of the replicas.
 
-    Args:
-        curves: At least one; interpolated, on the scale of their x, to the points of all of them.
-            Points that a curve does not reach are left out, unless it says what it is there.
+    They are interpolated, on the scale of their x, to the points of all of them. Points that a
+    curve does not reach are left out, unless it says what it is there.
     """
     first = curves[0]
     grid = np.unique(np.concatenate([curve.x for curve in curves]))

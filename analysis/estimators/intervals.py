@@ -31,11 +31,7 @@ def mean_with_interval(
 
     Blocks are at least 5 statistical inefficiencies long, and their means must not be correlated
     with their neighbours. A series that is worth fewer than 20 independent values has a verdict.
-    Values that are not finite are left out.
-
-    Args:
-        series: Values at equal spacing, shape (T,).
-        confidence: Of the interval.
+    Values, at equal spacing, shape (T,), that are not finite are left out.
     """
     values = np.asarray(series, dtype=np.float64)
     values = values[np.isfinite(values)]
@@ -67,14 +63,10 @@ def proportion_with_interval(
 ) -> Estimate:
     """How often something holds, with Wilson's interval, which stands at 0 and at 1 too.
 
-    Wilson 1927, doi 10.1080/01621459.1927.10502953, for T / g independent values.
-
-    Args:
-        happened: Whether it holds in each frame, shape (T,).
-        inefficiency: Statistical inefficiency of a series that varies and goes with it. The
-            larger of it and that of `happened` counts where the rarer of the two answers comes in
-            fewer than 20 separate stretches, which tell nothing of correlation.
-        confidence: Of the interval.
+    Wilson 1927, doi 10.1080/01621459.1927.10502953, for T / g independent values of shape (T,).
+    The inefficiency is that of a series that varies and goes with it: the larger of it and that of
+    `happened` counts where the rarer of the two answers comes in fewer than 20 separate stretches,
+    which tell nothing of correlation.
     """
     values = np.asarray(happened, dtype=np.float64)
     n = len(values)

@@ -131,11 +131,9 @@ class LAMMPSTrajectory:
                     f"{where}: no column '{column}' in the dump. Write it: dump custom ... "
                     'id type x y z ix iy iz'
                 )
-        n_columns = len(header.columns)
         # 'ITEM: TIME' of the next frame may stand behind the atoms.
-        body = text[header.n_bytes :].partition(b'ITEM:')[0]
-        words = body.split()
-        if len(words) != header.n_atoms * n_columns:
+        words = text[header.n_bytes :].partition(b'ITEM:')[0].split()
+        if len(words) != header.n_atoms * len(header.columns):
             raise UserError(
                 f'{where}: rows of unequal length: the file is damaged. Copy it again from where '
                 'it was written.'
@@ -147,12 +145,8 @@ class LAMMPSTrajectory:
         order = np.argsort(tokens[:, header.columns.index('id')].astype(np.int64))
         table: dict[str, np.ndarray] = {}
         for k, name in enumerate(header.columns):
-            column = tokens[order, k]
-            if name not in NUMBERS:
-                table[name] = column.astype(str)
-                continue
             try:
-                table[name] = column.astype(np.float64)
+                table[name] = tokens[order, k].astype(np.float64 if name in NUMBERS else str)
             except ValueError:
                 raise UserError(
                     f"{where}: column '{name}' holds something that is no number: the file is "

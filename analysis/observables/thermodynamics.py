@@ -21,20 +21,15 @@ from analysis.observable import (
 )
 from analysis.sampling.run import Run
 
+_DENSITY = Panel('density', r'density [$\sigma^{-3}$]')
+_PRESSURE = Panel('pressure', r'pressure [$\epsilon/\sigma^3$]')
+_ENERGY = Panel('energy', r'potential energy per bead [$\epsilon$]')
 # Name: unit, limits, panel.
 _QUANTITIES = {
-    'density': ('sigma^-3', NOT_NEGATIVE, Panel('density', r'density [$\sigma^{-3}$]')),
+    'density': ('sigma^-3', NOT_NEGATIVE, _DENSITY),
     'temperature': ('epsilon', NOT_NEGATIVE, None),
-    'pressure': (
-        'epsilon/sigma^3',
-        UNLIMITED,
-        Panel('pressure', r'pressure [$\epsilon/\sigma^3$]'),
-    ),
-    'potential_energy_per_bead': (
-        'epsilon',
-        UNLIMITED,
-        Panel('energy', r'potential energy per bead [$\epsilon$]'),
-    ),
+    'pressure': ('epsilon/sigma^3', UNLIMITED, _PRESSURE),
+    'potential_energy_per_bead': ('epsilon', UNLIMITED, _ENERGY),
 }
 
 
@@ -91,15 +86,12 @@ def _averages(run: Run) -> ThermodynamicsResult:
         'pressure': np.mean([log[name] for name in diagonal], axis=0),
         'potential_energy_per_bead': log['potential_energy'] / n,
     }
-    estimates = {
-        name: mean_with_interval(each[production.first_row :]) for name, each in series.items()
-    }
-    if production.verdict:
-        estimates = {
-            name: replace(each, verdict=production.verdict) for name, each in estimates.items()
-        }
+    rows, verdict = slice(production.first_row, None), production.verdict
+    found = {name: mean_with_interval(each[rows]) for name, each in series.items()}
+    if verdict:
+        found = {name: replace(each, verdict=verdict) for name, each in found.items()}
     volume = log['volume'] if run.equilibration_volume is None else run.equilibration_volume
-    return ThermodynamicsResult(density=_density(n, volume), **estimates)
+    return ThermodynamicsResult(density=_density(n, volume), **found)
 
 
 def _density(n_beads: int, volume: FloatArray) -> Estimate:

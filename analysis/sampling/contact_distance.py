@@ -91,15 +91,9 @@ def pair_correlation(
 def find_first_minimum(
     distance: FloatArray, g: FloatArray, expected: FloatArray
 ) -> tuple[float | None, str]:
-    """First minimum of g(r) after its first peak, told from noise by counting statistics.
+    """First minimum of g(r) after its first peak, or why there is none, by counting statistics.
 
-    Args:
-        distance: Centres of the bins, shape (n,), as `g`, the pair correlation there.
-        g: Shape (n,).
-        expected: Number of pairs that g = 1 puts into each bin, shape (n,).
-
-    Returns:
-        The distance, or None with the reason.
+    Distances of bins, g, and the number of pairs that g = 1 puts into each have shape (n,).
     """
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks

@@ -45,9 +45,7 @@ class CorrelationPlan:
 def plan_correlations(steps: IntArray) -> CorrelationPlan:
     """Choose lags, about 8 per decade, and for each of them origins spread over the whole run.
 
-    Args:
-        steps: Steps of the frames to use, strictly rising, shape (F,). Any spacing will do: only
-            lags that occur between frames are used, and they are exact.
+    Steps (F,) rise at any spacing: only lags that occur between frames are used, so all are exact.
     """
     duration = int(steps[-1] - steps[0])
     chosen: list[int] = []

@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one of COMMANDS.
-
-    Raises:
-        UserError: For anything that the user can mend.
-    """
+    """Run one of COMMANDS; UserError for anything that the user can mend."""
     parser = argparse.ArgumentParser(
         prog='project.py',
         epilog='In a folder with a project also the commands of signac-flow: status, next, run, '

@@ -27,8 +27,7 @@ def chosen_jobs(names: Sequence[str]) -> list[Job]:
     """The jobs of the project in this folder whose ids begin with one of `names`; else all.
 
     Raises:
-        UserError: If there is no project, its workspace is of another version or damaged, or a name
-            fits no job or several.
+        UserError: If there is no usable project, or a name fits no job or several.
     """
     jobs = sorted(checked_project(), key=lambda job: job.id)
     if not names:

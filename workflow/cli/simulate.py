@@ -1,7 +1,6 @@
 """A sweep on this machine: jobs side by side, each a `project.py run` of signac-flow.
 
-One process for each job, and not flow's own parallel run: that waits for the slowest job after
-every operation.
+Flow's own parallel run waits for the slowest job after every operation.
 """
 
 from __future__ import annotations

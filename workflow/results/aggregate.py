@@ -106,18 +106,12 @@ def _rows_of(state: State) -> Iterator[Row]:
 def combine(quantities: Sequence[Quantity]) -> Estimate:
     """One quantity over independent replicas, with the 95 % interval of their mean.
 
-    Student's t on the values, or on the logarithms of times. A single replica gives no interval,
-    nor do values that are all the same. The interval of a proportion is at least as wide as those
-    within the runs allow, since replicas that all give 0 or 1 have no spread. Values that are
-    strongly skewed, as those of replicas close to a limit may be, get too narrow an interval
-    (measured: validation/sections/intervals.py).
-
-    Args:
-        quantities: The same quantity of each replica.
-
-    Returns:
-        The mean, geometric for times, or a bound where a replica gives only a bound; `n_effective`
-        is the number of replicas that gave either.
+    Student's t on the values, or on the logarithms of times, whose mean is then geometric; a bound
+    where a replica gives only a bound. `n_effective` is the number of replicas that gave either. A
+    single replica gives no interval, nor do values that are all the same. The interval of a
+    proportion is at least as wide as those within the runs allow, since replicas that all give 0 or
+    1 have no spread. Values that are strongly skewed, as those of replicas close to a limit may be,
+    get too narrow an interval (measured: validation/sections/intervals.py).
     """
     estimates = [quantity.estimate for quantity in quantities]
     reasons = _verdicts(estimates)

@@ -249,12 +249,10 @@ def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None,
     if lower:
         text = f'sets in between {axis.text(max(lower))} and {first:.3g}.'
         return text + caution, (max(lower), first)
-    undecided = [place for place, _ in points if place < first]
-    reason = (
-        f'undecided at {", ".join(f"{x:.3g}" for x in undecided)}'
-        if undecided
-        else 'nothing that has it was simulated below'
-    )
+    undecided = ', '.join(f'{place:.3g}' for place, _ in points if place < first)
+    reason = 'nothing that has it was simulated below'
+    if undecided:
+        reason = f'undecided at {undecided}'
     return f'above 1/2 from {axis.text(first)} on; {reason}.{caution}', (None, first)
 
 
@@ -268,11 +266,7 @@ def _verdict(expect: Expectation, points: Sequence[Point], axis: Axis) -> Found:
 
 
 def _usable(points: Iterable[Point]) -> list[Point]:
-    return [
-        (place, row)
-        for place, row in points
-        if row.estimate.value is not None or row.estimate.is_bound
-    ]
+    return [p for p in points if p[1].estimate.value is not None or p[1].estimate.is_bound]
 
 
 def _nearest(points: Sequence[Point], place: float) -> Point | None:

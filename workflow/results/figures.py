@@ -88,11 +88,7 @@ def write_figures(
 ) -> list[SweepFigure]:
     """Draw all figures of a sweep into an existing folder.
 
-    Args:
-        folder: Where the files go.
-        many: The series of the sweep.
-        overview: Names of the panels and curves of the first figure; None takes the key results.
-        is_complete: Whether all results that the sweep can have are there.
+    The first shows what `overview` names, by default the key results.
 
     Raises:
         UserError: If the overview names something that a complete sweep does not have.

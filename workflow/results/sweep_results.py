@@ -91,11 +91,7 @@ def read_sweep_table(sweep: SweepJobs) -> SweepTable:
 
 
 def axis_of(sweep: SweepJobs) -> Axis:
-    """Find the axis of a sweep as it is recorded.
-
-    Raises:
-        UserError: If the model of its jobs cannot be read.
-    """
+    """Find the axis of a sweep as recorded; UserError if the model of its jobs cannot be read."""
     from workflow.results.axis import find_axis
 
     first, points = sweep.jobs[0], [state_point_of(job) for job in sweep.jobs]
