@@ -90,11 +90,9 @@ class _Histograms(Accumulator[PairCorrelationResult]):
                 'cation-cation': (cations, cations),
                 'anion-anion': (anions, anions),
             }
-        self._groups = {
-            name: (one, other)
-            for name, (one, other) in self._groups.items()
-            if len(one) > 1 or one is not other
-        }
+        for name, (one, other) in list(self._groups.items()):
+            if one is other and len(one) < 2:
+                del self._groups[name]
         self._reach = 0.0
         self._rdfs: dict[str, Any] = {}
         self._rows: dict[str, list[FloatArray]] = {name: [] for name in self._groups}

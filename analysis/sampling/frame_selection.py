@@ -12,11 +12,7 @@ TYPICAL_SHARE_OF_TIME = 0.9
 
 
 def frames_from(steps: IntArray, first_frame: int) -> IntArray:
-    """Indices of the frames from `first_frame` on; a negative one counts from the end.
-
-    Raises:
-        UserError: If there is no such frame.
-    """
+    """Indices of the frames from `first_frame` on, negative from the end; UserError if none is."""
     n = len(steps)
     if not -n <= first_frame < n:
         raise UserError(

@@ -71,11 +71,7 @@ def find_axis(report: ReportTable, model: Model, points: Sequence[Mapping[str, A
 
 
 def check_axis(report: ReportTable, model: Model, point: Mapping[str, Any]) -> None:
-    """Check that the axis that a sweep file names is a number of `point`, one of its state points.
-
-    Raises:
-        UserError: If it is not.
-    """
+    """Raise a UserError where the axis that is named is no number of `point`, a state point."""
     if report.x is None:
         return
     known = {*_numbers([point]), *(_COMPOSITION + name for name in model.monomers)}

@@ -47,11 +47,7 @@ class JobResult:
 
 
 def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:
-    """Read the results of a job from its folder; None while one of them is missing.
-
-    Raises:
-        UserError: If a file is there but cannot be read, or is not what was written.
-    """
+    """Read the results of a job, None while one is missing; UserError if one cannot be read."""
     if not all((folder / name).exists() for name in job_files.RESULTS):
         return None
     outcomes, made = {}, {}

@@ -75,11 +75,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
 
 
 def read_sweep_table(sweep: SweepJobs) -> SweepTable:
-    """Read the results of the jobs of a sweep that are done.
-
-    Raises:
-        UserError: If none is done, or a result cannot be read.
-    """
+    """Read the results of the jobs that are done; UserError if there are none, or unreadable ones."""
     from workflow.results.aggregate import tabulate
     from workflow.results.job_results import read_job_result
 
@@ -115,11 +111,7 @@ def places_on_axis(jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def record_report(path: Path, sweep: SweepJobs) -> None:
-    """Record how a sweep file wants its results to be shown, if that is not what is recorded.
-
-    Raises:
-        UserError: If something in its report table, or its file of claims, is wrong.
-    """
+    """Record how a sweep file wants its results shown; UserError if its report table is wrong."""
     wanted, model = load_sweep(path)
     shown = checked_report(path, wanted, model)
     recorded = _recorded(sweep)
