@@ -75,7 +75,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
 
 
 def read_sweep_table(sweep: SweepJobs) -> SweepTable:
-    """Read the results of the jobs that are done; UserError if there are none, or unreadable ones."""
+    """Read the results of the jobs that are done; UserError if none is, or one is unreadable."""
     from workflow.results.aggregate import tabulate
     from workflow.results.job_results import read_job_result
 
