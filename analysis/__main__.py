@@ -83,10 +83,8 @@ def _with_options(options: argparse.Namespace) -> Observable[Any]:
     """The observable with its fields as the user gives them."""
     fields = [field.name for field in dataclasses.fields(options.observable)]
     given = {name: getattr(options, name) for name in fields}
-    observable: Observable[Any] = dataclasses.replace(
-        options.observable,
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()},
-    )
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    observable: Observable[Any] = dataclasses.replace(options.observable, **given)
     return observable
 
 
@@ -107,25 +105,17 @@ def _run_of(options: argparse.Namespace) -> Run:
                 'are the least.'
             )
         time_step = log.time_step if time_step is None else time_step
-    return Run(
-        trajectory,
-        None if log is None else log.columns,
-        Production(row, frame, frame),
-        time_step,
-        getattr(options, 'kT', None),
-    )
+    columns, kT = None if log is None else log.columns, getattr(options, 'kT', None)
+    return Run(trajectory, columns, Production(row, frame, frame), time_step, kT)
 
 
 def _table(observable: Observable[Any], result: Any) -> str:
     """What a result says, for people to read."""
     quantities = observable.quantities(result)
-    width = max([len(quantity.name) for quantity in quantities], default=0) + 2
+    width = max([len(each.name) for each in quantities], default=0) + 2
     lines = [observable.title, *observable.notes(result), '']
     lines.append(f'{"":{width}}{"value":>11}  {"95 % interval":24}{"n_eff":>8}  unit')
-    lines += [
-        _row(f'{quantity.name:{width}}', quantity.estimate, quantity.unit)
-        for quantity in quantities
-    ]
+    lines += [_row(f'{each.name:{width}}', each.estimate, each.unit) for each in quantities]
     curves = ', '.join(observable.curves(result))
     return '\n'.join([*lines, '', f'curves (--json, --plot): {curves or "none"}'])
 

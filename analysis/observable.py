@@ -7,7 +7,8 @@ tables, figures and reports follow from there.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -49,9 +50,7 @@ class Panel:
 
     Attributes:
         name: What they have in common, as sweep files and captions say it.
-        label: Of the vertical axis.
-        scale: Of the vertical axis.
-        limits: Of the vertical axis; None follows the values.
+        label: Of the vertical axis, as scale and limits; without limits it follows the values.
     """
 
     name: str
@@ -86,13 +85,7 @@ class Quantity:
 
 
 def option(default: Any, help: str, **settings: Any) -> Any:  # noqa: A002 - as argparse says it
-    """Declare a field of an observable that the command line offers as an option.
-
-    Args:
-        default: Where it is not given.
-        help: What it is.
-        settings: Passed to `argparse.ArgumentParser.add_argument`.
-    """
+    """Declare a field that the command line offers, with `settings` as argparse takes them."""
     return field(default=default, metadata={'option': {'help': help, **settings}})
 
 
@@ -111,6 +104,17 @@ class Accumulator(ABC, Generic[R]):
     @abstractmethod
     def conclude(self) -> R:
         """Make the result, after the last frame."""
+
+
+@dataclass(frozen=True)
+class Finished(Accumulator[R]):
+    """A result that needs no frames."""
+
+    result: R
+
+    def conclude(self) -> R:
+        """Give the result."""
+        return self.result
 
 
 class Observable(ABC, Generic[R]):
@@ -140,7 +144,6 @@ class Observable(ABC, Generic[R]):
 
     def applies_to(self, topology: Topology) -> bool:
         """Tell whether a system has what is measured."""
-        del topology
         return True
 
     @abstractmethod
@@ -152,11 +155,7 @@ class Observable(ABC, Generic[R]):
         """
 
     def compute(self, run: Run, progress: Progress = iter) -> R:
-        """Measure it on a run.
-
-        Args:
-            run: What to analyse.
-            progress: Wraps the frames to show how far the analysis is, such as `tqdm`.
+        """Measure it on a run; `progress` wraps the frames to show how far the analysis is.
 
         Raises:
             UserError: If it cannot be measured on this run.
@@ -175,17 +174,14 @@ class Observable(ABC, Generic[R]):
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
         """All names that `quantities` can give for a system of such types."""
-        del particle_types, bond_types
         return self.names
 
     def curves(self, result: R) -> dict[str, Curve]:
         """The functions of a result, by name."""
-        del result
         return {}
 
     def notes(self, result: R) -> list[str]:
         """What else a reader of the numbers has to know."""
-        del result
         return []
 
     def plot(self, result: R, ax: Axes) -> None:
@@ -195,12 +191,7 @@ class Observable(ABC, Generic[R]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an analysis.
-
-    Attributes:
-        result: None where it was refused.
-        refusal: Why; empty where there is a result.
-    """
+    """What came of an analysis: a result, or why it was refused."""
 
     result: Any = None
     refusal: str = ''
@@ -213,22 +204,26 @@ def analyse(
 
     Args:
         run: What to analyse.
-        observables: Each with another name.
+        observables: Each with another name. One that is refused stops no other.
         progress: Wraps the frames to show how far the pass is.
-
-    Returns:
-        What came of each, by name. One that is refused stops no other.
 
     Raises:
         UserError: If a frame cannot be read.
     """
     outcomes: dict[str, Outcome] = {}
     running: dict[str, Accumulator[Any]] = {}
-    for observable in observables:
+
+    @contextmanager
+    def refusal_of(name: str) -> Iterator[None]:
         try:
-            running[observable.name] = observable.begin(run)
+            yield
         except UserError as error:
-            outcomes[observable.name] = Outcome(refusal=str(error))
+            outcomes[name] = Outcome(refusal=str(error))
+            running.pop(name, None)
+
+    for observable in observables:
+        with refusal_of(observable.name):
+            running[observable.name] = observable.begin(run)
     frames = np.unique(np.concatenate([NO_FRAMES, *(a.frames for a in running.values())]))
     wanted = {name: set(a.frames.tolist()) for name, a in running.items()}
     for frame in progress(frames) if len(frames) else ():
@@ -236,16 +231,11 @@ def analyse(
         snapshot = run.trajectory.read(int(frame))
         for name in list(running):
             if int(frame) in wanted[name]:
-                try:
+                with refusal_of(name):
                     running[name].add(int(frame), snapshot)
-                except UserError as error:
-                    outcomes[name] = Outcome(refusal=str(error))
-                    del running[name]
-    for name, accumulator in running.items():
-        try:
+    for name, accumulator in list(running.items()):
+        with refusal_of(name):
             outcomes[name] = Outcome(accumulator.conclude())
-        except UserError as error:
-            outcomes[name] = Outcome(refusal=str(error))
     return {observable.name: outcomes[observable.name] for observable in observables}
 
 
@@ -291,11 +281,7 @@ class TimeCorrelation(Observable[R]):
 
     @abstractmethod
     def correlator(self, run: Run) -> Correlator[Any, R]:
-        """Prepare for a run.
-
-        Raises:
-            UserError: If it cannot be measured on this run.
-        """
+        """Prepare for a run; errors as `begin`."""
 
     def begin(self, run: Run) -> Accumulator[R]:
         """Prepare for a pass over the frames of a run."""
@@ -332,11 +318,7 @@ class _PairsOfFrames(Accumulator[R]):
     def conclude(self) -> R:
         assert self._sums is not None  # a plan has pairs
         unit = self._run.time_step or 1.0
+        time = np.asarray(self._plan.lags * unit, dtype=np.float64)
         return self._correlator.conclude(
-            BlockSums(
-                np.asarray(self._plan.lags * unit, dtype=np.float64),
-                self._sums,
-                self._counts,
-                self._plan.duration * unit,
-            )
+            BlockSums(time, self._sums, self._counts, self._plan.duration * unit)
         )

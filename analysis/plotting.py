@@ -47,9 +47,7 @@ def new_figure(width: float, height: float) -> Figure:
 def plot_curves(ax: Axes, curves: Mapping[str, Curve]) -> None:
     """Draw curves of one kind with their intervals and fits, each in a colour of its own.
 
-    Args:
-        ax: To draw on; its labels and scales become those of the first curve.
-        curves: By label.
+    The labels and scales of the axes become those of the first curve.
     """
     for k, (name, curve) in enumerate(curves.items()):
         plot_curve(ax, curve, COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)], name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,13 +31,7 @@ THRESHOLD = math.exp(-1)
 
 @dataclass(frozen=True)
 class StretchedExponential:
-    """The curve amplitude exp(-(t/tau)^beta).
-
-    Attributes:
-        amplitude: At most 1.
-        tau: In the unit of the times.
-        beta: Stretching exponent.
-    """
+    """The curve amplitude exp(-(t/tau)^beta), of an amplitude of at most 1."""
 
     amplitude: float
     tau: float
@@ -73,13 +68,8 @@ class Decay:
 def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedExponential | None:
     """Least-squares fit to the points with C <= 0.9, equally weighted.
 
-    Args:
-        time: Positive, rising, best log-spaced, shape (n,).
-        curve: C(t), shape (n,).
-
-    Returns:
-        The fit; None where it does not converge, has fewer than 5 points, or ends at a limit of
-        beta (0.1, 2).
+    Times (n,) are positive, rising, and best log-spaced. There is no fit where it does not
+    converge, has fewer than 5 points, or ends at a limit of beta (0.1, 2).
     """
     used = np.isfinite(curve) & (curve <= FIT_BELOW)
     time, curve = time[used], curve[used]
@@ -90,14 +80,12 @@ def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedE
 
     log_time = np.log(time)
 
-    def power(log_tau: float, beta: float) -> FloatArray:
-        value: FloatArray = np.exp(np.clip(beta * (log_time - log_tau), -700, 700))
-        return value
+    def power(log_tau: float, beta: float) -> Any:
+        return np.exp(np.clip(beta * (log_time - log_tau), -700, 700))
 
-    def residual(parameters: FloatArray) -> FloatArray:
+    def residual(parameters: FloatArray) -> Any:
         amplitude, log_tau, beta = parameters
-        difference: FloatArray = amplitude * np.exp(-power(log_tau, beta)) - curve
-        return difference
+        return amplitude * np.exp(-power(log_tau, beta)) - curve
 
     def slopes(parameters: FloatArray) -> FloatArray:
         amplitude, log_tau, beta = parameters
@@ -122,18 +110,16 @@ def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedE
 def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration: float) -> Decay:
     """Times of a curve that was averaged in blocks, with jackknife intervals on their logarithms.
 
-    Args:
-        time: Lags, positive and rising, shape (L,).
-        sums: Sums of the correlation over the origins of each block, shape (B, L).
-        counts: Numbers of these origins, shape (B, L).
-        duration: Length of the whole run, in the unit of `time`.
+    Sums of the correlation over the origins of each block, and the numbers of these, have shape
+    (B, L), lags (L,); `duration` is that of the whole run, in the unit of the lags.
     """
     curve = sums.sum(axis=0) / counts.sum(axis=0)
     bound = _bound(time, curve)
     if bound is not None:
         return Decay(bound, bound, None)
     kept = np.flatnonzero(counts.sum(axis=1) > 0)
-    others = [_without(sums, counts, int(block)) for block in kept]
+    with np.errstate(invalid='ignore', divide='ignore'):
+        others = (sums.sum(axis=0) - sums[kept]) / (counts.sum(axis=0) - counts[kept])
     crossing = _crossing(time, curve)
     assert crossing is not None  # a curve without bound falls through 1/e
     block_length = duration / max(1, len(sums))
@@ -149,28 +135,20 @@ def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration
         failed = 'no stretched exponential fits: the fit does not converge or beta is at a limit'
         return Decay(one_over_e, Estimate(verdict=failed), None)
     if fit.mean_time > time[-1]:
-        longer = Estimate(
-            low=float(time[-1]),
-            verdict='the tail of the fit reaches past the longest lag',
-        )
-        return Decay(one_over_e, longer, fit)
+        past = 'the tail of the fit reaches past the longest lag'
+        return Decay(one_over_e, Estimate(low=float(time[-1]), verdict=past), fit)
     fits = [fit_stretched_exponential(time, c) for c in others]
     means = [None if f is None else f.mean_time for f in fits]
     # The lags about the 1/e time and before it fix the fit.
     n_blocks = int(filled[: passed + 1].min())
     mean = _with_interval(fit.mean_time, means, n_blocks, block_length)
-    misfit = _misfit(fit, time, curve)
+    used = np.isfinite(curve) & (curve <= FIT_BELOW)
+    misfit = float(np.abs(fit(time[used]) - curve[used]).max())
     if misfit > LARGEST_MISFIT:
         # The interval is that of the noise: it does not see that the form is wrong.
         misses = f'the fit misses the curve by up to {misfit:.2f}'
         mean = replace(mean, verdict='; '.join(filter(None, (misses, mean.verdict))))
     return Decay(one_over_e, mean, fit)
-
-
-def _misfit(fit: StretchedExponential, time: FloatArray, curve: FloatArray) -> float:
-    """Largest distance between the fit and the points that it was made to."""
-    used = np.isfinite(curve) & (curve <= FIT_BELOW)
-    return float(np.abs(fit(time[used]) - curve[used]).max())
 
 
 def _bound(time: FloatArray, curve: FloatArray) -> Estimate | None:
@@ -191,13 +169,6 @@ def _crossing(time: FloatArray, curve: FloatArray) -> float | None:
     k = int(below[0])
     part = (curve[k - 1] - THRESHOLD) / (curve[k - 1] - curve[k])
     return float(time[k - 1] * (time[k] / time[k - 1]) ** part)
-
-
-def _without(sums: FloatArray, counts: FloatArray, block: int) -> FloatArray:
-    n = counts.sum(axis=0) - counts[block]
-    with np.errstate(invalid='ignore', divide='ignore'):
-        curve: FloatArray = (sums.sum(axis=0) - sums[block]) / n
-    return curve
 
 
 def _with_interval(

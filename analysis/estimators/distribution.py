@@ -17,14 +17,9 @@ BINS_PER_DECADE = 8
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution over whole numbers, only those that occur.
+    """A distribution over whole numbers, only those that occur, shape (n,), with 95 % intervals.
 
-    Attributes:
-        values: Shape (n,).
-        probability: Shape (n,).
-        low: Lower ends of the 95 % intervals, shape (n,); None unless 4 blocks of at least 5
-            statistical inefficiencies fit in the run.
-        high: Upper ends of the 95 % intervals, shape (n,); None as `low`.
+    There are none unless 4 blocks of at least 5 statistical inefficiencies fit in the run.
     """
 
     values: IntArray
@@ -34,13 +29,7 @@ class Distribution:
 
 
 def distribution(values: IntArray, counts: FloatArray, shared: float) -> Distribution:
-    """Normalise counts.
-
-    Args:
-        values: Shape (n,).
-        counts: In blocks as long as an interval needs, shape (B, n).
-        shared: As `jackknife`.
-    """
+    """Normalise counts (B, n) of values (n,) in blocks as long as an interval needs."""
     total = counts.sum(axis=0)
     seen = np.flatnonzero(total)
     counts, total = counts[:, seen], total[seen]
@@ -58,12 +47,8 @@ def distribution(values: IntArray, counts: FloatArray, shared: float) -> Distrib
 def log_binned(found: Distribution, x_label: str, y_label: str) -> Curve:
     """Average the probability per value over logarithmic bins; small values stay as they are.
 
-    Values that never occur count with 0. Errors of different values are taken as independent.
-
-    Args:
-        found: Over whole numbers from 1 up.
-        x_label: Of the values.
-        y_label: Of the probability per value.
+    Values, from 1 up, that never occur count with 0. Errors of different values are taken as
+    independent.
     """
     last = int(np.floor(np.log10(found.values.max()) * BINS_PER_DECADE)) + 1
     # Whole bins, so that those of another run are the same.
@@ -75,8 +60,7 @@ def log_binned(found: Distribution, x_label: str, y_label: str) -> Curve:
     centre = np.exp(np.bincount(place, np.log(every)) / width)
     own = np.searchsorted(bins, np.floor(np.log10(found.values) * BINS_PER_DECADE).astype(int))
     density = np.bincount(own, found.probability, len(bins)) / width
-    low: FloatArray | None = None
-    high: FloatArray | None = None
+    low, high = None, None
     if found.low is not None and found.high is not None:
         half = np.sqrt(np.bincount(own, ((found.high - found.low) / 2) ** 2, len(bins))) / width
         low, high = np.maximum(density - half, 0), density + half

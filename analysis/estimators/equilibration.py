@@ -31,8 +31,7 @@ class Equilibration:
         start: Index of the first value to use.
         n_effective: Independent values from there on.
         inefficiency: Statistical inefficiency from there on.
-        is_equilibrated: Whether enough of the series is left to believe it.
-        verdict: Empty, or why it is not believed.
+        is_equilibrated: Whether enough of the series is left; the verdict says why not.
     """
 
     start: int
@@ -51,10 +50,8 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     the mean by less than a third of a standard error. From there it moves on only where that gains
     three tenths more independent values. A start that leaves less than a third of the
     series, or fewer than 10 independent values, is not called equilibrated. A drift over the run
-    that is within its noise cannot be seen (measured: validation/sections/intervals.py).
-
-    Args:
-        series: Values at equal spacing, shape (T,).
+    that is within its noise cannot be seen (measured: validation/sections/intervals.py). Values
+    are at equal spacing, shape (T,).
     """
     values = np.asarray(series, dtype=np.float64)
     n = len(values)

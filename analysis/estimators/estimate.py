@@ -88,35 +88,19 @@ def exponentiated(logarithm: Estimate) -> Estimate:
 def mean_curve(curves: Sequence[Curve]) -> Curve:
     """Average curves of replicas; `low` and `high` are the range of the replicas.
 
-    Args:
-        curves: At least one; interpolated, on the scale of their x, to the points of all of them.
-            Points that a curve does not reach are left out, unless it says what it is there.
+    They are interpolated, on the scale of their x, to the points of all of them. Points that a
+    curve does not reach are left out, unless it says what it is there.
     """
     first = curves[0]
     grid = np.unique(np.concatenate([curve.x for curve in curves]))
     scale = np.log if first.x_scale == 'log' else np.asarray
+    beyond = np.nan if first.outside is None else first.outside
+    table = np.full((len(curves), len(grid)), np.nan)
     with np.errstate(divide='ignore'):
-        table = np.array(
-            [
-                np.interp(
-                    scale(grid),
-                    scale(curve.x),
-                    curve.value,
-                    left=np.nan if curve.outside is None else curve.outside,
-                    right=np.nan if curve.outside is None else curve.outside,
-                )
-                if len(curve.x)
-                else np.full(len(grid), np.nan)
-                for curve in curves
-            ]
-        ).reshape(len(curves), len(grid))
+        for row, curve in zip(table, curves, strict=True):
+            if len(curve.x):
+                row[:] = np.interp(scale(grid), scale(curve.x), curve.value, beyond, beyond)
     kept = np.isfinite(table).all(axis=0)
     table = table[:, kept]
-    return replace(
-        first,
-        x=grid[kept],
-        value=table.mean(axis=0),
-        low=table.min(axis=0),
-        high=table.max(axis=0),
-        fit=None,
-    )
+    low, high = table.min(axis=0), table.max(axis=0)
+    return replace(first, x=grid[kept], value=table.mean(axis=0), low=low, high=high, fit=None)

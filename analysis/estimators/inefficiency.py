@@ -13,18 +13,12 @@ MOST_LOST = 0.5
 
 
 def statistical_inefficiency(series: Sequence[float] | FloatArray) -> float:
-    """How many successive values are worth one independent value.
+    """How many successive values, at equal spacing, are worth one independent value; at least 1.
 
     g = 1 + 2 sum_t (1 - t/T) C(t), the sum cut where Geyer's initial positive sequence ends
     (Geyer 1992, doi 10.1214/ss/1177011137), with C(t) from a fast Fourier transform. Deviations
     from the mean of the series itself lower every C(t) by about g/T, and the sum over W lags by
     W g/T of its own value; that is made good, or short series would pass for independent ones.
-
-    Args:
-        series: Values at equal spacing, shape (T,).
-
-    Returns:
-        At least 1; exactly 1 for a series that does not vary.
     """
     values = np.asarray(series, dtype=np.float64)
     n = len(values)

@@ -31,11 +31,7 @@ def mean_with_interval(
 
     Blocks are at least 5 statistical inefficiencies long, and their means must not be correlated
     with their neighbours. A series that is worth fewer than 20 independent values has a verdict.
-    Values that are not finite are left out.
-
-    Args:
-        series: Values at equal spacing, shape (T,).
-        confidence: Of the interval.
+    Values, at equal spacing, shape (T,), that are not finite are left out.
     """
     values = np.asarray(series, dtype=np.float64)
     values = values[np.isfinite(values)]
@@ -55,10 +51,8 @@ def mean_with_interval(
     )
     if len(blocks) < ENOUGH_BLOCKS:
         # This error rests on all the independent values, so it needs no quantile of few blocks.
-        half = max(
-            half,
-            student_quantile(max(n / g - 1, 1), confidence) * math.sqrt(values.var(ddof=1) * g / n),
-        )
+        error = math.sqrt(values.var(ddof=1) * g / n)
+        half = max(half, student_quantile(max(n / g - 1, 1), confidence) * error)
     is_sound &= n >= LEAST_WORTH * g
     verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, {LEAST_WORTH} needed'
     return Estimate(mean, mean - half, mean + half, n / g, verdict)
@@ -69,14 +63,10 @@ def proportion_with_interval(
 ) -> Estimate:
     """How often something holds, with Wilson's interval, which stands at 0 and at 1 too.
 
-    Wilson 1927, doi 10.1080/01621459.1927.10502953, for T / g independent values.
-
-    Args:
-        happened: Whether it holds in each frame, shape (T,).
-        inefficiency: Statistical inefficiency of a series that varies and goes with it. The
-            larger of it and that of `happened` counts where the rarer of the two answers comes in
-            fewer than 20 separate stretches, which tell nothing of correlation.
-        confidence: Of the interval.
+    Wilson 1927, doi 10.1080/01621459.1927.10502953, for T / g independent values of shape (T,).
+    The inefficiency is that of a series that varies and goes with it: the larger of it and that of
+    `happened` counts where the rarer of the two answers comes in fewer than 20 separate stretches,
+    which tell nothing of correlation.
     """
     values = np.asarray(happened, dtype=np.float64)
     n = len(values)
@@ -105,11 +95,7 @@ def shared_by_neighbours(inefficiency: float, block_length: float) -> float:
     """Part of the variance of a mean that blocks hide, as neighbours share what crosses a border.
 
     Exact for an autoregressive series and long blocks, and nothing without correlation; at most
-    0.3.
-
-    Args:
-        inefficiency: Statistical inefficiency in frames.
-        block_length: In frames.
+    0.3. Inefficiency and length of a block are in frames.
     """
     return min((inefficiency - 1 / inefficiency) / (2 * block_length), MOST_SHARED)
 
@@ -145,10 +131,7 @@ def jackknife(
 def merge_blocks(blocks: FloatArray, inefficiency: float, n_frames: int) -> FloatArray:
     """Join neighbouring sums until each is 5 inefficiencies long; one is left if none would be.
 
-    Args:
-        blocks: Sums over stretches of frames of equal length, shape (B, ...).
-        inefficiency: Statistical inefficiency in frames.
-        n_frames: Number of frames in all the blocks.
+    Blocks are sums over stretches of frames of equal length, shape (B, ...), of `n_frames` in all.
     """
     joined = math.ceil(INEFFICIENCIES_PER_BLOCK * inefficiency * len(blocks) / n_frames)
     n = max(1, len(blocks) // max(1, joined))

@@ -15,8 +15,7 @@ from analysis.estimators.intervals import student_quantile
 def combine_replicas(values: Sequence[float] | FloatArray) -> Estimate:
     """Mean over independent replicas with Student's t; one replica gives no interval.
 
-    Args:
-        values: One value per replica; those that are not finite are left out and told.
+    Values that are not finite are left out, and the verdict says so.
     """
     given = np.asarray(values, dtype=np.float64)
     kept = given[np.isfinite(given)]

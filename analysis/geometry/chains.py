@@ -11,15 +11,10 @@ from user_input import UserError, nearest_name
 
 
 def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArray]:
-    """Beads of each linear chain, from end to end; side groups bonded otherwise do not count.
+    """Beads of each linear chain from end to end, shape (beads,), by the lowest index of an end.
 
-    Args:
-        topology: With bonds.
-        bond_type: Name of the bonds along the chains; by default 'backbone' where there is such a
-            type, else all bonds.
-
-    Returns:
-        Shape (beads,) each, in order of the lowest index of an end.
+    Side groups count where they are bonded as the chain is: by default bonds are those of type
+    'backbone' where there is such a type, else all.
 
     Raises:
         UserError: If there is no such type, or the bonds branch or close rings.
@@ -64,11 +59,7 @@ def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArr
 
 
 def whole_chains(snapshot: Snapshot, chains: IntArray) -> FloatArray:
-    """Join chains of one length bond by bond, as if there were no boundary.
-
-    Args:
-        snapshot: Where the beads are.
-        chains: Beads of each chain, shape (C, N).
+    """Join chains of one length, shape (C, N), bond by bond, as if there were no boundary.
 
     Returns:
         Positions that begin at the origin, shape (C, N, 3).

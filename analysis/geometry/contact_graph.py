@@ -64,31 +64,23 @@ class Shapes:
 def contacts_between(
     positions: FloatArray, box: FloatArray, is_first: BoolArray, distance: float
 ) -> ContactGraph:
-    """Contacts between unlike particles.
+    """Contacts between unlike particles, those of `is_first`, shape (N,), and the others.
 
-    Args:
-        positions: Wrapped positions, shape (N, 3).
-        box: Edge lengths, shape (3,).
-        is_first: Which particles belong to the one kind, shape (N,); the others are the other.
-        distance: Largest distance of a contact.
+    Positions are wrapped, shape (N, 3), box lengths of shape (3,); contacts are up to `distance`.
 
     Raises:
         UserError: If an edge of the box is shorter than twice the contact distance.
     """
     first, second = np.flatnonzero(is_first), np.flatnonzero(~is_first)
-    if len(first) == 0 or len(second) == 0:
-        return _graph(positions, box, np.zeros((0, 2), dtype=np.int64), distance)
     found = _query(positions[first], positions[second], box, distance)
     pairs = np.stack([second[found[:, 0]], first[found[:, 1]]], axis=1)
-    return _graph(positions, box, pairs, distance)
+    return _graph(positions, box, pairs)
 
 
 def contacts_among(positions: FloatArray, box: FloatArray, distance: float) -> ContactGraph:
     """Contacts between any two particles; arguments and errors as for `contacts_between`."""
-    if len(positions) == 0:
-        return _graph(positions, box, np.zeros((0, 2), dtype=np.int64), distance)
     found = _query(positions, positions, box, distance)
-    return _graph(positions, box, found[found[:, 0] < found[:, 1]], distance)
+    return _graph(positions, box, found[found[:, 0] < found[:, 1]])
 
 
 def connected_components(graph: ContactGraph) -> Components:
@@ -100,13 +92,8 @@ def connected_components(graph: ContactGraph) -> Components:
     windings has a part along it, and their rank is the dimension of percolation (see Livraghi et
     al. 2021, doi 10.1021/acs.jctc.1c00423, for the same idea).
     """
-    from scipy import sparse  # not at the top: importing the project must not load SciPy
-    from scipy.sparse import csgraph
-
-    n, pairs = graph.n, graph.pairs
-    matrix = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    n_components, label = csgraph.connected_components(matrix, directed=False)
-    label = label.astype(np.int64)
+    pairs = graph.pairs
+    n_components, label = _labels(graph)
     size = np.bincount(label, minlength=n_components)
     parent = _spanning_forest(graph, label)
     offsets = _unfold(graph, parent)
@@ -126,27 +113,27 @@ def connected_components(graph: ContactGraph) -> Components:
 
 def component_sizes(graph: ContactGraph) -> IntArray:
     """Number of particles in each component, shape (K,), without unfolding them."""
-    from scipy import sparse
+    n_components, label = _labels(graph)
+    return np.bincount(label, minlength=n_components)
+
+
+def _labels(graph: ContactGraph) -> tuple[int, IntArray]:
+    """Number of components, and that of each particle, shape (N,)."""
+    from scipy import sparse  # not at the top: importing the project must not load SciPy
     from scipy.sparse import csgraph
 
-    pairs = graph.pairs
-    matrix = sparse.coo_array(
-        (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(graph.n, graph.n)
-    )
+    n, pairs = graph.n, graph.pairs
+    matrix = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     n_components, label = csgraph.connected_components(matrix, directed=False)
-    return np.bincount(label, minlength=n_components)
+    return int(n_components), label.astype(np.int64)
 
 
 def shapes(positions: FloatArray, box: FloatArray, components: Components) -> Shapes:
     """Gyration tensors of the components; without meaning for those that percolate.
 
     Relative shape anisotropy 1 - 3 (l1 l2 + l2 l3 + l3 l1) / (l1 + l2 + l3)^2, Theodorou and
-    Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle.
-
-    Args:
-        positions: Wrapped positions, shape (N, 3).
-        box: Edge lengths, shape (3,).
-        components: Of these particles.
+    Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle. Positions are wrapped,
+    shape (N, 3), box lengths of shape (3,).
     """
     label, size = components.label, components.size
     k = len(size)
@@ -185,25 +172,18 @@ def _query(
     """Pairs (index of query point, index of point) within `distance`, shape (E, 2)."""
     import freud
 
-    _check_box(box, distance)
-    tree = freud.locality.AABBQuery(freud.box.Box(*box), points)
-    found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
-    return np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
-
-
-def _check_box(box: FloatArray, distance: float) -> None:
     if box.min() < 2 * distance:
         raise UserError(
             f'contact distance {distance:.4g}: more than half the shortest edge of the box '
             f'({box.min():.4g}), so a particle could touch two images of another. Give a shorter '
             'contact distance or use a larger system.'
         )
+    tree = freud.locality.AABBQuery(freud.box.Box(*box), points)
+    found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
+    return np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
 
 
-def _graph(
-    positions: FloatArray, box: FloatArray, pairs: IntArray, distance: float
-) -> ContactGraph:
-    _check_box(box, distance)
+def _graph(positions: FloatArray, box: FloatArray, pairs: IntArray) -> ContactGraph:
     raw = positions[pairs[:, 1]] - positions[pairs[:, 0]]
     return ContactGraph(len(positions), pairs, -np.rint(raw / box).astype(np.int64))
 

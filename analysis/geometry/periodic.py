@@ -11,12 +11,7 @@ from analysis.arrays import FloatArray, IntArray
 
 
 def nearest_image(vector: NDArray[Any], box: FloatArray) -> FloatArray:
-    """Take whole box lengths off, so that each component lies within half an edge of 0.
-
-    Args:
-        vector: Differences of positions, shape (..., 3).
-        box: Edge lengths, shape (3,).
-    """
+    """Take whole box lengths off vectors (..., 3): each component is within half an edge of 0."""
     nearest: FloatArray = vector - box * np.rint(vector / box)
     return nearest
 
@@ -24,12 +19,9 @@ def nearest_image(vector: NDArray[Any], box: FloatArray) -> FloatArray:
 def wrap(
     positions: NDArray[Any], images: NDArray[Any] | None, box: FloatArray
 ) -> tuple[FloatArray, IntArray | None]:
-    """Wrap into [-box/2, box/2) and move what was taken off into the images.
+    """Wrap into [-box/2, box/2) and move what was taken off into the images, if there are any.
 
-    Args:
-        positions: Coordinates in a box centred on the origin, shape (N, 3).
-        images: Images that belong to `positions`, shape (N, 3), or None.
-        box: Edge lengths, shape (3,).
+    Positions and their images have shape (N, 3); the box is centred on the origin.
     """
     inside = np.asarray(positions, dtype=np.float64)
     crossed = np.floor(inside / box + 0.5)

@@ -39,11 +39,7 @@ class Topology:
     bond_typeid: IntArray
 
     def indices_of(self, types: tuple[str, ...]) -> IntArray:
-        """Indices of the particles of the named types, in rising order.
-
-        Raises:
-            UserError: If the trajectory has no such type.
-        """
+        """Indices of the particles of the named types, rising; UserError if a type is not there."""
         for name in types:
             if name not in self.type_names:
                 raise UserError(
@@ -73,11 +69,7 @@ class Snapshot:
 
     @property
     def unwrapped(self) -> FloatArray:
-        """Positions as if the box had no walls to re-enter by, shape (N, 3).
-
-        Raises:
-            UserError: If the file holds no images.
-        """
+        """Positions as if the box had no walls to re-enter by, (N, 3); UserError without images."""
         if self.images is None:
             raise UserError(NO_IMAGES)
         return self.positions + self.images * self.box

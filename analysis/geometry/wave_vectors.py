@@ -12,16 +12,10 @@ PARTICLES_AT_ONCE = 4096
 def random_lattice_vectors(
     box: FloatArray, edges: FloatArray, per_shell: int, generator: np.random.Generator
 ) -> FloatArray:
-    """Choose wave vectors 2 pi n / L in random directions.
+    """Choose wave vectors 2 pi n / L in random directions, shape (Q, 3), within all edges.
 
-    Args:
-        box: Edge lengths, shape (3,).
-        edges: Of the shells in wave number, rising, shape (S + 1,).
-        per_shell: How many are tried for each shell; those that coincide count once.
-        generator: Of the directions.
-
-    Returns:
-        Shape (Q, 3), within the outermost edges.
+    Edges of the shells in wave number have shape (S + 1,), lengths of the box (3,); of the vectors
+    that are tried for each shell, those that coincide count once.
     """
     n = (len(edges) - 1) * per_shell
     length = np.repeat((edges[1:] + edges[:-1]) / 2, per_shell)
@@ -34,12 +28,7 @@ def random_lattice_vectors(
 
 
 def scattered_intensity(positions: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Sum |sum_j exp(i q.r_j)|^2 over particles at each wave vector, shape (Q,).
-
-    Args:
-        positions: Shape (N, 3).
-        vectors: Shape (Q, 3).
-    """
+    """Sum |sum_j exp(i q.r_j)|^2 over positions, shape (N, 3), at each of vectors (Q, 3)."""
     cosines, sines = np.zeros(len(vectors)), np.zeros(len(vectors))
     for start in range(0, len(positions), PARTICLES_AT_ONCE):
         some = positions[start : start + PARTICLES_AT_ONCE]

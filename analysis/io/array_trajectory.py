@@ -14,18 +14,18 @@ from analysis.geometry.topology import Snapshot, Topology
 
 
 class ArrayTrajectory:
-    """Unwrapped positions in a fixed box; see `analysis.trajectory.Trajectory`.
+    """Unwrapped positions in a fixed box; see `analysis.io.trajectory.Trajectory`.
 
     Args:
         positions: Unwrapped, shape (F, N, 3).
         box: Edge lengths, shape (3,), or one for all.
         steps: Step of each frame, shape (F,); by default 0, 1, 2, ...
-        typeid: Index into `type_names`, shape (N,); 0 by default.
+        typeid: As the others in `Topology`; 0 by default, as `bond_typeid` and `charge`.
         type_names: Names of the particle types.
         bonds: Indices of the bonded particles, shape (M, 2).
         bond_type_names: Names of the bond types.
-        bond_typeid: Index into `bond_type_names`, shape (M,); 0 by default.
-        charge: Shape (N,); 0 by default.
+        bond_typeid: Shape (M,).
+        charge: Shape (N,).
         time_step: Duration of a step, if known.
     """
 
@@ -67,8 +67,7 @@ class ArrayTrajectory:
     def read(self, index: int) -> Snapshot:
         """Wrap the frame at `index`."""
         unwrapped = self._positions[index]
-        nothing = np.zeros(unwrapped.shape, dtype=np.int64)
-        inside, images = wrap(unwrapped, nothing, self._box)
+        inside, images = wrap(unwrapped, np.zeros(unwrapped.shape), self._box)
         return Snapshot(int(self.steps[index]), self._box, inside, images)
 
 

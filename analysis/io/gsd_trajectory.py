@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def is_gsd(beginning: bytes) -> bool:
 
 
 class GSDTrajectory:
-    """A trajectory in a GSD file; see `analysis.trajectory.Trajectory`.
+    """A trajectory in a GSD file; see `analysis.io.trajectory.Trajectory`.
 
     A chunk that a frame lacks is taken from frame 0, as the HOOMD schema lays down.
 
@@ -41,7 +42,6 @@ class GSDTrajectory:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read what does not change from frame to frame, and the steps."""
         self.path = path
         with read_errors_as_damage(path):
             self._load()
@@ -97,10 +97,8 @@ class GSDTrajectory:
             raise UserError(
                 f'{where}: the box is triclinic. Only orthorhombic boxes can be analysed.'
             )
-        if (
-            box[2] == 0
-            or int(self._chunk(index, 'configuration/dimensions', np.array([3]))[0]) == 2
-        ):
+        dimensions = int(self._chunk(index, 'configuration/dimensions', np.array([3]))[0])
+        if box[2] == 0 or dimensions == 2:
             raise UserError(f'{where}: the system is two-dimensional. Three dimensions are needed.')
         origin = np.zeros((n, 3))
         raw = self._chunk(index, 'particles/position', origin)
@@ -175,13 +173,7 @@ def _salvage(path: Path) -> tuple[Any, int]:
     except (RuntimeError, OSError, ValueError, IndexError, MemoryError, OverflowError):
         raise UserError(CUT_OFF.format(path=path)) from None
     # Frames are appended, so the whole ones come first: bisect for the last of them.
-    whole, broken = 0, promised + 1
-    while broken - whole > 1:
-        middle = (whole + broken) // 2
-        if _is_whole(file, middle - 1):
-            whole = middle
-        else:
-            broken = middle
+    whole = bisect_left(range(promised), True, key=lambda frame: not _is_whole(file, frame))
     if whole == 0:
         raise UserError(CUT_OFF.format(path=path))
     warnings.warn(

@@ -33,12 +33,11 @@ class LAMMPSData:
 
     Attributes:
         ids: Atom ids, rising, shape (N,).
-        type_names: Labels of the atom types, or their numbers.
+        type_names: Labels of the atom types, or their numbers, as `bond_type_names`.
         typeid: Index into `type_names`, shape (N,).
         charge: Shape (N,), None where the atom style has none.
         mass: Shape (N,), None where the file has no masses.
         bonds: Atom ids of the bonded atoms, shape (M, 2).
-        bond_type_names: Labels of the bond types, or their numbers.
         bond_typeid: Index into `bond_type_names`, shape (M,).
     """
 

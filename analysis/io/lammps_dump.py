@@ -18,7 +18,6 @@ from analysis.io.lammps_data import LAMMPSData, read_lammps_data
 from user_input import UserError
 
 FRAME_START = b'ITEM: TIMESTEP'
-CHUNK_BYTES = 4 * 1024 * 1024
 HEADER_BYTES = 4096
 TIME_BYTES = 128
 
@@ -52,13 +51,10 @@ class _Header:
 
 
 class LAMMPSTrajectory:
-    """A trajectory in a LAMMPS dump; see `analysis.trajectory.Trajectory`.
+    """A trajectory in a LAMMPS dump; see `analysis.io.trajectory.Trajectory`.
 
-    Particles are in the order of their ids, whatever the order of the rows.
-
-    Args:
-        path: The dump.
-        data_file: Data file with charges, masses, bonds and type labels, or None.
+    Particles are in the order of their ids, whatever the order of the rows. A data file gives
+    charges, masses, bonds and type labels.
 
     Raises:
         UserError: If the dump is damaged, lacks ids, types or coordinates, is not periodic, or
@@ -66,17 +62,15 @@ class LAMMPSTrajectory:
     """
 
     def __init__(self, path: Path, data_file: Path | None) -> None:
-        """Read what does not change from frame to frame, and the steps."""
         self.path = path
         with read_errors_as_damage(path):
             self._load_first(data_file)
 
     def _load_first(self, data_file: Path | None) -> None:
-        path = self.path
-        self._offsets, headers = _index_frames(path)
+        self._offsets, headers = _index_frames(self.path)
         self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
         first, table = self._load(0)
-        _coordinates_among(first.columns, path)
+        _coordinates_among(first.columns, self.path)
         self._n_atoms = first.n_atoms
         self._ids = table['id'].astype(np.int64)
         data = None if data_file is None else read_lammps_data(data_file)
@@ -137,11 +131,9 @@ class LAMMPSTrajectory:
                     f"{where}: no column '{column}' in the dump. Write it: dump custom ... "
                     'id type x y z ix iy iz'
                 )
-        n_columns = len(header.columns)
         # 'ITEM: TIME' of the next frame may stand behind the atoms.
-        body = text[header.n_bytes :].partition(b'ITEM:')[0]
-        words = body.split()
-        if len(words) != header.n_atoms * n_columns:
+        words = text[header.n_bytes :].partition(b'ITEM:')[0].split()
+        if len(words) != header.n_atoms * len(header.columns):
             raise UserError(
                 f'{where}: rows of unequal length: the file is damaged. Copy it again from where '
                 'it was written.'
@@ -153,12 +145,8 @@ class LAMMPSTrajectory:
         order = np.argsort(tokens[:, header.columns.index('id')].astype(np.int64))
         table: dict[str, np.ndarray] = {}
         for k, name in enumerate(header.columns):
-            column = tokens[order, k]
-            if name not in NUMBERS:
-                table[name] = column.astype(str)
-                continue
             try:
-                table[name] = column.astype(np.float64)
+                table[name] = tokens[order, k].astype(np.float64 if name in NUMBERS else str)
             except ValueError:
                 raise UserError(
                     f"{where}: column '{name}' holds something that is no number: the file is "
@@ -243,75 +231,46 @@ def _scan(path: Path) -> tuple[list[int], list[int]]:
     """Offsets at which frames start (and the end of the file), and the lines in each frame."""
     starts: list[int] = []
     lines: list[int] = []
+    position = 0
     with open(path, 'rb') as file:
-        while True:
-            start = file.tell()
-            chunk = file.read(CHUNK_BYTES)
-            if not chunk:
-                return [*starts, start], lines
-            # End on a line so that no mark is split between chunks.
-            cut = chunk.rfind(b'\n') + 1
-            if 0 < cut < len(chunk):
-                file.seek(start + cut)
-                chunk = chunk[:cut]
-            position = 0
-            while True:
-                mark = chunk.find(FRAME_START, position)
-                stop = len(chunk) if mark < 0 else mark
-                if lines:
-                    lines[-1] += chunk.count(b'\n', position, stop)
-                if mark < 0:
-                    break
-                starts.append(start + mark)
+        for line in file:
+            if line.startswith(FRAME_START):
+                starts.append(position)
                 lines.append(0)
-                position = mark + len(FRAME_START)
-                continue
+            if lines:
+                lines[-1] += line.endswith(b'\n')
+            position += len(line)
+    return [*starts, position], lines
 
 
 def _read_header(text: bytes, where: str) -> _Header:
-    """Parse the lines above the atoms.
-
-    Raises:
-        ValueError: If the header is not whole.
-        UserError: If the box is triclinic or not periodic.
-    """
-    step, n_atoms = 0, 0
-    bounds: FloatArray | None = None
-    lines = iter(text.split(b'\n'))
-    n_lines = n_bytes = 0
-
-    def following() -> bytes:
-        nonlocal n_lines, n_bytes
-        line = next(lines, None)
-        if line is None:
-            raise ValueError
-        n_lines += 1
-        n_bytes += len(line) + 1
-        return line
-
-    while True:
-        line = following()
-        words = line.split()
+    """Parse the lines above the atoms; ValueError if they are not whole."""
+    above, mark, below = text.partition(b'ITEM: ATOMS')
+    names = below.partition(b'\n')[0]
+    step, n_atoms, rows = 0, 0, []
+    lines = iter(above.split(b'\n'))
+    for line in lines:
         if line.startswith(b'ITEM: TIMESTEP'):
-            step = int(following())
+            step = int(next(lines, b''))
         elif line.startswith(b'ITEM: NUMBER OF ATOMS'):
-            n_atoms = int(following())
+            n_atoms = int(next(lines, b''))
         elif line.startswith(b'ITEM: BOX BOUNDS'):
-            rows = [[float(word) for word in following().split()] for _ in range(3)]
+            rows = [[float(word) for word in next(lines, b'').split()] for _ in range(3)]
+            words = set(line.split())
             if any(len(row) < 2 for row in rows):
                 raise ValueError
             if any(len(row) > 2 and row[2] != 0 for row in rows) or b'abc' in words:
                 raise UserError(
                     f'{where}: the box is triclinic. Only orthorhombic boxes can be analysed.'
                 )
-            if any(word in (b'ff', b'ss', b'mm', b'fs', b'sf') for word in words):
+            if words & {b'ff', b'ss', b'mm', b'fs', b'sf'}:
                 raise UserError(f'{where}: the box is not periodic in all three directions.')
-            bounds = np.array([row[:2] for row in rows])
-        elif line.startswith(b'ITEM: ATOMS'):
-            if bounds is None:
-                raise ValueError
-            columns = tuple(word.decode() for word in words[2:])
-            return _Header(step, n_atoms, bounds[:, 0], bounds[:, 1], columns, n_lines, n_bytes)
+    if not mark or not rows:
+        raise ValueError
+    low, high = np.array([row[:2] for row in rows]).T
+    columns = tuple(word.decode() for word in names.split())
+    n_lines, n_bytes = above.count(b'\n') + 1, len(above) + len(mark) + len(names) + 1
+    return _Header(step, n_atoms, low, high, columns, n_lines, n_bytes)
 
 
 def _time_before(file: IO[bytes], start: int) -> float | None:

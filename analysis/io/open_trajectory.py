@@ -13,9 +13,7 @@ from user_input import UserError
 def open_trajectory(path: Path | str, data_file: Path | str | None = None) -> Trajectory:
     """Open a GSD file or a LAMMPS text dump, told apart by content and not by name.
 
-    Args:
-        path: The trajectory.
-        data_file: LAMMPS data file with charges, masses, bonds and type labels of a dump.
+    A dump may have a LAMMPS data file with charges, masses, bonds and type labels.
 
     Raises:
         UserError: If there is no such file, it is no trajectory, or it cannot be used.

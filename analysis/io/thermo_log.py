@@ -13,12 +13,10 @@ from user_input import UserError
 
 @dataclass(frozen=True)
 class ThermoLog:
-    """The rows of a thermo log.
+    """The rows of a thermo log, columns of shape (R,) by name, and the duration of a step in tau.
 
-    Attributes:
-        columns: By name, shape (R,) each: 'step', 'volume' in sigma^3, 'kinetic_energy' and
-            'potential_energy' in epsilon, 'pressure_xx' and so on in epsilon/sigma^3.
-        time_step: Duration of a step in tau.
+    Columns are 'step', 'volume' in sigma^3, 'kinetic_energy' and 'potential_energy' in epsilon,
+    'pressure_xx' and so on in epsilon/sigma^3.
     """
 
     columns: dict[str, FloatArray]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import (
@@ -27,16 +25,14 @@ BLOCKS = 20
 
 @dataclass(frozen=True)
 class ChainResult:
-    """Sizes of the chains of a trajectory, averaged over chains and frames.
+    """Sizes of the chains of a trajectory, averaged over chains of all lengths and even frames.
 
     Attributes:
-        n_chains: Number of chains.
         squared_distance: <R^2(n)> against the bonds n between two beads of a chain, 1 to the
             longest; no intervals unless 4 blocks of at least 5 statistical inefficiencies fit in
             the run.
-        squared_end_to_end: <R_e^2>, over chains of all lengths.
-        squared_radius_of_gyration: <R_g^2>, over chains of all lengths, beads of equal weight.
-        n_frames: Number of frames looked at, evenly spaced.
+        squared_end_to_end: <R_e^2>.
+        squared_radius_of_gyration: <R_g^2>, beads of equal weight.
     """
 
     n_chains: int
@@ -50,15 +46,15 @@ class ChainResult:
 class ChainSizes(Observable[ChainResult]):
     """Sizes of linear chains, made whole bond by bond, so that no images are needed."""
 
-    name: ClassVar[str] = 'chains'
-    title: ClassVar[str] = 'Chain sizes'
-    definition: ClassVar[str] = (
+    name = 'chains'
+    title = 'Chain sizes'
+    definition = (
         'Mean squared internal distance <R^2(n)> of beads n bonds apart, end-to-end distance and '
         'radius of gyration of the chains, beads of equal weight (Auhl et al. 2003, doi '
         '10.1063/1.1628670); lengths in sigma.'
     )
-    result: ClassVar[type] = ChainResult
-    names: ClassVar[tuple[str, ...]] = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
+    result = ChainResult
+    names = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
 
     bond_type: str | None = option(
         None, "bonds along the chains; default: 'backbone', or all", metavar='TYPE'
@@ -68,20 +64,15 @@ class ChainSizes(Observable[ChainResult]):
         return len(topology.bonds) > 0
 
     def begin(self, run: Run) -> Accumulator[ChainResult]:
-        """Find the chains.
-
-        Raises:
-            UserError: If there are no linear chains.
-        """
         return _Sizes(run, self.bond_type)
 
     def quantities(self, result: ChainResult) -> list[Quantity]:
         panel = Panel('chain sizes', r'mean square [$\sigma^2$]')
+        estimates = (result.squared_end_to_end, result.squared_radius_of_gyration)
         return [
             Quantity(name, 'sigma^2', estimate, limits=NOT_NEGATIVE, panel=panel, label=label)
-            for name, estimate, label in (
-                ('squared_end_to_end_distance', result.squared_end_to_end, '$R_e^2$'),
-                ('squared_radius_of_gyration', result.squared_radius_of_gyration, '$R_g^2$'),
+            for name, estimate, label in zip(
+                self.names, estimates, ('$R_e^2$', '$R_g^2$'), strict=True
             )
         ]
 
@@ -107,7 +98,6 @@ class _Sizes(Accumulator[ChainResult]):
         self._row = 0
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        del frame
         row, block = self._row, self._block_of[self._row]
         for group in self._groups:
             whole = whole_chains(snapshot, group)
@@ -128,22 +118,14 @@ class _Sizes(Accumulator[ChainResult]):
         sums, counts = (
             merge_blocks(each, inefficiency, n_frames) for each in (self._sums, self._counts)
         )
-        low: FloatArray | None = None
-        high: FloatArray | None = None
+        low, high = None, None
         if len(sums) >= FEWEST_BLOCKS:
             others = (sums.sum(axis=0) - sums) / (counts.sum(axis=0) - counts)
             shared = shared_by_neighbours(inefficiency, n_frames / len(sums))
             low, high = jackknife(value, others, shared=shared)
-        curve = Curve(
-            np.arange(1, len(value) + 1, dtype=np.float64),
-            value,
-            low,
-            high,
-            x_label='bonds $n$ between two beads',
-            y_label=r'$\langle R^2(n) \rangle$ [$\sigma^2$]',
-            x_scale='log',
-            y_scale='log',
-        )
+        bonds = np.arange(1, len(value) + 1, dtype=np.float64)
+        labels = ('bonds $n$ between two beads', r'$\langle R^2(n) \rangle$ [$\sigma^2$]')
+        curve = Curve(bonds, value, low, high, *labels, 'log', 'log')
         return ChainResult(
             n_chains=self._n_chains,
             squared_distance=curve,

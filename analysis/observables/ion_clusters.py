@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -54,39 +54,24 @@ _FRACTIONS = Panel('cluster fractions', 'fraction of the ions', limits=(-0.04, 1
 _COORDINATION = Panel('ion coordination', 'mean coordination number')
 _PERCOLATION = Panel('percolation', 'percolation probability', limits=(-0.04, 1.06))
 
-
-@dataclass(frozen=True)
-class _Scalar:
-    """A scalar of each frame: its name in tables, label, unit, limits, panel."""
-
-    quantity: str
-    label: str
-    unit: str
-    limits: tuple[float, float]
-    panel: Panel | None
-    is_key: bool = False
-
-
+_AT_LEAST_1 = (1.0, math.inf)
+# Scalars of each frame, without their values.
 SCALARS = {
-    'number_average_size': _Scalar(
-        'number_average_cluster_size', 'number-average size', 'ions', (1.0, math.inf), _SIZES
-    ),
-    'weight_average_size': _Scalar(
-        'weight_average_cluster_size', 'weight-average size', 'ions', (1.0, math.inf), _SIZES
-    ),
-    'largest_cluster_fraction': _Scalar(
-        'largest_cluster_fraction', 'largest cluster', '1', FRACTION, _FRACTIONS, is_key=True
-    ),
-    'free_ion_fraction': _Scalar(
-        'free_ion_fraction', 'free ions', '1', FRACTION, _FRACTIONS, is_key=True
-    ),
-    'coordination_number': _Scalar(
-        'ion_coordination_number', 'coordination', '1', NOT_NEGATIVE, _COORDINATION, is_key=True
-    ),
-    'percolation_dimension': _Scalar(
-        'percolation_dimension', 'percolation dimension', '1', (0.0, 3.0), None
-    ),
-}
+    key: Quantity(name, unit, Estimate(), Combination.MEAN, limits, panel, label, is_key)
+    for key, name, label, unit, limits, panel, is_key in (
+        ('number_average_size', 'number_average_cluster_size', 'number-average size', 'ions',
+         _AT_LEAST_1, _SIZES, False),
+        ('weight_average_size', 'weight_average_cluster_size', 'weight-average size', 'ions',
+         _AT_LEAST_1, _SIZES, False),
+        ('largest_cluster_fraction', 'largest_cluster_fraction', 'largest cluster', '1',
+         FRACTION, _FRACTIONS, True),
+        ('free_ion_fraction', 'free_ion_fraction', 'free ions', '1', FRACTION, _FRACTIONS, True),
+        ('coordination_number', 'ion_coordination_number', 'coordination', '1',
+         NOT_NEGATIVE, _COORDINATION, True),
+        ('percolation_dimension', 'percolation_dimension', 'percolation dimension', '1',
+         (0.0, 3.0), None, False),
+    )
+}  # fmt: skip
 
 
 class Pairs(StrEnum):
@@ -117,20 +102,14 @@ class ClusterResult:
     """Ion clusters of a trajectory; every estimate is over the equilibrated frames.
 
     Attributes:
-        n_ions: Number of ions.
-        pairs: Which ions may be in contact.
-        contact_distance: Largest distance of a contact.
-        pair_correlation: The g(+-) whose first minimum it is; None where it was given.
-        steps: Steps of the frames looked at, shape (T,).
-        n_frames: Number of these frames that the estimates use.
+        pair_correlation: The g(+-) whose first minimum the contact distance is; None where given.
+        steps: Steps of the frames looked at, shape (T,); `n_frames` of them are used.
         equilibration: Where in `steps` the estimates begin.
-        estimates: Scalar results by name.
         percolation: Probability that some cluster percolates, along 'x', 'y', 'z' or 'any'.
         series: Per-frame values of the scalar results, each of shape (T,).
         number_distribution: Probability that a cluster has n ions.
         weight_distribution: Probability that an ion is in a cluster of n ions.
         charge_distribution: Probability that a cluster has the net charge z.
-        shapes: Mean shape against size.
         verdict: Empty, or why the results are not to be trusted as they stand.
     """
 
@@ -150,19 +129,14 @@ class ClusterResult:
     shapes: ClusterShapes
     verdict: str
 
-    @property
-    def contact_distance_source(self) -> str:
-        """Where the contact distance is from."""
-        return 'given' if self.pair_correlation is None else 'first minimum of g(+-)'
-
 
 @dataclass(frozen=True)
 class IonClusters(Observable[ClusterResult]):
     """Connected components of the graph of ions within the contact distance."""
 
-    name: ClassVar[str] = 'clusters'
-    title: ClassVar[str] = 'Ion clusters'
-    definition: ClassVar[str] = (
+    name = 'clusters'
+    title = 'Ion clusters'
+    definition = (
         'An ion cluster is a connected set of ions: a cation and an anion are in contact when '
         'closer than r_c, by default the first minimum of g(+-). A cluster percolates along an '
         'axis when a closed path of its contacts winds round the periodic box along it (Livraghi '
@@ -170,13 +144,13 @@ class IonClusters(Observable[ClusterResult]):
         'which some cluster does, in a box of one size. P(n) is the share of clusters of n ions, '
         'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
     )
-    result: ClassVar[type] = ClusterResult
-    names: ClassVar[tuple[str, ...]] = (
-        *(scalar.quantity for scalar in SCALARS.values()),
+    result = ClusterResult
+    names = (
+        *(scalar.name for scalar in SCALARS.values()),
         *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),
         'contact_distance',
     )
-    never_precise: ClassVar[dict[str, str]] = {
+    never_precise = {
         'contact_distance': 'has no interval within a run, so that no length would be enough.'
     }
 
@@ -203,12 +177,6 @@ class IonClusters(Observable[ClusterResult]):
         return has_ions(topology)
 
     def begin(self, run: Run) -> Accumulator[ClusterResult]:
-        """Find the ions, and the contact distance where none is given.
-
-        Raises:
-            UserError: If there are no ions, no contact distance can be found, or it is too long
-                for the box.
-        """
         distance = self.contact_distance
         if distance is not None and not (np.isfinite(distance) and distance > 0):
             raise UserError(f'contact distance {distance}: give a positive length.')
@@ -220,30 +188,15 @@ class IonClusters(Observable[ClusterResult]):
 
     def quantities(self, result: ClusterResult) -> list[Quantity]:
         found = [
-            Quantity(
-                scalar.quantity,
-                scalar.unit,
-                _judged(result.estimates[key], result.verdict, scalar.limits),
-                limits=scalar.limits,
-                panel=scalar.panel,
-                label=scalar.label,
-                is_key=scalar.is_key,
-            )
-            for key, scalar in SCALARS.items()
+            replace(each, estimate=_judged(result.estimates[key], result.verdict, each.limits))
+            for key, each in SCALARS.items()
         ]
-        found += [
-            Quantity(
-                f'percolation_probability_{axis}',
-                '1',
-                _judged(estimate, result.verdict, FRACTION),
-                Combination.PROPORTION,
-                FRACTION,
-                _PERCOLATION,
-                'percolation, any axis' if axis == 'any' else f'percolation along {axis}',
-                is_key=axis == 'any',
-            )
-            for axis, estimate in result.percolation.items()
-        ]
+        for axis, estimate in result.percolation.items():
+            name, label = f'percolation_probability_{axis}', f'percolation along {axis}'
+            if axis == 'any':
+                label = 'percolation, any axis'
+            drawn = (Combination.PROPORTION, FRACTION, _PERCOLATION, label, axis == 'any')
+            found.append(Quantity(name, '1', _judged(estimate, result.verdict, FRACTION), *drawn))
         distance = Estimate(result.contact_distance)
         return [*found, Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE)]
 
@@ -255,11 +208,8 @@ class IonClusters(Observable[ClusterResult]):
             'share of clusters': log_binned(result.number_distribution, size, '$P(n)$'),
             'net charge': Curve(
                 charges.values.astype(np.float64),
-                charges.probability,
-                charges.low,
-                charges.high,
-                'net charge of the cluster [$e$]',
-                'share of clusters',
+                *(charges.probability, charges.low, charges.high),
+                *('net charge of the cluster [$e$]', 'share of clusters'),
                 y_scale='log',
                 outside=0.0,
             ),
@@ -271,9 +221,10 @@ class IonClusters(Observable[ClusterResult]):
 
     def notes(self, result: ClusterResult) -> list[str]:
         first = result.steps[len(result.steps) - result.n_frames]
+        source = 'given' if result.pair_correlation is None else 'first minimum of g(+-)'
         return [
             f'{result.n_ions} ions, {result.pairs} pairs in contact',
-            f'contact distance {result.contact_distance:.4g} ({result.contact_distance_source})',
+            f'contact distance {result.contact_distance:.4g} ({source})',
             f'{result.n_frames} of {len(result.steps)} evenly spaced frames, from step {first} to '
             f'{result.steps[-1]}',
             f'verdict: {result.verdict or "equilibrated"}',
@@ -322,7 +273,6 @@ class _Clusters(Accumulator[ClusterResult]):
         self._row = 0
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        del frame
         ions, row, n = self._ions, self._row, len(self._ions.indices)
         block = self._block_of[row]
         positions, box = snapshot.positions[ions.indices], snapshot.box
@@ -337,10 +287,8 @@ class _Clusters(Accumulator[ClusterResult]):
         self._number[block] += np.bincount(size, minlength=n + 1)
         np.add.at(self._charge[block], charge + self._most_charge, 1)
         finite = components.dimension == 0
-        for k, values in enumerate(
-            (np.ones(len(size)), form.radius_of_gyration**2, form.anisotropy)
-        ):
-            self._shape_sums[block, k] += np.bincount(size[finite], values[finite], n + 1)
+        measures = (np.ones(len(size)), form.radius_of_gyration**2, form.anisotropy)
+        self._shape_sums[block] += [np.bincount(size[finite], m[finite], n + 1) for m in measures]
         self._winds[row] = components.winds.any(axis=0)
         self._series['number_average_size'][row] = n / len(size)
         self._series['weight_average_size'][row] = float((size.astype(float) ** 2).sum()) / n
@@ -400,30 +348,21 @@ class _Clusters(Accumulator[ClusterResult]):
 
 
 def _mean_shapes(sizes: IntArray, sums: FloatArray, shared: float) -> ClusterShapes:
-    """Mean shapes from (number, squared radius, anisotropy) sums per block, shape (B, 3, n).
-
-    Args:
-        sizes: Shape (n,).
-        sums: In blocks as long as an interval needs.
-        shared: As `jackknife`.
-    """
+    """Mean shapes from (number, squared radius, anisotropy) sums per block, shape (B, 3, n)."""
     total = sums.sum(axis=0)
     seen = np.flatnonzero((total[0] > 0) & (sizes > 1))
     sums, total = sums[:, :, seen], total[:, seen]
-    squared, anisotropy = total[1] / total[0], total[2] / total[0]
-    size = sizes[seen].astype(np.float64)
-    label = 'cluster size $n$ [ions]'
-    radius = Curve(
-        size, np.sqrt(squared), None, None, label, r'radius of gyration [$\sigma$]', 'log', 'log'
-    )
-    form = Curve(size, anisotropy, None, None, label, 'relative shape anisotropy', 'log')
+    means = total[1:] / total[0]
+    ends: list[tuple[FloatArray | None, FloatArray | None]] = [(None, None), (None, None)]
     if len(sums) >= FEWEST_BLOCKS:
         others = total - sums
         # A size seen in one block alone says nothing about its spread: it gets not a number.
         with np.errstate(invalid='ignore', divide='ignore'):
-            squares, anisotropies = others[:, 1] / others[:, 0], others[:, 2] / others[:, 0]
-        low, high = jackknife(squared, squares, shared=shared)
-        radius = replace(radius, low=np.sqrt(np.maximum(low, 0)), high=np.sqrt(high))
-        low, high = jackknife(anisotropy, anisotropies, shared=shared)
-        form = replace(form, low=np.maximum(low, 0), high=np.minimum(high, 1))
+            low, high = jackknife(means, others[:, 1:] / others[:, :1], shared=shared)
+        low = np.maximum(low, 0)
+        ends = [(np.sqrt(low[0]), np.sqrt(high[0])), (low[1], np.minimum(high[1], 1))]
+    size, label = sizes[seen].astype(np.float64), 'cluster size $n$ [ions]'
+    labels = (label, r'radius of gyration [$\sigma$]')
+    radius = Curve(size, np.sqrt(means[0]), *ends[0], *labels, 'log', 'log')
+    form = Curve(size, means[1], *ends[1], label, 'relative shape anisotropy', 'log')
     return ClusterShapes(total[0].astype(np.int64), radius, form)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from analysis.observable import (
 )
 from analysis.sampling.run import Run
 from user_input import UserError
+
+R = TypeVar('R')
 
 FEWEST_BLOCKS = 4
 # Diffusion is looked for at lags from half a block down to this part of them: displacements over
@@ -53,12 +55,7 @@ class Displacement:
 
 @dataclass(frozen=True)
 class DisplacementResult:
-    """Mean squared displacements.
-
-    Attributes:
-        time_unit: 'tau', or 'steps' where the time step is not known.
-        by_type: Of each particle type.
-    """
+    """Mean squared displacements; times in 'tau', or 'steps' where the time step is not known."""
 
     time_unit: str
     by_type: dict[str, Displacement]
@@ -68,48 +65,34 @@ class DisplacementResult:
 class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
     """Displacements of each particle type, less the drift of the centre of mass."""
 
-    name: ClassVar[str] = 'msd'
-    title: ClassVar[str] = 'Mean squared displacement'
-    definition: ClassVar[str] = (
+    name = 'msd'
+    title = 'Mean squared displacement'
+    definition = (
         '<(r(t) - r(0))^2> by particle type, less the drift of the centre of mass, which takes off '
         '1/N of the own motion too. Diffusion coefficients are slopes/6 (Einstein 1905, doi '
         '10.1002/andp.19053220806) at lags of 1/128 to 1/16 of the run, where the MSD is linear.'
     )
-    result: ClassVar[type] = DisplacementResult
+    result = DisplacementResult
 
     def correlator(self, run: Run) -> Correlator[FloatArray, DisplacementResult]:
-        """Prepare for a run.
-
-        Raises:
-            UserError: If there are too few frames, or no images.
-        """
-        if run.missing_images_reason:
-            raise UserError(f'{run.frames.path}: {run.missing_images_reason}')
-        return _Displacements(run)
+        return _MeanSquares(run)
 
     def quantities(self, result: DisplacementResult) -> list[Quantity]:
         unit = f'sigma^2/{result.time_unit}'.replace('/steps', '/step')
         panel = Panel('diffusion coefficients', rf'$D$ [{unit}]', scale='log')
-        found = []
-        for name, each in result.by_type.items():
-            found.append(
-                Quantity(
-                    f'diffusion_coefficient_{name}',
-                    unit,
-                    each.diffusion,
-                    Combination.POSITIVE_TIME,
-                    NOT_NEGATIVE,
-                    panel,
-                    name,
-                )
+        drawn = (Combination.POSITIVE_TIME, NOT_NEGATIVE, panel)
+        return [
+            quantity
+            for name, each in result.by_type.items()
+            for quantity in (
+                Quantity(f'diffusion_coefficient_{name}', unit, each.diffusion, *drawn, name),
+                Quantity(f'msd_exponent_{name}', '1', each.exponent),
             )
-            found.append(Quantity(f'msd_exponent_{name}', '1', each.exponent))
-        return found
+        ]
 
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        del bond_types
         stems = ('diffusion_coefficient_', 'msd_exponent_')
         return tuple(stem + name for name in particle_types for stem in stems)
 
@@ -117,12 +100,22 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
         return {name: each.curve for name, each in result.by_type.items()}
 
 
-class _Displacements(Correlator[FloatArray, DisplacementResult]):
+class Displacements(Correlator[FloatArray, R]):
+    """Mean powers of the displacements of each particle type, less the drift of the whole.
+
+    Attributes:
+        powers: Of the squared displacement.
+    """
+
+    powers: tuple[int, ...] = (1,)
+
     def __init__(self, run: Run) -> None:
+        if run.missing_images_reason:
+            raise UserError(f'{run.frames.path}: {run.missing_images_reason}')
         topology = run.topology
         self._unit = run.time_unit
         self._weights = topology.mass / topology.mass.sum()
-        types = [k for k in range(len(topology.type_names)) if np.any(topology.typeid == k)]
+        types = np.unique(topology.typeid)
         self._groups = {topology.type_names[k]: topology.typeid == k for k in types}
 
     def remember(self, snapshot: Snapshot) -> FloatArray:
@@ -133,8 +126,11 @@ class _Displacements(Correlator[FloatArray, DisplacementResult]):
     def correlate(self, origin: FloatArray, later: FloatArray) -> FloatArray:
         moved = later - origin
         squared = np.einsum('ij,ij->i', moved, moved)
-        return np.array([squared[group].mean() for group in self._groups.values()])
+        members = self._groups.values()
+        return np.array([(squared[g] ** power).mean() for g in members for power in self.powers])
 
+
+class _MeanSquares(Displacements[DisplacementResult]):
     def conclude(self, sums: BlockSums) -> DisplacementResult:
         by_type = {name: _displacement(sums, k, self._unit) for k, name in enumerate(self._groups)}
         return DisplacementResult(self._unit, by_type)
@@ -156,37 +152,24 @@ def _displacement(given: BlockSums, which: int, unit: str) -> Displacement:
     else:
         low, high = jackknife(value, others)
         low[time > block_length] = high[time > block_length] = np.nan
-    curve = Curve(
-        time,
-        value,
-        low,
-        high,
-        x_label=f'time $t$ [{unit}]',
-        y_label=r'$\langle \Delta r^2 \rangle$ [$\sigma^2$]',
-        x_scale='log',
-        y_scale='log',
-    )
+    labels = (f'time $t$ [{unit}]', r'$\langle \Delta r^2 \rangle$ [$\sigma^2$]')
+    curve = Curve(time, value, low, high, *labels, 'log', 'log')
     if len(filled) < FEWEST_BLOCKS or used.sum() < FEWEST_LAGS or np.any(value[used] <= 0):
         return Displacement(curve, none, none)
     curves = np.concatenate([value[None], others])[:, used]
     exponents = np.polyfit(np.log(time[used]), np.log(curves).T, 1)[0]
     slopes = np.polyfit(time[used], curves.T, 1)[0] / 6
-    exponent, diffusion = (_estimate(each) for each in (exponents, slopes))
-    a, end_low, end_high = exponent.value, exponent.low, exponent.high
-    assert a is not None
-    assert end_low is not None
-    assert end_high is not None
-    verdict = ''
+    (a, end_low, end_high), slope = _with_ends(exponents), _with_ends(slopes)
+    worth, verdict = float(len(others)), ''
     if abs(a - 1) > EXPONENT_TOLERANCE and not end_low <= 1 <= end_high:
         verdict = f'not linear: MSD ~ t^{a:.2f} up to a sixteenth of the run'
     elif end_high - end_low > 4 * EXPONENT_TOLERANCE:
         verdict = f'not known to be linear: exponent {end_low:.2f} to {end_high:.2f}'
-    if verdict:
-        diffusion = replace(diffusion, value=None, low=None, high=None, verdict=verdict)
-    return Displacement(curve, exponent, diffusion)
+    diffusion = Estimate(None, None, None, worth, verdict) if verdict else Estimate(*slope, worth)
+    return Displacement(curve, Estimate(a, end_low, end_high, worth), diffusion)
 
 
-def _estimate(values: FloatArray) -> Estimate:
-    """From a value and those without each block in turn, shape (1 + n,)."""
+def _with_ends(values: FloatArray) -> tuple[float, float, float]:
+    """A value and its interval, from it and those without each block in turn, shape (1 + n,)."""
     low, high = jackknife(values[:1], values[1:, None])
-    return Estimate(float(values[0]), float(low[0]), float(high[0]), float(len(values) - 1))
+    return float(values[0]), float(low[0]), float(high[0])

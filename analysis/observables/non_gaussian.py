@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
-from analysis.geometry.topology import Snapshot
 from analysis.observable import BlockSums, Correlator, Panel, Quantity, TimeCorrelation
+from analysis.observables.mean_squared_displacement import FEWEST_BLOCKS, Displacements
 from analysis.sampling.run import Run
-from user_input import UserError
-
-FEWEST_BLOCKS = 4
 
 
 @dataclass(frozen=True)
 class NonGaussianResult:
-    """The non-Gaussian parameter of each particle type.
-
-    Attributes:
-        curves: alpha_2(t), by particle type.
-        peaks: Its largest value, by particle type.
-    """
+    """The non-Gaussian parameter alpha_2(t), and its largest value, by particle type."""
 
     curves: dict[str, Curve]
     peaks: dict[str, Estimate]
@@ -36,18 +27,16 @@ class NonGaussianResult:
 class NonGaussian(TimeCorrelation[NonGaussianResult]):
     """Displacements of each particle type, less the drift of the centre of mass."""
 
-    name: ClassVar[str] = 'non_gaussian'
-    title: ClassVar[str] = 'Non-Gaussian parameter'
-    definition: ClassVar[str] = (
+    name = 'non_gaussian'
+    title = 'Non-Gaussian parameter'
+    definition = (
         'alpha_2(t) = 3 <dr^4> / (5 <dr^2>^2) - 1 of the displacements dr within t, by particle '
         'type (Rahman 1964, doi 10.1103/PhysRev.136.A405): 0 for diffusion, largest where the '
         'motion of beads differs most. The drift of the centre of mass is taken off.'
     )
-    result: ClassVar[type] = NonGaussianResult
+    result = NonGaussianResult
 
     def correlator(self, run: Run) -> Correlator[FloatArray, NonGaussianResult]:
-        if run.missing_images_reason:
-            raise UserError(f'{run.frames.path}: {run.missing_images_reason}')
         return _Moments(run)
 
     def quantities(self, result: NonGaussianResult) -> list[Quantity]:
@@ -60,34 +49,16 @@ class NonGaussian(TimeCorrelation[NonGaussianResult]):
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        del bond_types
         return tuple(f'non_gaussian_peak_{name}' for name in particle_types)
 
     def curves(self, result: NonGaussianResult) -> dict[str, Curve]:
         return result.curves
 
 
-class _Moments(Correlator[FloatArray, NonGaussianResult]):
+class _Moments(Displacements[NonGaussianResult]):
     """Second and fourth moment of the displacements of each type."""
 
-    def __init__(self, run: Run) -> None:
-        topology = run.topology
-        self._unit = run.time_unit.replace('tau', r'$\tau$')
-        self._weights = topology.mass / topology.mass.sum()
-        types = np.unique(topology.typeid)
-        self._groups = {topology.type_names[k]: topology.typeid == k for k in types}
-
-    def remember(self, snapshot: Snapshot) -> FloatArray:
-        unwrapped = snapshot.unwrapped
-        positions: FloatArray = unwrapped - self._weights @ unwrapped
-        return positions
-
-    def correlate(self, origin: FloatArray, later: FloatArray) -> FloatArray:
-        moved = later - origin
-        squared = np.einsum('ij,ij->i', moved, moved)
-        return np.array(
-            [(squared[g] ** power).mean() for g in self._groups.values() for power in (1, 2)]
-        )
+    powers = (1, 2)
 
     def conclude(self, sums: BlockSums) -> NonGaussianResult:
         curves, peaks = {}, {}
@@ -102,14 +73,10 @@ class _Moments(Correlator[FloatArray, NonGaussianResult]):
         filled = np.flatnonzero(given.counts.any(axis=1))
         with np.errstate(invalid='ignore', divide='ignore'):
             value = _alpha(second.sum(axis=0), fourth.sum(axis=0), given.counts.sum(axis=0))
-            others = np.array(
-                [
-                    _alpha(*(each.sum(axis=0) - each[b] for each in (second, fourth, given.counts)))
-                    for b in filled
-                ]
+            others = _alpha(
+                *(each.sum(axis=0) - each[filled] for each in (second, fourth, given.counts))
             )
-        low: FloatArray | None = None
-        high: FloatArray | None = None
+        low, high = None, None
         peak = Estimate(verdict='nothing moves')
         if np.isfinite(value).any():
             top = int(np.nanargmax(value))
@@ -119,16 +86,8 @@ class _Moments(Correlator[FloatArray, NonGaussianResult]):
                 peak = Estimate(float(value[top]), float(low[top]), float(high[top]))
                 if not np.isfinite(low[top]):
                     peak = Estimate(float(value[top]), verdict='one stretch of the run has it all')
-        curve = Curve(
-            given.time,
-            value,
-            low,
-            high,
-            x_label=f'time $t$ [{self._unit}]',
-            y_label=r'$\alpha_2(t)$',
-            x_scale='log',
-        )
-        return curve, peak
+        x_label = f'time $t$ [{self._unit}]'.replace('tau', r'$\tau$')
+        return Curve(given.time, value, low, high, x_label, r'$\alpha_2(t)$', 'log'), peak
 
 
 def _alpha(second: FloatArray, fourth: FloatArray, counts: FloatArray) -> FloatArray:

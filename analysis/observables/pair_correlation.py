@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -33,12 +33,9 @@ def _quantity_name(pair: str) -> str:
 
 @dataclass(frozen=True)
 class PairCorrelationResult:
-    """Pair correlation functions.
+    """Pair correlation functions g(r), and the distance of the highest point of each.
 
-    Attributes:
-        curves: g(r) by pair of groups, those of PAIRS that the system has.
-        peaks: Distance of the highest point of each.
-        n_frames: Number of frames averaged over, evenly spread.
+    By pair of groups, those of PAIRS that the system has; averaged over `n_frames`, evenly spread.
     """
 
     curves: dict[str, Curve]
@@ -50,15 +47,15 @@ class PairCorrelationResult:
 class PairCorrelation(Observable[PairCorrelationResult]):
     """g(r) of all particles and of the ions."""
 
-    name: ClassVar[str] = 'pair_correlation'
-    title: ClassVar[str] = 'Pair correlation'
-    definition: ClassVar[str] = (
+    name = 'pair_correlation'
+    title = 'Pair correlation'
+    definition = (
         'g(r) = n(r) / (4 pi r^2 dr rho): pairs of two groups at the distance r, relative to those '
         'of an ideal gas (Hansen and McDonald, Theory of Simple Liquids, 4th ed., ch. 2.5); r in '
         'sigma. Bonded pairs count.'
     )
-    result: ClassVar[type] = PairCorrelationResult
-    names: ClassVar[tuple[str, ...]] = tuple(map(_quantity_name, PAIRS))
+    result = PairCorrelationResult
+    names = tuple(map(_quantity_name, PAIRS))
 
     def begin(self, run: Run) -> Accumulator[PairCorrelationResult]:
         return _Histograms(run.topology, spread_out(run.even_frames, MOST_FRAMES))
@@ -66,15 +63,9 @@ class PairCorrelation(Observable[PairCorrelationResult]):
     def quantities(self, result: PairCorrelationResult) -> list[Quantity]:
         panel = Panel('pair correlation peaks', r'distance of the peak [$\sigma$]')
         return [
-            Quantity(
-                _quantity_name(pair),
-                'sigma',
-                peak,
-                limits=NOT_NEGATIVE,
-                panel=panel,
-                label=pair,
-            )
+            Quantity(name, 'sigma', peak, limits=NOT_NEGATIVE, panel=panel, label=pair)
             for pair, peak in result.peaks.items()
+            for name in [_quantity_name(pair)]
         ]
 
     def curves(self, result: PairCorrelationResult) -> dict[str, Curve]:
@@ -99,11 +90,9 @@ class _Histograms(Accumulator[PairCorrelationResult]):
                 'cation-cation': (cations, cations),
                 'anion-anion': (anions, anions),
             }
-        self._groups = {
-            name: (one, other)
-            for name, (one, other) in self._groups.items()
-            if len(one) > 1 or one is not other
-        }
+        for name, (one, other) in list(self._groups.items()):
+            if one is other and len(one) < 2:
+                del self._groups[name]
         self._reach = 0.0
         self._rdfs: dict[str, Any] = {}
         self._rows: dict[str, list[FloatArray]] = {name: [] for name in self._groups}
@@ -111,7 +100,6 @@ class _Histograms(Accumulator[PairCorrelationResult]):
     def add(self, frame: int, snapshot: Snapshot) -> None:
         import freud
 
-        del frame
         if not self._reach:
             spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
             half = PART_OF_HALF_BOX * float(snapshot.box.min()) / 2
@@ -139,33 +127,19 @@ class _Histograms(Accumulator[PairCorrelationResult]):
         for name, rows in self._rows.items():
             table: FloatArray = np.array(rows)
             g: FloatArray = table.mean(axis=0)
-            low: FloatArray | None = None
-            high: FloatArray | None = None
+            low, high = None, None
             top = int(np.argmax(g))
-            peaks[name] = Estimate(
-                float(distance[top]) if g[top] > 0 else None,
-                verdict='' if g[top] > 0 else 'no two came within reach',
-            )
+            peak = Estimate(float(distance[top]))
             if len(table) >= FEWEST_FRAMES:
                 others = (table.sum(axis=0) - table) / (len(table) - 1)
                 low, high = jackknife(g, others)
-                if g[top] > 0:
-                    # A peak is known no better than its bin.
-                    half = np.maximum(_spread(distance[others.argmax(axis=1)]), width / 2)
-                    peaks[name] = Estimate(
-                        float(distance[top]),
-                        float(distance[top] - half),
-                        float(distance[top] + half),
-                        float(len(table)),
-                    ).within(*NOT_NEGATIVE)
-            curves[name] = Curve(
-                np.asarray(distance, np.float64),
-                g,
-                low,
-                high,
-                x_label=r'distance $r$ [$\sigma$]',
-                y_label='$g(r)$',
-            )
+                # A peak is known no better than its bin.
+                half = np.maximum(_spread(distance[others.argmax(axis=1)]), width / 2)
+                ends = (float(distance[top] - half), float(distance[top] + half))
+                peak = Estimate(peak.value, *ends, float(len(table))).within(*NOT_NEGATIVE)
+            peaks[name] = peak if g[top] > 0 else Estimate(verdict='no two came within reach')
+            labels = (r'distance $r$ [$\sigma$]', '$g(r)$')
+            curves[name] = Curve(np.asarray(distance, np.float64), g, low, high, *labels)
         return PairCorrelationResult(curves, peaks, len(self.frames))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,7 @@ STEMS = ('time', '1_over_e_time')
 
 @dataclass(frozen=True)
 class Relaxation:
-    """One correlation function and its times.
-
-    Attributes:
-        curve: Correlation against time, with its fit.
-        decay: Relaxation times of the curve.
-    """
+    """One correlation function against time, with its fit, and its times."""
 
     curve: Curve
     decay: Decay
@@ -57,14 +52,12 @@ class RelaxationResult:
     """Relaxation of bonds and of beads.
 
     Attributes:
-        time_unit: 'tau' where the time step is known, in the time unit of the trajectory; else
-            'steps'.
+        time_unit: 'tau', or 'steps' where the time step is not known.
         p1: First Legendre polynomial of the bond vectors, by bond type.
         p2: Second Legendre polynomial of the bond vectors, by bond type.
         scattering: F_s(q, t), by group of particles ('all', 'cations', 'anions') and name of q.
         wave_numbers: The q by name: 'peak' and 'pi/sigma'.
-        n_frames: Number of frames that were read.
-        first_step: Step of the first frame that could be used.
+        first_step: Step of the first frame that could be used; `n_frames` were read.
         verdicts: What could not be done, and why.
     """
 
@@ -82,9 +75,9 @@ class RelaxationResult:
 class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     """Correlations of bond vectors and of displacements over all lags that a trajectory holds."""
 
-    name: ClassVar[str] = 'relaxation'
-    title: ClassVar[str] = 'Segmental relaxation'
-    definition: ClassVar[str] = (
+    name = 'relaxation'
+    title = 'Segmental relaxation'
+    definition = (
         'C1(t) = <u(0).u(t)> and C2(t) = <(3 (u(0).u(t))^2 - 1) / 2> for the unit vectors u along '
         'the bonds of each type; F_s(q, t) = <cos(q.(r(t) - r(0)))> with q along the three axes, '
         'at the main peak q* of S(q) and at pi/sigma, the drift of the centre of mass taken off. '
@@ -92,7 +85,7 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         'Watts 1970, doi 10.1039/TF9706600080); thermostats and friction change them, so state '
         'these beside the times.'
     )
-    result: ClassVar[type] = RelaxationResult
+    result = RelaxationResult
 
     sigma: float = option(
         1.0, 'bead diameter, for q = pi/sigma (default: 1)', type=float, metavar='LENGTH'
@@ -102,11 +95,6 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         return len(topology.bonds) > 0
 
     def correlator(self, run: Run) -> Correlator[_State, RelaxationResult]:
-        """Prepare for a run.
-
-        Raises:
-            UserError: If there are no bonds, or sigma is not positive.
-        """
         if not (np.isfinite(self.sigma) and self.sigma > 0):
             raise UserError(f'sigma {self.sigma}: give a positive length.')
         if len(run.topology.bonds) == 0:
@@ -117,30 +105,28 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         return _BondsAndPositions(run, self.sigma)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
-        unit = result.time_unit
+        unit, kind_of_time = result.time_unit, (Combination.POSITIVE_TIME, NOT_NEGATIVE)
         found = []
         for name, label, panel, relaxation in _named(result):
-            observable, _, rest = name.partition('_')
-            decay = relaxation.decay
-            for stem, estimate in (('time', decay.mean), ('1_over_e_time', decay.one_over_e)):
-                found.append(
-                    Quantity(
-                        f'{observable}_{stem}_{rest}',
-                        unit,
-                        estimate,
-                        Combination.POSITIVE_TIME,
-                        NOT_NEGATIVE,
-                        panel if stem == 'time' else None,
-                        label if stem == 'time' else f'{label}, 1/e time',
-                        is_key=stem == 'time' and (observable == 'p2' or rest == 'all_peak'),
-                    )
-                )
+            kind, _, rest = name.partition('_')
+            mean, one_over_e = relaxation.decay.mean, relaxation.decay.one_over_e
+            is_key = kind == 'p2' or rest == 'all_peak'
+            found += [
+                Quantity(f'{kind}_time_{rest}', unit, mean, *kind_of_time, panel, label, is_key),
+                Quantity(
+                    f'{kind}_1_over_e_time_{rest}',
+                    unit,
+                    one_over_e,
+                    *kind_of_time,
+                    None,
+                    f'{label}, 1/e time',
+                ),
+            ]
         return found
 
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        del particle_types
         groups = [f'{group}_{q}' for group in GROUPS for q in WAVE_NUMBERS.values()]
         return tuple(
             f'{observable}_{stem}_{rest}'
@@ -288,15 +274,6 @@ def _relaxation(given: BlockSums, which: int, unit: str, label: str) -> Relaxati
             ends = jackknife(value[k : k + 1], without_one[:, None])
             low[k], high[k] = ends[0][0], ends[1][0]
     decay = decay_times(time, sums, counts, given.duration)
-    unit_text = unit.replace('tau', r'$\tau$')
-    curve = Curve(
-        time,
-        value,
-        low,
-        high,
-        x_label=f'time $t$ [{unit_text}]',
-        y_label=label,
-        x_scale='log',
-        fit=None if decay.fit is None else decay.fit(time),
-    )
-    return Relaxation(curve, decay)
+    x_label = f'time $t$ [{unit}]'.replace('tau', r'$\tau$')
+    fit = None if decay.fit is None else decay.fit(time)
+    return Relaxation(Curve(time, value, low, high, x_label, label, 'log', fit=fit), decay)

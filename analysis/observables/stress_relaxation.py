@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from analysis.observable import (
     NOT_NEGATIVE,
     Accumulator,
     Combination,
+    Finished,
     Observable,
     Panel,
     Quantity,
@@ -59,8 +60,7 @@ class StressResult:
     Attributes:
         modulus: G(t), from lag 0 on.
         cut: Lag at which G(t) is lost in its noise, and from which it counts as 0.
-        storage: G'(w), at the angular frequencies that the data reach.
-        loss: G''(w), at the same.
+        storage: G'(w), at the angular frequencies that the data reach, as `loss`, G''(w).
         segmental_time: tau_s(w) = G'/(|eta*| w^2), with |eta*| = |G*|/w, at the same.
         viscosity: Integral of G(t) up to three times the cut.
         verdict: Empty, or why the results are not to be trusted.
@@ -79,41 +79,27 @@ class StressResult:
 class StressRelaxation(Observable[StressResult]):
     """G(t) and its transforms, from the pressure tensor in the log."""
 
-    name: ClassVar[str] = 'stress'
-    title: ClassVar[str] = 'Stress relaxation'
-    definition: ClassVar[str] = (
+    name = 'stress'
+    title = 'Stress relaxation'
+    definition = (
         'G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless '
         'stress (Daivis and Evans 1994, doi 10.1063/1.466970), counted as 0 from where it is lost '
         'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt from the '
         'spectrum (STACIE, Toraman et al. 2025, doi 10.1021/acs.jcim.5c01475); '
         "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
     )
-    result: ClassVar[type] = StressResult
-    names: ClassVar[tuple[str, ...]] = ('shear_viscosity',)
-    needs_trajectory: ClassVar[bool] = False
-    needs_log: ClassVar[bool] = True
+    result = StressResult
+    names = ('shear_viscosity',)
+    needs_trajectory = False
+    needs_log = True
 
     def begin(self, run: Run) -> Accumulator[StressResult]:
-        """Correlate the log; no frame is read.
-
-        Raises:
-            UserError: If rows are too few, not at equal intervals, or not finite, or kT is not
-                known.
-        """
-        return _Correlated(run)
+        return Finished(_correlated(run))
 
     def quantities(self, result: StressResult) -> list[Quantity]:
         panel = Panel('viscosity', r'viscosity [$\epsilon \tau / \sigma^3$]', scale='log')
-        return [
-            Quantity(
-                'shear_viscosity',
-                'epsilon tau/sigma^3',
-                result.viscosity,
-                Combination.POSITIVE_TIME,
-                NOT_NEGATIVE,
-                panel,
-            )
-        ]
+        drawn = (Combination.POSITIVE_TIME, NOT_NEGATIVE, panel)
+        return [Quantity('shear_viscosity', 'epsilon tau/sigma^3', result.viscosity, *drawn)]
 
     def curves(self, result: StressResult) -> dict[str, Curve]:
         return {
@@ -130,32 +116,29 @@ class StressRelaxation(Observable[StressResult]):
         plot_curves(ax, {'G(t)': result.modulus})
 
 
-class _Correlated(Accumulator[StressResult]):
-    def __init__(self, run: Run) -> None:
-        if run.kT is None:
-            raise UserError('the stress relaxation needs the temperature of the bath (--kT).')
-        time_step = run.time_step
-        if time_step is None:
-            raise UserError('the stress relaxation needs the duration of a step (--time-step).')
-        production = run.production
-        # An energy that never settles has no better start than the first row.
-        first = 0 if production.verdict else production.first_row
-        columns = run.log('step', 'volume', *(f'pressure_{axes}' for axes in COMPONENTS))
-        log = {name: column[first:] for name, column in columns.items()}
-        intervals = np.unique(np.diff(log['step']))
-        if len(intervals) != 1:
-            raise UserError('the rows of the log from there on are not at equal intervals.')
-        pressure = {axes: log[f'pressure_{axes}'].astype(np.float64) for axes in COMPONENTS}
-        found = stress_relaxation(
-            pressure, float(np.mean(log['volume'])), run.kT, time_step * float(intervals[0])
-        )
-        verdict = '; '.join(filter(None, (production.verdict, found.verdict)))
-        viscosity = found.viscosity
-        both = '; '.join(filter(None, (production.verdict, viscosity.verdict)))
-        self._result = replace(found, verdict=verdict, viscosity=replace(viscosity, verdict=both))
-
-    def conclude(self) -> StressResult:
-        return self._result
+def _correlated(run: Run) -> StressResult:
+    if run.kT is None:
+        raise UserError('the stress relaxation needs the temperature of the bath (--kT).')
+    time_step = run.time_step
+    if time_step is None:
+        raise UserError('the stress relaxation needs the duration of a step (--time-step).')
+    production = run.production
+    # An energy that never settles has no better start than the first row.
+    first = 0 if production.verdict else production.first_row
+    columns = run.log('step', 'volume', *(f'pressure_{axes}' for axes in COMPONENTS))
+    log = {name: column[first:] for name, column in columns.items()}
+    intervals = np.unique(np.diff(log['step']))
+    if len(intervals) != 1:
+        raise UserError('the rows of the log from there on are not at equal intervals.')
+    pressure = {axes: log[f'pressure_{axes}'].astype(np.float64) for axes in COMPONENTS}
+    found = stress_relaxation(
+        pressure, float(np.mean(log['volume'])), run.kT, time_step * float(intervals[0])
+    )
+    verdict, own = (
+        '; '.join(filter(None, (production.verdict, each.verdict)))
+        for each in (found, found.viscosity)
+    )
+    return replace(found, verdict=verdict, viscosity=replace(found.viscosity, verdict=own))
 
 
 def stress_relaxation(
@@ -164,8 +147,7 @@ def stress_relaxation(
     """Correlate the stress of a run in equilibrium.
 
     Args:
-        pressure: Components 'xx', 'xy', 'xz', 'yy', 'yz' and 'zz' of the pressure or the stress
-            at equal intervals, shape (T,) each.
+        pressure: The six components of pressure or stress at equal intervals, shape (T,) each.
         volume: Of the box, or its mean.
         kT: Of the bath.
         interval: Time between rows.
@@ -211,28 +193,13 @@ def stress_relaxation(
     transformed = np.array([_transform(time[kept], curve[kept], frequency) for curve in curves])
     storage, loss = transformed.real, transformed.imag
     segmental = storage / (np.abs(transformed) * frequency)
-    in_frequency = Curve(
-        frequency,
-        frequency,
-        x_label=r'angular frequency $\omega$ [$\tau^{-1}$]',
-        x_scale='log',
-        y_scale='log',
-    )
+    labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
     return StressResult(
-        modulus=Curve(
-            time,
-            value,
-            low,
-            high,
-            x_label=r'time $t$ [$\tau$]',
-            y_label=r'$G(t)$ [$\epsilon/\sigma^3$]',
-            x_scale='log',
-            y_scale='log',
-        ),
+        modulus=Curve(time, value, low, high, *labels, 'log', 'log'),
         cut=float(time[last]),
-        storage=_with_interval(in_frequency, storage, r"$G'$ [$\epsilon/\sigma^3$]"),
-        loss=_with_interval(in_frequency, loss, r"$G''$ [$\epsilon/\sigma^3$]"),
-        segmental_time=_with_interval(in_frequency, segmental, r'$\tau_s$ [$\tau$]'),
+        storage=_in_frequency(frequency, storage, r"$G'$ [$\epsilon/\sigma^3$]"),
+        loss=_in_frequency(frequency, loss, r"$G''$ [$\epsilon/\sigma^3$]"),
+        segmental_time=_in_frequency(frequency, segmental, r'$\tau_s$ [$\tau$]'),
         viscosity=_viscosity(pressure, volume, kT, interval),
         verdict=verdict,
     )
@@ -321,7 +288,8 @@ def _transform(time: FloatArray, curve: FloatArray, frequency: FloatArray) -> An
     return curve[0] + ((phase[:, :-1] - phase[:, 1:]) @ slope) / (1j * frequency)
 
 
-def _with_interval(frame: Curve, values: FloatArray, label: str) -> Curve:
+def _in_frequency(frequency: FloatArray, values: FloatArray, label: str) -> Curve:
     """A curve of all blocks with the interval of those without each in turn, (1 + B, W)."""
-    low, high = jackknife(values[0], values[1:])
-    return replace(frame, value=values[0], low=low, high=high, y_label=label)
+    x_label = r'angular frequency $\omega$ [$\tau^{-1}$]'
+    ends = jackknife(values[0], values[1:])
+    return Curve(frequency, values[0], *ends, x_label, label, 'log', 'log')

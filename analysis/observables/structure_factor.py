@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -31,12 +30,11 @@ FEWEST_FRAMES = 4
 
 @dataclass(frozen=True)
 class StructureFactorResult:
-    """The static structure factor near its main peak.
+    """The static structure factor near its main peak, averaged over `n_frames`.
 
     Attributes:
         curve: S(q) of all particles against the mean wave number of each shell.
         peak: Wave number of the main peak; its verdict says why there is none.
-        n_frames: Number of frames averaged over.
     """
 
     curve: Curve
@@ -48,26 +46,23 @@ class StructureFactorResult:
 class StructureFactor(Observable[StructureFactorResult]):
     """S(q) at wave vectors that fit the box, about its main peak."""
 
-    name: ClassVar[str] = 'structure_factor'
-    title: ClassVar[str] = 'Structure factor'
-    definition: ClassVar[str] = (
+    name = 'structure_factor'
+    title = 'Structure factor'
+    definition = (
         'S(q) = <|sum_j exp(i q.r_j)|^2> / N over all particles, at wave vectors 2 pi n/L in '
         'random directions, averaged in shells (Hansen and McDonald, Theory of Simple Liquids, '
         '4th ed., ch. 4.1); q in 1/sigma. Main peak q* of the smoothed curve.'
     )
-    result: ClassVar[type] = StructureFactorResult
-    names: ClassVar[tuple[str, ...]] = ('structure_factor_peak',)
+    result = StructureFactorResult
+    names = ('structure_factor_peak',)
 
     def begin(self, run: Run) -> Accumulator[StructureFactorResult]:
         return _Intensities(spread_out(run.even_frames, MOST_FRAMES))
 
     def quantities(self, result: StructureFactorResult) -> list[Quantity]:
         panel = Panel('structure factor peak', r'$q^*$ [$\sigma^{-1}$]')
-        return [
-            Quantity(
-                'structure_factor_peak', 'sigma^-1', result.peak, limits=NOT_NEGATIVE, panel=panel
-            )
-        ]
+        name, peak = self.names[0], result.peak
+        return [Quantity(name, 'sigma^-1', peak, limits=NOT_NEGATIVE, panel=panel)]
 
     def curves(self, result: StructureFactorResult) -> dict[str, Curve]:
         return {'all': result.curve}
@@ -77,15 +72,7 @@ class StructureFactor(Observable[StructureFactorResult]):
 
 
 def main_peak(trajectory: Trajectory, frames: IntArray) -> tuple[float | None, str]:
-    """Find the wave number of the main peak of S(q).
-
-    Args:
-        trajectory: Where the frames come from.
-        frames: Frames to choose from; at most 4 of them are read.
-
-    Returns:
-        The wave number, or None with the reason.
-    """
+    """Find the wave number of the main peak of S(q), or why there is none, in at most 4 frames."""
     found = _Intensities(spread_out(frames, FRAMES_FOR_PEAK))
     for frame in found.frames:
         found.add(int(frame), trajectory.read(int(frame)))
@@ -102,7 +89,6 @@ class _Intensities(Accumulator[StructureFactorResult]):
         self._rows: list[FloatArray] = []
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        del frame
         n = len(snapshot.positions)
         if self._edges is None:
             scale = 2 * np.pi / float(np.cbrt(np.prod(snapshot.box) / n))
@@ -130,20 +116,12 @@ class _Intensities(Accumulator[StructureFactorResult]):
         seen = table[:, 2].sum(axis=0) > 0
         # Only shells that every frame has wave vectors in let a frame be left out.
         others = (table.sum(axis=0) - table)[:, :, seen]
-        low: FloatArray | None = None
-        high: FloatArray | None = None
+        low, high = None, None
         estimate = Estimate(peak, verdict=verdict)
         if len(table) >= FEWEST_FRAMES and (others[:, 2] > 0).all():
             low, high = jackknife(s, others[:, 1] / others[:, 2])
             estimate = _with_interval(peak, verdict, others)
-        curve = Curve(
-            q,
-            s,
-            low,
-            high,
-            x_label=r'wave number $q$ [$\sigma^{-1}$]',
-            y_label='$S(q)$',
-        )
+        curve = Curve(q, s, low, high, r'wave number $q$ [$\sigma^{-1}$]', '$S(q)$')
         return StructureFactorResult(curve, estimate, len(table))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -15,26 +14,22 @@ from analysis.observable import (
     NOT_NEGATIVE,
     UNLIMITED,
     Accumulator,
+    Finished,
     Observable,
     Panel,
     Quantity,
 )
 from analysis.sampling.run import Run
 
+_DENSITY = Panel('density', r'density [$\sigma^{-3}$]')
+_PRESSURE = Panel('pressure', r'pressure [$\epsilon/\sigma^3$]')
+_ENERGY = Panel('energy', r'potential energy per bead [$\epsilon$]')
 # Name: unit, limits, panel.
 _QUANTITIES = {
-    'density': ('sigma^-3', NOT_NEGATIVE, Panel('density', r'density [$\sigma^{-3}$]')),
+    'density': ('sigma^-3', NOT_NEGATIVE, _DENSITY),
     'temperature': ('epsilon', NOT_NEGATIVE, None),
-    'pressure': (
-        'epsilon/sigma^3',
-        UNLIMITED,
-        Panel('pressure', r'pressure [$\epsilon/\sigma^3$]'),
-    ),
-    'potential_energy_per_bead': (
-        'epsilon',
-        UNLIMITED,
-        Panel('energy', r'potential energy per bead [$\epsilon$]'),
-    ),
+    'pressure': ('epsilon/sigma^3', UNLIMITED, _PRESSURE),
+    'potential_energy_per_bead': ('epsilon', UNLIMITED, _ENERGY),
 }
 
 
@@ -42,12 +37,9 @@ _QUANTITIES = {
 class ThermodynamicsResult:
     """Averages over the production part of the log.
 
-    Attributes:
-        density: Number density of beads, over the equilibration at constant pressure where there
-            was one.
-        temperature: Kinetic, for N beads without momentum of the whole.
-        pressure: Mean of the diagonal of the pressure tensor.
-        potential_energy_per_bead: In epsilon.
+    The number density of beads is that of the equilibration at constant pressure where there was
+    one; the temperature is kinetic, for N beads without momentum of the whole; the pressure is the
+    mean of the diagonal of its tensor.
     """
 
     density: Estimate
@@ -60,23 +52,23 @@ class ThermodynamicsResult:
 class Thermodynamics(Observable[ThermodynamicsResult]):
     """Means of the thermo log, with intervals from its blocks."""
 
-    name: ClassVar[str] = 'thermodynamics'
-    title: ClassVar[str] = 'Thermodynamics'
-    definition: ClassVar[str] = (
+    name = 'thermodynamics'
+    title = 'Thermodynamics'
+    definition = (
         'Means of the thermo log from where the potential energy is stationary (Chodera 2016, doi '
         '10.1021/acs.jctc.5b00784); density from the equilibration at constant pressure. '
         'Temperature is 2 E_kin / (3 N - 3), pressure the mean of the diagonal of the tensor; '
         'reduced units.'
     )
-    result: ClassVar[type] = ThermodynamicsResult
-    names: ClassVar[tuple[str, ...]] = tuple(_QUANTITIES)
-    needs_log: ClassVar[bool] = True
-    never_precise: ClassVar[dict[str, str]] = {
+    result = ThermodynamicsResult
+    names = tuple(_QUANTITIES)
+    needs_log = True
+    never_precise = {
         'density': 'is that of the equilibration: sampling at constant volume does not change it.'
     }
 
     def begin(self, run: Run) -> Accumulator[ThermodynamicsResult]:
-        return _Averages(run)
+        return Finished(_averages(run))
 
     def quantities(self, result: ThermodynamicsResult) -> list[Quantity]:
         return [
@@ -85,28 +77,21 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
         ]
 
 
-class _Averages(Accumulator[ThermodynamicsResult]):
-    def __init__(self, run: Run) -> None:
-        diagonal = ('pressure_xx', 'pressure_yy', 'pressure_zz')
-        log = run.log('volume', 'kinetic_energy', 'potential_energy', *diagonal)
-        n, production = len(run.topology.typeid), run.production
-        series = {
-            'temperature': 2 * log['kinetic_energy'] / (3 * n - 3),
-            'pressure': np.mean([log[name] for name in diagonal], axis=0),
-            'potential_energy_per_bead': log['potential_energy'] / n,
-        }
-        estimates = {
-            name: mean_with_interval(each[production.first_row :]) for name, each in series.items()
-        }
-        if production.verdict:
-            estimates = {
-                name: replace(each, verdict=production.verdict) for name, each in estimates.items()
-            }
-        volume = log['volume'] if run.equilibration_volume is None else run.equilibration_volume
-        self._result = ThermodynamicsResult(density=_density(n, volume), **estimates)
-
-    def conclude(self) -> ThermodynamicsResult:
-        return self._result
+def _averages(run: Run) -> ThermodynamicsResult:
+    diagonal = ('pressure_xx', 'pressure_yy', 'pressure_zz')
+    log = run.log('volume', 'kinetic_energy', 'potential_energy', *diagonal)
+    n, production = len(run.topology.typeid), run.production
+    series = {
+        'temperature': 2 * log['kinetic_energy'] / (3 * n - 3),
+        'pressure': np.mean([log[name] for name in diagonal], axis=0),
+        'potential_energy_per_bead': log['potential_energy'] / n,
+    }
+    rows, verdict = slice(production.first_row, None), production.verdict
+    found = {name: mean_with_interval(each[rows]) for name, each in series.items()}
+    if verdict:
+        found = {name: replace(each, verdict=verdict) for name, each in found.items()}
+    volume = log['volume'] if run.equilibration_volume is None else run.equilibration_volume
+    return ThermodynamicsResult(density=_density(n, volume), **found)
 
 
 def _density(n_beads: int, volume: FloatArray) -> Estimate:

@@ -28,13 +28,10 @@ LEAST_RISE = 0.02
 
 @dataclass(frozen=True)
 class PairCorrelation:
-    """The pair correlation function of two groups.
+    """The pair correlation function of two groups, against the centres of the bins.
 
     Attributes:
-        curve: Pair correlation against the centres of the bins.
-        first_minimum: Distance of the first minimum after the first peak, or None.
-        n_frames: Number of frames averaged over.
-        verdict: Empty, or why there is no first minimum.
+        first_minimum: Distance of the first minimum after the first peak; None with a verdict why.
     """
 
     curve: Curve
@@ -46,12 +43,7 @@ class PairCorrelation:
 def contact_distance(
     trajectory: Trajectory, ions: Ions, frames: IntArray
 ) -> tuple[float, PairCorrelation]:
-    """Find the first minimum of g(+-), and the g(+-) that shows it.
-
-    Args:
-        trajectory: Where the frames come from.
-        ions: Of its particles.
-        frames: Frames to choose from; at most 100 of them, evenly spread, are read.
+    """Find the first minimum of g(+-), and the g(+-) that shows it, in at most 100 of the frames.
 
     Raises:
         UserError: If g(+-) has no first minimum.
@@ -69,21 +61,13 @@ def contact_distance(
 def pair_correlation(
     trajectory: Trajectory, group: IntArray, other: IntArray, frames: IntArray
 ) -> PairCorrelation:
-    """Average g(r) between two groups without common members.
-
-    Args:
-        trajectory: Where the frames come from.
-        group: Indices of the particles of the one group, shape (n,).
-        other: Indices of the particles of the other group, shape (m,).
-        frames: Frames to choose from; at most 100 of them, evenly spread, are read.
-    """
+    """Average g(r) between two groups without common members over at most 100 of the frames."""
     import freud
 
     chosen = spread_out(frames, MOST_FRAMES)
-    snapshots = (trajectory.read(int(frame)) for frame in chosen)
     rdf: Any = None
     n_pairs = 0.0
-    for snapshot in snapshots:
+    for snapshot in (trajectory.read(int(frame)) for frame in chosen):
         if rdf is None:
             spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
             reach = min(REACH * spacing, PART_OF_HALF_BOX * float(snapshot.box.min()) / 2)
@@ -93,11 +77,8 @@ def pair_correlation(
                 f'{trajectory.path}: the box shrinks to {snapshot.box.min():.4g}, less than twice '
                 f'the {reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
             )
-        box = freud.box.Box(*snapshot.box)
-        reset = not n_pairs
-        rdf.compute(
-            (box, snapshot.positions[group]), query_points=snapshot.positions[other], reset=reset
-        )
+        system = (freud.box.Box(*snapshot.box), snapshot.positions[group])
+        rdf.compute(system, query_points=snapshot.positions[other], reset=not n_pairs)
         n_pairs += len(group) * len(other) / float(np.prod(snapshot.box))
     distance = np.asarray(rdf.bin_centers, dtype=np.float64)
     g = np.asarray(rdf.rdf, dtype=np.float64)
@@ -110,15 +91,9 @@ def pair_correlation(
 def find_first_minimum(
     distance: FloatArray, g: FloatArray, expected: FloatArray
 ) -> tuple[float | None, str]:
-    """First minimum of g(r) after its first peak, told from noise by counting statistics.
+    """First minimum of g(r) after its first peak, or why there is none, by counting statistics.
 
-    Args:
-        distance: Centres of the bins, shape (n,).
-        g: Pair correlation, shape (n,).
-        expected: Number of pairs that g = 1 puts into each bin, shape (n,).
-
-    Returns:
-        The distance, or None with the reason.
+    Distances of bins, g, and the number of pairs that g = 1 puts into each have shape (n,).
     """
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks

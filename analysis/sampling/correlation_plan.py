@@ -41,25 +41,11 @@ class CorrelationPlan:
     n_blocks: int
     duration: int
 
-    def most_live_origins(self) -> int:
-        """How many origins are in memory at once, at most."""
-        if len(self.origin) == 0:
-            return 0
-        origins = np.unique(self.origin)
-        last = np.full(int(self.later.max()) + 1, -1)
-        np.maximum.at(last, self.origin, self.later)
-        change = np.zeros(int(self.later.max()) + 2, dtype=np.int64)
-        np.add.at(change, origins, 1)
-        np.add.at(change, last[origins] + 1, -1)
-        return int(np.cumsum(change).max())
-
 
 def plan_correlations(steps: IntArray) -> CorrelationPlan:
     """Choose lags, about 8 per decade, and for each of them origins spread over the whole run.
 
-    Args:
-        steps: Steps of the frames to use, strictly rising, shape (F,). Any spacing will do: only
-            lags that occur between frames are used, and they are exact.
+    Steps (F,) rise at any spacing: only lags that occur between frames are used, so all are exact.
     """
     duration = int(steps[-1] - steps[0])
     chosen: list[int] = []
@@ -80,15 +66,9 @@ def plan_correlations(steps: IntArray) -> CorrelationPlan:
     order = np.lexsort((origin, later))
     since = steps[origin] - steps[0]
     block = np.minimum(since * BLOCKS // duration, BLOCKS - 1)
-    return CorrelationPlan(
-        np.array(chosen, dtype=np.int64),
-        origin[order],
-        later[order],
-        lag_index[order],
-        block[order],
-        BLOCKS,
-        duration,
-    )
+    origin, later, lag_index, block = (each[order] for each in (origin, later, lag_index, block))
+    lags = np.array(chosen, dtype=np.int64)
+    return CorrelationPlan(lags, origin, later, lag_index, block, BLOCKS, duration)
 
 
 def _candidate_lags(steps: IntArray) -> list[IntArray]:

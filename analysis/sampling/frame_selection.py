@@ -12,11 +12,7 @@ TYPICAL_SHARE_OF_TIME = 0.9
 
 
 def frames_from(steps: IntArray, first_frame: int) -> IntArray:
-    """Indices of the frames from `first_frame` on; a negative one counts from the end.
-
-    Raises:
-        UserError: If there is no such frame.
-    """
+    """Indices of the frames from `first_frame` on, negative from the end; UserError if none is."""
     n = len(steps)
     if not -n <= first_frame < n:
         raise UserError(
@@ -26,18 +22,11 @@ def frames_from(steps: IntArray, first_frame: int) -> IntArray:
 
 
 def evenly_spaced(steps: IntArray, first_frame: int = 0) -> IntArray:
-    """Frames at even spacing in time, out of frames at any spacing.
+    """Frames at even spacing in time, out of any spacing; all where steps, (F,), do not rise.
 
     Frames at log-spaced offsets within blocks are worth little more than one per block, and would
     weigh the start of each block too much. The spacing is the largest gap between frames, passing
     over those so rare that frames must be missing there.
-
-    Args:
-        steps: Step of each frame, shape (F,).
-        first_frame: Index of the first frame to use.
-
-    Returns:
-        Indices of the frames. All of them, where the steps do not rise.
     """
     frames = frames_from(steps, first_frame)
     gaps = np.diff(steps[frames])

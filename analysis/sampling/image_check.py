@@ -19,14 +19,8 @@ def missing_images_reason(trajectory: Trajectory, frames: IntArray) -> str:
     constant. Two signs betray that: a bond that comes to cross the boundary between two frames
     though the images of its ends stay as they were; or, of particles without bonds, coordinates
     that jump by more than half the box from a frame to the next while no image ever changes.
-    Images that start wrong and then follow are fine: only their changes count.
-
-    Args:
-        trajectory: Its frames are read two at a time, 8 times at most.
-        frames: Frames that are to be used, rising.
-
-    Returns:
-        Empty where displacements can be trusted, else the reason with what to do.
+    Images that start wrong and then follow are fine: only their changes count. Frames are read two
+    at a time, 8 times at most. The reason, with what to do, is empty where all is well.
     """
     if len(frames) < 2:
         return ''

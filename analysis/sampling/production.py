@@ -38,9 +38,7 @@ class Production:
 def where_energy_settles(thermo: Mapping[str, FloatArray], steps: IntArray) -> Production:
     """Find where the potential energy becomes stationary.
 
-    Args:
-        thermo: Columns of the thermo log, shape (R,) each.
-        steps: Step of each frame of the trajectory, shape (F,).
+    The thermo log has columns of shape (R,); `steps` are those of the frames, shape (F,).
     """
     found = detect_equilibration(thermo['potential_energy'])
     # An energy that never settles has no better start than the first frame; the verdict says so.
@@ -72,11 +70,7 @@ WATCHED = ('number_average_size', 'weight_average_size', 'coordination_number')
 
 
 def association_equilibration(series: Mapping[str, FloatArray]) -> Equilibration:
-    """Find where the association of ions is in equilibrium: the series that settles last decides.
-
-    Args:
-        series: Those in WATCHED among them, shape (T,) each.
-    """
+    """Find where the association of ions is in equilibrium: the last to settle of WATCHED, (T,)."""
     return max(
         (detect_equilibration(series[name]) for name in WATCHED),
         key=lambda each: (not each.is_equilibrated, each.start),

@@ -42,32 +42,20 @@ class Run:
     equilibration_volume: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        """Check the time step.
-
-        Raises:
-            UserError: If it is not positive.
-        """
+        """Raise a UserError for a time step that is not positive."""
         given = self.given_time_step
         if given is not None and not (np.isfinite(given) and given > 0):
             raise UserError(f'time step {given}: give a positive duration.')
 
     @property
     def frames(self) -> Trajectory:
-        """The trajectory.
-
-        Raises:
-            UserError: If there is none.
-        """
+        """The trajectory; UserError if there is none."""
         if self.trajectory is None:
             raise UserError('a trajectory is needed.')
         return self.trajectory
 
     def log(self, *columns: str) -> dict[str, FloatArray]:
-        """Take columns from the thermo log.
-
-        Raises:
-            UserError: If there is no log, or no such column.
-        """
+        """Take columns from the thermo log; UserError if there is no log, or no such column."""
         if self.thermo is None:
             raise UserError('a thermo log is needed (--thermo thermo.h5).')
         for name in columns:

@@ -29,24 +29,22 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one of COMMANDS.
-
-    Raises:
-        UserError: For anything that the user can mend.
-    """
+    """Run one of COMMANDS; UserError for anything that the user can mend."""
     parser = argparse.ArgumentParser(
         prog='project.py',
         epilog='In a folder with a project also the commands of signac-flow: status, next, run, '
         'submit, exec; each has its own --help.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
-    init = commands.add_parser('init', help='make the jobs of a sweep')
-    init.add_argument('sweep', type=Path, help='sweep file')
-    simulate = commands.add_parser('simulate', help='run a whole sweep on this machine')
-    simulate.add_argument('sweep', type=Path, help='sweep file')
-    _add_run_options(simulate)
-    report = commands.add_parser('report', help='report on what is done of a sweep')
-    report.add_argument('sweep', type=Path, help='sweep file')
+    for name, what in (
+        ('init', 'make the jobs of a sweep'),
+        ('simulate', 'run a whole sweep on this machine'),
+        ('report', 'report on what is done of a sweep'),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument('sweep', type=Path, help='sweep file')
+        if name == 'simulate':
+            _add_run_options(command)
     failed = commands.add_parser(
         'failed', help='list the jobs that failed, and why', epilog='Exit code 1 if there are any.'
     )
@@ -105,12 +103,9 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _engine(options: argparse.Namespace) -> str:
     """Hand the run options to all processes; what will run, for the user to read."""
-    for variable, value in (
-        (ENGINE_VARIABLE, options.engine),
-        (DEVICE_VARIABLE, options.device),
-        (THREADS_VARIABLE, options.threads),
-        (RANKS_VARIABLE, options.ranks),
-    ):
+    variables = (ENGINE_VARIABLE, DEVICE_VARIABLE, THREADS_VARIABLE, RANKS_VARIABLE)
+    values = (options.engine, options.device, options.threads, options.ranks)
+    for variable, value in zip(variables, values, strict=True):
         if value is not None:
             os.environ[variable] = str(value)
     if options.parallel < 1:
@@ -164,7 +159,6 @@ def _retry(options: argparse.Namespace) -> int:
 def _migrate(options: argparse.Namespace) -> int:
     from workflow.cli.migrate import migrate
 
-    del options
     migrate()
     return 0
 

@@ -27,8 +27,7 @@ def chosen_jobs(names: Sequence[str]) -> list[Job]:
     """The jobs of the project in this folder whose ids begin with one of `names`; else all.
 
     Raises:
-        UserError: If there is no project, its workspace is of another version or damaged, or a name
-            fits no job or several.
+        UserError: If there is no usable project, or a name fits no job or several.
     """
     jobs = sorted(checked_project(), key=lambda job: job.id)
     if not names:
@@ -49,29 +48,14 @@ def print_failures(jobs: Sequence[Job], stream: TextIO) -> None:
     """Print one line for each of the failed `jobs`, and what can be done."""
     is_terminal = stream.isatty()
     table = Table(box=box.SIMPLE_HEAD if is_terminal else box.MARKDOWN)
-    for name, justify in (
-        ('job', 'left'),
-        ('composition', 'left'),
-        ('stage', 'left'),
-        ('step', 'right'),
-        ('good until', 'right'),
-        ('retries', 'right'),
-        ('reason', 'left'),
-    ):
-        table.add_column(name, justify=justify, overflow='fold')  # type: ignore[arg-type]
-    again = False
-    for job in jobs:
-        failure = _failure(job)
-        again = again or failure.after_retries > 0
-        cells = (
-            job.id[:8],
-            composition_text(job),
-            failure.stage,
-            _step(failure.step),
-            _step(failure.goes_on_from),
-            str(failure.after_retries),
-            f'{failure.kind}: {failure.reason}',
-        )
+    numbers = ('step', 'good until', 'retries')
+    for name in ('job', 'composition', 'stage', *numbers, 'reason'):
+        table.add_column(name, justify='right' if name in numbers else 'left', overflow='fold')
+    failures = [_failure(job) for job in jobs]
+    for job, failure in zip(jobs, failures, strict=True):
+        steps = (_step(failure.step), _step(failure.goes_on_from), str(failure.after_retries))
+        reason = f'{failure.kind}: {failure.reason}'
+        cells = (job.id[:8], composition_text(job), failure.stage, *steps, reason)
         table.add_row(*map(Text, cells))
     width = None if is_terminal else PLAIN_WIDTH
     Console(file=stream, width=width, highlight=False).print(table)
@@ -80,7 +64,7 @@ def print_failures(jobs: Sequence[Job], stream: TextIO) -> None:
         'To run them again: python project.py retry [JOB ...]',
         file=stream,
     )
-    if again:
+    if any(failure.after_retries for failure in failures):
         print(
             'A job that fails again after a retry needs a smaller protocol.time_step, or a softer '
             'model, in a sweep of another name.',

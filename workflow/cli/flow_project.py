@@ -96,14 +96,13 @@ class JobProject(FlowProject):
         found = self._operations_named(names)
         if found is None:
             found = list(self.operations)
-        operations = {each for name in found for each in self._members(name)}
+        groups = self.groups
+        members = [list(groups[name].operations) if name in groups else [name] for name in found]
+        operations = {operation for each in members for operation in each}
         if operations & {observable.name for observable in OBSERVABLES}:
             found += ['production'] if 'production' not in operations else []
         type(self).selected = frozenset(operations)
         return found
-
-    def _members(self, name: str) -> list[str]:
-        return list(self.groups[name].operations) if name in self.groups else [name]
 
     def _execute_operation(self, operation: Any, *options: Any) -> None:
         """Run one operation of `run`; what goes wrong with one job is told, and stops no other."""

@@ -23,12 +23,7 @@ _STEPS_BEYOND = 1000
 def make_ready(folder: Path, record: Any) -> str:
     """Take the mark of a failed job away; one that blew up will begin with shorter steps.
 
-    Args:
-        folder: The job's.
-        record: The job document; what is done is added to its list of retries.
-
-    Returns:
-        What will be done, for the user to read.
+    What is done is added to the retries in `record`, the job document, and told to the user.
 
     Raises:
         UserError: If the job is not marked as failed, or is being run.
@@ -40,21 +35,16 @@ def make_ready(folder: Path, record: Any) -> str:
                 f'job {folder.name} is not marked as failed: there is nothing to retry.'
             )
         short = _short_steps_past(failure)
-        where = 'its last good state'
-        if failure.goes_on_from is not None:
-            where = f'step {failure.goes_on_from}'
+        begins = failure.goes_on_from
+        where = 'its last good state' if begins is None else f'step {begins}'
         told = f'goes on from {where} of {failure.stage}'
         # What failed in other words may be a blow-up too, if it fails at the same place again.
         if failure.kind == BlewUp.kind or failure.after_retries:
             write_short_steps(StageFolder(folder, failure.stage).path, short)
             told += f', with steps {short.shortened_by} times shorter until step {short.until}'
         # In the record before the mark goes: a retry that is killed here is only told twice.
-        retry = {
-            'time': time.time(),
-            'failure': asdict(failure),
-            'told': told,
-            'until': short.until,
-        }
+        marked = {'time': time.time(), 'failure': asdict(failure)}
+        retry = marked | {'told': told, 'until': short.until}
         record.setdefault(RETRIES, []).append(retry)
         clear_failure(folder)
     return told

@@ -1,7 +1,6 @@
 """A sweep on this machine: jobs side by side, each a `project.py run` of signac-flow.
 
-One process for each job, and not flow's own parallel run: that waits for the slowest job after
-every operation.
+Flow's own parallel run waits for the slowest job after every operation.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, TaskID, TaskProgressColumn
@@ -80,21 +78,21 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     ended: list[_Running] = []
     with _stop_mark() as stop, _display(places_on_axis(waiting)) as display:
         try:
-            while (waiting and not stop.asked) or running:
-                while waiting and len(running) < parallel and not stop.asked:
+            while (waiting and not stop) or running:
+                while waiting and len(running) < parallel and not stop:
                     job = waiting.pop(0)
                     running.append(_Running(job, _start(job)))
-                if stop.asked:
+                if stop:
                     _interrupt(running)
                 for each in [each for each in running if each.process.poll() is not None]:
                     running.remove(each)
-                    if not is_done(each.job) and not stop.asked:
+                    if not is_done(each.job) and not stop:
                         ended.append(each)
                 display.show(running, total - len(waiting) - len(running), total)
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         finally:
             _interrupt(running)  # whatever ended this loop, none is left behind
-    if stop.asked:
+    if stop:
         print('stopped. The same command goes on where it was.')
         return EXIT_INTERRUPTED
     codes = [_tell_end(each) for each in ended] + [1 for _ in left_out]
@@ -136,6 +134,9 @@ def _tell_end(ended: _Running) -> int:
 
 def _start(job: Job) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(_PROJECT_FILE), 'run', '-o', _OPERATIONS, '-j', job.id]
+    # Threads as asked, and the mpiexec of this Python first.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))
+    own = {'OMP_NUM_THREADS': os.environ.get('ISP_THREADS', '1'), 'PATH': path}
     with open(job.fn(_LOG), 'ab') as log:
         return subprocess.Popen(
             command,
@@ -145,15 +146,8 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             stderr=log,
             # A Ctrl-C in the terminal comes to this process alone, which passes it on once.
             start_new_session=True,
-            env=_environment(),
+            env=os.environ | own,
         )
-
-
-def _environment() -> dict[str, str]:
-    """The environment of a job: threads as asked, and the mpiexec of this Python first."""
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))
-    threads = os.environ.get('ISP_THREADS', '1')
-    return os.environ | {'OMP_NUM_THREADS': threads, 'PATH': path}
 
 
 def _interrupt(running: list[_Running]) -> None:
@@ -174,20 +168,12 @@ def _last_line(job: Job) -> str:
     return lines[-1] if lines else 'it said nothing'
 
 
-class _StopMark:
-    asked = False
-
-    def receive(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self.asked = True
-
-
 @contextmanager
-def _stop_mark() -> Iterator[_StopMark]:
-    mark = _StopMark()
-    before = {n: signal.signal(n, mark.receive) for n in _STOPPING}
+def _stop_mark() -> Iterator[set[int]]:
+    asked: set[int] = set()
+    before = {n: signal.signal(n, lambda number, _: asked.add(number)) for n in _STOPPING}
     try:
-        yield mark
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -247,11 +233,8 @@ def _state_of(job: Job, places: Mapping[str, str]) -> tuple[str, float, str]:
     name = f'{job.id[:8]}  {places.get(job.id, "")}'.rstrip()
     progress = read_progress(Path(job.path))
     if progress is None:
-        return (
-            f'{name}  {"analysis" if job.isfile(job_files.TRAJECTORY) else "setting up"}',
-            0.0,
-            '',
-        )
+        what = 'analysis' if job.isfile(job_files.TRAJECTORY) else 'setting up'
+        return f'{name}  {what}', 0.0, ''
     pace = f'{progress.steps_per_second:.0f} steps/s'
     if progress.seconds_left >= 0:
         pace += f', at most {_clock(progress.seconds_left)} left'

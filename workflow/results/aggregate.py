@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,12 +20,7 @@ from workflow.stages.review import half_width
 
 @dataclass(frozen=True)
 class State:
-    """Replicas of one state point.
-
-    Attributes:
-        place: Where it is on the axes of the sweep; the same axes for all its states.
-        results: One of each replica.
-    """
+    """Replicas of one state point, and where it is on the axes that all states share."""
 
     place: Place
     results: tuple[JobResult, ...]
@@ -39,11 +35,9 @@ class State:
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity of one state, over its replicas.
+    """One quantity of one state, by its place, over the replicas.
 
     Attributes:
-        place: Of the state.
-        observable: By name.
         quantity: With the estimate over the replicas, whose `n_effective` is how many of them gave
             a value or a bound, and whose verdict says why it is not converged.
     """
@@ -70,14 +64,7 @@ class Row:
 
 @dataclass(frozen=True)
 class SweepTable:
-    """The results of a sweep over its replicas.
-
-    Attributes:
-        name: Of the sweep.
-        axis: That it is reported along.
-        states: In the order of the axis, kT, and what else varies.
-        rows: Of each state, one for each quantity.
-    """
+    """The results of a sweep, one row for each state, ordered along its axis, and quantity."""
 
     name: str
     axis: Axis
@@ -86,15 +73,9 @@ class SweepTable:
 
 
 def tabulate(name: str, axis: Axis, results: Iterable[JobResult]) -> SweepTable:
-    """Bring the results of a sweep's jobs together.
-
-    Args:
-        name: Of the sweep.
-        axis: That it is reported along.
-        results: Of the jobs that have finished.
-    """
+    """Bring the results of a sweep's jobs together, of those that have finished."""
     states = group_states(results, axis)
-    return SweepTable(name, axis, tuple(states), tuple(summarise(states)))
+    return SweepTable(name, axis, tuple(states), tuple(r for s in states for r in _rows_of(s)))
 
 
 def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
@@ -111,37 +92,26 @@ def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
     return sorted(states, key=_order)
 
 
-def summarise(states: Iterable[State]) -> list[Row]:
-    """Make one row for each quantity of each state."""
-    rows = []
-    for state in states:
-        for observable in OBSERVABLES:
-            by_name: dict[str, list[Quantity]] = {}
-            for result in state.results:
-                for quantity in result.quantities(observable.name):
-                    by_name.setdefault(quantity.name, []).append(quantity)
-            rows += [
-                Row(state.place, observable.name, _over_replicas(state, quantities))
-                for quantities in by_name.values()
-            ]
-    return rows
+def _rows_of(state: State) -> Iterator[Row]:
+    """One row for each quantity."""
+    for observable in OBSERVABLES:
+        by_name: dict[str, list[Quantity]] = {}
+        for result in state.results:
+            for quantity in result.quantities(observable.name):
+                by_name.setdefault(quantity.name, []).append(quantity)
+        for quantities in by_name.values():
+            yield Row(state.place, observable.name, _over_replicas(state, quantities))
 
 
 def combine(quantities: Sequence[Quantity]) -> Estimate:
     """One quantity over independent replicas, with the 95 % interval of their mean.
 
-    Student's t on the values, or on the logarithms of times. A single replica gives no interval,
-    nor do values that are all the same. The interval of a proportion is at least as wide as those
-    within the runs allow, since replicas that all give 0 or 1 have no spread. Values that are
-    strongly skewed, as those of replicas close to a limit may be, get too narrow an interval
-    (measured: validation/sections/intervals.py).
-
-    Args:
-        quantities: The same quantity of each replica.
-
-    Returns:
-        The mean, geometric for times, or a bound where a replica gives only a bound; `n_effective`
-        is the number of replicas that gave either.
+    Student's t on the values, or on the logarithms of times, whose mean is then geometric; a bound
+    where a replica gives only a bound. `n_effective` is the number of replicas that gave either. A
+    single replica gives no interval, nor do values that are all the same. The interval of a
+    proportion is at least as wide as those within the runs allow, since replicas that all give 0 or
+    1 have no spread. Values that are strongly skewed, as those of replicas close to a limit may be,
+    get too narrow an interval (measured: validation/sections/intervals.py).
     """
     estimates = [quantity.estimate for quantity in quantities]
     reasons = _verdicts(estimates)
@@ -163,7 +133,8 @@ def combine(quantities: Sequence[Quantity]) -> Estimate:
     if kind is Combination.PROPORTION and low is not None and high is not None:
         low, high = _at_least_within_runs(estimates, mean, low, high)
     if low is None or high is None or not high - low > 1e-9 * abs(mean):
-        if not reasons and mean not in limits and not _are_given(estimates):
+        are_given = all(each.low == each.value == each.high for each in estimates)
+        if not reasons and mean not in limits and not are_given:
             reasons = ['no interval: all replicas are the same']
         return _estimate(mean, None, None, len(values), reasons)
     return _estimate(mean, low, high, len(values), reasons).within(*limits)
@@ -185,11 +156,6 @@ def _estimate(
     return Estimate(value, low, high, float(n), '; '.join(reasons))
 
 
-def _are_given(estimates: Sequence[Estimate]) -> bool:
-    """Whether a value is exact within every run, as a density that the sweep gives."""
-    return all(each.low == each.value == each.high for each in estimates)
-
-
 def _order(state: State) -> Any:
     values = state.place.values()
     return [(isinstance(v, str), 0.0 if isinstance(v, str) else v, str(v)) for v in values]
@@ -197,11 +163,7 @@ def _order(state: State) -> Any:
 
 def _verdicts(estimates: Sequence[Estimate]) -> list[str]:
     """The verdicts of the replicas, each once, with how many share it."""
-    counts: dict[str, int] = {}
-    for estimate in estimates:
-        if estimate.verdict:
-            counts[estimate.verdict] = counts.get(estimate.verdict, 0) + 1
-    n = len(estimates)
+    n, counts = len(estimates), Counter(each.verdict for each in estimates if each.verdict)
     return [
         verdict if count == n else f'{verdict} ({count} of {n} replicas)'
         for verdict, count in counts.items()

@@ -28,8 +28,7 @@ class Axis:
     Attributes:
         key: Dotted key of the state point; empty where nothing varies.
         column: In `summary.csv`; that of kT where nothing varies.
-        name: In tables and sentences.
-        label: For the axis of a figure.
+        name: In tables and sentences; `label` is for the axis of a figure.
     """
 
     key: str
@@ -49,23 +48,17 @@ class Axis:
 def make_axis(key: str, label: str = '') -> Axis:
     """Make the axis of a key of the state point; a label that is not given follows from the key."""
     if key.startswith(_COMPOSITION):
-        monomer = key.removeprefix(_COMPOSITION)
-        return Axis(
-            key, f'{monomer.lower()}_fraction', monomer, label or f'{monomer} mole fraction'
-        )
+        name = key.removeprefix(_COMPOSITION)
+        return Axis(key, f'{name.lower()}_fraction', name, label or f'{name} mole fraction')
     name = key.replace('.', ' ').replace('_', ' ') or _KT
     return Axis(key, key.replace('.', '_') or _KT, name, label or _LABELS.get(name, name))
 
 
 def find_axis(report: ReportTable, model: Model, points: Sequence[Mapping[str, Any]]) -> Axis:
-    """Find the axis of a sweep.
+    """Find the axis of a sweep from its state points, as plain values.
 
-    Args:
-        report: The sweep's. Where it names no axis, this is the mole fraction of the one monomer
-            that brings counter-ions; where there is none or several, the first number that varies,
-            kT before all others.
-        model: Of the sweep.
-        points: Its state points, as plain values.
+    Where the report names none, it is the mole fraction of the one monomer that brings
+    counter-ions; where there is none or several, the first number that varies, kT before others.
     """
     ionic = [name for name in model.monomers if counter_ions_of(model, name)]
     key = report.x
@@ -78,16 +71,7 @@ def find_axis(report: ReportTable, model: Model, points: Sequence[Mapping[str, A
 
 
 def check_axis(report: ReportTable, model: Model, point: Mapping[str, Any]) -> None:
-    """Check that the axis that a sweep file names is a number of its state points.
-
-    Args:
-        report: The sweep's.
-        model: Of the sweep.
-        point: One of its state points, as plain values; all have the same numbers.
-
-    Raises:
-        UserError: If it is not.
-    """
+    """Raise a UserError where the axis that is named is no number of `point`, a state point."""
     if report.x is None:
         return
     known = {*_numbers([point]), *(_COMPOSITION + name for name in model.monomers)}
@@ -146,13 +130,12 @@ def value_text(value: AxisValue) -> str:
 
 def place_text(place: Place, axis: Axis) -> str:
     """A place in words: 'A 0.33, kT = 1, chains = 24'."""
-    parts = []
-    for column, value in place.items():
-        if column == axis.column != _KT and isinstance(value, float):
-            parts.append(axis.text(value))
-        else:
-            parts.append(f'{column} = {value_text(value)}')
-    return ', '.join(parts)
+    return ', '.join(
+        axis.text(value)
+        if column == axis.column != _KT and isinstance(value, float)
+        else f'{column} = {value_text(value)}'
+        for column, value in place.items()
+    )
 
 
 def _number_at(point: Mapping[str, Any], key: str) -> Any:
@@ -163,19 +146,11 @@ def _number_at(point: Mapping[str, Any], key: str) -> Any:
 
 def _numbers(points: Iterable[Mapping[str, Any]]) -> list[str]:
     """Dotted keys of all numbers but the replica, in the order of the state points."""
-    return list(
-        dict.fromkeys(
-            key
-            for point in points
-            for key, value in _flatten(point).items()
-            if isinstance(value, float) and key != 'replica'
-        )
-    )
+    flat = [item for point in points for item in _flatten(point).items()]
+    return list(dict.fromkeys(k for k, v in flat if isinstance(v, float) and k != 'replica'))
 
 
 def _varies(key: str, points: Sequence[Mapping[str, Any]]) -> bool:
-    if key.startswith(_COMPOSITION):
-        return len({_number_at(point, key) for point in points}) > 1
     values = [_flatten(point).get(key, '') for point in points]
     return len(set(values)) > 1 and all(isinstance(value, float) for value in values)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -30,19 +30,11 @@ NOT_TESTED = 'not tested'
 Found = tuple[str, str]
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_expectation(value: Any) -> Any:
-    return {'trend': value} if isinstance(value, str) else value
-
-
 class Expectation(StrictModel):
     """What a claim says of a quantity along the axis: one of these.
 
     Attributes:
-        trend: That it falls or rises from the first place to the last.
+        trend: From the first place to the last.
         maximum_at: The place where it is largest.
         greater: Two places: it is greater at the first.
     """
@@ -61,11 +53,9 @@ class Expectation(StrictModel):
 
 
 class Claim(StrictModel):
-    """One claim.
+    """One claim: what is claimed, and where.
 
     Attributes:
-        text: What is claimed.
-        source: Where.
         quantity: Patterns of the names of quantities, as of file names.
         expect: What is claimed of them; None where it cannot be tested.
         not_tested: Why it cannot.
@@ -73,8 +63,10 @@ class Claim(StrictModel):
 
     text: str
     source: str
-    quantity: Annotated[list[str], BeforeValidator(_as_list)] = []
-    expect: Annotated[Expectation | None, BeforeValidator(_as_expectation)] = None
+    quantity: Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = []
+    expect: Annotated[
+        Expectation | None, BeforeValidator(lambda v: {'trend': v} if isinstance(v, str) else v)
+    ] = None
     not_tested: str = ''
 
     @model_validator(mode='after')
@@ -87,13 +79,7 @@ class Claim(StrictModel):
 
 
 class Claims(StrictModel):
-    """A file of claims.
-
-    Attributes:
-        title: Whose claims these are.
-        note: What else a reader has to know; may be empty.
-        claim: Each of them.
-    """
+    """A file of claims: whose they are, what else a reader has to know, and each of them."""
 
     title: str
     note: str = ''
@@ -102,12 +88,9 @@ class Claims(StrictModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, or a quantity, beside what was found.
+    """A claim, or a quantity of which something is found, beside what the sweep says of it.
 
     Attributes:
-        claim: What is claimed, or of which quantity something is found.
-        source: Of the claim.
-        found: What the sweep says, with numbers.
         verdict: 'agrees', 'disagrees', 'undecided' or 'not tested'.
     """
 
@@ -118,12 +101,7 @@ class Finding:
 
 
 def read_claims(name: str, sweep_path: Path, model: Model) -> Claims:
-    """Read a file of claims.
-
-    Args:
-        name: As the sweep file names it: relative to that file, else to this project's folder.
-        sweep_path: The sweep file.
-        model: Of the sweep.
+    """Read a file of claims, named relative to the sweep file or else to this project's folder.
 
     Raises:
         UserError: If there is no such file, something in it is wrong, or a pattern fits no
@@ -188,12 +166,7 @@ def trend(points: Sequence[Point], axis: Axis, *, falls: bool) -> Found:
     """Tell whether a quantity falls or rises from the first to the last place on an axis.
 
     Two values differ when their intervals do not overlap. Values that are not converged decide
-    nothing, but a bound does.
-
-    Args:
-        points: Place and row of one quantity, by rising place.
-        axis: Of the places.
-        falls: Whether the claim is that it falls.
+    nothing, but a bound does. The points, place and row of one quantity, are by rising place.
     """
     usable = _usable(points)
     if len(usable) < 2:
@@ -254,10 +227,6 @@ def greater(points: Sequence[Point], axis: Axis, first: float, second: float) ->
 def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None, float | None]]:
     """Find between which places a share passes 1/2 beyond its interval.
 
-    Args:
-        points: Place and row of one share, by rising place.
-        axis: Of the places.
-
     Returns:
         What was found, and the highest place below it and the lowest one above, where told.
     """
@@ -280,12 +249,10 @@ def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None,
     if lower:
         text = f'sets in between {axis.text(max(lower))} and {first:.3g}.'
         return text + caution, (max(lower), first)
-    undecided = [place for place, _ in points if place < first]
-    reason = (
-        f'undecided at {", ".join(f"{x:.3g}" for x in undecided)}'
-        if undecided
-        else 'nothing that has it was simulated below'
-    )
+    undecided = ', '.join(f'{place:.3g}' for place, _ in points if place < first)
+    reason = 'nothing that has it was simulated below'
+    if undecided:
+        reason = f'undecided at {undecided}'
     return f'above 1/2 from {axis.text(first)} on; {reason}.{caution}', (None, first)
 
 
@@ -299,11 +266,7 @@ def _verdict(expect: Expectation, points: Sequence[Point], axis: Axis) -> Found:
 
 
 def _usable(points: Iterable[Point]) -> list[Point]:
-    return [
-        (place, row)
-        for place, row in points
-        if row.estimate.value is not None or row.estimate.is_bound
-    ]
+    return [p for p in points if p[1].estimate.value is not None or p[1].estimate.is_bound]
 
 
 def _nearest(points: Sequence[Point], place: float) -> Point | None:

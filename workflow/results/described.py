@@ -11,31 +11,13 @@ from workflow.jobs.provenance import code_text
 
 # What differs from run to run; the rest tells what ran.
 _PER_RUN = {
-    'job',
-    'stage',
-    'seed',
-    'seeds',
-    'started',
-    'seconds',
-    'steps',
-    'outcome',
-    'short_steps',
-    'coulomb',
-    'meshes',
-    'meshes_chosen',
-    'equilibrated',
-    'equilibrated_from',
-    'progress_before',
-}
+    'job', 'stage', 'seed', 'seeds', 'started', 'seconds', 'steps', 'outcome', 'short_steps',
+    'coulomb', 'meshes', 'meshes_chosen', 'equilibrated', 'equilibrated_from', 'progress_before',
+}  # fmt: skip
 
 
 def simulated_systems(points: Sequence[Mapping[str, Any]], n_jobs: int) -> list[tuple[str, str]]:
-    """Describe what was simulated, as names and values.
-
-    Args:
-        points: State points of the jobs that have finished.
-        n_jobs: How many jobs there are.
-    """
+    """Describe what was simulated, of the finished of `n_jobs` jobs, as names and values."""
     shown = {
         'model': ('Model', ''),
         'chains': ('Chains', ''),
@@ -47,10 +29,8 @@ def simulated_systems(points: Sequence[Mapping[str, Any]], n_jobs: int) -> list[
         'density': ('Density, fixed', ' sigma^-3'),
         'bjerrum_length': ('Bjerrum length at kT = 1', ' sigma'),
     }
-    lines = [('Jobs in this report', f'{len(points)} of {n_jobs}')]
-    lines.append(
-        ('Compositions', '; '.join(dict.fromkeys(_text(p['composition']) for p in points)))
-    )
+    compositions = '; '.join(dict.fromkeys(_text(p['composition']) for p in points))
+    lines = [('Jobs in this report', f'{len(points)} of {n_jobs}'), ('Compositions', compositions)]
     for key, (name, unit) in shown.items():
         values = dict.fromkeys(_text(p[key]) for p in points if p.get(key) is not None)
         if values:
@@ -71,17 +51,18 @@ def stages_of(point: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         return []
     push_off, anneal = protocol['push_off'], protocol['anneal']
     equilibrate, sample = protocol['equilibrate'], protocol['sample']
-    rescaling = 'stochastic velocity rescaling, thermostat time {:g} tau'
-    at_pressure = point.get('pressure') is not None
-    ensemble = (
-        f'constant pressure: {rescaling.format(equilibrate["thermostat_time"])}, barostat time '
-        f'{equilibrate["barostat_time"]:g} tau'
-        if at_pressure
-        else f'constant volume: {rescaling.format(equilibrate["thermostat_time"])}'
+    melt, sampled = (
+        f'stochastic velocity rescaling, thermostat time {stage["thermostat_time"]:g} tau'
+        for stage in (equilibrate, sample)
     )
+    at_pressure = point.get('pressure') is not None
+    ensemble = f'constant volume: {melt}'
+    if at_pressure:
+        ensemble = f'constant pressure: {melt}, barostat time {equilibrate["barostat_time"]:g} tau'
     friction = f'{push_off["friction"]:g}'
     heights = ', '.join(f'{height:g}' for height in push_off['heights'])
     asked = ', '.join(f'{k} {v:g}' for k, v in sample.get('precision', {}).items())
+    until = f', until the relative 95 % half-width is: {asked}' if asked else ''
     return [
         (
             'push-off',
@@ -95,12 +76,7 @@ def stages_of(point: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f'{anneal["steps"]:,} + {anneal["cooling_steps"]:,} steps',
         ),
         ('equilibrate', ensemble, _limits(equilibrate) + ', until equilibration is detected'),
-        (
-            'sample',
-            f'constant volume: {rescaling.format(sample["thermostat_time"])}',
-            _limits(sample)
-            + (f', until the relative 95 % half-width is: {asked}' if asked else ''),
-        ),
+        ('sample', f'constant volume: {sampled}', _limits(sample) + until),
         ('all', f'time step {protocol["time_step"]:g} tau', ''),
     ]
 

@@ -51,10 +51,10 @@ _RANGE = 'Lines are means over replicas, shades the range of the replicas.'
 
 @dataclass(frozen=True)
 class SweepFigure:
-    """A figure on disk.
+    """A figure on disk: NAME.png and NAME.svg.
 
     Attributes:
-        stem: Name of the files without `.png` and `.svg`.
+        stem: NAME.
         observable: By name; 'overview' for the figure of several.
         title: What it shows.
         caption: How it is to be read, as plain text.
@@ -72,9 +72,7 @@ class Drawing:
 
     Attributes:
         name: Of a panel, or OBSERVABLE:CURVE.
-        title: Above it.
         is_key: Whether it shows key results.
-        draw: Draws it.
         rows: The rows that it shows; of a curve none.
     """
 
@@ -90,11 +88,7 @@ def write_figures(
 ) -> list[SweepFigure]:
     """Draw all figures of a sweep into an existing folder.
 
-    Args:
-        folder: Where the files go.
-        many: The series of the sweep.
-        overview: Names of the panels and curves of the first figure; None takes the key results.
-        is_complete: Whether all results that the sweep can have are there.
+    The first shows what `overview` names, by default the key results.
 
     Raises:
         UserError: If the overview names something that a complete sweep does not have.
@@ -138,11 +132,7 @@ def all_drawings(series: Series) -> list[Drawing]:
 
 
 def check_overview(overview: Sequence[str], drawings: Iterable[Drawing]) -> None:
-    """Check that all that an overview names can be drawn.
-
-    Raises:
-        UserError: If something cannot.
-    """
+    """Refuse, as a UserError, an overview that names what cannot be drawn."""
     known = {drawing.name for drawing in drawings}
     for name in overview:
         if name not in known:
@@ -184,16 +174,10 @@ def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
 
 
 def draw_panel(ax: Axes, series: Series, panel: Panel, rows: Sequence[Row]) -> None:
-    """Draw values with intervals against the axis of the series.
+    """Draw values with intervals of the quantities of a panel against the axis of the series.
 
     Open symbols are not converged; an arrow up stands on a lower bound, an arrow down hangs from
     an upper one.
-
-    Args:
-        ax: To draw on.
-        series: What to draw.
-        panel: The panel.
-        rows: Of the quantities that belong to it.
     """
     labels = {row.quantity.name: row.quantity.label for row in rows}
     places = series.places
@@ -222,23 +206,12 @@ def draw_panel(ax: Axes, series: Series, panel: Panel, rows: Sequence[Row]) -> N
     if panel.scale == 'log':
         _scale_log(ax, rows)
     if any(labels.values()):
-        ax.legend(
-            loc='upper center',
-            bbox_to_anchor=(0.5, -0.2),
-            ncols=2,
-            columnspacing=1.2,
-            handlelength=1.6,
-        )
+        below: dict[str, Any] = {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.2), 'ncols': 2}
+        ax.legend(columnspacing=1.2, handlelength=1.6, **below)
 
 
 def draw_curves(ax: Axes, series: Series, curves: Sequence[tuple[int, Curve]]) -> None:
-    """Draw a curve for each state: mean of the replicas and, shaded, their range.
-
-    Args:
-        ax: To draw on.
-        series: Of the states.
-        curves: Number of the state, and its curve.
-    """
+    """Draw a curve for each numbered state: mean of the replicas and, shaded, their range."""
     colours = _state_colours(series)
     for k, curve in curves:
         if np.isfinite(curve.value).any():
@@ -257,10 +230,8 @@ def _figures(
     yield OVERVIEW, OVERVIEW, 'Key results', chosen
     for observable in OBSERVABLES:
         name, title = observable.name, observable.title
-        prefix = f'{name}:'
-        panels = [each for each in every if each.rows and each.rows[0].observable == name]
-        yield name, name, title, panels
-        curves = [each for each in every if each.name.startswith(prefix)]
+        yield name, name, title, [d for d in every if d.rows and d.rows[0].observable == name]
+        curves = [drawing for drawing in every if drawing.name.startswith(f'{name}:')]
         yield f'{name}_curves', name, f'{title}, curves', curves
 
 
@@ -296,16 +267,10 @@ def _draw_point(ax: Axes, x: float, row: Row, colour: str, marker: str) -> None:
         ax.plot([x], [estimate.value], marker, **style)
     elif estimate.is_bound:
         is_lower = estimate.low is not None
-        bound = estimate.low if estimate.low is not None else estimate.high
-        assert bound is not None
+        bound: Any = estimate.low if is_lower else estimate.high
         arrow = {'arrowstyle': '<|-', 'color': colour, 'lw': 1.2, 'shrinkA': 0, 'shrinkB': 0}
-        ax.annotate(
-            '',
-            xy=(x, bound),
-            xytext=(0, 17 if is_lower else -17),
-            textcoords='offset points',
-            arrowprops=arrow,
-        )
+        end = (0, 17 if is_lower else -17)
+        ax.annotate('', (x, bound), end, textcoords='offset points', arrowprops=arrow)
         ax.plot([x], [bound], marker, **style)
 
 

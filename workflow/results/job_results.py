@@ -21,13 +21,9 @@ _BY_NAME = {observable.name: observable for observable in OBSERVABLES}
 
 @dataclass(frozen=True)
 class JobResult:
-    """What one finished job has found.
+    """What one finished job has found, and what made it, by name of the observable.
 
-    Attributes:
-        state_point: As signac stores it.
-        outcomes: Of each observable, by name; without a result where it does not apply or was
-            refused.
-        provenance: What made each of them, by name.
+    An outcome is without a result where the observable does not apply or was refused.
     """
 
     state_point: Mapping[str, Any]
@@ -51,15 +47,7 @@ class JobResult:
 
 
 def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:
-    """Read the results of a job; None while one of them is missing.
-
-    Args:
-        folder: The job's folder.
-        state_point: The job's state point, as plain values.
-
-    Raises:
-        UserError: If a file is there but cannot be read, or is not what was written.
-    """
+    """Read the results of a job, None while one is missing; UserError if one cannot be read."""
     if not all((folder / name).exists() for name in job_files.RESULTS):
         return None
     outcomes, made = {}, {}

@@ -6,7 +6,7 @@ import base64
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from workflow.results.tables import (
 SUMMARY = 'summary.csv'
 REPORT = 'report.html'
 FIGURES = 'figures'
-TEMPLATE = 'report.html'
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,7 @@ class Background:
     """What a report tells beside the numbers.
 
     Attributes:
-        n_jobs: How many jobs the sweep has.
-        failed: Job, composition and why of each that failed.
+        failed: Job, composition and why of each of the `n_jobs` that failed.
         description: Of the model.
         overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
@@ -57,11 +55,6 @@ class Background:
 
 def write_results(folder: Path, table: SweepTable, background: Background) -> Path:
     """Write summary.csv, figures/ and report.html; each appears only when it is whole.
-
-    Args:
-        folder: Where they go, such as results/<sweep>; made if need be.
-        table: The results; of one job at least.
-        background: What the report tells beside them.
 
     Returns:
         The report.
@@ -109,17 +102,12 @@ def _render(
     results = [result for state in table.states for result in state.results]
     points = [result.state_point for result in results]
     tables = key_tables(table)
-    shown = [
-        {
-            'observable': figure.observable,
-            'title': figure.title,
-            'caption': figure.caption,
-            'source': _embedded(figure_folder / f'{figure.stem}.svg'),
-        }
-        for figure in figures
-    ]
+    shown = []
+    for figure in figures:
+        svg = base64.b64encode((figure_folder / f'{figure.stem}.svg').read_bytes()).decode()
+        shown.append(asdict(figure) | {'source': f'data:image/svg+xml;base64,{svg}'})
     dynamics = described.dynamics_statement(points)
-    return environment.get_template(TEMPLATE).render(
+    return environment.get_template(REPORT).render(
         sweep=table.name,
         description=background.description,
         simulated=described.simulated_systems(points, background.n_jobs),
@@ -142,11 +130,7 @@ def _render(
         equilibration=described.missed_equilibrations(background.runs),
         columns=column_names(table),
         rows=[
-            {
-                'place': [value_text(value) for value in row.place.values()],
-                'row': row,
-                'text': format_row(row),
-            }
+            {'place': map(value_text, row.place.values()), 'row': row, 'text': format_row(row)}
             for row in table.rows
         ],
         provenance=described.provenance_table(background.runs),
@@ -166,9 +150,8 @@ def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
         notes: dict[tuple[str, ...], list[str]] = {}
         for state in table.states:
             for result in state.results:
-                refusal = result.outcomes[name].refusal
-                where = f'{place_text(state.place, table.axis)}, replica '
-                where += str(result.state_point['replica'])
+                refusal, replica = result.outcomes[name].refusal, result.state_point['replica']
+                where = f'{place_text(state.place, table.axis)}, replica {replica}'
                 if refusal:
                     refused.setdefault(refusal, []).append(where)
                 elif result.outcomes[name].result is not None:
@@ -180,9 +163,7 @@ def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
                 'dynamics': dynamics if isinstance(observable, TimeCorrelation) else '',
                 'refused': [{'why': why, 'jobs': '; '.join(jobs)} for why, jobs in refused.items()],
                 'notes': [
-                    {'jobs': '; '.join(jobs), 'lines': lines}
-                    for lines, jobs in notes.items()
-                    if lines
+                    {'jobs': '; '.join(jobs), 'lines': each} for each, jobs in notes.items() if each
                 ],
             }
     return sections
@@ -199,7 +180,3 @@ def _unconverged(table: SweepTable) -> list[dict[str, str]]:
         {'state': state, 'quantities': ', '.join(names), 'why': why}
         for (state, why), names in groups.items()
     ]
-
-
-def _embedded(svg: Path) -> str:
-    return 'data:image/svg+xml;base64,' + base64.b64encode(svg.read_bytes()).decode()

@@ -12,13 +12,10 @@ from workflow.results.axis import Axis, AxisValue, drawn_axis, place_text
 
 @dataclass(frozen=True)
 class Series:
-    """States that differ in one axis alone, and their rows.
+    """States that differ in one axis alone, in its order, and their rows.
 
     Attributes:
         label: What they share and other series do not; empty where there is one series.
-        axis: In which they differ.
-        states: In the order of the axis.
-        rows: Of these states.
     """
 
     label: str
@@ -72,14 +69,9 @@ def all_series(table: SweepTable) -> list[Series]:
     found = []
     for rest, states in groups.items():
         told = {name: v for name, v in rest if len({each.get(name) for each in shared}) > 1}
-        found.append(
-            Series(
-                place_text(told, table.axis),
-                axis,
-                tuple(sorted(states, key=lambda state: _on(state, axis))),
-                tuple(row for row in table.rows if _rest(row, axis) == rest),
-            )
-        )
+        ordered = sorted(states, key=lambda state: _on(state, axis))
+        rows = tuple(row for row in table.rows if _rest(row, axis) == rest)
+        found.append(Series(place_text(told, table.axis), axis, tuple(ordered), rows))
     return found
 
 

@@ -67,42 +67,27 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         runs=[run for record in records for run in record.get('runs', [])],
     )
     write_results(folder, table, background)
-    made = provenance.of_sweep(
-        [
-            (job.id, state_point_of(job), record)
-            for job, record in zip(sweep.jobs, records, strict=True)
-        ]
-    )
+    told = zip(sweep.jobs, records, strict=True)
+    made = provenance.of_sweep([(job.id, state_point_of(job), record) for job, record in told])
     job_files.write_json(folder / _PROVENANCE, made)
     job_files.write_json(folder / _JOB_LIST, {'jobs': stamps, 'report': _shown_as(content)})
     return table
 
 
 def read_sweep_table(sweep: SweepJobs) -> SweepTable:
-    """Read the results of the jobs of a sweep that are done.
-
-    Raises:
-        UserError: If none is done, or a result cannot be read.
-    """
+    """Read the results of the jobs that are done; UserError if none is, or one is unreadable."""
     from workflow.results.aggregate import tabulate
     from workflow.results.job_results import read_job_result
 
-    results = [
-        result
-        for job in sweep.jobs
-        if (result := read_job_result(Path(job.path), state_point_of(job))) is not None
-    ]
+    found = (read_job_result(Path(job.path), state_point_of(job)) for job in sweep.jobs)
+    results = [result for result in found if result is not None]
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
     return tabulate(sweep.name, axis_of(sweep), results)
 
 
 def axis_of(sweep: SweepJobs) -> Axis:
-    """Find the axis of a sweep as it is recorded.
-
-    Raises:
-        UserError: If the model of its jobs cannot be read.
-    """
+    """Find the axis of a sweep as recorded; UserError if the model of its jobs cannot be read."""
     from workflow.results.axis import find_axis
 
     first, points = sweep.jobs[0], [state_point_of(job) for job in sweep.jobs]
@@ -126,11 +111,7 @@ def places_on_axis(jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def record_report(path: Path, sweep: SweepJobs) -> None:
-    """Record how a sweep file wants its results to be shown, if that is not what is recorded.
-
-    Raises:
-        UserError: If something in its report table, or its file of claims, is wrong.
-    """
+    """Record how a sweep file wants its results shown; UserError if its report table is wrong."""
     wanted, model = load_sweep(path)
     shown = checked_report(path, wanted, model)
     recorded = _recorded(sweep)
@@ -141,10 +122,7 @@ def record_report(path: Path, sweep: SweepJobs) -> None:
 
 
 def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
-    """Check the report table of a sweep file, and read its claims.
-
-    Returns:
-        Both, as plain values for the project document.
+    """Check the report table of a sweep file, and read its claims: both for the project document.
 
     Raises:
         UserError: If something in them is wrong.
@@ -192,11 +170,8 @@ def _report_table(content: Mapping[str, Any]) -> ReportTable:
 
 def _shown_as(content: Mapping[str, Any]) -> dict[str, Any]:
     """How the results of a recorded sweep are shown; one recorded before there was a choice too."""
-    report = content.get('sweep', {}).get('report')
-    return {
-        'report': report or ReportTable().model_dump(mode='json'),
-        CLAIMS: content.get(CLAIMS),
-    }
+    report = content.get('sweep', {}).get('report') or ReportTable().model_dump(mode='json')
+    return {'report': report, CLAIMS: content.get(CLAIMS)}
 
 
 def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
@@ -214,9 +189,8 @@ def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
 
 def _failures(jobs: Sequence[Job]) -> list[dict[str, str]]:
     """The jobs that failed, as the report shows them."""
-    found = [(job, read_failure(Path(job.path))) for job in jobs]
     return [
         {'job': job.id, 'composition': composition_text(job), 'why': str(failure)}
-        for job, failure in found
-        if failure is not None
+        for job in jobs
+        if (failure := read_failure(Path(job.path))) is not None
     ]

@@ -26,30 +26,20 @@ _COLUMNS = ('quantity', 'unit', 'mean', 'ci95_low', 'ci95_high', 'n_replicas', '
 
 @dataclass(frozen=True)
 class KeyTable:
-    """One table of key results.
+    """One table of key results: its title, names of the columns, and cells of each state.
 
-    Attributes:
-        title: What it shows, with the unit where all columns share one.
-        header: Names of the columns.
-        lines: Cells of each state, as many as the header has.
+    The title has the unit where all columns share one.
     """
 
     title: str
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
 
-    @property
-    def has_unconverged(self) -> bool:
-        """Whether a cell is marked as not converged."""
-        return any(cell.endswith(NOT_CONVERGED) for line in self.lines for cell in line)
-
 
 def write_summary(path: Path, table: SweepTable) -> None:
     """Write the rows as CSV, under a temporary name until it is whole."""
-    places = [state.place for state in table.states]
-    columns = list(places[0]) if places else []
-    leading = [name for name in (table.axis.column, 'kT') if name in columns]
-    leading = list(dict.fromkeys(leading))
+    columns = list(table.states[0].place) if table.states else []
+    leading = [name for name in dict.fromkeys((table.axis.column, 'kT')) if name in columns]
     others = [name for name in columns if name not in leading]
     with (
         replacing(path) as temporary,
@@ -58,28 +48,21 @@ def write_summary(path: Path, table: SweepTable) -> None:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['sweep', *leading, *_COLUMNS, *others])
         for row in table.rows:
-            estimate = row.estimate
-            cells = [
-                table.name,
-                *(row.place[name] for name in leading),
-                *(row.quantity.name, row.quantity.unit),
-                *(estimate.value, estimate.low, estimate.high),
-                *(row.n_replicas, row.is_converged),
-                *(row.place[name] for name in others),
-            ]
+            quantity, estimate = row.quantity, row.estimate
+            found = (quantity.name, quantity.unit, estimate.value, estimate.low, estimate.high)
+            first, last = ([row.place[name] for name in names] for names in (leading, others))
+            cells = [table.name, *first, *found, row.n_replicas, row.is_converged, *last]
             writer.writerow([_cell(value) for value in cells])
 
 
 def key_tables(table: SweepTable) -> list[KeyTable]:
     """Make one table for each observable with key results."""
-    found = []
-    for observable in OBSERVABLES:
-        rows = [
-            row for row in table.rows if row.observable == observable.name and row.quantity.is_key
-        ]
-        if rows:
-            found.append(_key_table(observable.title, rows, table.axis))
-    return found
+    key_rows = [row for row in table.rows if row.quantity.is_key]
+    return [
+        _key_table(observable.title, rows, table.axis)
+        for observable in OBSERVABLES
+        if (rows := [row for row in key_rows if row.observable == observable.name])
+    ]
 
 
 def column_names(table: SweepTable) -> list[str]:
@@ -111,12 +94,7 @@ def format_interval(estimate: Estimate) -> str:
 
 
 def print_key_tables(table: SweepTable, stream: TextIO) -> None:
-    """Print the key results of a sweep: in colour on a terminal, else as plain text.
-
-    Args:
-        table: The sweep's results.
-        stream: Where to, such as `sys.stdout`.
-    """
+    """Print the key results of a sweep: in colour on a terminal, else as plain text."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -136,15 +114,9 @@ def print_key_tables(table: SweepTable, stream: TextIO) -> None:
         for name in each.header:
             shown.add_column(Text(name), justify='right', overflow='fold')
         for line in each.lines:
-            shown.add_row(
-                *(
-                    Text(
-                        _unbroken(cell) if is_terminal else cell,
-                        style='yellow' if cell.endswith(NOT_CONVERGED) else '',
-                    )
-                    for cell in line
-                )
-            )
+            styles = ['yellow' if cell.endswith(NOT_CONVERGED) else '' for cell in line]
+            cells = map(_unbroken, line) if is_terminal else line
+            shown.add_row(*map(Text, cells, styles))
         console.print(shown)
     for note in footnotes(tables):
         console.print(Text(note))
@@ -158,7 +130,8 @@ def footnotes(tables: Sequence[KeyTable]) -> list[str]:
         '[low, high]: 95 % interval over the n replicas (Student t; of logarithms for times); '
         '> and <: only a bound.'
     ]
-    if any(table.has_unconverged for table in tables):
+    cells = (cell for table in tables for line in table.lines for cell in line)
+    if any(cell.endswith(NOT_CONVERGED) for cell in cells):
         notes.append(
             f'{NOT_CONVERGED} not converged: the report says why, under "What is not converged".'
         )
