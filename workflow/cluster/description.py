@@ -102,12 +102,7 @@ class Partition(StrictModel):
 
 
 class Speed(StrictModel):
-    """What one simulation reaches, in bead-steps per second; time limits are estimated from it.
-
-    Attributes:
-        cpu_core: On one core.
-        gpu: On one GPU of its own.
-    """
+    """What one simulation reaches, in bead-steps per second; time limits are estimated from it."""
 
     # HOOMD-blue 4.8 with PPPM on one core; LAMMPS is three times as fast.
     cpu_core: PositiveFloat = 1.0e5

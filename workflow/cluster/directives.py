@@ -42,13 +42,7 @@ Job = Any
 
 @dataclass(frozen=True)
 class Asked:
-    """How simulations are to run.
-
-    Attributes:
-        device: `auto`, `cpu` or `gpu`; only `gpu` asks the scheduler for one.
-        ranks: MPI ranks of a simulation.
-        threads: Of each rank.
-    """
+    """How simulations are to run."""
 
     device: str = 'auto'
     ranks: int = 1
@@ -79,13 +73,6 @@ def directives(
     operation: str, beads: float, steps: int, how: Asked, speed: Speed
 ) -> dict[str, Any]:
     """What one operation of one job asks for, by signac-flow's names.
-
-    Args:
-        operation: Its name; those that are no simulations have one core and no GPU.
-        beads: In the melt.
-        steps: That the operation takes at most.
-        how: Simulations are to run.
-        speed: That they reach.
 
     Returns:
         ``np``, ``ngpu``, ``memory`` in GB, ``walltime`` in hours (`request_of` knows the limit of

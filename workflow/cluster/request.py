@@ -30,14 +30,7 @@ _PASSED_ON = (ENGINE_VARIABLE, DEVICE_VARIABLE, RANKS_VARIABLE, THREADS_VARIABLE
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the submit command says beside the cluster file.
-
-    Attributes:
-        partition: Instead of the one chosen by the need of GPUs.
-        account: Instead of that of the file.
-        simulations_per_gpu: Instead of that of the file.
-        parallel: Whether the operations of a bundle run side by side.
-    """
+    """What the submit command says beside the cluster file."""
 
     partition: str | None = None
     account: str | None = None

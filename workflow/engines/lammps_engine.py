@@ -63,9 +63,6 @@ def _check_loads() -> None:
 class LammpsEngine:
     """Runs LAMMPS within this process.
 
-    Args:
-        threads: OpenMP threads of each simulation.
-
     Raises:
         UserError: If it cannot be loaded.
     """

@@ -71,15 +71,7 @@ _MARK = TypeAdapter(Failure)
 def mark_failed(
     folder: Path, stage: str, failure: SimulationFailed, engine: dict[str, Any], record: Any
 ) -> None:
-    """Mark the job in `folder` as failed.
-
-    Args:
-        folder: The job's.
-        stage: That failed.
-        failure: How.
-        engine: What the engine says of itself.
-        record: The job document, which lists the retries that came before.
-    """
+    """Mark the job in `folder` as failed."""
     mark = Failure(
         stage,
         failure.kind,

@@ -39,14 +39,7 @@ _OF_A_RUN = (
 
 
 def of_run(job: str, model_hash: str, stage: str, seed: int) -> dict[str, Any]:
-    """What is known of a run of `stage` before it begins; the engine adds what it is.
-
-    Args:
-        job: Id of the state point.
-        model_hash: Of the model's content.
-        stage: Name of the stage.
-        seed: From which its random numbers begin.
-    """
+    """What is known of a run of `stage` before it begins; the engine adds what it is."""
     return {'stage': stage, 'host': platform.node(), **_common(job, model_hash), 'seed': seed}
 
 
@@ -57,15 +50,7 @@ def of_analysis(
     state_point: Mapping[str, Any],
     runs: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The block for a result: the same whenever the same code makes it anew.
-
-    Args:
-        job: Id of the state point.
-        model_hash: Of the model's content.
-        operation: That made the result.
-        state_point: Of the job.
-        runs: Records of the runs whose trajectory it is of, in order.
-    """
+    """The block for a result: the same whenever the same code makes it anew."""
     return {
         'operation': operation,
         **_common(job, model_hash),
@@ -79,9 +64,6 @@ def code_version(*more: str) -> Mapping[str, Any]:
     """Version of this package; in a git checkout also `commit`, and whether it is `modified`.
 
     Read once in a process: the modules that it runs were loaded then.
-
-    Args:
-        more: Folders whose changes count too.
     """
     found: dict[str, Any] = {'version': _package_version()}
     if (_ROOT / '.git').exists():
@@ -117,11 +99,7 @@ def code_text(code: Any) -> str:
 
 
 def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Results of the same operation, code and libraries as one line, with their number.
-
-    Args:
-        results: As read from the results of jobs; those without the block count as not recorded.
-    """
+    """Results of the same operation, code and libraries as one line, with their number."""
     counts: dict[tuple[str, str, str, str], int] = {}
     for result in results:
         made = result.get(KEY)
@@ -144,11 +122,7 @@ def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]
 
 
 def of_sweep(jobs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """All that is recorded of a sweep, for the folder of its results.
-
-    Args:
-        jobs: Id, state point, and document of each job.
-    """
+    """All that is recorded of a sweep, for the folder of its results."""
     return {
         'aggregated_by': {'code': dict(code_version()), 'packages': dict(library_versions())},
         'jobs': {
@@ -204,11 +178,6 @@ def _git(*words: str) -> str | None:
 
 def begin_run(document: Record, values: Mapping[str, Any], folder: Path) -> Record:
     """Add a run to a job document.
-
-    Args:
-        document: Of the job, whose changes are written as they are made.
-        values: What is known at the beginning.
-        folder: Of the stage that is under way.
 
     Returns:
         The run's part of the document.

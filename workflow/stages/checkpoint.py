@@ -39,13 +39,7 @@ _KINDS: dict[str, DTypeLike] = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """State of a stage, and how much of its outputs belongs to it.
-
-    Attributes:
-        state: Positions, velocities, box and step.
-        frames: The trajectory up to this step; None without any frame.
-        rows: The thermo rows up to this step.
-    """
+    """State of a stage, and how much of its outputs belongs to it."""
 
     state: State
     frames: FrameMark | None = None
@@ -71,11 +65,6 @@ def read_latest_checkpoint(
     path: Path, fault: Callable[[Checkpoint], str], n_beads: int
 ) -> tuple[Checkpoint | None, list[str]]:
     """Read the newest whole checkpoint whose outputs are there, and let it be the one at `path`.
-
-    Args:
-        path: Of the newest checkpoint.
-        fault: Says what is wrong with the outputs that a checkpoint counts on; '' if nothing is.
-        n_beads: How many the state must have: a checkpoint of another job fits no topology.
 
     Returns:
         The checkpoint at `path`, or the one before it if that is of no use, or None; and what was

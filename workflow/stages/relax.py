@@ -42,14 +42,6 @@ def relax(
 ) -> State:
     """Run all segments from `start`, or go on where they were stopped.
 
-    Args:
-        folder: Holds the checkpoint while relaxation is under way.
-        system: What is simulated.
-        point: State point.
-        start: The melt as built, at step 0.
-        stop: Asked between chunks.
-        progress: Told of every chunk.
-
     Returns:
         The relaxed state, at step 0.
 

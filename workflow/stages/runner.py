@@ -44,16 +44,7 @@ _ROWS_TO_LOOK_BACK = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a stage of one job runs and what it writes.
-
-    Attributes:
-        name: Of the operation.
-        integrator: How the beads move.
-        minimum_steps: Before the first review.
-        maximum_steps: At the latest.
-        log_period: Steps between thermo rows.
-        schedule: When frames are written.
-    """
+    """How long a stage of one job runs and what it writes."""
 
     name: str
     integrator: Integrator
@@ -72,15 +63,6 @@ def run_plan(
     stop: StopRequest,
 ) -> State:
     """Run a stage from `start`, or from its checkpoint, until `review` is content.
-
-    Args:
-        folder: Where the files of the stage stand.
-        system: What is simulated.
-        plan: How.
-        start: State at step 0.
-        review: Looks at the files so far and says whether they are enough; called at lengths that
-            grow by a quarter, from the minimum on.
-        stop: Asked between chunks.
 
     Returns:
         The last state. The files are complete up to it, and stay in `folder`.

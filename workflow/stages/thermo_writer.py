@@ -46,12 +46,7 @@ class RowMark:
 
 
 class ThermoLog:
-    """Appends rows to a raw file, from a mark on.
-
-    Args:
-        path: Of the file.
-        mark: Where to go on; the file is cut back to it, and must hold that much.
-    """
+    """Appends rows to a raw file, from a mark on."""
 
     def __init__(self, path: Path, mark: RowMark) -> None:
         self._file = open(path, 'r+b' if path.exists() else 'x+b')  # noqa: SIM115

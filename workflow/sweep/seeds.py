@@ -9,12 +9,7 @@ from typing import Any
 
 
 def derive_seed(state_point: Mapping[str, Any], *labels: str | int) -> int:
-    """A seed in [1, 2^31) from a state point and what it is used for.
-
-    Args:
-        state_point: Everything that defines the job; the order of its keys does not matter.
-        labels: Purpose, stage, step: other labels give other seeds.
-    """
+    """A seed in [1, 2^31) from a state point and what it is used for."""
     text = json.dumps([state_point, list(labels)], sort_keys=True)
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:8], 'big') % (2**31 - 1) + 1
