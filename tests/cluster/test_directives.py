@@ -9,14 +9,15 @@ import pytest
 
 from user_input import UserError
 from workflow.cluster.description import Cluster, Speed
-from workflow.cluster.directives import Asked, directives
+from workflow.cluster.directives import directives
 from workflow.cluster.request import Request, Wishes, request_of
+from workflow.engines.settings import EngineChoice
 
 SPEED = Speed(cpu_core=1e5, gpu=1e6)
 
 
 def asked(operation: str = 'sample', **changed: Any) -> dict[str, Any]:
-    values = {'beads': 4200.0, 'steps': 2_000_000, 'how': Asked()}
+    values = {'beads': 4200.0, 'steps': 2_000_000, 'how': EngineChoice()}
     return directives(operation, **(values | changed), speed=SPEED)
 
 
@@ -26,11 +27,11 @@ def test_time_grows_with_beads_times_steps_up_to_the_limit() -> None:
     assert asked(beads=8400.0)['walltime'] == pytest.approx(2 * hours, rel=0.01)
     assert asked(steps=4_000_000)['walltime'] == pytest.approx(2 * hours, rel=0.01)
     assert asked(steps=10)['walltime'] == 0.25
-    assert asked(how=Asked('gpu'))['walltime'] == pytest.approx(hours / 10, rel=0.1)
+    assert asked(how=EngineChoice(device='gpu'))['walltime'] == pytest.approx(hours / 10, rel=0.1)
 
 
 def test_only_simulations_ask_for_gpus_ranks_and_threads() -> None:
-    how = Asked('gpu', ranks=2, threads=3)
+    how = EngineChoice(device='gpu', ranks=2, threads=3)
     simulation = asked(how=how)
     assert (simulation['np'], simulation['ngpu'], simulation['nranks']) == (6, 2, 2)
     for operation in ('build', 'thermodynamics', 'clusters', 'relaxation', 'report'):
@@ -38,17 +39,17 @@ def test_only_simulations_ask_for_gpus_ranks_and_threads() -> None:
         assert (found['np'], found['ngpu']) == (1, 0)
         assert 'nranks' not in found
     for device in ('auto', 'cpu'):
-        assert asked(how=Asked(device))['ngpu'] == 0
+        assert asked(how=EngineChoice(device=device))['ngpu'] == 0
 
 
 def test_a_serial_operation_stays_in_one_process() -> None:
     """signac-flow starts another for each of these, and signals would not reach it."""
-    assert not {'nranks', 'omp_num_threads', 'fork'} & set(asked(how=Asked(threads=4)))
+    assert not {'nranks', 'omp_num_threads', 'fork'} & set(asked(how=EngineChoice(threads=4)))
 
 
 def test_memory_grows_with_beads_and_ranks() -> None:
     assert asked(beads=1e6)['memory'] > asked()['memory']
-    assert asked(how=Asked(ranks=4))['memory'] > asked()['memory']
+    assert asked(how=EngineChoice(ranks=4))['memory'] > asked()['memory']
 
 
 CLUSTER = Cluster.model_validate(

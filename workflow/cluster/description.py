@@ -172,10 +172,9 @@ class Cluster(StrictModel):
             return next(iter(self.partitions))
         return fitting[0] if fitting else None
 
-    def max_hours(self, partition: str | None) -> float | None:
-        """The longest time limit of a partition; None if not known."""
-        known = self.partitions.get(partition) if partition else None
-        return known.max_hours if known else None
+    def known(self, partition: str | None) -> Partition | None:
+        """What the file says of a partition; None for the default, or one that is not in it."""
+        return self.partitions.get(partition) if partition else None
 
 
 def read_cluster(path: Path) -> Cluster:

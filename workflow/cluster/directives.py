@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.observables import OBSERVABLES
 from user_input import UserError, validate
 from workflow.cluster.description import Cluster, Speed, find_cluster
-from workflow.engines.settings import asked_ranks, choice_from_environment
+from workflow.engines.settings import EngineChoice, asked_ranks, choice_from_environment
 from workflow.jobs.files import MODEL, read_json
 from workflow.jobs.signac_files import state_point_of
 from workflow.stages.table import ENGINE_STAGES
@@ -40,37 +39,8 @@ _USUAL_BEADS_PER_MONOMER = 3.0
 Job = Any
 
 
-@dataclass(frozen=True)
-class Asked:
-    """How simulations are to run."""
-
-    device: str = 'auto'
-    ranks: int = 1
-    threads: int = 1
-
-    @property
-    def cores(self) -> int:
-        """Cores of one simulation."""
-        return self.ranks * self.threads
-
-    @property
-    def gpus(self) -> int:
-        """GPUs of one simulation: one for each rank."""
-        return self.ranks if self.device == 'gpu' else 0
-
-
-def asked() -> Asked:
-    """What ISP_DEVICE, ISP_RANKS and ISP_THREADS say.
-
-    Raises:
-        UserError: If one of them is not a known value.
-    """
-    choice = choice_from_environment()
-    return Asked(choice.device, asked_ranks(), choice.threads)
-
-
 def directives(
-    operation: str, beads: float, steps: int, how: Asked, speed: Speed
+    operation: str, beads: float, steps: int, how: EngineChoice, speed: Speed
 ) -> dict[str, Any]:
     """What one operation of one job asks for, by signac-flow's names.
 
@@ -109,7 +79,7 @@ def directives_of(operation: str) -> dict[str, Callable[..., Any]]:
 
 
 def _directive(operation: str, name: str, *jobs: Job) -> Any:
-    how = asked()
+    how = choice_from_environment()
     found = find_cluster()
     cluster = found[0] if found else Cluster()
     point = state_point_of(jobs[0])
@@ -127,40 +97,32 @@ def _steps(operation: str, point: dict[str, Any]) -> int:
 
 
 def _beads(job: Job, point: dict[str, Any]) -> float:
-    per_monomer = _beads_of_monomers(Path(job.path), point['model_hash'])
-    monomers = point['chains'] * point['degree_of_polymerisation']
-    return float(
-        monomers
-        * sum(
-            fraction * per_monomer.get(name, _USUAL_BEADS_PER_MONOMER)
-            for name, fraction in point['composition'].items()
-        )
+    per_monomer = _beads_of_monomers(Path(job.path) / MODEL, point['model_hash'])
+    beads = sum(
+        fraction * per_monomer.get(name, _USUAL_BEADS_PER_MONOMER)
+        for name, fraction in point['composition'].items()
     )
+    return float(point['chains'] * point['degree_of_polymerisation'] * beads)
 
 
 _KNOWN: dict[str, dict[str, float]] = {}
 
 
-def _beads_of_monomers(folder: Path, model_hash: str) -> dict[str, float]:
-    """Of the model with this hash: read once, however many jobs have it."""
-    if model_hash not in _KNOWN:
-        found = _read_beads_of_monomers(folder / MODEL)
-        if not found:
-            return {}
-        _KNOWN[model_hash] = found
-    return _KNOWN[model_hash]
+def _beads_of_monomers(path: Path, model_hash: str) -> dict[str, float]:
+    """Beads and counter-ions that each monomer brings; empty if the model cannot be read.
 
-
-def _read_beads_of_monomers(path: Path) -> dict[str, float]:
-    """Beads and counter-ions that each monomer brings; empty if the model cannot be read."""
+    Each model is read once, however many jobs have it.
+    """
     from models.model import Model
     from models.model_checks import counter_ions_of
 
-    try:
-        model = validate(Model, read_json(path), str(path))
-    except (OSError, ValueError, UserError):
-        return {}
-    return {
-        name: float(len(monomer.beads) + sum(counter_ions_of(model, name).values()))
-        for name, monomer in model.monomers.items()
-    }
+    if model_hash not in _KNOWN:
+        try:
+            model = validate(Model, read_json(path), str(path))
+        except (OSError, ValueError, UserError):
+            return {}
+        _KNOWN[model_hash] = {
+            name: float(len(monomer.beads) + sum(counter_ions_of(model, name).values()))
+            for name, monomer in model.monomers.items()
+        }
+    return _KNOWN[model_hash]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import hoomd
@@ -63,20 +63,9 @@ class HoomdEngine:
             'precision': list(hoomd.version.floating_point_precision),
         }
 
-    def simulation(
-        self,
-        frame: Frame,
-        force_field: ForceField,
-        integrator: contract.Integrator,
-        mesh: CoulombMesh | None,
-        seed: int,
-        log_period: int,
-    ) -> contract.Simulation:
+    def simulation(self, *setup: Any, **more: Any) -> contract.Simulation:
         """See `contract.Engine.simulation`."""
-        contract.check_orthorhombic(frame)
-        return _HoomdSimulation(
-            self._device, frame, force_field, integrator, mesh, seed, log_period
-        )
+        return _HoomdSimulation(self._device, *setup, **more)
 
 
 class _HoomdSimulation:
@@ -90,6 +79,7 @@ class _HoomdSimulation:
         seed: int,
         log_period: int,
     ) -> None:
+        contract.check_orthorhombic(frame)
         # HOOMD takes 16 bits of seed.
         self._simulation = hoomd.Simulation(device, seed=seed & 0xFFFF)
         self._simulation.timestep = int(frame.configuration.step)
@@ -308,15 +298,9 @@ def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
         kinds.add(type(bond))
         fene.params[name], harmonic.params[name] = idle_fene, idle_harmonic
         if isinstance(bond, FeneBond):
-            fene.params[name] = {
-                'k': bond.k,
-                'r0': bond.r0,
-                'epsilon': bond.epsilon,
-                'sigma': bond.sigma,
-                'delta': 0,
-            }
+            fene.params[name] = asdict(bond) | {'delta': 0}
         else:
-            harmonic.params[name] = {'k': bond.k, 'r0': bond.r0}
+            harmonic.params[name] = asdict(bond)
     pairs = ((FeneBond, fene), (HarmonicBond, harmonic))
     return [force for kind, force in pairs if kind in kinds]
 

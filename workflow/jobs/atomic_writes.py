@@ -68,10 +68,9 @@ def synchronise(path: Path) -> None:
         os.close(descriptor)
 
 
-def unreadable(path: Path, error: OSError | MemoryError) -> UserError:
+def unreadable(path: Path, error: OSError) -> UserError:
     """What to tell of a file that is there and cannot be read now: unlike damage, that may pass."""
-    reason = getattr(error, 'strerror', None) or 'the memory is not enough'
     return UserError(
-        f'{path}: cannot be read now ({reason}). Run it again when the disk and the memory of this '
-        f'machine are well; if it stays so, delete {path.parent} to begin that stage anew.'
+        f'{path}: cannot be read now ({error.strerror}). Run it again when the disk of this '
+        f'machine is well; if it stays so, delete {path.parent} to begin that stage anew.'
     )

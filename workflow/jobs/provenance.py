@@ -126,11 +126,7 @@ def of_sweep(jobs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -
     return {
         'aggregated_by': {'code': dict(code_version()), 'packages': dict(library_versions())},
         'jobs': {
-            job: {
-                'state_point': point,
-                'build': record.get('build'),
-                'runs': record.get('runs', []),
-            }
+            job: {'state_point': point, 'build': record.get('build'), 'runs': record.get(RUNS, [])}
             for job, point, record in jobs
         },
     }
@@ -177,11 +173,7 @@ def _git(*words: str) -> str | None:
 
 
 def begin_run(document: Record, values: Mapping[str, Any], folder: Path) -> Record:
-    """Add a run to a job document.
-
-    Returns:
-        The run's part of the document.
-    """
+    """Add a run to a job document, whose changes are written as they are made; return its part."""
     document.setdefault(RUNS, [])
     began = {'outcome': RUNNING, 'progress_before': _saved_at(folder), 'seeds': []}
     document[RUNS].append({**values, **began})

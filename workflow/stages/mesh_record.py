@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,18 +46,10 @@ class MeshChoices:
         bjerrum_length: float,
         mesh: CoulombMesh,
     ) -> None:
-        """Add a choice.
-
-        Args:
-            purpose: Stage, or segment of relaxation.
-            state: For which.
-            charges: ``(N,)`` in e.
-            bjerrum_length: In sigma, at kT = 1.
-            mesh: As the engine has it: the error is estimated anew for that.
-        """
+        """Add a choice for a stage or segment; its error is estimated for the engine's mesh."""
         error = estimated_error(mesh, state.positions, charges, state.box, bjerrum_length)
         chosen = {'for': purpose, 'step': state.step, 'box': state.box.tolist()}
-        chosen |= replace(mesh, estimated_error=error).as_dict()
+        chosen |= asdict(mesh) | {'estimated_error': error}
         self.number += 1
         if len(self.first) < _MOST_FIRST:
             self.first.append(chosen)

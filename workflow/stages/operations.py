@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,7 @@ from workflow.stages.system import System
 from workflow.stages.table import Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
-from workflow.sweep.seeds import derive_seed
-from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
+from workflow.sweep.state_point import StatePoint, as_plain_values, derive_seed, melt_of
 
 
 def run_stage(stage: Stage, job: JobContext) -> None:
@@ -51,15 +50,13 @@ def run_stage(stage: Stage, job: JobContext) -> None:
         SimulationFailed: If the simulation failed; the job is marked then.
         UserError: If another process runs the job, it is marked as failed, or a file is damaged.
     """
-    match stage.kind:
-        case Kind.BUILD:
-            _build(stage, job)
-        case Kind.RELAX:
-            _relax(stage, job)
-        case Kind.UNTIL_EQUILIBRIUM:
-            _run_until_equilibrium(stage, job)
-        case Kind.UNTIL_PRECISE:
-            _run_until_precise(stage, job)
+    run = {
+        Kind.BUILD: _build,
+        Kind.RELAX: _relax,
+        Kind.UNTIL_EQUILIBRIUM: _run_until_equilibrium,
+        Kind.UNTIL_PRECISE: _run_until_precise,
+    }
+    run[stage.kind](stage, job)
 
 
 def _build(stage: Stage, job: JobContext) -> None:
@@ -87,9 +84,13 @@ def _relax(stage: Stage, job: JobContext) -> None:
 def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
     point, frame = job.point, _frame(job, stage)
     folder = StageFolder(job.folder, stage.name)
+
+    def review(so_far: StageFolder) -> bool:
+        return equilibrium_of(so_far)[0]
+
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
         record.update(_coulomb_at_start(folder, system, state_of(frame)))
-        end = run_plan(folder, system, _plan(stage, point), state_of(frame), _has_settled, stop)
+        end = run_plan(folder, system, _plan(stage, point), state_of(frame), review, stop)
         equilibrated, start = equilibrium_of(folder)
         record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=start)
         if point.pressure is not None:
@@ -136,10 +137,6 @@ def _plan(stage: Stage, point: StatePoint) -> Plan:
     )
 
 
-def _has_settled(folder: StageFolder) -> bool:
-    return equilibrium_of(folder)[0]
-
-
 def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
     seed = derive_seed(as_plain_values(job.point), purpose)
     return provenance.of_run(job.folder.name, job.point.model_hash, stage, seed)
@@ -176,10 +173,6 @@ def _running(
 
     Yields:
         The run's record in the job document, and the system, whose seeds are recorded there.
-
-    Raises:
-        StageIsDone: If its product stands.
-        UserError: If the job is marked as failed, or another process runs it.
     """
     folder = StageFolder(job.folder, stage.name).path
     started = time.time()
@@ -190,7 +183,7 @@ def _running(
     )
     short_steps = read_short_steps(folder)
     if short_steps != NO_SHORT_STEPS:
-        made['short_steps'] = short_steps.as_dict()
+        made['short_steps'] = asdict(short_steps)
     with holding(job, stage):
         refuse_failed(job.folder)
         remove_leftovers(job)

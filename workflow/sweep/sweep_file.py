@@ -105,11 +105,6 @@ class Sweep(StrictModel):
         model: Name of a shipped model, or path of a model file beside the sweep file.
         compositions: Each a monomer -> mole fraction.
         replicas: Independent jobs per state.
-        grid: The other axes.
-        sequence: Statistics of the monomer sequences.
-        chain_lengths: Distribution of the degree of polymerisation.
-        protocol: The stages.
-        report: How its results are shown.
     """
 
     name: SweepName
