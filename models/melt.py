@@ -58,9 +58,7 @@ def build_melt(
     chain by chain, unit by unit, as in the monomer; counter-ions come last.
 
     Args:
-        model: The model.
         composition: Monomer -> mole fraction; monomers that are left out have 0.
-        chains: Number of chains.
         degree_of_polymerisation: Number-average number of repeat units per chain.
         density: Beads, ions included, per sigma^3; the model's own if left out.
         sequence: Sequence statistics; ideal random if left out.

@@ -85,12 +85,9 @@ class Partition(StrictModel):
     """The nodes of one partition.
 
     Attributes:
-        cores: Of a node.
-        memory: Of a node, in GB, that jobs may ask for.
-        gpus: Of a node.
+        memory: In GB, that jobs may ask for.
         gpu_type: Asked for by name where a partition has several, as in ``gpu:a100:1``.
         max_hours: Longest time limit that it grants.
-        options: More lines for sbatch.
     """
 
     cores: PositiveInt
@@ -117,17 +114,14 @@ class Cluster(StrictModel):
             expression fits is chosen without being asked for.
         partitions: By name; the first with GPUs is for simulations on GPUs, the first without for
             all else. Without any, the partition is the scheduler's default and nothing is checked.
-        account: Charged for the time.
         gpu_request: How this cluster wants GPUs to be asked for.
         simulations_per_gpu: How many simulations of a bundle (`submit -b N -p`) share one GPU.
         request_memory: Whether to ask for memory; some clusters refuse that.
         stop_before_end: Seconds before the time limit at which simulations are told to stop.
         requeue: Whether a job that stopped so goes back into the queue by itself.
         mpi_command: Starts MPI ranks; ``-n`` and their number follow.
-        options: More lines for sbatch.
         modules: Loaded by ``module load`` in every job.
         prologue: Shell commands that every job begins with.
-        speed: For estimates of time limits.
     """
 
     hostname: Pattern | None = None

@@ -45,7 +45,6 @@ class CoulombMesh:
 
     Attributes:
         resolution: Mesh points along each axis.
-        order: Assignment order.
         cutoff: Real-space cut-off in sigma.
         splitting: Ewald parameter kappa in 1/sigma.
         requested_error: RMS force error that was asked for, relative to `typical_force`.

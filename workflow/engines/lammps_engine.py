@@ -276,7 +276,7 @@ def _force_commands(
     # The global cut-off only fills pairs that are not set below, and all of them are.
     style = f'lj/cut/coul/long 2.5 {mesh.cutoff}' if mesh else 'lj/cut 2.5'
     commands = [f'pair_style {style}', 'pair_modify shift yes']
-    for i, j in _type_pairs(force_field):
+    for i, j in force_field.type_pairs():
         cutoff = force_field.pair_cutoff[i, j]
         epsilon = force_field.pair_epsilon[i, j] if cutoff > 0 else 0.0
         sigma = force_field.pair_sigma[i, j]
@@ -297,7 +297,7 @@ def _force_commands(
 
 def _soft_pair_commands(force_field: ForceField, push_off: contract.SoftPushOff) -> list[str]:
     commands = [f'pair_style gauss {push_off.CUTOFF}', 'pair_modify shift yes']
-    for i, j in _type_pairs(force_field):
+    for i, j in force_field.type_pairs():
         sigma = force_field.pair_sigma[i, j]
         height = push_off.height if force_field.pair_cutoff[i, j] > 0 else 0.0
         inverse = 1 / (2 * (push_off.WIDTH * sigma) ** 2)
@@ -306,11 +306,6 @@ def _soft_pair_commands(force_field: ForceField, push_off: contract.SoftPushOff)
             f'{push_off.CUTOFF * sigma:.17g}'
         )
     return commands
-
-
-def _type_pairs(force_field: ForceField) -> list[tuple[int, int]]:
-    n = len(force_field.bead_types)
-    return [(i, j) for i in range(n) for j in range(i, n)]
 
 
 def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str]:

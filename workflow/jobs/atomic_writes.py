@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,6 +66,23 @@ def synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def find_fault(path: Path, length: int, is_whole: Callable[[], bool]) -> str:
+    """Say why a file does not hold the `length` bytes that were written; '' if it does.
+
+    Raises:
+        UserError: If it cannot be read now.
+    """
+    try:
+        found = path.stat().st_size
+        if found < length:
+            return f'{path.name} has {found} bytes of {length}'
+        return '' if is_whole() else f'{path.name} does not hold what was written'
+    except FileNotFoundError:
+        return f'{path.name} is missing'
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def unreadable(path: Path, error: OSError) -> UserError:

@@ -88,11 +88,11 @@ def library_versions() -> Mapping[str, str]:
 
 def code_text(code: Any) -> str:
     """A code version in a few words: '0.1.0, commit 0123456789ab, modified'."""
-    if not isinstance(code, Mapping):
+    if not code:
         return 'not recorded'
-    parts = [str(code.get('version', 'unknown'))]
+    parts = [code.get('version', 'unknown')]
     if 'commit' in code:
-        parts.append(f'commit {str(code["commit"])[:12]}')
+        parts.append(f'commit {code["commit"][:12]}')
     if code.get('modified'):
         parts.append('modified')
     return ', '.join(parts)
@@ -102,16 +102,12 @@ def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]
     """Results of the same operation, code and libraries as one line, with their number."""
     counts: dict[tuple[str, str, str, str], int] = {}
     for result in results:
-        made = result.get(KEY)
-        if not isinstance(made, Mapping):
-            made = {}
-        packages = made.get('packages')
-        named = packages.items() if isinstance(packages, Mapping) else ()
+        made = result.get(KEY) or {}
         line = (
-            str(made.get('operation', 'not recorded')),
+            made.get('operation', 'not recorded'),
             code_text(made.get('code')),
-            str(made.get('python', 'not recorded')),
-            ', '.join(f'{name} {each}' for name, each in named),
+            made.get('python', 'not recorded'),
+            ', '.join(f'{name} {each}' for name, each in made.get('packages', {}).items()),
         )
         counts[line] = counts.get(line, 0) + 1
     names = ('operation', 'code', 'python', 'packages')

@@ -28,14 +28,12 @@ class MeshChoices:
 
     Attributes:
         tell: Is given `as_dict` at each choice: a run that is killed has told its meshes.
-        first: The first ones, as plain values.
-        last: The last ones after those.
+        kept: The first and the last ones, as plain values.
         number: Of all.
     """
 
     tell: Callable[[dict[str, Any]], Any] = lambda _: None
-    first: list[dict[str, Any]] = field(default_factory=list)
-    last: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[dict[str, Any]] = field(default_factory=list)
     number: int = 0
 
     def add(
@@ -51,17 +49,15 @@ class MeshChoices:
         chosen = {'for': purpose, 'step': state.step, 'box': state.box.tolist()}
         chosen |= asdict(mesh) | {'estimated_error': error}
         self.number += 1
-        if len(self.first) < _MOST_FIRST:
-            self.first.append(chosen)
-        else:
-            self.last = [*self.last, chosen][-_MOST_LAST:]
+        self.kept.append(chosen)
+        del self.kept[_MOST_FIRST:-_MOST_LAST]
         self.tell(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the job document; empty without any."""
         if not self.number:
             return {}
-        return {'meshes': [*self.first, *self.last], 'meshes_chosen': self.number}
+        return {'meshes': self.kept[:], 'meshes_chosen': self.number}
 
 
 def most_steps_unseen(integrator: Integrator) -> int | None:

@@ -89,12 +89,14 @@ def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
         return equilibrium_of(so_far)[0]
 
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
-        record.update(_coulomb_at_start(folder, system, state_of(frame)))
-        end = run_plan(folder, system, _plan(stage, point), state_of(frame), review, stop)
-        equilibrated, start = equilibrium_of(folder)
-        record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=start)
+        start = state_of(frame)
+        if not folder.checkpoint.exists():
+            record.update(coulomb_record(system, start))
+        end = run_plan(folder, system, _plan(stage, point), start, review, stop)
+        equilibrated, row = equilibrium_of(folder)
+        record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=row)
         if point.pressure is not None:
-            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
+            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][row:])
         log, state = stage.products
         with products.writing(job.folder, stage.product(log)) as path:
             write_hdf5(folder.thermo, path, point.protocol.time_step)
@@ -112,8 +114,10 @@ def _run_until_precise(stage: Stage, job: JobContext) -> None:
         return is_precise(so_far, precision, point.kT)
 
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
-        record.update(_coulomb_at_start(folder, system, state_of(frame)))
-        end = run_plan(folder, system, _plan(stage, point), state_of(frame), review, stop)
+        start = state_of(frame)
+        if not folder.checkpoint.exists():
+            record.update(coulomb_record(system, start))
+        end = run_plan(folder, system, _plan(stage, point), start, review, stop)
         record['steps'] = end.step
         for name in job_files.results_of(stage.name):  # of a trajectory that was taken away since
             (job.folder / name).unlink(missing_ok=True)
@@ -160,11 +164,6 @@ def _system(job: JobContext, topology: Frame) -> System:
     )
 
 
-def _coulomb_at_start(folder: StageFolder, system: System, state: State) -> dict[str, Any]:
-    """The Coulomb record of a stage that begins; empty for one that goes on."""
-    return {} if folder.checkpoint.exists() else coulomb_record(system, state)
-
-
 @contextmanager
 def _running(
     job: JobContext, stage: Stage, system: System
@@ -176,11 +175,8 @@ def _running(
     """
     folder = StageFolder(job.folder, stage.name).path
     started = time.time()
-    made = (
-        _provenance_of(job, stage.name, stage.name)
-        | system.engine.describe()
-        | {'started': started}
-    )
+    made = _provenance_of(job, stage.name, stage.name) | system.engine.describe()
+    made['started'] = started
     short_steps = read_short_steps(folder)
     if short_steps != NO_SHORT_STEPS:
         made['short_steps'] = asdict(short_steps)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow.engines.contract import THERMO_COLUMNS
-from workflow.jobs.atomic_writes import unreadable
+from workflow.jobs.atomic_writes import find_fault
 
 _RECORD = np.dtype('<f8')
 _RECORD_LENGTH = _RECORD.itemsize * len(THERMO_COLUMNS)
@@ -33,12 +33,7 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class RowMark:
-    """A raw file as it was when it held so many rows.
-
-    Attributes:
-        rows: Their number.
-        checksum: CRC-32 of them.
-    """
+    """A raw file as it was when it held so many rows, with their CRC-32."""
 
     rows: int = 0
     checksum: int = 0
@@ -73,23 +68,16 @@ class ThermoLog:
 
 def what_is_wrong(path: Path, mark: RowMark) -> str:
     """Why the rows of `mark` are not in the file as they were written; '' if they are."""
-    left, checksum = mark.rows * _RECORD_LENGTH, 0
-    if not left:
-        return ''
-    try:
-        length = path.stat().st_size
-        if length < left:
-            return f'{path.name} has {length} bytes of {left}'
+    length = mark.rows * _RECORD_LENGTH
+
+    def is_whole() -> bool:
+        checksum = 0
         with open(path, 'rb') as file:
-            while left:
-                content = file.read(min(left, _BLOCK))
-                left -= len(content)
-                checksum = zlib.crc32(content, checksum)
-    except FileNotFoundError:
-        return f'{path.name} is missing'
-    except OSError as error:
-        raise unreadable(path, error) from None
-    return '' if checksum == mark.checksum else f'{path.name} does not hold what was written'
+            for start in range(0, length, _BLOCK):
+                checksum = zlib.crc32(file.read(min(_BLOCK, length - start)), checksum)
+        return checksum == mark.checksum
+
+    return find_fault(path, length, is_whole) if length else ''
 
 
 def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:

@@ -13,7 +13,7 @@ import numpy as np
 from gsd.hoomd import Frame
 
 from workflow.engines.contract import State
-from workflow.jobs.atomic_writes import replacing, unreadable
+from workflow.jobs.atomic_writes import find_fault, replacing
 from workflow.stages.gsd_layout import (
     ENTRY_LENGTH,
     FrameMark,
@@ -31,7 +31,6 @@ class TrajectoryLog:
     """Appends frames, from a mark on.
 
     Args:
-        path: Of the file.
         topology: Types, charges, masses, bonds and angles of the first frame.
         time_step: In tau, kept with the first frame.
         mark: Where to go on, which `what_is_wrong` finds nothing wrong with; None to begin.
@@ -46,9 +45,9 @@ class TrajectoryLog:
         self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
         self._topology = topology
         self._time_step = time_step
-        self.frames = 0 if mark is None else mark.frames
-        self._checksum = 0 if mark is None else mark.checksum
-        self._chunks = 0 if mark is None else mark.chunks
+        self.frames = self._checksum = self._chunks = 0
+        if mark is not None:
+            self.frames, self._checksum, self._chunks = mark.frames, mark.checksum, mark.chunks
 
     def append(self, state: State) -> None:
         """Append the positions, images and box of `state`."""
@@ -111,17 +110,7 @@ def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
     """Why the frames of `mark` are not in the file as they were written; '' if they are."""
     if mark is None:
         return ''
-    try:
-        length = path.stat().st_size
-        if length < mark.length:
-            return f'{path.name} has {length} bytes of {mark.length}'
-        if data_checksum(path, mark.index) != mark.checksum:
-            return f'{path.name} does not hold what was written'
-    except FileNotFoundError:
-        return f'{path.name} is missing'
-    except OSError as error:
-        raise unreadable(path, error) from None
-    return ''
+    return find_fault(path, mark.length, lambda: data_checksum(path, mark.index) == mark.checksum)
 
 
 def frame_with_state(topology: Frame, state: State) -> Frame:
