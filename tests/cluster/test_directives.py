@@ -10,7 +10,7 @@ import pytest
 from user_input import UserError
 from workflow.cluster.description import Cluster, Speed
 from workflow.cluster.directives import directives
-from workflow.cluster.request import Request, Wishes, request_of
+from workflow.cluster.request import Request, request_of
 from workflow.engines.settings import EngineChoice
 
 SPEED = Speed(cpu_core=1e5, gpu=1e6)
@@ -70,7 +70,7 @@ def operation(**changed: Any) -> dict[str, Any]:
 
 
 def request(*operations: dict[str, Any], **wishes: Any) -> Request:
-    return request_of(operations, CLUSTER, Wishes(**wishes))
+    return request_of(operations, CLUSTER, **wishes)
 
 
 def test_one_after_the_other_takes_the_sum_of_times_and_the_most_of_the_rest() -> None:
@@ -89,8 +89,8 @@ def test_side_by_side_takes_the_most_of_times_and_the_sum_of_the_rest() -> None:
 def test_the_time_asked_for_has_room_for_the_signal_before_its_end() -> None:
     early = CLUSTER.model_copy(update={'stop_before_end': 1800})
     quarter = operation(walltime=timedelta(minutes=15))
-    assert request_of([quarter], early, Wishes()).minutes == 15 + 30 + 1
-    assert request_of([operation()] * 9, early, Wishes()).minutes == 24 * 60
+    assert request_of([quarter], early).minutes == 15 + 30 + 1
+    assert request_of([operation()] * 9, early).minutes == 24 * 60
 
 
 def test_the_limit_of_time_is_that_of_the_partition_that_was_chosen() -> None:
@@ -129,8 +129,8 @@ def test_simulations_side_by_side_share_gpus() -> None:
 )
 def test_gpus_are_asked_for_in_the_manner_of_the_cluster(style: str, line: str) -> None:
     cluster = CLUSTER.model_copy(update={'gpu_request': style})
-    assert request_of([operation(ngpu=1)], cluster, Wishes()).gpu_option(cluster) == line
-    assert request_of([operation()], cluster, Wishes()).gpu_option(cluster) == ''
+    assert request_of([operation(ngpu=1)], cluster).gpu_option(cluster) == line
+    assert request_of([operation()], cluster).gpu_option(cluster) == ''
 
 
 @pytest.mark.parametrize(

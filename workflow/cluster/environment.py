@@ -19,7 +19,6 @@ from user_input import UserError
 from workflow.cluster.description import Cluster, find_cluster
 from workflow.cluster.request import (
     LOG_FOLDER,
-    Wishes,
     check_line,
     check_name,
     environment_of,
@@ -130,13 +129,14 @@ class SlurmCluster(DefaultSlurmEnvironment):
             if context.get(option):
                 check_name(context[option], f'--{option}')
         check_line(context.get('job_output') or '', '--job-output')
-        wishes = Wishes(
-            context.get('partition'),
-            context.get('account'),
-            sharing,
-            bool(context.get('parallel')),
+        request = request_of(
+            [dict(each.directives) for each in operations],
+            cluster,
+            partition=context.get('partition'),
+            account=context.get('account'),
+            simulations_per_gpu=sharing,
+            parallel=bool(context.get('parallel')),
         )
-        request = request_of([dict(each.directives) for each in operations], cluster, wishes)
         folder = Path(context['project'].path)
         check_line(str(folder), 'the folder')
         if not context.get('pretend'):  # Slurm would not make it, and lose all that a job says

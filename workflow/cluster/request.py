@@ -29,16 +29,6 @@ _PASSED_ON = (ENGINE_VARIABLE, DEVICE_VARIABLE, RANKS_VARIABLE, THREADS_VARIABLE
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the submit command says beside the cluster file."""
-
-    partition: str | None = None
-    account: str | None = None
-    simulations_per_gpu: int | None = None
-    parallel: bool = False
-
-
-@dataclass(frozen=True)
 class Request:
     """One job of the scheduler, on one node.
 
@@ -70,29 +60,39 @@ class Request:
         return f'--{option}{kind}{self.gpus}'
 
 
-def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: Wishes) -> Request:
-    """Put the directives of `operations` together.
+def request_of(
+    operations: Sequence[dict[str, Any]],
+    cluster: Cluster,
+    *,
+    partition: str | None = None,
+    account: str | None = None,
+    simulations_per_gpu: int | None = None,
+    parallel: bool = False,
+) -> Request:
+    """Put the directives of `operations` together; what is not None goes before the cluster file.
+
+    With `parallel`, the operations run side by side.
 
     Raises:
         UserError: If no node of the partition has as much.
     """
     gpus_each = [int(each['ngpu']) for each in operations]
-    sharing = wishes.simulations_per_gpu or cluster.simulations_per_gpu
-    slots = _gpu_slots(gpus_each, sharing) if wishes.parallel else [(0, n) for n in gpus_each]
+    sharing = simulations_per_gpu or cluster.simulations_per_gpu
+    slots = _gpu_slots(gpus_each, sharing) if parallel else [(0, n) for n in gpus_each]
     gpus = max(first + number for first, number in slots)
-    partition = cluster.partition(wishes.partition, gpus > 0)
-    at_a_time = sum if wishes.parallel else max
+    partition = cluster.partition(partition, gpus > 0)
+    at_a_time = sum if parallel else max
     ranks = [max(1, int(each.get('nranks') or 1)) for each in operations]
     cores = [int(each['np']) for each in operations]
     threads = [-(-number // of) for number, of in zip(cores, ranks, strict=True)]
     # Those that have a GPU together take so many times longer.
-    sharers = min(sharing, gpus_each.count(1)) if wishes.parallel else 1
+    sharers = min(sharing, gpus_each.count(1)) if parallel else 1
     seconds = [
         each['walltime'].total_seconds() * (sharers if number == 1 else 1)
         for each, number in zip(operations, gpus_each, strict=True)
     ]
     # One after the other takes the sum: beyond the limit, the rest is for the next submission.
-    total = max(seconds) if wishes.parallel else sum(seconds)
+    total = max(seconds) if parallel else sum(seconds)
     # Slurm's signal comes before the end, and up to a minute earlier: what comes after is not work.
     total += cluster.stop_before_end + _SIGNAL_IS_EARLY
     known = cluster.known(partition)
@@ -101,7 +101,7 @@ def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: W
         minutes = min(minutes, int(known.max_hours * 60 + 1e-6))
     request = Request(
         partition,
-        wishes.account or cluster.account,
+        account or cluster.account,
         at_a_time(ranks),
         max(threads),
         gpus,
