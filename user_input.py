@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import tomllib
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -35,7 +34,7 @@ _DISK_TROUBLE = {
     errno.EPERM: 'permission denied. Make it writable, or work in another folder',
     errno.EIO: 'the disk reports an error. See that it works, or work on another one',
 }
-_OWN_PACKAGES = ('analysis', 'models', 'project', 'user_input', 'workflow')
+_NOT_LIBRARIES = ('', 'analysis', 'models', 'project', 'user_input', 'workflow')
 
 
 class UserError(Exception):
@@ -69,14 +68,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         with open(path, 'rb') as file:
-            content = tomllib.load(file)
+            return tomllib.load(file)
     except FileNotFoundError:
         raise UserError(f'{path}: no such file.') from None
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error}).') from None
     except (ValueError, RecursionError) as error:
         raise UserError(f'{path}: not valid TOML: {error}.') from None
-    return content
 
 
 def shortened(text: str) -> str:
@@ -125,10 +123,8 @@ def trouble_around(error: BaseException | None) -> UserError | None:
                 f'the memory of this machine is not enough ({error}). Take a smaller system or '
                 'trajectory, or a machine with more.'
             )
-        if isinstance(error, ImportError) and (error.name or '').partition('.')[0] not in (
-            '',
-            *_OWN_PACKAGES,
-        ):
+        missing = (getattr(error, 'name', None) or '').partition('.')[0]
+        if isinstance(error, ImportError) and missing not in _NOT_LIBRARIES:
             return UserError(
                 f'a library is missing: {error}. Install what the project needs: pip install '
                 '--requirement requirements.lock, or conda env create -f environment.yml.'
@@ -157,25 +153,20 @@ def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
     def wrapped(*args: Any, **kwargs: Any) -> int:
         try:
             return main(*args, **kwargs)
-        except UserError as error:
-            print(f'error: {error}', file=sys.stderr)
-            return EXIT_USER_ERROR
         except Exception as error:
-            trouble = trouble_around(error)
-            if trouble is None:
+            told = error if isinstance(error, UserError) else trouble_around(error)
+            if told is None:
                 raise
-            print(f'error: {trouble}', file=sys.stderr)
+            print(f'error: {told}', file=sys.stderr)
             return EXIT_USER_ERROR
 
     return wrapped
 
 
 def _describe(fault: Any, schema: type[pydantic.BaseModel]) -> str:
-    parts, holder = _locate(schema, fault['loc'])
+    parts, siblings = _locate(schema, fault['loc'])
     key = '.'.join(parts)
     if fault['type'] == 'extra_forbidden':
-        fields = getattr(holder, 'model_fields', {})
-        siblings = [field.alias or name for name, field in fields.items()]
         return f"unknown key '{key}'. {nearest_name(parts[-1], siblings)}"
     if fault['type'] == 'missing':
         return f"the key '{key}' is missing."
@@ -192,53 +183,36 @@ def _shown(value: Any) -> str:
         return 'a number of thousands of digits'
 
 
-def _locate(schema: Any, location: tuple[Any, ...]) -> tuple[list[str], Any]:
-    """The key as the user wrote it, and the schema of the table that holds it."""
+def _locate(
+    schema: type[pydantic.BaseModel], location: Iterable[Any]
+) -> tuple[list[str], set[str]]:
+    """The key as the user wrote it, and all keys of the table that holds it."""
     parts: list[str] = []
-    current = schema
-    for number, part in enumerate(location):
-        tagged = _union_member(current, part)
-        if tagged is not None:
-            # pydantic names the chosen kind in the location; the user wrote no such key
-            current = tagged
+    siblings: set[str] = set()
+    tables: list[Any] = [schema]
+    for part in location:
+        chosen = [table for table in tables if len(tables) > 1 and _is_kind(table, part)]
+        if chosen:  # pydantic names the chosen kind in the location; the user wrote no such key
+            tables = chosen
             continue
+        fields = [(f.alias or n, f) for table in tables for n, f in table.model_fields.items()]
+        siblings = {name for name, _ in fields}
+        if part in siblings:  # else it is an item of a mapping or a list
+            tables = [each for name, f in fields if name == part for each in _tables(f.annotation)]
         parts.append(str(part))
-        if number < len(location) - 1:
-            current = _descend(current, part)
-    return parts, current
+    return parts, siblings
 
 
-def _union_member(current: Any, tag: Any) -> Any:
-    """The schema that `tag` selects of a union told apart by a literal such as `kind`."""
-    for member in _arguments(current):
-        for field in getattr(member, 'model_fields', {}).values():
-            if typing.get_origin(field.annotation) is Literal and tag in typing.get_args(
-                field.annotation
-            ):
-                return member
-    return None
+def _is_kind(table: Any, tag: Any) -> bool:
+    return any(
+        typing.get_origin(field.annotation) is Literal and tag in typing.get_args(field.annotation)
+        for field in table.model_fields.values()
+    )
 
 
-def _descend(current: Any, part: Any) -> Any:
-    """The schema one level below `current`; for a mapping or list, that of its values."""
-    fields = getattr(current, 'model_fields', None)
-    if fields is not None:
-        annotations = [f.annotation for name, f in fields.items() if (f.alias or name) == part]
-        return _without_none(annotations[0]) if annotations else None
-    arguments = [argument for argument in _arguments(current) if argument is not ...]
-    return _without_none(arguments[-1]) if arguments else current
-
-
-def _without_none(current: Any) -> Any:
-    """`X` for `X | None` and for `Annotated[X, ...]`."""
-    if typing.get_origin(current) is typing.Annotated:
-        return _without_none(typing.get_args(current)[0])
-    if typing.get_origin(current) in (typing.Union, types.UnionType):
-        members = [member for member in typing.get_args(current) if member is not type(None)]
-        if len(members) == 1:
-            return _without_none(members[0])
-    return current
-
-
-def _arguments(current: Any) -> tuple[Any, ...]:
-    return typing.get_args(_without_none(current))
+def _tables(annotation: Any) -> Iterator[Any]:
+    """The schemas of tables within an annotation such as `dict[str, A | B]`."""
+    if hasattr(annotation, 'model_fields'):
+        yield annotation
+    for each in typing.get_args(annotation):
+        yield from _tables(each)

@@ -3,6 +3,6 @@
 A model is a TOML file (`model.py`), resolved into the tables that an engine consumes
 (`force_field.py`). A melt is drawn in three independent steps: chain lengths
 (`chain_length.py`), monomer sequences (`sequence.py`), positions (`backbone_walk.py`,
-`pendants.py`), which `melt.py` puts together as a GSD frame. Nothing here knows of jobs,
+`side_chains.py`), which `melt.py` puts together as a GSD frame. Nothing here knows of jobs,
 engines or analysis.
 """

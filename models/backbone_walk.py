@@ -30,7 +30,6 @@ def walk_directions(is_first: NDArray[np.bool_], rng: np.random.Generator) -> Fl
 
     Args:
         is_first: Shape (units,), whether a unit begins a chain; the first one does.
-        rng: Source of randomness.
 
     Returns:
         Shape (units, 3). The vector of the last unit of a chain leads nowhere.

@@ -140,7 +140,40 @@ class Monomer(StrictModel):
 
     @pydantic.model_validator(mode='after')
     def _is_a_connected_graph(self) -> Self:
-        _check_graph(self)
+        """Indices are in range, bonds are not doubled, angles follow bonds, beads are connected."""
+        size = len(self.beads)
+        indices = [('backbone', self.backbone)]
+        indices += [('bonds', index) for bond in self.bonds for index in bond[:2]]
+        indices += [('angles', index) for angle in self.angles for index in angle[:3]]
+        for key, index in indices:
+            if index >= size:
+                raise ValueError(
+                    f"'{key}' names bead {index}, but the {size} beads are numbered 0 to {size - 1}"
+                )
+        edges = [frozenset(bond[:2]) for bond in self.bonds]
+        for edge, count in collections.Counter(edges).items():
+            if len(edge) == 1:
+                raise ValueError(f'bead {min(edge)} is bonded to itself: remove that bond')
+            if count > 1:
+                raise ValueError(f'beads {sorted(edge)} are bonded {count} times: keep one bond')
+        for first, centre, last, _ in self.angles:
+            missing = [e for e in ({first, centre}, {centre, last}) if frozenset(e) not in edges]
+            if missing or first == last:
+                raise ValueError(
+                    f'angle [{first}, {centre}, {last}] does not follow two bonds of the monomer: '
+                    'write the bonded beads in order, the centre in the middle'
+                )
+        reached, added = {self.backbone}, True
+        while added:
+            neighbours = {bead for edge in edges if edge & reached for bead in edge}
+            added = not neighbours <= reached
+            reached |= neighbours
+        lost = sorted(set(range(size)) - reached)
+        if lost:
+            raise ValueError(
+                f'bead(s) {lost} are not connected to the backbone bead {self.backbone}: '
+                "add the missing 'bonds'"
+            )
         return self
 
 
@@ -155,16 +188,7 @@ class ModelEntries(StrictModel):
     """All entries of a model file.
 
     Attributes:
-        name: Short name.
-        description: What the model is and is not.
-        units: What the reduced units stand for.
-        beads: Bead types by name.
         default_pair: Interaction of every pair of bead types that `pairs` does not name.
-        pairs: Exceptions to it.
-        bonds: Bond types by name.
-        angles: Angle types by name.
-        monomers: Repeat units by name.
-        backbone: How monomers are joined.
         counter_ions: Charged bead type -> bead type of the free ion that neutralises it.
         bjerrum_length: At kT = 1: the Coulomb energy is q1 q2 bjerrum_length / r in units of
             epsilon whatever kT is.
@@ -184,40 +208,3 @@ class ModelEntries(StrictModel):
     counter_ions: dict[str, str] = Field(default_factory=dict)
     bjerrum_length: NonNegativeFloat = 0.0
     density: PositiveFloat
-
-
-def _check_graph(monomer: Monomer) -> None:
-    """Indices are in range, no bond is doubled, angles follow bonds, all beads are connected."""
-    size = len(monomer.beads)
-    indices = [('backbone', monomer.backbone)]
-    indices += [('bonds', index) for bond in monomer.bonds for index in bond[:2]]
-    indices += [('angles', index) for angle in monomer.angles for index in angle[:3]]
-    for key, index in indices:
-        if index >= size:
-            raise ValueError(
-                f"'{key}' names bead {index}, but the {size} beads are numbered 0 to {size - 1}"
-            )
-    edges = [frozenset(bond[:2]) for bond in monomer.bonds]
-    for edge, count in collections.Counter(edges).items():
-        if len(edge) == 1:
-            raise ValueError(f'bead {min(edge)} is bonded to itself: remove that bond')
-        if count > 1:
-            raise ValueError(f'beads {sorted(edge)} are bonded {count} times: keep one bond')
-    for first, centre, last, _ in monomer.angles:
-        missing = [e for e in ({first, centre}, {centre, last}) if frozenset(e) not in edges]
-        if missing or first == last:
-            raise ValueError(
-                f'angle [{first}, {centre}, {last}] does not follow two bonds of the monomer: '
-                'write the bonded beads in order, the centre in the middle'
-            )
-    reached, added = {monomer.backbone}, True
-    while added:
-        neighbours = {bead for edge in edges if edge & reached for bead in edge}
-        added = not neighbours <= reached
-        reached |= neighbours
-    lost = sorted(set(range(size)) - reached)
-    if lost:
-        raise ValueError(
-            f'bead(s) {lost} are not connected to the backbone bead {monomer.backbone}: '
-            "add the missing 'bonds'"
-        )

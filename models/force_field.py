@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +69,12 @@ class ForceField:
     q1 q2 bjerrum_length / r.
 
     Attributes:
-        bead_types: Names of the T types.
         masses: Shape (T,).
         charges: Shape (T,), in e.
         sigma: Shape (T,), bead diameters.
         pair_epsilon: Shape (T, T), 0 where there is no interaction.
         pair_sigma: Shape (T, T).
         pair_cutoff: Shape (T, T), a distance; 0 where there is no interaction.
-        bonds: Bond type -> parameters.
-        angles: Angle type -> parameters.
         bjerrum_length: 0 if there are no charges.
     """
 
@@ -90,6 +88,10 @@ class ForceField:
     bonds: dict[str, Bond]
     angles: dict[str, Angle]
     bjerrum_length: float
+
+    def type_pairs(self) -> list[tuple[int, int]]:
+        """Indices of all pairs of bead types, each once."""
+        return list(itertools.combinations_with_replacement(range(len(self.bead_types)), 2))
 
     @property
     def largest_cutoff(self) -> float:
@@ -106,7 +108,6 @@ def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField
     """Resolve the tables of `model`.
 
     Args:
-        model: The model.
         bjerrum_length: Replaces the model's own, in sigma at kT = 1; 0 turns Coulomb off.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import gsd.hoomd
 import numpy as np
@@ -28,23 +29,14 @@ MOST_UNITS = 100_000_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Chains:
-    """The chains of a melt as arrays over their U repeat units, chain after chain.
+    """The chains of a melt as arrays over their U repeat units, chain after chain."""
 
-    Attributes:
-        monomer: Shape (U,), index of the monomer in the model.
-        is_first: Shape (U,), whether the unit begins a chain.
-        is_last: Shape (U,), whether the unit ends a chain.
-        first_bead: Shape (U,), index of the first bead of the unit.
-        backbone_bead: Shape (U,), index of the bead that joins the backbone.
-        beads: Number of beads of all chains.
-    """
-
-    monomer: IntArray
+    monomer: IntArray  # index in the model
     is_first: NDArray[np.bool_]
     is_last: NDArray[np.bool_]
     first_bead: IntArray
     backbone_bead: IntArray
-    beads: int
+    beads: int  # of all chains
 
 
 def build_melt(
@@ -66,9 +58,7 @@ def build_melt(
     chain by chain, unit by unit, as in the monomer; counter-ions come last.
 
     Args:
-        model: The model.
         composition: Monomer -> mole fraction; monomers that are left out have 0.
-        chains: Number of chains.
         degree_of_polymerisation: Number-average number of repeat units per chain.
         density: Beads, ions included, per sigma^3; the model's own if left out.
         sequence: Sequence statistics; ideal random if left out.
@@ -214,15 +204,7 @@ def _set_particles(frame: gsd.hoomd.Frame, model: Model, types: IntArray) -> Non
 def wrapped(
     positions: FloatArray, box_length: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Positions within a cubic box centred on 0, and the images that undo the wrapping.
-
-    Args:
-        positions: Shape (N, 3).
-        box_length: Edge of the box.
-
-    Returns:
-        Positions in [-box_length/2, box_length/2) and images, each of shape (N, 3).
-    """
+    """Positions (N, 3) in [-box_length/2, box_length/2), and the images that undo the wrapping."""
     images = np.floor(positions / box_length + 0.5).astype(np.int32)
     wrapped = (positions - images * box_length).astype(np.float32)
     # single precision may round up to the far face, which is outside of the box
@@ -232,48 +214,38 @@ def wrapped(
     return wrapped, images
 
 
+def _within_monomers(model: Model, layout: _Chains, key: str) -> list[tuple[IntArray, str]]:
+    """Beads and type of every entry of `key`, 'bonds' or 'angles', of the monomers."""
+    return [
+        (_beads_of(model, layout, kind)[:, list(entry[:-1])], entry[-1])
+        for kind, monomer in enumerate(model.monomers.values())
+        for entry in getattr(monomer, key)
+    ]
+
+
 def _set_bonds(frame: gsd.hoomd.Frame, model: Model, layout: _Chains) -> None:
-    type_of = {name: index for index, name in enumerate(model.bonds)}
     backbone = layout.backbone_bead
     onward = np.stack([backbone[~layout.is_last], backbone[~layout.is_first]], axis=1)
-    groups, types = [onward], [np.full(len(onward), type_of[model.backbone.bond])]
-    for kind, monomer in enumerate(model.monomers.values()):
-        beads = _beads_of(model, layout, kind)
-        for first, second, bond_type in monomer.bonds:
-            groups.append(beads[:, [first, second]])
-            types.append(np.full(len(beads), type_of[bond_type]))
-    group, typeid = _in_bead_order(groups, types)
-    frame.bonds.N = len(group)
-    frame.bonds.types = list(model.bonds)
-    frame.bonds.typeid = typeid
-    frame.bonds.group = group
+    found = [(onward, model.backbone.bond), *_within_monomers(model, layout, 'bonds')]
+    _set_groups(frame.bonds, list(model.bonds), found)
 
 
 def _set_angles(frame: gsd.hoomd.Frame, model: Model, layout: _Chains) -> None:
     if not model.angles:
         return
-    type_of = {name: index for index, name in enumerate(model.angles)}
-    groups, types = [np.empty((0, 3), dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    names = list(model.angles)
+    found = [(np.empty((0, 3), dtype=np.int64), names[0])]
     if model.backbone.angle is not None:
         centre = np.flatnonzero(~layout.is_first & ~layout.is_last)
         triples = layout.backbone_bead[centre[:, None] + np.array([-1, 0, 1])]
-        groups.append(triples)
-        types.append(np.full(len(triples), type_of[model.backbone.angle]))
-    for kind, monomer in enumerate(model.monomers.values()):
-        beads = _beads_of(model, layout, kind)
-        for first, middle, last, angle_type in monomer.angles:
-            groups.append(beads[:, [first, middle, last]])
-            types.append(np.full(len(beads), type_of[angle_type]))
-    group, typeid = _in_bead_order(groups, types)
-    frame.angles.N = len(group)
-    frame.angles.types = list(model.angles)
-    frame.angles.typeid = typeid
-    frame.angles.group = group
+        found.append((triples, model.backbone.angle))
+    _set_groups(frame.angles, names, found + _within_monomers(model, layout, 'angles'))
 
 
-def _in_bead_order(
-    groups: list[IntArray], types: list[IntArray]
-) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
-    group, typeid = np.concatenate(groups), np.concatenate(types)
+def _set_groups(target: Any, names: list[str], found: list[tuple[IntArray, str]]) -> None:
+    """Set the bonds or angles of a frame, in the order of their first beads."""
+    group = np.concatenate([beads for beads, _ in found])
+    typeid = np.concatenate([np.full(len(beads), names.index(name)) for beads, name in found])
     order = np.argsort(group[:, 0], kind='stable')
-    return group[order].astype(np.int32), typeid[order].astype(np.uint32)
+    target.N, target.types = len(group), names
+    target.typeid, target.group = typeid[order].astype(np.uint32), group[order].astype(np.int32)

@@ -120,22 +120,19 @@ def _check_neutral(model: ModelEntries, name: str) -> None:
 
 def _check_no_charged_bond(model: ModelEntries) -> None:
     # HOOMD drops bonded pairs from the PPPM sum, so such a bond would lose its Coulomb energy
-    for name, monomer in model.monomers.items():
-        for first, second, _ in monomer.bonds:
-            _check_not_both_charged(
-                model, monomer.beads[first], monomer.beads[second], f"monomer '{name}'"
-            )
+    bonded = [
+        (monomer.beads[bond[0]], monomer.beads[bond[1]], f"monomer '{name}'")
+        for name, monomer in model.monomers.items()
+        for bond in monomer.bonds
+    ]
     joints = sorted({m.beads[m.backbone] for m in model.monomers.values()})
-    for first_bead, second_bead in itertools.combinations_with_replacement(joints, 2):
-        _check_not_both_charged(model, first_bead, second_bead, 'the backbone')
-
-
-def _check_not_both_charged(model: ModelEntries, first: str, second: str, place: str) -> None:
-    if model.beads[first].charge and model.beads[second].charge:
-        raise ValueError(
-            f"{place} bonds the charged beads '{first}' and '{second}', whose Coulomb energy "
-            'would be left out of the sum: put a neutral bead between them'
-        )
+    pairs = itertools.combinations_with_replacement(joints, 2)
+    for first, second, place in (*bonded, *((*pair, 'the backbone') for pair in pairs)):
+        if model.beads[first].charge and model.beads[second].charge:
+            raise ValueError(
+                f"{place} bonds the charged beads '{first}' and '{second}', whose Coulomb energy "
+                'would be left out of the sum: put a neutral bead between them'
+            )
 
 
 def _check_known(what: str, names: Iterable[str], known: Iterable[str], place: str) -> None:

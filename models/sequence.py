@@ -123,10 +123,8 @@ def draw_sequences(
     is taken and the few units too many, chosen at random, are exchanged.
 
     Args:
-        statistics: Kind of copolymer.
         composition: Monomer -> mole fraction, adding up to 1.
         chain_lengths: Shape (chains,), degrees of polymerisation.
-        rng: Source of randomness.
 
     Returns:
         Shape (sum of chain_lengths,), indices into the monomers of `composition` in its order.

@@ -36,13 +36,11 @@ def grow_monomers(
     are brought to their length afterwards.
 
     Args:
-        name: Name of the monomer, for messages.
         monomer: The monomer, of s beads.
         bond_lengths: Bond type -> length.
         origins: Shape (n, 3), positions of the backbone beads.
         backbone_directions: Shape (n, 2, 3), unit vectors to the backbone neighbours, 0 where
             there is none.
-        rng: Source of randomness.
 
     Returns:
         Shape (n, s, 3).
@@ -72,7 +70,6 @@ def free_directions(taken: list[FloatArray], rng: np.random.Generator) -> FloatA
 
     Args:
         taken: Unit (or zero) vectors, each of shape (n, 3).
-        rng: Source of randomness.
 
     Returns:
         Shape (n, 3).

@@ -150,8 +150,6 @@ def is_running(process: int) -> bool:
     """Whether there is a process of this id on this host."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it belongs to someone else
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)  # then it belongs to someone else
     return True

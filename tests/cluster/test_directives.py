@@ -9,14 +9,15 @@ import pytest
 
 from user_input import UserError
 from workflow.cluster.description import Cluster, Speed
-from workflow.cluster.directives import Asked, directives
-from workflow.cluster.request import Request, Wishes, request_of
+from workflow.cluster.directives import directives
+from workflow.cluster.request import Request, request_of
+from workflow.engines.settings import EngineChoice
 
 SPEED = Speed(cpu_core=1e5, gpu=1e6)
 
 
 def asked(operation: str = 'sample', **changed: Any) -> dict[str, Any]:
-    values = {'beads': 4200.0, 'steps': 2_000_000, 'how': Asked()}
+    values = {'beads': 4200.0, 'steps': 2_000_000, 'how': EngineChoice()}
     return directives(operation, **(values | changed), speed=SPEED)
 
 
@@ -26,11 +27,11 @@ def test_time_grows_with_beads_times_steps_up_to_the_limit() -> None:
     assert asked(beads=8400.0)['walltime'] == pytest.approx(2 * hours, rel=0.01)
     assert asked(steps=4_000_000)['walltime'] == pytest.approx(2 * hours, rel=0.01)
     assert asked(steps=10)['walltime'] == 0.25
-    assert asked(how=Asked('gpu'))['walltime'] == pytest.approx(hours / 10, rel=0.1)
+    assert asked(how=EngineChoice(device='gpu'))['walltime'] == pytest.approx(hours / 10, rel=0.1)
 
 
 def test_only_simulations_ask_for_gpus_ranks_and_threads() -> None:
-    how = Asked('gpu', ranks=2, threads=3)
+    how = EngineChoice(device='gpu', ranks=2, threads=3)
     simulation = asked(how=how)
     assert (simulation['np'], simulation['ngpu'], simulation['nranks']) == (6, 2, 2)
     for operation in ('build', 'thermodynamics', 'clusters', 'relaxation', 'report'):
@@ -38,17 +39,17 @@ def test_only_simulations_ask_for_gpus_ranks_and_threads() -> None:
         assert (found['np'], found['ngpu']) == (1, 0)
         assert 'nranks' not in found
     for device in ('auto', 'cpu'):
-        assert asked(how=Asked(device))['ngpu'] == 0
+        assert asked(how=EngineChoice(device=device))['ngpu'] == 0
 
 
 def test_a_serial_operation_stays_in_one_process() -> None:
     """signac-flow starts another for each of these, and signals would not reach it."""
-    assert not {'nranks', 'omp_num_threads', 'fork'} & set(asked(how=Asked(threads=4)))
+    assert not {'nranks', 'omp_num_threads', 'fork'} & set(asked(how=EngineChoice(threads=4)))
 
 
 def test_memory_grows_with_beads_and_ranks() -> None:
     assert asked(beads=1e6)['memory'] > asked()['memory']
-    assert asked(how=Asked(ranks=4))['memory'] > asked()['memory']
+    assert asked(how=EngineChoice(ranks=4))['memory'] > asked()['memory']
 
 
 CLUSTER = Cluster.model_validate(
@@ -69,7 +70,7 @@ def operation(**changed: Any) -> dict[str, Any]:
 
 
 def request(*operations: dict[str, Any], **wishes: Any) -> Request:
-    return request_of(operations, CLUSTER, Wishes(**wishes))
+    return request_of(operations, CLUSTER, **wishes)
 
 
 def test_one_after_the_other_takes_the_sum_of_times_and_the_most_of_the_rest() -> None:
@@ -88,8 +89,8 @@ def test_side_by_side_takes_the_most_of_times_and_the_sum_of_the_rest() -> None:
 def test_the_time_asked_for_has_room_for_the_signal_before_its_end() -> None:
     early = CLUSTER.model_copy(update={'stop_before_end': 1800})
     quarter = operation(walltime=timedelta(minutes=15))
-    assert request_of([quarter], early, Wishes()).minutes == 15 + 30 + 1
-    assert request_of([operation()] * 9, early, Wishes()).minutes == 24 * 60
+    assert request_of([quarter], early).minutes == 15 + 30 + 1
+    assert request_of([operation()] * 9, early).minutes == 24 * 60
 
 
 def test_the_limit_of_time_is_that_of_the_partition_that_was_chosen() -> None:
@@ -128,8 +129,8 @@ def test_simulations_side_by_side_share_gpus() -> None:
 )
 def test_gpus_are_asked_for_in_the_manner_of_the_cluster(style: str, line: str) -> None:
     cluster = CLUSTER.model_copy(update={'gpu_request': style})
-    assert request_of([operation(ngpu=1)], cluster, Wishes()).gpu_option(cluster) == line
-    assert request_of([operation()], cluster, Wishes()).gpu_option(cluster) == ''
+    assert request_of([operation(ngpu=1)], cluster).gpu_option(cluster) == line
+    assert request_of([operation()], cluster).gpu_option(cluster) == ''
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from workflow.jobs.provenance import code_text, code_version
 from workflow.process import EXIT_INTERRUPTED
 from workflow.stages.thermo_writer import read_hdf5
 from workflow.sweep.frame_schedule import BlockSchedule
-from workflow.sweep.seeds import derive_seed
+from workflow.sweep.state_point import derive_seed
 
 pytestmark = pytest.mark.slow
 

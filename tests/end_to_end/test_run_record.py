@@ -13,7 +13,7 @@ import pytest
 from fault_injection.small_sweep import LONGEST_RUN, finish, make_job, start_run
 from tests.conftest import Done, run_here
 from workflow.jobs import provenance
-from workflow.sweep.seeds import derive_seed
+from workflow.sweep.state_point import derive_seed
 
 
 def wait_for(path: Path) -> None:

@@ -85,12 +85,9 @@ class Partition(StrictModel):
     """The nodes of one partition.
 
     Attributes:
-        cores: Of a node.
-        memory: Of a node, in GB, that jobs may ask for.
-        gpus: Of a node.
+        memory: In GB, that jobs may ask for.
         gpu_type: Asked for by name where a partition has several, as in ``gpu:a100:1``.
         max_hours: Longest time limit that it grants.
-        options: More lines for sbatch.
     """
 
     cores: PositiveInt
@@ -102,12 +99,7 @@ class Partition(StrictModel):
 
 
 class Speed(StrictModel):
-    """What one simulation reaches, in bead-steps per second; time limits are estimated from it.
-
-    Attributes:
-        cpu_core: On one core.
-        gpu: On one GPU of its own.
-    """
+    """What one simulation reaches, in bead-steps per second; time limits are estimated from it."""
 
     # HOOMD-blue 4.8 with PPPM on one core; LAMMPS is three times as fast.
     cpu_core: PositiveFloat = 1.0e5
@@ -122,17 +114,14 @@ class Cluster(StrictModel):
             expression fits is chosen without being asked for.
         partitions: By name; the first with GPUs is for simulations on GPUs, the first without for
             all else. Without any, the partition is the scheduler's default and nothing is checked.
-        account: Charged for the time.
         gpu_request: How this cluster wants GPUs to be asked for.
         simulations_per_gpu: How many simulations of a bundle (`submit -b N -p`) share one GPU.
         request_memory: Whether to ask for memory; some clusters refuse that.
         stop_before_end: Seconds before the time limit at which simulations are told to stop.
         requeue: Whether a job that stopped so goes back into the queue by itself.
         mpi_command: Starts MPI ranks; ``-n`` and their number follow.
-        options: More lines for sbatch.
         modules: Loaded by ``module load`` in every job.
         prologue: Shell commands that every job begins with.
-        speed: For estimates of time limits.
     """
 
     hostname: Pattern | None = None
@@ -177,10 +166,9 @@ class Cluster(StrictModel):
             return next(iter(self.partitions))
         return fitting[0] if fitting else None
 
-    def max_hours(self, partition: str | None) -> float | None:
-        """The longest time limit of a partition; None if not known."""
-        known = self.partitions.get(partition) if partition else None
-        return known.max_hours if known else None
+    def known(self, partition: str | None) -> Partition | None:
+        """What the file says of a partition; None for the default, or one that is not in it."""
+        return self.partitions.get(partition) if partition else None
 
 
 def read_cluster(path: Path) -> Cluster:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from workflow.engines.settings import (
     ENGINE_VARIABLE,
     RANKS_VARIABLE,
     THREADS_VARIABLE,
+    EngineChoice,
     asked_ranks,
     choice_from_environment,
 )
@@ -54,52 +54,10 @@ _VARIABLES = (
 Job = Any
 
 
-@dataclass(frozen=True)
-class Asked:
-    """How simulations are to run.
-
-    Attributes:
-        device: `auto`, `cpu` or `gpu`; only `gpu` asks the scheduler for one.
-        ranks: MPI ranks of a simulation.
-        threads: Of each rank.
-    """
-
-    device: str = 'auto'
-    ranks: int = 1
-    threads: int = 1
-
-    @property
-    def cores(self) -> int:
-        """Cores of one simulation."""
-        return self.ranks * self.threads
-
-    @property
-    def gpus(self) -> int:
-        """GPUs of one simulation: one for each rank."""
-        return self.ranks if self.device == 'gpu' else 0
-
-
-def asked() -> Asked:
-    """What ISP_DEVICE, ISP_RANKS and ISP_THREADS say.
-
-    Raises:
-        UserError: If one of them is not a known value.
-    """
-    choice = choice_from_environment()
-    return Asked(choice.device, asked_ranks(), choice.threads)
-
-
 def directives(
-    operation: str, beads: float, steps: int, how: Asked, speed: Speed
+    operation: str, beads: float, steps: int, how: EngineChoice, speed: Speed
 ) -> dict[str, Any]:
     """What one operation of one job asks for, by signac-flow's names.
-
-    Args:
-        operation: Its name; those that are no simulations have one core and no GPU.
-        beads: In the melt.
-        steps: That the operation takes at most.
-        how: Simulations are to run.
-        speed: That they reach.
 
     Returns:
         ``np``, ``ngpu``, ``memory`` in GB, ``walltime`` in hours (`request_of` knows the limit of
@@ -126,7 +84,7 @@ def directives(
 def directives_of(operation: str) -> dict[str, Any]:
     """The directives of an operation as signac-flow takes them: values, or functions of the job."""
     if operation not in _ENGINE_STAGES:
-        return directives(operation, 0.0, 0, Asked(), Speed()) | {
+        return directives(operation, 0.0, 0, EngineChoice(), Speed()) | {
             'memory': lambda *jobs: _analysis_memory(_beads(jobs[0]))
         }
     names = ['np', 'ngpu', 'memory', 'walltime', *(['nranks'] if asked_ranks() > 1 else [])]
@@ -147,10 +105,12 @@ def _directive(operation: str, name: str, *jobs: Job) -> Any:
 def _directives_of_job(
     operation: str, job: Job, environment: tuple[str | None, ...]
 ) -> dict[str, Any]:
-    del environment  # what else `asked` and `find_cluster` read
+    del environment  # what else the choice and the cluster are read from
     found = find_cluster()
     cluster = found[0] if found else Cluster()
-    return directives(operation, _beads(job), _steps(operation, job), asked(), cluster.speed)
+    return directives(
+        operation, _beads(job), _steps(operation, job), choice_from_environment(), cluster.speed
+    )
 
 
 def _steps(operation: str, job: Job) -> int:
@@ -167,40 +127,32 @@ def _steps(operation: str, job: Job) -> int:
 @functools.lru_cache(maxsize=64)
 def _beads(job: Job) -> float:
     point = state_point_of(job)
-    per_monomer = _beads_of_monomers(Path(job.path), point['model_hash'])
-    monomers = point['chains'] * point['degree_of_polymerisation']
-    return float(
-        monomers
-        * sum(
-            fraction * per_monomer.get(name, _USUAL_BEADS_PER_MONOMER)
-            for name, fraction in point['composition'].items()
-        )
+    per_monomer = _beads_of_monomers(Path(job.path) / MODEL, point['model_hash'])
+    beads = sum(
+        fraction * per_monomer.get(name, _USUAL_BEADS_PER_MONOMER)
+        for name, fraction in point['composition'].items()
     )
+    return float(point['chains'] * point['degree_of_polymerisation'] * beads)
 
 
 _KNOWN: dict[str, dict[str, float]] = {}
 
 
-def _beads_of_monomers(folder: Path, model_hash: str) -> dict[str, float]:
-    """Of the model with this hash: read once, however many jobs have it."""
-    if model_hash not in _KNOWN:
-        found = _read_beads_of_monomers(folder / MODEL)
-        if not found:
-            return {}
-        _KNOWN[model_hash] = found
-    return _KNOWN[model_hash]
+def _beads_of_monomers(path: Path, model_hash: str) -> dict[str, float]:
+    """Beads and counter-ions that each monomer brings; empty if the model cannot be read.
 
-
-def _read_beads_of_monomers(path: Path) -> dict[str, float]:
-    """Beads and counter-ions that each monomer brings; empty if the model cannot be read."""
+    Each model is read once, however many jobs have it.
+    """
     from models.model import Model
     from models.model_checks import counter_ions_of
 
-    try:
-        model = validate(Model, read_json(path), str(path))
-    except (OSError, ValueError, UserError):
-        return {}
-    return {
-        name: float(len(monomer.beads) + sum(counter_ions_of(model, name).values()))
-        for name, monomer in model.monomers.items()
-    }
+    if model_hash not in _KNOWN:
+        try:
+            model = validate(Model, read_json(path), str(path))
+        except (OSError, ValueError, UserError):
+            return {}
+        _KNOWN[model_hash] = {
+            name: float(len(monomer.beads) + sum(counter_ions_of(model, name).values()))
+            for name, monomer in model.monomers.items()
+        }
+    return _KNOWN[model_hash]

@@ -19,7 +19,6 @@ from user_input import UserError
 from workflow.cluster.description import Cluster, find_cluster
 from workflow.cluster.request import (
     LOG_FOLDER,
-    Wishes,
     check_line,
     check_name,
     environment_of,
@@ -44,6 +43,8 @@ _STATES = {
 class Queue(SlurmScheduler):
     """Slurm's queue; one that does not answer is told of, and holds no jobs."""
 
+    _silent = ''
+
     def jobs(self) -> Iterator[ClusterJob]:
         """The user's jobs that wait or run."""
         type(self)._silent = ''
@@ -51,19 +52,20 @@ class Queue(SlurmScheduler):
         try:
             answer = subprocess.run(
                 command, check=True, capture_output=True, text=True, timeout=_SECONDS_FOR_AN_ANSWER
-            )
+            ).stdout
         except FileNotFoundError:
-            self._no_answer('squeue is not installed here')
-            return
+            reason = 'squeue is not installed here'
         except subprocess.TimeoutExpired:
-            self._no_answer(f'no answer in {_SECONDS_FOR_AN_ANSWER} s')
-            return
+            reason = f'no answer in {_SECONDS_FOR_AN_ANSWER} s'
         except subprocess.CalledProcessError as error:
-            self._no_answer((error.stderr.strip() or str(error)).splitlines()[-1])
+            reason = (error.stderr.strip() or str(error)).splitlines()[-1]
+        else:
+            for line in answer.splitlines():
+                state, _, name = line.strip().partition('|')
+                yield ClusterJob(name, _STATES.get(state, JobStatus.queued))
             return
-        for line in answer.stdout.splitlines():
-            state, _, name = line.strip().partition('|')
-            yield ClusterJob(name, _STATES.get(state, JobStatus.queued))
+        type(self)._silent = reason
+        print(f'note: the queue of Slurm cannot be read ({reason}).', file=sys.stderr)
 
     def submit(self, script: str, *, pretend: bool = False, **options: Any) -> bool:
         """Hand a script to sbatch, or print it.
@@ -82,12 +84,6 @@ class Queue(SlurmScheduler):
             if shutil.which('sbatch') is None:
                 raise UserError('sbatch is not installed here: submit on a login node.')
         return bool(super().submit(script, pretend=pretend, **options))
-
-    _silent = ''
-
-    def _no_answer(self, reason: str) -> None:
-        type(self)._silent = reason
-        print(f'note: the queue of Slurm cannot be read ({reason}).', file=sys.stderr)
 
 
 class SlurmCluster(DefaultSlurmEnvironment):
@@ -133,13 +129,14 @@ class SlurmCluster(DefaultSlurmEnvironment):
             if context.get(option):
                 check_name(context[option], f'--{option}')
         check_line(context.get('job_output') or '', '--job-output')
-        wishes = Wishes(
-            context.get('partition'),
-            context.get('account'),
-            sharing,
-            bool(context.get('parallel')),
+        request = request_of(
+            [dict(each.directives) for each in operations],
+            cluster,
+            partition=context.get('partition'),
+            account=context.get('account'),
+            simulations_per_gpu=sharing,
+            parallel=bool(context.get('parallel')),
         )
-        request = request_of([dict(each.directives) for each in operations], cluster, wishes)
         folder = Path(context['project'].path)
         check_line(str(folder), 'the folder')
         if not context.get('pretend'):  # Slurm would not make it, and lose all that a job says

@@ -29,35 +29,12 @@ _PASSED_ON = (ENGINE_VARIABLE, DEVICE_VARIABLE, RANKS_VARIABLE, THREADS_VARIABLE
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the submit command says beside the cluster file.
-
-    Attributes:
-        partition: Instead of the one chosen by the need of GPUs.
-        account: Instead of that of the file.
-        simulations_per_gpu: Instead of that of the file.
-        parallel: Whether the operations of a bundle run side by side.
-    """
-
-    partition: str | None = None
-    account: str | None = None
-    simulations_per_gpu: int | None = None
-    parallel: bool = False
-
-
-@dataclass(frozen=True)
 class Request:
     """One job of the scheduler, on one node.
 
     Attributes:
-        partition: None for the scheduler's default.
-        account: Charged; None for the user's default.
         tasks: MPI ranks of all operations that run at a time.
-        cores_per_task: Threads of each.
-        gpus: All together.
         memory: In GB.
-        minutes: Time limit.
-        options: More lines for sbatch.
         gpu_slots: For each operation the first of its GPUs and their number.
         threads: For each operation, those of each of its ranks.
     """
@@ -77,55 +54,59 @@ class Request:
         """The line that asks for the GPUs, in the manner of `cluster`; empty without GPUs."""
         if not self.gpus:
             return ''
-        known = cluster.partitions.get(self.partition) if self.partition else None
+        known = cluster.known(self.partition)
         kind = f'{known.gpu_type}:' if known and known.gpu_type else ''
-        amount = f'{kind}{self.gpus}'
-        return (
-            f'--gres=gpu:{amount}'
-            if cluster.gpu_request == 'gres'
-            else (f'--{cluster.gpu_request}={amount}')
-        )
+        option = 'gres=gpu:' if cluster.gpu_request == 'gres' else f'{cluster.gpu_request}='
+        return f'--{option}{kind}{self.gpus}'
 
 
-def request_of(operations: Sequence[dict[str, Any]], cluster: Cluster, wishes: Wishes) -> Request:
-    """Put the directives of `operations` together.
+def request_of(
+    operations: Sequence[dict[str, Any]],
+    cluster: Cluster,
+    *,
+    partition: str | None = None,
+    account: str | None = None,
+    simulations_per_gpu: int | None = None,
+    parallel: bool = False,
+) -> Request:
+    """Put the directives of `operations` together; what is not None goes before the cluster file.
+
+    With `parallel`, the operations run side by side.
 
     Raises:
         UserError: If no node of the partition has as much.
     """
     gpus_each = [int(each['ngpu']) for each in operations]
-    sharing = wishes.simulations_per_gpu or cluster.simulations_per_gpu
-    slots = _gpu_slots(gpus_each, sharing) if wishes.parallel else [(0, n) for n in gpus_each]
+    sharing = simulations_per_gpu or cluster.simulations_per_gpu
+    slots = _gpu_slots(gpus_each, sharing) if parallel else [(0, n) for n in gpus_each]
     gpus = max(first + number for first, number in slots)
-    partition = cluster.partition(wishes.partition, gpus > 0)
-    at_a_time = sum if wishes.parallel else max
+    partition = cluster.partition(partition, gpus > 0)
+    at_a_time = sum if parallel else max
     ranks = [max(1, int(each.get('nranks') or 1)) for each in operations]
-    threads = [
-        -(-int(each['np']) // number) for each, number in zip(operations, ranks, strict=True)
-    ]
+    cores = [int(each['np']) for each in operations]
+    threads = [-(-number // of) for number, of in zip(cores, ranks, strict=True)]
     # Those that have a GPU together take so many times longer.
-    sharers = min(sharing, gpus_each.count(1)) if wishes.parallel else 1
+    sharers = min(sharing, gpus_each.count(1)) if parallel else 1
     seconds = [
         each['walltime'].total_seconds() * (sharers if number == 1 else 1)
         for each, number in zip(operations, gpus_each, strict=True)
     ]
     # One after the other takes the sum: beyond the limit, the rest is for the next submission.
-    total = max(seconds) if wishes.parallel else sum(seconds)
+    total = max(seconds) if parallel else sum(seconds)
     # Slurm's signal comes before the end, and up to a minute earlier: what comes after is not work.
     total += cluster.stop_before_end + _SIGNAL_IS_EARLY
-    longest = cluster.max_hours(partition)
-    minutes = max(1, math.ceil(total / 60))
-    if longest is not None:
-        minutes = max(1, min(minutes, int(longest * 60 + 1e-6)))
-    known = cluster.partitions.get(partition) if partition else None
+    known = cluster.known(partition)
+    minutes = math.ceil(total / 60)
+    if known is not None:
+        minutes = min(minutes, int(known.max_hours * 60 + 1e-6))
     request = Request(
         partition,
-        wishes.account or cluster.account,
+        account or cluster.account,
         at_a_time(ranks),
         max(threads),
         gpus,
         math.ceil(at_a_time(each['memory'] for each in operations)),
-        minutes,
+        max(1, minutes),
         (*cluster.options, *(known.options if known else ())),
         tuple(slots),
         tuple(threads),
@@ -183,7 +164,7 @@ def quoted_command(command: str) -> str:
     return f'{shlex.quote(sys.executable)} {shlex.quote(script)}{separator}{rest}'
 
 
-def check_name(text: str, what: str) -> str:
+def check_name(text: str, what: str) -> None:
     """Check that `text` can be one word of an #SBATCH line, which Slurm splits at spaces.
 
     Raises:
@@ -193,10 +174,9 @@ def check_name(text: str, what: str) -> str:
         raise UserError(
             f'{what} {text!r} is no name: take letters, digits and _ . : @ + -, without spaces.'
         )
-    return text
 
 
-def check_line(text: str, what: str) -> str:
+def check_line(text: str, what: str) -> None:
     """Check that `text` can stand in a line of a script.
 
     Raises:
@@ -204,4 +184,3 @@ def check_line(text: str, what: str) -> str:
     """
     if not text.isprintable() or '"' in text or '\\' in text:
         raise UserError(f'{what} {text!r} cannot stand in a submit script.')
-    return text

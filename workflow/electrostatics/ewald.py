@@ -18,6 +18,17 @@ def screened_force(r: NDArray[np.float64], kappa: float) -> NDArray[np.float64]:
     return np.asarray(erfc(kappa * r) / r**2 + gaussian)
 
 
+def near_pairs(
+    positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Find pairs within `cutoff`: both indices, minimum images ``(n, 3)``, and their lengths."""
+    wrapped = np.mod(positions, box)
+    i, j = cKDTree(wrapped, boxsize=box).query_pairs(cutoff, output_type='ndarray').T
+    separation = wrapped[i] - wrapped[j]
+    separation -= box * np.round(separation / box)
+    return i, j, separation, np.linalg.norm(separation, axis=1)
+
+
 def ewald_sum(
     positions: NDArray[np.float64],
     charges: NDArray[np.float64],
@@ -27,7 +38,12 @@ def ewald_sum(
 ) -> tuple[float, NDArray[np.float64]]:
     """Sum Coulomb energy and forces directly, to about `accuracy` of the nearest-pair force.
 
-    Ewald summation without a mesh, meant for checks.
+    Args:
+        positions: ``(N, 3)``.
+        charges: ``(N,)`` in e.
+        box: ``(3,)`` edge lengths.
+        bjerrum_length: In sigma, at kT = 1.
+        accuracy: Of the sum.
 
     Returns:
         The energy in epsilon and the ``(N, 3)`` forces in epsilon/sigma.
@@ -50,13 +66,7 @@ def ewald_forces(
 ) -> NDArray[np.float64]:
     """Sum the Coulomb forces ``(len(sample), 3)`` on some beads directly, due to all of them.
 
-    Args:
-        positions: ``(N, 3)``.
-        charges: ``(N,)`` in e.
-        box: ``(3,)`` edge lengths.
-        bjerrum_length: In sigma, at kT = 1.
-        sample: Indices of the beads, all of them charged.
-        accuracy: Of the sum, relative to the nearest-pair force.
+    See `ewald_sum`; the beads of `sample` are charged.
     """
     ions = np.flatnonzero(charges)
     among_ions = np.searchsorted(ions, sample)
@@ -76,11 +86,7 @@ def _ewald(
     # In a large box a cut-off that keeps both sums short.
     cutoff = min(0.499 * float(box.min()), max(5.0, 0.3 * float(box.min())))
     kappa = exponent / cutoff
-    wrapped = np.mod(positions, box)
-    i, j = cKDTree(wrapped, boxsize=box).query_pairs(cutoff, output_type='ndarray').T
-    separation = wrapped[i] - wrapped[j]
-    separation -= box * np.round(separation / box)
-    r = np.linalg.norm(separation, axis=1)
+    i, j, separation, r = near_pairs(positions, box, cutoff)
     strength = bjerrum_length * charges[i] * charges[j]
     energy = float(np.sum(strength * erfc(kappa * r) / r))
     pair_forces = (strength * screened_force(r, kappa) / r)[:, None] * separation
@@ -89,7 +95,7 @@ def _ewald(
     np.add.at(forces, j, -pair_forces)
     energy -= bjerrum_length * kappa / np.sqrt(np.pi) * float(np.sum(charges**2))
     more_energy, more_forces = _reciprocal(
-        wrapped, charges, box, bjerrum_length, kappa, 2 * kappa * exponent, sample
+        np.mod(positions, box), charges, box, bjerrum_length, kappa, 2 * kappa * exponent, sample
     )
     return energy + more_energy, forces[sample] + more_forces
 
@@ -106,10 +112,8 @@ def _reciprocal(
     """The sum over wave vectors up to `longest`; phases are products of one factor per axis."""
     highest = np.ceil(longest * box / (2 * np.pi)).astype(int)
     ky, kz = (2 * np.pi / box[a] * np.arange(-highest[a], highest[a] + 1) for a in (1, 2))
-    phase_y, phase_z = (
-        np.exp(1j * np.outer(positions[:, 1], ky)),
-        np.exp(1j * np.outer(positions[:, 2], kz)),
-    )
+    phase_y = np.exp(1j * np.outer(positions[:, 1], ky))
+    phase_z = np.exp(1j * np.outer(positions[:, 2], kz))
     energy, forces = 0.0, np.zeros((len(sample), 3))
     prefactor = 4 * np.pi * bjerrum_length / np.prod(box)
     # k and -k contribute alike: half of the planes, and the first one once.

@@ -6,13 +6,13 @@ Energies are l_B q_i q_j / r in units of epsilon, with charges in e.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import spherical_jn
 
-from workflow.electrostatics.ewald import screened_force
+from workflow.electrostatics.ewald import near_pairs, screened_force
 
 # Coefficients of the error of P3M with ik-differentiation and the optimal influence function, by
 # assignment order: Deserno and Holm, J. Chem. Phys. 109, 7694 (1998), table I.
@@ -44,46 +44,45 @@ _WAVES, _LONGEST_WAVE_VECTOR = 600, 15.0
 _LAGUERRE_NODES, _LAGUERRE_WEIGHTS = np.polynomial.laguerre.laggauss(8)
 
 
-def real_space_error(
-    charge_squared: float, n_ions: int, box: NDArray[np.float64], cutoff: float, kappa: float
-) -> float:
-    """RMS force error of cutting the real-space sum.
+@dataclass(frozen=True, eq=False)
+class Ions:
+    """What the error estimates need to know of a system; l_B sum q^2 is `charge_squared`."""
 
-    Kolafa and Perram, Mol. Simul. 9, 351 (1992), eq. 18.
-    """
-    return float(
-        2
-        * charge_squared
-        / np.sqrt(n_ions * cutoff * np.prod(box))
-        * np.exp(-((kappa * cutoff) ** 2))
-    )
+    charge_squared: float
+    number: int
+    box: NDArray[np.float64]
 
+    @classmethod
+    def of(
+        cls, charges: NDArray[np.float64], box: NDArray[np.float64], bjerrum_length: float
+    ) -> Self:
+        """Sum up the charges ``(N,)``, in e, of all beads."""
+        strength = bjerrum_length * float(np.sum(charges**2))
+        return cls(strength, int(np.count_nonzero(charges)), box)
 
-def mesh_error(
-    charge_squared: float,
-    n_ions: int,
-    box: NDArray[np.float64],
-    resolution: int,
-    order: int,
-    kappa: float,
-) -> float:
-    """RMS force error of the mesh, with ik-differentiation.
+    def error(self, resolution: int, order: int, cutoff: float, kappa: float) -> float:
+        """RMS force error of both sums."""
+        real = self.real_space_error(cutoff, kappa)
+        return float(np.hypot(real, self.mesh_error(resolution, order, kappa)))
 
-    Deserno and Holm, J. Chem. Phys. 109, 7694 (1998), eq. 38.
-    """
-    spacing = kappa * box / resolution
-    series = sum(c * spacing ** (2 * m) for m, c in enumerate(_IK_ERROR_COEFFICIENTS[order]))
-    squared: NDArray[np.float64] = (
-        charge_squared**2
-        * spacing ** (2 * order)
-        * kappa
-        * box
-        * np.sqrt(2 * np.pi)
-        * series
-        / n_ions
-        / box**4
-    )
-    return float(np.sqrt(np.mean(squared)))
+    def real_space_error(self, cutoff: float, kappa: float) -> float:
+        """RMS force error of cutting the real-space sum.
+
+        Kolafa and Perram, Mol. Simul. 9, 351 (1992), eq. 18.
+        """
+        scale = 2 * self.charge_squared / np.sqrt(self.number * cutoff * np.prod(self.box))
+        return float(scale * np.exp(-((kappa * cutoff) ** 2)))
+
+    def mesh_error(self, resolution: int, order: int, kappa: float) -> float:
+        """RMS force error of the mesh, with ik-differentiation.
+
+        Deserno and Holm, J. Chem. Phys. 109, 7694 (1998), eq. 38.
+        """
+        box = self.box
+        spacing = kappa * box / resolution
+        series = sum(c * spacing ** (2 * m) for m, c in enumerate(_IK_ERROR_COEFFICIENTS[order]))
+        scale = self.charge_squared**2 * spacing ** (2 * order) * kappa * box * np.sqrt(2 * np.pi)
+        return float(np.sqrt(np.mean(scale * series / self.number / box**4)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +136,7 @@ def _aliased_force(k: NDArray[np.float64], order: int, kappa: float) -> NDArray[
 def charge_correlation(
     positions: NDArray[np.float64], charges: NDArray[np.float64], box: NDArray[np.float64]
 ) -> ChargeCorrelation:
-    """S_ZZ of ions at some hundred wave vectors of their box.
-
-    Args:
-        positions: ``(n, 3)``.
-        charges: ``(n,)`` in e.
-        box: ``(3,)`` edge lengths.
-    """
+    """S_ZZ of ions ``(n, 3)``, ``(n,)`` in e, at some hundred wave vectors of their box."""
     rng = np.random.default_rng(0)  # the same ions always get the same mesh
     directions = rng.normal(size=(_WAVES, 3))
     directions /= np.linalg.norm(directions, axis=1)[:, None]
@@ -170,12 +163,7 @@ def typical_coulomb_force(
     """
     damping = 0.4
     cutoff = min(5.0, 0.499 * float(box.min()))
-    wrapped = np.mod(positions, box)
-    pairs = cKDTree(wrapped, boxsize=box).query_pairs(cutoff, output_type='ndarray')
-    i, j = pairs.T
-    separation = wrapped[i] - wrapped[j]
-    separation -= box * np.round(separation / box)
-    r = np.linalg.norm(separation, axis=1)
+    i, j, separation, r = near_pairs(positions, box, cutoff)
     magnitude = screened_force(r, damping) - screened_force(np.array(cutoff), damping)
     # Beads that have not been pushed apart yet would set the scale: no ion is nearer than this.
     r = np.maximum(r, 0.5)

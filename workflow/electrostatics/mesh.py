@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from user_input import UserError
-from workflow.electrostatics.force_error import (
-    charge_correlation,
-    mesh_error,
-    real_space_error,
-    typical_coulomb_force,
-)
+from workflow.electrostatics.force_error import Ions, charge_correlation, typical_coulomb_force
 
 # Sizes whose factors are all small: the fast Fourier transform is fast on them.
 MESH_SIZES = tuple(
@@ -51,7 +45,6 @@ class CoulombMesh:
 
     Attributes:
         resolution: Mesh points along each axis.
-        order: Assignment order.
         cutoff: Real-space cut-off in sigma.
         splitting: Ewald parameter kappa in 1/sigma.
         requested_error: RMS force error that was asked for, relative to `typical_force`.
@@ -66,10 +59,6 @@ class CoulombMesh:
     requested_error: float
     estimated_error: float
     typical_force: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for the job document."""
-        return asdict(self)
 
 
 def choose_mesh(
@@ -104,7 +93,7 @@ def choose_mesh(
     """
     ions = charges != 0
     typical_force = typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length)
-    system = _Ions.of(charges, box, bjerrum_length)
+    system = Ions.of(charges, box, bjerrum_length)
     correlation = charge_correlation(positions[ions], charges[ions], box)
     share = _SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, int(np.count_nonzero(ions)))))
     target = share * requested_error * typical_force
@@ -121,20 +110,12 @@ def choose_mesh(
             f'reaches a relative force error of {requested_error:g}: ask for a larger one '
             '(coulomb_error in the protocol).'
         )
-    resolution, order, cutoff, splitting = chosen
-    return CoulombMesh(
-        resolution,
-        order,
-        cutoff,
-        splitting,
-        requested_error,
-        factor * system.error(*chosen) / typical_force,
-        typical_force,
-    )
+    error = factor * system.error(*chosen) / typical_force
+    return CoulombMesh(*chosen, requested_error, error, typical_force)
 
 
 def _cheapest(
-    system: _Ions, n_beads: int, target: float, longest: float, sizes: Sequence[int]
+    system: Ions, n_beads: int, target: float, longest: float, sizes: Sequence[int]
 ) -> tuple[int, int, float, float] | None:
     """Resolution, order, cut-off and kappa of least cost that reach `target`; None if none do."""
     best, least = None, np.inf
@@ -142,7 +123,7 @@ def _cheapest(
         split = _split(system, resolution, order, target, longest)
         if split is None:
             continue
-        cost = _relative_cost(n_beads, system.number, system.box, split[0], order, resolution)
+        cost = _relative_cost(n_beads, system, split[0], order, resolution)
         if cost < least:
             best, least = (resolution, order, *split), cost
     return best
@@ -160,37 +141,11 @@ def estimated_error(
     split = (mesh.resolution, mesh.order, mesh.cutoff, mesh.splitting)
     correlation = charge_correlation(positions[ions], charges[ions], box)
     factor = correlation.error_factor(*split, float(np.mean(box)))
-    return factor * _Ions.of(charges, box, bjerrum_length).error(*split) / mesh.typical_force
-
-
-@dataclass(frozen=True, eq=False)
-class _Ions:
-    """What the error estimates need to know of a system."""
-
-    charge_squared: float
-    number: int
-    box: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls, charges: NDArray[np.float64], box: NDArray[np.float64], bjerrum_length: float
-    ) -> Self:
-        strength = bjerrum_length * float(np.sum(charges**2))
-        return cls(strength, int(np.count_nonzero(charges)), box)
-
-    def error(self, resolution: int, order: int, cutoff: float, kappa: float) -> float:
-        real = self.real_space_error(cutoff, kappa)
-        return float(np.hypot(real, self.mesh_error(resolution, order, kappa)))
-
-    def real_space_error(self, cutoff: float, kappa: float) -> float:
-        return real_space_error(self.charge_squared, self.number, self.box, cutoff, kappa)
-
-    def mesh_error(self, resolution: int, order: int, kappa: float) -> float:
-        return mesh_error(self.charge_squared, self.number, self.box, resolution, order, kappa)
+    return factor * Ions.of(charges, box, bjerrum_length).error(*split) / mesh.typical_force
 
 
 def _split(
-    system: _Ions, resolution: int, order: int, target: float, longest: float
+    system: Ions, resolution: int, order: int, target: float, longest: float
 ) -> tuple[float, float] | None:
     """The shortest cut-off, and its kappa, that reach `target`; None if none up to `longest`.
 
@@ -230,18 +185,11 @@ def _log_ratio(error: float, other: float) -> float:
     return float(np.log(max(error, smallest)) - np.log(max(other, smallest)))
 
 
-def _relative_cost(
-    n_beads: int,
-    n_ions: int,
-    box: NDArray[np.float64],
-    cutoff: float,
-    order: int,
-    resolution: int,
-) -> float:
+def _relative_cost(n_beads: int, ions: Ions, cutoff: float, order: int, resolution: int) -> float:
     """Cost of one step in units of one pair evaluation.
 
     The weights are those of a single CPU core running LAMMPS; only their order of size matters.
     """
-    neighbours = n_beads / float(np.prod(box)) * 4 / 3 * np.pi * (cutoff + 0.4) ** 3
+    neighbours = n_beads / float(np.prod(ions.box)) * 4 / 3 * np.pi * (cutoff + 0.4) ** 3
     transform = 0.5 * resolution**3 * float(np.log2(resolution**3))
-    return 0.5 * n_beads * neighbours + transform + n_ions * order**3
+    return 0.5 * n_beads * neighbours + transform + ions.number * order**3

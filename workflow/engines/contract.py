@@ -48,7 +48,6 @@ class Ramp:
 
     Attributes:
         start: kT at step 0, in epsilon.
-        end: kT at its end.
         steps: How long it takes.
     """
 
@@ -245,8 +244,6 @@ class Engine(Protocol):
 
         Args:
             frame: Positions, images, velocities, charges in e, topology.
-            force_field: Interactions.
-            integrator: How it moves.
             mesh: How Coulomb forces are summed; None if nothing is charged.
             seed: Of this run's random numbers.
             log_period: Thermo rows are taken at the multiples of this step; 0 for none.

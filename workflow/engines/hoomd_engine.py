@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import hoomd
@@ -63,20 +63,9 @@ class HoomdEngine:
             'precision': list(hoomd.version.floating_point_precision),
         }
 
-    def simulation(
-        self,
-        frame: Frame,
-        force_field: ForceField,
-        integrator: contract.Integrator,
-        mesh: CoulombMesh | None,
-        seed: int,
-        log_period: int,
-    ) -> contract.Simulation:
+    def simulation(self, *setup: Any, **more: Any) -> contract.Simulation:
         """See `contract.Engine.simulation`."""
-        contract.check_orthorhombic(frame)
-        return _HoomdSimulation(
-            self._device, frame, force_field, integrator, mesh, seed, log_period
-        )
+        return _HoomdSimulation(self._device, *setup, **more)
 
 
 class _HoomdSimulation:
@@ -90,6 +79,7 @@ class _HoomdSimulation:
         seed: int,
         log_period: int,
     ) -> None:
+        contract.check_orthorhombic(frame)
         # HOOMD takes 16 bits of seed.
         self._simulation = hoomd.Simulation(device, seed=seed & 0xFFFF)
         self._simulation.timestep = int(frame.configuration.step)
@@ -255,13 +245,12 @@ def _forces(
 def _lennard_jones(force_field: ForceField, cell: hoomd.md.nlist.NeighborList) -> hoomd.md.pair.LJ:
     pair = hoomd.md.pair.LJ(cell, mode='shift')
     names = force_field.bead_types
-    for i, first in enumerate(names):
-        for j, second in enumerate(names[i:], start=i):
-            pair.params[first, second] = {
-                'epsilon': force_field.pair_epsilon[i, j],
-                'sigma': force_field.pair_sigma[i, j],
-            }
-            pair.r_cut[first, second] = force_field.pair_cutoff[i, j]
+    for i, j in force_field.type_pairs():
+        pair.params[names[i], names[j]] = {
+            'epsilon': force_field.pair_epsilon[i, j],
+            'sigma': force_field.pair_sigma[i, j],
+        }
+        pair.r_cut[names[i], names[j]] = force_field.pair_cutoff[i, j]
     return pair
 
 
@@ -272,15 +261,10 @@ def _soft_pair(
 ) -> hoomd.md.pair.Gaussian:
     pair = hoomd.md.pair.Gaussian(cell, mode='shift')
     names = force_field.bead_types
-    for i, first in enumerate(names):
-        for j, second in enumerate(names[i:], start=i):
-            sigma = force_field.pair_sigma[i, j]
-            pair.params[first, second] = {
-                'epsilon': push_off.height,
-                'sigma': push_off.WIDTH * sigma,
-            }
-            interacts = force_field.pair_cutoff[i, j] > 0
-            pair.r_cut[first, second] = push_off.CUTOFF * sigma if interacts else 0
+    for i, j in force_field.type_pairs():
+        sigma, key = force_field.pair_sigma[i, j], (names[i], names[j])
+        pair.params[key] = {'epsilon': push_off.height, 'sigma': push_off.WIDTH * sigma}
+        pair.r_cut[key] = push_off.CUTOFF * sigma if force_field.pair_cutoff[i, j] > 0 else 0
     return pair
 
 
@@ -291,47 +275,38 @@ def _coulomb(
         cell, resolution=(mesh.resolution,) * 3, order=mesh.order, r_cut=mesh.cutoff
     )
     names = force_field.bead_types
-    for i, first in enumerate(names):
-        for j, second in enumerate(names[i:], start=i):
-            if force_field.charges[i] * force_field.charges[j] == 0:
-                real.r_cut[first, second] = 0
+    for i, j in force_field.type_pairs():
+        if force_field.charges[i] * force_field.charges[j] == 0:
+            real.r_cut[names[i], names[j]] = 0
     return [real, reciprocal]
 
 
 def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
     """One force for each kind of bond; it does nothing to bonds of the other kind."""
     fene, harmonic = hoomd.md.bond.FENEWCA(), hoomd.md.bond.Harmonic()
-    idle_fene = {'k': 0, 'r0': 1e6, 'epsilon': 0, 'sigma': 1, 'delta': 0}
-    idle_harmonic = {'k': 0, 'r0': 1}
-    kinds = set()
     for name, bond in force_field.bonds.items():
-        kinds.add(type(bond))
-        fene.params[name], harmonic.params[name] = idle_fene, idle_harmonic
+        fene.params[name] = {'k': 0, 'r0': 1e6, 'epsilon': 0, 'sigma': 1, 'delta': 0}
+        harmonic.params[name] = {'k': 0, 'r0': 1}
         if isinstance(bond, FeneBond):
-            fene.params[name] = {
-                'k': bond.k,
-                'r0': bond.r0,
-                'epsilon': bond.epsilon,
-                'sigma': bond.sigma,
-                'delta': 0,
-            }
+            fene.params[name] = asdict(bond) | {'delta': 0}
         else:
-            harmonic.params[name] = {'k': bond.k, 'r0': bond.r0}
-    pairs = ((FeneBond, fene), (HarmonicBond, harmonic))
-    return [force for kind, force in pairs if kind in kinds]
+            harmonic.params[name] = asdict(bond)
+    return _in_use({FeneBond: fene, HarmonicBond: harmonic}, force_field.bonds)
 
 
 def _angles(force_field: ForceField) -> list[hoomd.md.force.Force]:
     harmonic, cosine = hoomd.md.angle.Harmonic(), hoomd.md.angle.CosineSquared()
-    kinds = set()
     for name, angle in force_field.angles.items():
-        kinds.add(type(angle))
         values = {'k': angle.k, 't0': angle.theta0}
         idle = {'k': 0, 't0': angle.theta0}
         harmonic.params[name] = values if isinstance(angle, HarmonicAngle) else idle
         cosine.params[name] = values if isinstance(angle, CosineSquaredAngle) else idle
-    pairs = ((HarmonicAngle, harmonic), (CosineSquaredAngle, cosine))
-    return [force for kind, force in pairs if kind in kinds]
+    return _in_use({HarmonicAngle: harmonic, CosineSquaredAngle: cosine}, force_field.angles)
+
+
+def _in_use(forces: dict[Any, Any], entries: dict[str, Any]) -> list[hoomd.md.force.Force]:
+    kinds = {type(entry) for entry in entries.values()}
+    return [force for kind, force in forces.items() if kind in kinds]
 
 
 def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.md.methods.Method:

@@ -15,11 +15,6 @@ def write_data_file(path: Path, frame: Frame, force_field: ForceField) -> None:
     """Write positions, images, velocities, charges and topology, in full precision.
 
     Types are numbered as in the force field, whose tables the pair coefficients follow.
-
-    Args:
-        path: File to write.
-        frame: System; its box is orthorhombic and centred on the origin.
-        force_field: Names of bead, bond and angle types in the order of their numbers.
     """
     particles = frame.particles
     box = np.asarray(frame.configuration.box[:3], dtype=float)

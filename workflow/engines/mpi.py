@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,6 @@ from workflow.engines.errors import SimulationFailed, is_lone
 from workflow.engines.settings import EngineChoice, choice_from_environment, started_ranks
 
 if TYPE_CHECKING:  # `project.py status` imports this module and must stay light
-    import numpy as np
-    from gsd.hoomd import Frame
-    from numpy.typing import NDArray
-
-    from models.force_field import ForceField
-    from workflow.electrostatics.mesh import CoulombMesh
     from workflow.engines import contract
 
 # Rank 0 knows more: if it failed too, it is to write the mark.
@@ -83,7 +78,7 @@ def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
             sys.stdout.flush()
             sys.stderr.flush()
             MPI.COMM_WORLD.Abort(1)
-        MPI.COMM_WORLD.bcast(('release', ()))
+        MPI.COMM_WORLD.bcast(('release', (), {}))
 
 
 class _Lead:
@@ -97,80 +92,48 @@ def tell_followers(job_folder: Path, stage: str) -> None:
     if started_ranks() > 1:
         from mpi4py import MPI
 
-        MPI.COMM_WORLD.bcast(('job', (job_folder, stage)))
+        MPI.COMM_WORLD.bcast(('job', (job_folder, stage), {}))
 
 
 class LeadingEngine:
     """The engine of rank 0: every call also goes to the ranks that follow."""
 
     def __init__(self, engine: contract.Engine) -> None:
-        from mpi4py import MPI
-
-        self._engine, self._communicator = engine, MPI.COMM_WORLD
+        self._engine = engine
         self.name = engine.name
         self.mesh_sizes = engine.mesh_sizes
 
     def describe(self) -> dict[str, Any]:
         """What the engine says of itself, with the number of ranks."""
-        return self._engine.describe() | {'ranks': self._communicator.size}
+        return self._engine.describe() | {'ranks': started_ranks()}
 
-    def simulation(
-        self,
-        frame: Frame,
-        force_field: ForceField,
-        integrator: contract.Integrator,
-        mesh: CoulombMesh | None,
-        seed: int,
-        log_period: int,
-    ) -> contract.Simulation:
+    def simulation(self, *setup: Any, **more: Any) -> contract.Simulation:
         """See `contract.Engine.simulation`."""
-        arguments = (frame, force_field, integrator, mesh, seed, log_period)
-        made = _call(self._communicator, 'simulation', self._engine, arguments)
-        return _LeadingSimulation(made, self._communicator)
+        return _LeadingSimulation(_call('simulation', self._engine, *setup, **more))
 
 
 class _LeadingSimulation:
-    def __init__(self, simulation: contract.Simulation, communicator: Any) -> None:
-        self._simulation, self._communicator = simulation, communicator
+    def __init__(self, simulation: contract.Simulation) -> None:
+        self._simulation = simulation
 
-    @property
-    def step(self) -> int:
-        return self._simulation.step
-
-    @property
-    def mesh(self) -> CoulombMesh | None:
-        return self._simulation.mesh
-
-    def run(self, steps: int) -> None:
-        _call(self._communicator, 'run', self._simulation, (steps,))
-
-    def state(self) -> contract.State:
-        state: contract.State = _call(self._communicator, 'state', self._simulation)
-        return state
-
-    def take_thermo_rows(self) -> NDArray[np.float64]:
-        rows: NDArray[np.float64] = _call(self._communicator, 'take_thermo_rows', self._simulation)
-        return rows
-
-    def energies(self) -> dict[str, float]:
-        energies: dict[str, float] = _call(self._communicator, 'energies', self._simulation)
-        return energies
-
-    def forces(self) -> NDArray[np.float64]:
-        forces: NDArray[np.float64] = _call(self._communicator, 'forces', self._simulation)
-        return forces
+    def __getattr__(self, name: str) -> Any:
+        if name in ('step', 'mesh'):  # rank 0 knows them
+            return getattr(self._simulation, name)
+        return partial(_call, name, self._simulation)
 
     def close(self) -> None:
         if not _Lead.is_alone:  # closing takes all ranks
-            _call(self._communicator, 'close', self._simulation)
+            _call('close', self._simulation)
 
 
-def _call(communicator: Any, name: str, of: Any, arguments: tuple[Any, ...] = ()) -> Any:
+def _call(name: str, of: Any, *arguments: Any, **more: Any) -> Any:
     """Make a call on rank 0, and on the others while they hear it."""
+    from mpi4py import MPI
+
     if not _Lead.is_alone:
-        communicator.bcast((name, arguments))
+        MPI.COMM_WORLD.bcast((name, arguments, more))
     try:
-        return getattr(of, name)(*arguments)
+        return getattr(of, name)(*arguments, **more)
     except (SimulationFailed, UserError) as error:
         _Lead.is_alone = _Lead.is_alone or is_lone(error)
         raise
@@ -181,14 +144,14 @@ def follow(engine: contract.Engine, communicator: Any, mark_failed: MarkFailed) 
     simulation: contract.Simulation | None = None
     job: tuple[Path, str] | None = None
     while True:
-        call, arguments = communicator.bcast(None)
+        call, arguments, more = communicator.bcast(None)
         if call == 'release':
             return
         try:
             if call == 'job':
                 job = arguments
             elif call == 'simulation':
-                simulation = engine.simulation(*arguments)
+                simulation = engine.simulation(*arguments, **more)
             else:
                 getattr(simulation, call)(*arguments)
         except (SimulationFailed, UserError) as error:

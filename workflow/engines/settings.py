@@ -25,26 +25,35 @@ _RANK_COUNT_VARIABLES = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMIX_SIZE', 'SLURM
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """What the user asked for."""
+    """What the user asked for: `threads` are those of each of `ranks` MPI ranks."""
 
     engine: str = 'auto'
     device: str = 'auto'
     threads: int = 1
+    ranks: int = 1
+
+    @property
+    def cores(self) -> int:
+        """Cores of one simulation."""
+        return self.ranks * self.threads
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one simulation, one for each rank; only `gpu` asks the scheduler for one."""
+        return self.ranks if self.device == 'gpu' else 0
 
 
 def choice_from_environment() -> EngineChoice:
-    """Read the choice from ISP_ENGINE, ISP_DEVICE and ISP_THREADS.
+    """Read the choice from ISP_ENGINE, ISP_DEVICE, ISP_THREADS and ISP_RANKS.
 
     Raises:
         UserError: If one of them is not a known value.
     """
-    threads = os.environ.get(THREADS_VARIABLE, '1')
-    if not re.fullmatch(r'[0-9]{1,6}', threads) or int(threads) < 1:
-        raise UserError(f'{THREADS_VARIABLE}={threads}: give a whole number from 1 up.')
     return EngineChoice(
-        _known(ENGINE_VARIABLE, os.environ.get(ENGINE_VARIABLE, 'auto'), ENGINES),
-        _known(DEVICE_VARIABLE, os.environ.get(DEVICE_VARIABLE, 'auto'), DEVICES),
-        int(threads),
+        _known(ENGINE_VARIABLE, ENGINES),
+        _known(DEVICE_VARIABLE, DEVICES),
+        _number(THREADS_VARIABLE),
+        asked_ranks(),
     )
 
 
@@ -54,10 +63,7 @@ def asked_ranks() -> int:
     Raises:
         UserError: If that is not a whole number from 1 up.
     """
-    value = os.environ.get(RANKS_VARIABLE, '1')
-    if not re.fullmatch(r'[0-9]{1,6}', value) or int(value) < 1:
-        raise UserError(f'{RANKS_VARIABLE}={value}: give a whole number from 1 up.')
-    return int(value)
+    return _number(RANKS_VARIABLE)
 
 
 def started_ranks() -> int:
@@ -69,7 +75,15 @@ def started_ranks() -> int:
     return 1
 
 
-def _known(variable: str, value: str, known: tuple[str, ...]) -> str:
+def _number(variable: str) -> int:
+    value = os.environ.get(variable, '1')
+    if not re.fullmatch(r'[0-9]{1,6}', value) or int(value) < 1:
+        raise UserError(f'{variable}={value}: give a whole number from 1 up.')
+    return int(value)
+
+
+def _known(variable: str, known: tuple[str, ...]) -> str:
+    value = os.environ.get(variable, 'auto')
     if value not in known:
         raise UserError(f'{variable}={value}: not known. {nearest_name(value, known)}')
     return value

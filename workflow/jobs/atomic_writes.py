@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,10 +68,26 @@ def synchronise(path: Path) -> None:
         os.close(descriptor)
 
 
-def unreadable(path: Path, error: OSError | MemoryError) -> UserError:
+def find_fault(path: Path, length: int, is_whole: Callable[[], bool]) -> str:
+    """Say why a file does not hold the `length` bytes that were written; '' if it does.
+
+    Raises:
+        UserError: If it cannot be read now.
+    """
+    try:
+        found = path.stat().st_size
+        if found < length:
+            return f'{path.name} has {found} bytes of {length}'
+        return '' if is_whole() else f'{path.name} does not hold what was written'
+    except FileNotFoundError:
+        return f'{path.name} is missing'
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> UserError:
     """What to tell of a file that is there and cannot be read now: unlike damage, that may pass."""
-    reason = getattr(error, 'strerror', None) or 'the memory is not enough'
     return UserError(
-        f'{path}: cannot be read now ({reason}). Run it again when the disk and the memory of this '
-        f'machine are well; if it stays so, delete {path.parent} to begin that stage anew.'
+        f'{path}: cannot be read now ({error.strerror}). Run it again when the disk of this '
+        f'machine is well; if it stays so, delete {path.parent} to begin that stage anew.'
     )

@@ -34,16 +34,11 @@ class Failure:
     """Why and where a job failed.
 
     Attributes:
-        stage: The stage that failed.
-        kind: 'blew up' or 'engine failed'.
-        reason: In full, mostly the engine's own words.
         step: Of the stage, at which it was found; None if that is not known.
         goes_on_from: Step of the last good state, from which a retry goes on; None if the process
             that knew it was ended by another.
         thermo: The last thermo rows, oldest first, column by name; relaxation writes none.
         time: Seconds since the epoch.
-        host: Where it ran.
-        engine: What the engine says of itself.
         after_retries: How many retries of the same place came before.
     """
 
@@ -71,15 +66,9 @@ _MARK = TypeAdapter(Failure)
 def mark_failed(
     folder: Path, stage: str, failure: SimulationFailed, engine: dict[str, Any], record: Any
 ) -> None:
-    """Mark the job in `folder` as failed.
-
-    Args:
-        folder: The job's.
-        stage: That failed.
-        failure: How.
-        engine: What the engine says of itself.
-        record: The job document, which lists the retries that came before.
-    """
+    """Mark the job in `folder` as failed."""
+    here = failure.goes_on_from or failure.step or 0
+    retries = [each for each in record.get(RETRIES, []) if each['failure']['stage'] == stage]
     mark = Failure(
         stage,
         failure.kind,
@@ -90,7 +79,7 @@ def mark_failed(
         time.time(),
         platform.node(),
         engine,
-        _retries_of_this_place(record, stage, failure.goes_on_from or failure.step or 0),
+        sum(each['until'] >= here for each in retries),
     )
     job_files.write_json(folder / job_files.FAILURE, asdict(mark))
 
@@ -159,11 +148,3 @@ def composition_text(job: Any) -> str:
     """The composition of a job as a user would write it."""
     fractions = state_point_of(job)['composition'].items()
     return ', '.join(f'{name} {fraction:.3g}' for name, fraction in fractions)
-
-
-def _retries_of_this_place(record: Any, stage: str, goes_on_from: int) -> int:
-    """How many retries of `stage` were to get past where it would go on again."""
-    return sum(
-        each['failure']['stage'] == stage and each['until'] >= goes_on_from
-        for each in record.get(RETRIES, [])
-    )

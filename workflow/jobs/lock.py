@@ -59,14 +59,10 @@ def hold(folder: Path, doing: str = '', lock: str = LOCK) -> Iterator[None]:
             file.truncate(0)
 
 
-def holder_of(folder: Path) -> str:
+def holder_of(folder: Path, lock: str = LOCK) -> str:
     """Who holds the job in `folder`, or was the last to hold it and died."""
-    return _named(folder / LOCK)
-
-
-def _named(path: Path) -> str:
     try:
-        return path.read_text(errors='replace').strip() or 'another process'
+        return (folder / lock).read_text(errors='replace').strip() or 'another process'
     except OSError:
         return 'another process'
 
@@ -94,7 +90,7 @@ def _lock(file: TextIO, doing: str) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not left:
-                raise JobIsHeld(f'{doing} by {_named(path)}.') from None
+                raise JobIsHeld(f'{doing} by {holder_of(path.parent, path.name)}.') from None
             time.sleep(_SECONDS_BETWEEN_TRIES)
         except OSError as error:
             raise UserError(

@@ -26,9 +26,7 @@ class Progress:
     """A moment of a running stage.
 
     Attributes:
-        stage: Name of the stage.
-        step: Steps done.
-        steps: Steps that the stage takes at most.
+        steps: That the stage takes at most.
         steps_per_second: Measured since the stage (re)started.
         seconds_left: Until the stage ends at the latest.
         process: Host and process id of the run.

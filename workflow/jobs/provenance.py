@@ -39,14 +39,7 @@ _OF_A_RUN = (
 
 
 def of_run(job: str, model_hash: str, stage: str, seed: int) -> dict[str, Any]:
-    """What is known of a run of `stage` before it begins; the engine adds what it is.
-
-    Args:
-        job: Id of the state point.
-        model_hash: Of the model's content.
-        stage: Name of the stage.
-        seed: From which its random numbers begin.
-    """
+    """What is known of a run of `stage` before it begins; the engine adds what it is."""
     return {'stage': stage, 'host': platform.node(), **_common(job, model_hash), 'seed': seed}
 
 
@@ -57,15 +50,7 @@ def of_analysis(
     state_point: Mapping[str, Any],
     runs: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The block for a result: the same whenever the same code makes it anew.
-
-    Args:
-        job: Id of the state point.
-        model_hash: Of the model's content.
-        operation: That made the result.
-        state_point: Of the job.
-        runs: Records of the runs whose trajectory it is of, in order.
-    """
+    """The block for a result: the same whenever the same code makes it anew."""
     return {
         'operation': operation,
         **_common(job, model_hash),
@@ -79,9 +64,6 @@ def code_version(*more: str) -> Mapping[str, Any]:
     """Version of this package; in a git checkout also `commit`, and whether it is `modified`.
 
     Read once in a process: the modules that it runs were loaded then.
-
-    Args:
-        more: Folders whose changes count too.
     """
     found: dict[str, Any] = {'version': _package_version()}
     if (_ROOT / '.git').exists():
@@ -106,34 +88,26 @@ def library_versions() -> Mapping[str, str]:
 
 def code_text(code: Any) -> str:
     """A code version in a few words: '0.1.0, commit 0123456789ab, modified'."""
-    if not isinstance(code, Mapping):
+    if not code:
         return 'not recorded'
-    parts = [str(code.get('version', 'unknown'))]
+    parts = [code.get('version', 'unknown')]
     if 'commit' in code:
-        parts.append(f'commit {str(code["commit"])[:12]}')
+        parts.append(f'commit {code["commit"][:12]}')
     if code.get('modified'):
         parts.append('modified')
     return ', '.join(parts)
 
 
 def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Results of the same operation, code and libraries as one line, with their number.
-
-    Args:
-        results: As read from the results of jobs; those without the block count as not recorded.
-    """
+    """Results of the same operation, code and libraries as one line, with their number."""
     counts: dict[tuple[str, str, str, str], int] = {}
     for result in results:
-        made = result.get(KEY)
-        if not isinstance(made, Mapping):
-            made = {}
-        packages = made.get('packages')
-        named = packages.items() if isinstance(packages, Mapping) else ()
+        made = result.get(KEY) or {}
         line = (
-            str(made.get('operation', 'not recorded')),
+            made.get('operation', 'not recorded'),
             code_text(made.get('code')),
-            str(made.get('python', 'not recorded')),
-            ', '.join(f'{name} {each}' for name, each in named),
+            made.get('python', 'not recorded'),
+            ', '.join(f'{name} {each}' for name, each in made.get('packages', {}).items()),
         )
         counts[line] = counts.get(line, 0) + 1
     names = ('operation', 'code', 'python', 'packages')
@@ -144,19 +118,11 @@ def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]
 
 
 def of_sweep(jobs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """All that is recorded of a sweep, for the folder of its results.
-
-    Args:
-        jobs: Id, state point, and document of each job.
-    """
+    """All that is recorded of a sweep, for the folder of its results."""
     return {
         'aggregated_by': {'code': dict(code_version()), 'packages': dict(library_versions())},
         'jobs': {
-            job: {
-                'state_point': point,
-                'build': record.get('build'),
-                'runs': record.get('runs', []),
-            }
+            job: {'state_point': point, 'build': record.get('build'), 'runs': record.get(RUNS, [])}
             for job, point, record in jobs
         },
     }
@@ -203,16 +169,7 @@ def _git(*words: str) -> str | None:
 
 
 def begin_run(document: Record, values: Mapping[str, Any], folder: Path) -> Record:
-    """Add a run to a job document.
-
-    Args:
-        document: Of the job, whose changes are written as they are made.
-        values: What is known at the beginning.
-        folder: Of the stage that is under way.
-
-    Returns:
-        The run's part of the document.
-    """
+    """Add a run to a job document, whose changes are written as they are made; return its part."""
     document.setdefault(RUNS, [])
     began = {'outcome': RUNNING, 'progress_before': _saved_at(folder), 'seeds': []}
     document[RUNS].append({**values, **began})

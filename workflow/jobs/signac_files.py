@@ -34,15 +34,10 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra='ignore', strict=True)
 
 
-class _Model(_Part):
-    name: str
-    description: str
-
-
 class _Sweep(_Part):
     jobs: list[Annotated[str, Field(pattern='^[0-9a-f]{32}$')]]
     sweep: dict[str, Any]
-    model: _Model
+    model: dict[str, Any]
 
 
 class _ProjectDocument(_Part):
@@ -52,19 +47,10 @@ class _ProjectDocument(_Part):
     status: dict[str, int] = Field({}, alias='_status')
 
 
-class _RetriedFailure(_Part):
-    stage: str
-
-
-class _Retry(_Part):
-    failure: _RetriedFailure
-    until: int
-
-
 class _JobDocument(_Part):
     build: dict[str, Any] | None = None
     runs: list[dict[str, Any]] = []
-    retries: list[_Retry] = []
+    retries: list[dict[str, Any]] = []
 
 
 def read_project_document(project: Project) -> dict[str, Any]:

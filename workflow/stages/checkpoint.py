@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from workflow.engines.contract import State
 from workflow.jobs.atomic_writes import renaming, synchronise, unreadable
@@ -39,13 +39,7 @@ _KINDS: dict[str, DTypeLike] = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """State of a stage, and how much of its outputs belongs to it.
-
-    Attributes:
-        state: Positions, velocities, box and step.
-        frames: The trajectory up to this step; None without any frame.
-        rows: The thermo rows up to this step.
-    """
+    """State of a stage, and how much of its outputs belongs to it."""
 
     state: State
     frames: FrameMark | None = None
@@ -72,14 +66,8 @@ def read_latest_checkpoint(
 ) -> tuple[Checkpoint | None, list[str]]:
     """Read the newest whole checkpoint whose outputs are there, and let it be the one at `path`.
 
-    Args:
-        path: Of the newest checkpoint.
-        fault: Says what is wrong with the outputs that a checkpoint counts on; '' if nothing is.
-        n_beads: How many the state must have: a checkpoint of another job fits no topology.
-
     Returns:
-        The checkpoint at `path`, or the one before it if that is of no use, or None; and what was
-        found wrong on the way, for the user to read.
+        That checkpoint, or None; and what was found wrong on the way, for the user to read.
 
     Raises:
         UserError: If one cannot be read now, which is no reason to pass it over.
@@ -93,7 +81,10 @@ def read_latest_checkpoint(
         except DamagedCheckpoint as error:
             notes.append(f'{candidate.name} is damaged ({error}) and is passed over')
             continue
-        found = _of_other_beads(checkpoint.state, n_beads) or fault(checkpoint)
+        beads = len(checkpoint.state.positions)
+        found = fault(checkpoint)
+        if beads != n_beads:
+            found = f'it has {beads} beads, and the melt {n_beads}'
         if not found:
             if candidate != path:
                 # The next one that is written must not drive this one out and keep that one.
@@ -104,11 +95,6 @@ def read_latest_checkpoint(
     if notes:
         notes.append('no checkpoint is of use: the stage begins anew')
     return None, notes
-
-
-def _of_other_beads(state: State, n_beads: int) -> str:
-    there = len(state.positions)
-    return '' if there == n_beads else f'it has {there} beads, and the melt {n_beads}'
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -122,7 +108,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         content = path.read_bytes()
     except FileNotFoundError:
         raise DamagedCheckpoint('it is missing') from None
-    except (OSError, MemoryError) as error:
+    except OSError as error:
         raise unreadable(path, error) from None
     head = len(MAGIC) + hashlib.sha256().digest_size
     if content[: len(MAGIC)] != MAGIC:
@@ -132,8 +118,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DamagedCheckpoint('its checksum does not fit')
     try:
         return _unpacked(payload)
-    except MemoryError as error:
-        raise unreadable(path, error) from None
     except _NOT_A_CHECKPOINT as error:
         raise DamagedCheckpoint(f'its content is not that of a checkpoint: {error}') from None
 
@@ -146,18 +130,14 @@ def _packed(checkpoint: Checkpoint) -> bytes:
         'frames': (frames.frames, frames.length, frames.checksum) if frames else None,
     }
     layout = (frames.header, frames.names, frames.index) if frames else ()
-    arrays: dict[str, Any] = {'header': _as_array(json.dumps(header).encode())}
+    arrays: dict[str, Any] = {'header': np.frombuffer(json.dumps(header).encode(), np.uint8)}
     for name, kind in _KINDS.items():
         arrays[name] = np.asarray(getattr(state, name), dtype=kind)
     for number, part in enumerate(layout):
-        arrays[f'layout_{number}'] = _as_array(part)
+        arrays[f'layout_{number}'] = np.frombuffer(part, np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
-
-
-def _as_array(content: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(content, dtype=np.uint8)
 
 
 def _unpacked(payload: bytes) -> Checkpoint:

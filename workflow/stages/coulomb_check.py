@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ def coulomb_record(system: System, state: State) -> dict[str, Any]:
     coulomb = forces - _forces(uncharged, state, None)[0]
     error = np.sqrt(np.mean((coulomb[chosen] - exact) ** 2) / np.mean(exact**2))
     assert mesh is not None
-    return {'coulomb': mesh.as_dict() | {'achieved_error': float(error)}}
+    return {'coulomb': asdict(mesh) | {'achieved_error': float(error)}}
 
 
 def _forces(

@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import os
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +33,8 @@ class FrameMark:
     """A GSD file as it was when it held so many frames.
 
     Attributes:
-        frames: Their number.
         length: Of the file, in bytes.
         checksum: CRC-32 of all data in the order in which it was written.
-        header: The first bytes.
-        names: The list of names.
         index: Where the data stands, all entries that are in use.
     """
 
@@ -120,18 +116,13 @@ def data_checksum(path: Path, index: bytes) -> int:
     Raises:
         OSError: If the file cannot be read.
     """
+    entries = np.frombuffer(index, dtype=ENTRY)
+    entries = entries[np.argsort(entries['location'], kind='stable')]
+    values = entries['rows'].astype(np.int64) * entries['columns']
+    lengths = values * TYPE_SIZES[entries['type']]
     checksum = 0
     with open(path, 'rb') as file:
-        for location, length in _extents(index):
+        for location, length in zip(entries['location'].tolist(), lengths.tolist(), strict=True):
             file.seek(location)
             checksum = zlib.crc32(file.read(length), checksum)
     return checksum
-
-
-def _extents(index: bytes) -> Iterator[tuple[int, int]]:
-    """Location and length of each chunk, in the order in which they were written."""
-    entries = np.frombuffer(index, dtype=ENTRY)
-    values = entries['rows'].astype(np.int64) * entries['columns']
-    lengths = values * TYPE_SIZES[entries['type']]
-    order = np.argsort(entries['location'], kind='stable')
-    yield from zip(entries['location'][order].tolist(), lengths[order].tolist(), strict=True)

@@ -22,13 +22,7 @@ class StageIsDone(Exception):
 
 @dataclass(frozen=True)
 class JobContext:
-    """A job as the operations see it: signac stays outside.
-
-    Attributes:
-        folder: Where its files stand.
-        point: Its state point.
-        record: The job document, to which runs are added.
-    """
+    """A job as the operations see it: signac stays outside."""
 
     folder: Path
     point: StatePoint

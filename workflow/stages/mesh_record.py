@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,14 +28,12 @@ class MeshChoices:
 
     Attributes:
         tell: Is given `as_dict` at each choice: a run that is killed has told its meshes.
-        first: The first ones, as plain values.
-        last: The last ones after those.
+        kept: The first and the last ones, as plain values.
         number: Of all.
     """
 
     tell: Callable[[dict[str, Any]], Any] = lambda _: None
-    first: list[dict[str, Any]] = field(default_factory=list)
-    last: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[dict[str, Any]] = field(default_factory=list)
     number: int = 0
 
     def add(
@@ -46,30 +44,20 @@ class MeshChoices:
         bjerrum_length: float,
         mesh: CoulombMesh,
     ) -> None:
-        """Add a choice.
-
-        Args:
-            purpose: Stage, or segment of relaxation.
-            state: For which.
-            charges: ``(N,)`` in e.
-            bjerrum_length: In sigma, at kT = 1.
-            mesh: As the engine has it: the error is estimated anew for that.
-        """
+        """Add a choice for a stage or segment; its error is estimated for the engine's mesh."""
         error = estimated_error(mesh, state.positions, charges, state.box, bjerrum_length)
         chosen = {'for': purpose, 'step': state.step, 'box': state.box.tolist()}
-        chosen |= replace(mesh, estimated_error=error).as_dict()
+        chosen |= asdict(mesh) | {'estimated_error': error}
         self.number += 1
-        if len(self.first) < _MOST_FIRST:
-            self.first.append(chosen)
-        else:
-            self.last = [*self.last, chosen][-_MOST_LAST:]
+        self.kept.append(chosen)
+        del self.kept[_MOST_FIRST:-_MOST_LAST]
         self.tell(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the job document; empty without any."""
         if not self.number:
             return {}
-        return {'meshes': [*self.first, *self.last], 'meshes_chosen': self.number}
+        return {'meshes': self.kept[:], 'meshes_chosen': self.number}
 
 
 def most_steps_unseen(integrator: Integrator) -> int | None:

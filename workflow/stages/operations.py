@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,7 @@ from workflow.stages.system import System
 from workflow.stages.table import Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
-from workflow.sweep.seeds import derive_seed
-from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
+from workflow.sweep.state_point import StatePoint, as_plain_values, derive_seed, melt_of
 
 
 def run_stage(stage: Stage, job: JobContext) -> None:
@@ -51,15 +50,13 @@ def run_stage(stage: Stage, job: JobContext) -> None:
         SimulationFailed: If the simulation failed; the job is marked then.
         UserError: If another process runs the job, it is marked as failed, or a file is damaged.
     """
-    match stage.kind:
-        case Kind.BUILD:
-            _build(stage, job)
-        case Kind.RELAX:
-            _relax(stage, job)
-        case Kind.UNTIL_EQUILIBRIUM:
-            _run_until_equilibrium(stage, job)
-        case Kind.UNTIL_PRECISE:
-            _run_until_precise(stage, job)
+    run = {
+        Kind.BUILD: _build,
+        Kind.RELAX: _relax,
+        Kind.UNTIL_EQUILIBRIUM: _run_until_equilibrium,
+        Kind.UNTIL_PRECISE: _run_until_precise,
+    }
+    run[stage.kind](stage, job)
 
 
 def _build(stage: Stage, job: JobContext) -> None:
@@ -87,13 +84,19 @@ def _relax(stage: Stage, job: JobContext) -> None:
 def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
     point, frame = job.point, _frame(job, stage)
     folder = StageFolder(job.folder, stage.name)
+
+    def review(so_far: StageFolder) -> bool:
+        return equilibrium_of(so_far)[0]
+
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
-        record.update(_coulomb_at_start(folder, system, state_of(frame)))
-        end = run_plan(folder, system, _plan(stage, point), state_of(frame), _has_settled, stop)
-        equilibrated, start = equilibrium_of(folder)
-        record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=start)
+        start = state_of(frame)
+        if not folder.checkpoint.exists():
+            record.update(coulomb_record(system, start))
+        end = run_plan(folder, system, _plan(stage, point), start, review, stop)
+        equilibrated, row = equilibrium_of(folder)
+        record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=row)
         if point.pressure is not None:
-            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][start:])
+            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][row:])
         log, state = stage.products
         with products.writing(job.folder, stage.product(log)) as path:
             write_hdf5(folder.thermo, path, point.protocol.time_step)
@@ -111,8 +114,10 @@ def _run_until_precise(stage: Stage, job: JobContext) -> None:
         return is_precise(so_far, precision, point.kT)
 
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
-        record.update(_coulomb_at_start(folder, system, state_of(frame)))
-        end = run_plan(folder, system, _plan(stage, point), state_of(frame), review, stop)
+        start = state_of(frame)
+        if not folder.checkpoint.exists():
+            record.update(coulomb_record(system, start))
+        end = run_plan(folder, system, _plan(stage, point), start, review, stop)
         record['steps'] = end.step
         for name in job_files.results_of(stage.name):  # of a trajectory that was taken away since
             (job.folder / name).unlink(missing_ok=True)
@@ -134,10 +139,6 @@ def _plan(stage: Stage, point: StatePoint) -> Plan:
         log_period,
         limits.schedule(log_period),
     )
-
-
-def _has_settled(folder: StageFolder) -> bool:
-    return equilibrium_of(folder)[0]
 
 
 def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
@@ -163,11 +164,6 @@ def _system(job: JobContext, topology: Frame) -> System:
     )
 
 
-def _coulomb_at_start(folder: StageFolder, system: System, state: State) -> dict[str, Any]:
-    """The Coulomb record of a stage that begins; empty for one that goes on."""
-    return {} if folder.checkpoint.exists() else coulomb_record(system, state)
-
-
 @contextmanager
 def _running(
     job: JobContext, stage: Stage, system: System
@@ -176,21 +172,14 @@ def _running(
 
     Yields:
         The run's record in the job document, and the system, whose seeds are recorded there.
-
-    Raises:
-        StageIsDone: If its product stands.
-        UserError: If the job is marked as failed, or another process runs it.
     """
     folder = StageFolder(job.folder, stage.name).path
     started = time.time()
-    made = (
-        _provenance_of(job, stage.name, stage.name)
-        | system.engine.describe()
-        | {'started': started}
-    )
+    made = _provenance_of(job, stage.name, stage.name) | system.engine.describe()
+    made['started'] = started
     short_steps = read_short_steps(folder)
     if short_steps != NO_SHORT_STEPS:
-        made['short_steps'] = short_steps.as_dict()
+        made['short_steps'] = asdict(short_steps)
     with holding(job, stage):
         refuse_failed(job.folder)
         remove_leftovers(job)

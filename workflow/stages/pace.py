@@ -11,6 +11,7 @@ import os
 import time
 
 from user_input import UserError
+from workflow.engines.contract import Simulation
 
 SECONDS_VARIABLE = 'ISP_SECONDS_BETWEEN_CHECKPOINTS'
 
@@ -79,7 +80,9 @@ class ChunkLength:
     def __init__(self) -> None:
         self.steps = 1
 
-    def took(self, steps: int, seconds: float) -> None:
-        """Take note of a chunk of `steps` steps that took `seconds`."""
-        fitting = int(_SECONDS_OF_CHUNK * steps / max(seconds, 1e-6))
+    def run(self, simulation: Simulation, steps: int) -> None:
+        """Run a chunk of `steps` steps, and take note of its time."""
+        started = time.monotonic()
+        simulation.run(steps)
+        fitting = int(_SECONDS_OF_CHUNK * steps / max(time.monotonic() - started, 1e-6))
         self.steps = max(1, min(fitting, _MOST_GROWTH * max(steps, self.steps)))

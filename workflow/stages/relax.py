@@ -8,7 +8,7 @@ at a higher temperature, and cooling.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,7 @@ from workflow.stages.segments import Segment, segments
 from workflow.stages.stability import check_finite
 from workflow.stages.substeps import ShortSteps, read_short_steps
 from workflow.stages.system import System
-from workflow.sweep.seeds import derive_seed
-from workflow.sweep.state_point import StatePoint
+from workflow.sweep.state_point import StatePoint, derive_seed
 
 STAGE = 'relax'
 
@@ -41,14 +40,6 @@ def relax(
     progress: ProgressWriter,
 ) -> State:
     """Run all segments from `start`, or go on where they were stopped.
-
-    Args:
-        folder: Holds the checkpoint while relaxation is under way.
-        system: What is simulated.
-        point: State point.
-        start: The melt as built, at step 0.
-        stop: Asked between chunks.
-        progress: Told of every chunk.
 
     Returns:
         The relaxed state, at step 0.
@@ -107,78 +98,65 @@ def _with_new_velocities(system: System, segment: Segment, state: State) -> Stat
     return replace(state, velocities=thermal_velocities(system.limits.masses, kT, rng))
 
 
+@dataclass
 class _Run:
-    """One process's share of relaxation."""
+    """One process's share of relaxation; `kept` is the step of the last checkpoint."""
 
-    def __init__(
-        self,
-        system: System,
-        saved: Path,
-        short_steps: ShortSteps,
-        stop: StopRequest,
-        progress: ProgressWriter,
-        kept: int,
-    ) -> None:
-        self._system, self._saved, self._short_steps = system, saved, short_steps
-        self._stop, self._progress = stop, progress
-        self._kept = kept  # step of the last checkpoint
-        self._pace, self._chunk = CheckpointPace(), ChunkLength()
+    system: System
+    saved: Path
+    short_steps: ShortSteps
+    stop: StopRequest
+    progress: ProgressWriter
+    kept: int
+    pace: CheckpointPace = field(default_factory=CheckpointPace)
+    chunk: ChunkLength = field(default_factory=ChunkLength)
 
     def stretch(self, segment: Segment, state: State, end: int) -> State:
         """Run until `end`, or until mesh or time step are to be chosen anew."""
-        shortened_by = self._short_steps.at(state.step)
+        shortened_by = self.short_steps.at(state.step)
         if shortened_by > 1:
-            end = min(end, self._short_steps.until)
+            end = min(end, self.short_steps.until)
         try:
             simulation = self._set_up(segment, state, shortened_by)
         except SimulationFailed as failure:
-            failure.found_at(state.step, self._kept, [])
+            failure.found_at(state.step, self.kept, [])
             raise
-        mesh_box = state.box
+        mesh_box, unseen = state.box, most_steps_unseen(segment.integrator) or end
         try:
             while simulation.step < end and not box_has_changed(mesh_box, state.box):
-                self._advance(segment, simulation, end)
+                steps = min(self.chunk.steps, unseen, end - simulation.step)
+                self.chunk.run(simulation, steps)
+                self.progress.update(simulation.step)
                 state = simulation.state()
-                self._check(segment, state)
-                stops = self._stop.reason is not None
+                if segment.hottest is None:
+                    check_finite(state)
+                else:
+                    self.system.limits.check(state, segment.hottest)
+                stops = self.stop.reason is not None
                 # A state in which overlaps are still undone is kept only where it must be.
-                paced = segment.hottest is not None and self._pace.is_due
+                paced = segment.hottest is not None and self.pace.is_due
                 if stops or paced or simulation.step == end:
                     self._checkpoint(state)
                 if stops:
                     raise Interrupted(f'{STAGE} stopped in {segment.name} at step {state.step}')
             return state
         except SimulationFailed as failure:
-            failure.found_at(simulation.step, self._kept, [])
+            failure.found_at(simulation.step, self.kept, [])
             raise
         finally:
             simulation.close()
 
     def _set_up(self, segment: Segment, state: State, shortened_by: int) -> Simulation:
         soft = isinstance(segment.integrator, SoftPushOff)
-        mesh = None if soft else self._system.mesh(state)
-        simulation = self._system.simulation(
+        mesh = None if soft else self.system.mesh(state)
+        simulation = self.system.simulation(
             state, segment.integrator, mesh, segment.name, shortened_by=shortened_by
         )
-        self._progress.restart(state.step)  # the time of setting up says nothing about speed
+        self.progress.restart(state.step)  # the time of setting up says nothing about speed
         return simulation
-
-    def _advance(self, segment: Segment, simulation: Simulation, end: int) -> None:
-        unseen = most_steps_unseen(segment.integrator) or end
-        steps = min(self._chunk.steps, unseen, end - simulation.step)
-        started = time.monotonic()
-        simulation.run(steps)
-        self._chunk.took(steps, time.monotonic() - started)
-        self._progress.update(simulation.step)
-
-    def _check(self, segment: Segment, state: State) -> None:
-        if segment.hottest is None:
-            check_finite(state)
-        else:
-            self._system.limits.check(state, segment.hottest)
 
     def _checkpoint(self, state: State) -> None:
         started = time.monotonic()
-        write_checkpoint(self._saved, Checkpoint(state))
-        self._kept = state.step
-        self._pace.wrote(time.monotonic() - started)
+        write_checkpoint(self.saved, Checkpoint(state))
+        self.kept = state.step
+        self.pace.wrote(time.monotonic() - started)

@@ -32,10 +32,7 @@ def equilibrium_of(folder: StageFolder) -> tuple[bool, int]:
 def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -> bool:
     """Tell whether each quantity has an interval as narrow as asked for; without any, no.
 
-    Args:
-        folder: Of the stage.
-        precision: Relative half-width of the 95 % interval, by name of the quantity.
-        kT: Of the bath.
+    `precision` is the relative half-width of the 95 % interval, by name of the quantity.
     """
     if not precision:
         return False
@@ -53,23 +50,13 @@ def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -
     outcomes = analyse(Run(trajectory, thermo, production, kT=kT), asked)
     if any(outcome.refusal for outcome in outcomes.values()):
         return False  # what is there so far cannot be analysed: it is not enough
-    found = {
-        quantity.name: quantity
-        for each in asked
-        for quantity in each.quantities(outcomes[each.name].result)
-    }
-    return all(
-        not quantity.estimate.verdict
-        and half_width(
-            quantity.combination,
-            quantity.estimate.value,
-            quantity.estimate.low,
-            quantity.estimate.high,
-        )
-        <= precision[name]
-        for name, quantity in found.items()
-        if name in precision
-    )
+    for quantity in (q for each in asked for q in each.quantities(outcomes[each.name].result)):
+        if quantity.name in precision:
+            found = quantity.estimate
+            width = half_width(quantity.combination, found.value, found.low, found.high)
+            if found.verdict or not width <= precision[quantity.name]:
+                return False
+    return True
 
 
 def half_width(
@@ -91,11 +78,6 @@ def check_precision_names(
     precision: Mapping[str, float], particle_types: Iterable[str], bond_types: Iterable[str]
 ) -> None:
     """Check the names of a sweep's `[protocol.sample.precision]`.
-
-    Args:
-        precision: Requested relative half-width of the 95 % interval, by name.
-        particle_types: Of the model.
-        bond_types: Of the model.
 
     Raises:
         UserError: If no result has one of the names, or no run makes it precise.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +30,7 @@ from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
 from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.stability import check_rows
 from workflow.stages.stage_folder import StageFolder
-from workflow.stages.substeps import ShortSteps, read_short_steps
+from workflow.stages.substeps import read_short_steps
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import ThermoLog, as_records
 from workflow.stages.trajectory_writer import TrajectoryLog
@@ -44,16 +43,7 @@ _ROWS_TO_LOOK_BACK = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a stage of one job runs and what it writes.
-
-    Attributes:
-        name: Of the operation.
-        integrator: How the beads move.
-        minimum_steps: Before the first review.
-        maximum_steps: At the latest.
-        log_period: Steps between thermo rows.
-        schedule: When frames are written.
-    """
+    """How long a stage of one job runs and what it writes."""
 
     name: str
     integrator: Integrator
@@ -72,15 +62,6 @@ def run_plan(
     stop: StopRequest,
 ) -> State:
     """Run a stage from `start`, or from its checkpoint, until `review` is content.
-
-    Args:
-        folder: Where the files of the stage stand.
-        system: What is simulated.
-        plan: How.
-        start: State at step 0.
-        review: Looks at the files so far and says whether they are enough; called at lengths that
-            grow by a quarter, from the minimum on.
-        stop: Asked between chunks.
 
     Returns:
         The last state. The files are complete up to it, and stay in `folder`.
@@ -101,19 +82,15 @@ def run_plan(
         checkpoint = Checkpoint(start)
     elif checkpoint.state.step:
         print(f'{plan.name}: going on from step {checkpoint.state.step}')
-    with ExitStack() as stack:
-        trajectory = stack.enter_context(
-            TrajectoryLog(
-                folder.trajectory,
-                system.topology,
-                plan.integrator.time_step,
-                checkpoint.frames,
-            )
-        )
-        thermo = stack.enter_context(ThermoLog(folder.thermo, checkpoint.rows))
-        progress = ProgressWriter(folder.path.parent, plan.name, plan.maximum_steps)
-        run = _Run(folder, system, plan, trajectory, thermo, progress, stop, checkpoint)
-        run.hottest = _hottest(system, plan, start, checkpoint.state, run.short_steps)
+    time_step = plan.integrator.time_step
+    with (
+        TrajectoryLog(
+            folder.trajectory, system.topology, time_step, checkpoint.frames
+        ) as trajectory,
+        ThermoLog(folder.thermo, checkpoint.rows) as thermo,
+    ):
+        run = _Run(folder, system, plan, (trajectory, thermo), stop, checkpoint)
+        run.set_hottest(start)
         last = run.until_enough(review)
     # A product is made of this: what the disk spoiled must not reach it.
     if found := folder.fault(run.latest):
@@ -124,16 +101,6 @@ def run_plan(
     return last
 
 
-def _hottest(
-    system: System, plan: Plan, start: State, state: State, short_steps: ShortSteps
-) -> float:
-    """The kT that a sound state stays near: that of the thermostat, or of a hotter beginning."""
-    found = [highest_temperature(plan.integrator), system.limits.temperature(start)]
-    if short_steps.at(state.step) > 1:  # what is to be healed may be hot: it must not get hotter
-        found.append(system.limits.temperature(state))
-    return float(max(found))
-
-
 class _Run:
     """One process's share of a stage."""
 
@@ -142,22 +109,25 @@ class _Run:
         folder: StageFolder,
         system: System,
         plan: Plan,
-        trajectory: TrajectoryLog,
-        thermo: ThermoLog,
-        progress: ProgressWriter,
+        logs: tuple[TrajectoryLog, ThermoLog],
         stop: StopRequest,
         latest: Checkpoint,
     ) -> None:
-        self._folder, self._system, self._plan = folder, system, plan
-        self.latest = latest
-        self._recorded = latest.state.step
-        self._trajectory, self._thermo = trajectory, thermo
-        self._progress, self._stop = progress, stop
-        self._mesh_box = np.zeros(3)
+        self._folder, self._system, self._plan, self._stop = folder, system, plan, stop
+        self._trajectory, self._thermo = logs
+        self.latest, self._recorded = latest, latest.state.step
+        self._progress = ProgressWriter(folder.path.parent, plan.name, plan.maximum_steps)
         self._pace, self._chunk = CheckpointPace(), ChunkLength()
         self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
         self.short_steps = read_short_steps(folder.path)
-        self.hottest = np.inf
+
+    def set_hottest(self, start: State) -> None:
+        """Set the kT that a sound state stays near: that of the bath, or of a hotter beginning."""
+        temperature, state = self._system.limits.temperature, self.latest.state
+        found = [highest_temperature(self._plan.integrator), temperature(start)]
+        if self.short_steps.at(state.step) > 1:  # what is to be healed may be hot, not get hotter
+            found.append(temperature(state))
+        self._hottest = float(max(found))
 
     def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
         plan, state = self._plan, self.latest.state
@@ -184,7 +154,8 @@ class _Run:
                 if self._stop.reason is not None:
                     self._checkpoint(state)
                     raise Interrupted(f'{plan.name} stopped at step {state.step}')
-                if box_has_changed(self._mesh_box, state.box) or self._short_steps_end(state):
+                short_steps_end = self.short_steps.at(state.step) != self._shortened_by
+                if short_steps_end or box_has_changed(self._mesh_box, state.box):
                     simulation.close()
                     simulation = self._set_up(state)
             return state
@@ -195,22 +166,14 @@ class _Run:
             simulation.close()
 
     def _set_up(self, state: State) -> Simulation:
-        mesh = self._system.mesh(state)
+        mesh, plan = self._system.mesh(state), self._plan
         self._mesh_box = state.box
         self._shortened_by = self.short_steps.at(state.step)
         simulation = self._system.simulation(
-            state,
-            self._plan.integrator,
-            mesh,
-            self._plan.name,
-            self._plan.log_period,
-            self._shortened_by,
+            state, plan.integrator, mesh, plan.name, plan.log_period, self._shortened_by
         )
         self._progress.restart(state.step)  # the time of setting up says nothing about speed
         return simulation
-
-    def _short_steps_end(self, state: State) -> bool:
-        return self.short_steps.at(state.step) != self._shortened_by
 
     def _advance(self, simulation: Simulation, next_review: int) -> None:
         """Run to the next frame, review, or end; not much longer than a second."""
@@ -225,9 +188,7 @@ class _Run:
         period = self._plan.log_period
         if period and end // period * period > step:
             end = end // period * period
-        started = time.monotonic()
-        simulation.run(end - step)
-        self._chunk.took(end - step, time.monotonic() - started)
+        self._chunk.run(simulation, end - step)
         self._progress.update(simulation.step)
 
     def _record(self, simulation: Simulation) -> State:
@@ -237,7 +198,7 @@ class _Run:
         state = simulation.state()
         # Before anything is kept: the files hold nothing that is not sound.
         check_rows(rows)
-        self._system.limits.check(state, self.hottest)
+        self._system.limits.check(state, self._hottest)
         self._thermo.append(rows)
         if self._plan.schedule.is_due(simulation.step):
             self._trajectory.append(state)

@@ -25,8 +25,6 @@ class Segment:
 
     Attributes:
         name: Tells it from the others, for seeds and records.
-        integrator: How the beads move.
-        steps: How long.
         redraw_velocities: The temperature from which velocities are drawn anew before; None to
             keep them.
         hottest: The kT that a sound state stays near; None while overlaps are undone.

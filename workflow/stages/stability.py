@@ -36,11 +36,7 @@ class Limits:
     bonds: tuple[tuple[str, NDArray[np.int64], float], ...]
 
     def check(self, state: State, kT: float = np.inf) -> None:
-        """Check that every number is one, no bond is near its limit, and no bead too fast.
-
-        Args:
-            state: What was simulated.
-            kT: The highest temperature that it may have, in epsilon.
+        """Check that every number is one, no bond is near its limit, and no bead too fast for kT.
 
         Raises:
             BlewUp: If not.
@@ -104,11 +100,9 @@ def _lengths(state: State, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
 def _fene_bonds(
     topology: Frame, force_field: ForceField
 ) -> Iterator[tuple[str, NDArray[np.int64], float]]:
-    if not topology.bonds.N:
-        return
-    groups = np.asarray(topology.bonds.group, dtype=np.int64)
-    for number, name in enumerate(topology.bonds.types):
+    bonds = topology.bonds
+    for number, name in enumerate(bonds.types if bonds.N else ()):
         bond = force_field.bonds[name]
-        pairs = groups[np.asarray(topology.bonds.typeid) == number]
+        pairs = np.asarray(bonds.group, dtype=np.int64)[np.asarray(bonds.typeid) == number]
         if isinstance(bond, FeneBond) and len(pairs):
             yield name, pairs, bond.r0

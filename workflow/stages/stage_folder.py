@@ -10,25 +10,13 @@ from workflow.stages.checkpoint import Checkpoint
 
 
 class StageFolder:
-    """Where they stand in a job."""
+    """Where they stand in a job: frames, thermo rows as raw records, and where to go on."""
 
     def __init__(self, job_folder: Path, stage: str) -> None:
         self.path = job_folder / f'{stage}.in_progress'
-
-    @property
-    def trajectory(self) -> Path:
-        """Frames so far."""
-        return self.path / 'trajectory.gsd'
-
-    @property
-    def thermo(self) -> Path:
-        """Thermo rows so far, as raw records."""
-        return self.path / 'thermo.rows'
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where to go on."""
-        return self.path / 'checkpoint'
+        self.trajectory = self.path / 'trajectory.gsd'
+        self.thermo = self.path / 'thermo.rows'
+        self.checkpoint = self.path / 'checkpoint'
 
     def fault(self, checkpoint: Checkpoint) -> str:
         """What is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""

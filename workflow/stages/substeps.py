@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
 from user_input import UserError
-from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import Simulation, State
 from workflow.jobs import files as job_files
 
@@ -42,10 +41,6 @@ class ShortSteps:
         """How many steps of the engine make the step that comes after `step`."""
         return self.shortened_by if step < self.until else 1
 
-    def as_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
-
 
 _WRITTEN = TypeAdapter(ShortSteps)
 NO_SHORT_STEPS = ShortSteps()
@@ -54,7 +49,7 @@ NO_SHORT_STEPS = ShortSteps()
 def write_short_steps(stage_folder: Path, short: ShortSteps) -> None:
     """Have the stage in `stage_folder` take short steps when it is next run."""
     stage_folder.mkdir(parents=True, exist_ok=True)
-    job_files.write_json(stage_folder / _FILE, short.as_dict())
+    job_files.write_json(stage_folder / _FILE, asdict(short))
 
 
 def read_short_steps(stage_folder: Path) -> ShortSteps:
@@ -80,15 +75,13 @@ class InShortSteps:
     def __init__(self, simulation: Simulation, shortened_by: int) -> None:
         self._simulation, self._factor = simulation, shortened_by
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._simulation, name)
+
     @property
     def step(self) -> int:
         """See `Simulation.step`; where the engine failed between two steps, the one before."""
         return self._simulation.step // self._factor
-
-    @property
-    def mesh(self) -> CoulombMesh | None:
-        """See `Simulation.mesh`."""
-        return self._simulation.mesh
 
     def run(self, steps: int) -> None:
         """See `Simulation.run`."""
@@ -103,15 +96,3 @@ class InShortSteps:
         rows = self._simulation.take_thermo_rows()
         rows[:, 0] /= self._factor
         return rows
-
-    def energies(self) -> dict[str, float]:
-        """See `Simulation.energies`."""
-        return self._simulation.energies()
-
-    def forces(self) -> NDArray[np.float64]:
-        """See `Simulation.forces`."""
-        return self._simulation.forces()
-
-    def close(self) -> None:
-        """See `Simulation.close`."""
-        self._simulation.close()

@@ -26,7 +26,7 @@ from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.stability import Limits, limits_of
 from workflow.stages.substeps import InShortSteps
 from workflow.stages.trajectory_writer import frame_with_state
-from workflow.sweep.seeds import derive_seed
+from workflow.sweep.state_point import derive_seed
 
 # A box at constant pressure may shrink this far between two choices of the mesh.
 _LEAST_SHARE_OF_EDGE = 0.97
@@ -37,9 +37,6 @@ class System:
     """What is simulated, and by which engine.
 
     Attributes:
-        topology: A frame with types, charges, bonds and angles.
-        force_field: Interactions.
-        engine: Runs it.
         coulomb_error: Requested relative RMS force error.
         state_point: From which all seeds are derived.
         seeds: Purpose, step and seed of each time that the engine was set up.

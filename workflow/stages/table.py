@@ -37,8 +37,6 @@ class Stage:
 
     Attributes:
         name: Of its operation, of its folder, and of its table in the protocol.
-        description: What it does, in a sentence.
-        kind: How it is run.
         start: The file that it begins from.
         products: The files that it leaves, in the order that its kind says; it is done when the
             last of them is there.

@@ -10,7 +10,6 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import h5py
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow.engines.contract import THERMO_COLUMNS
-from workflow.jobs.atomic_writes import unreadable
+from workflow.jobs.atomic_writes import find_fault
 
 _RECORD = np.dtype('<f8')
 _RECORD_LENGTH = _RECORD.itemsize * len(THERMO_COLUMNS)
@@ -34,24 +33,14 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class RowMark:
-    """A raw file as it was when it held so many rows.
-
-    Attributes:
-        rows: Their number.
-        checksum: CRC-32 of them.
-    """
+    """A raw file as it was when it held so many rows, with their CRC-32."""
 
     rows: int = 0
     checksum: int = 0
 
 
 class ThermoLog:
-    """Appends rows to a raw file, from a mark on.
-
-    Args:
-        path: Of the file.
-        mark: Where to go on; the file is cut back to it, and must hold that much.
-    """
+    """Appends rows to a raw file, from a mark on."""
 
     def __init__(self, path: Path, mark: RowMark) -> None:
         self._file = open(path, 'r+b' if path.exists() else 'x+b')  # noqa: SIM115
@@ -73,34 +62,22 @@ class ThermoLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
 
 def what_is_wrong(path: Path, mark: RowMark) -> str:
     """Why the rows of `mark` are not in the file as they were written; '' if they are."""
-    left, checksum = mark.rows * _RECORD_LENGTH, 0
-    if not left:
-        return ''
-    try:
-        length = path.stat().st_size
-        if length < left:
-            return f'{path.name} has {length} bytes of {left}'
+    length = mark.rows * _RECORD_LENGTH
+
+    def is_whole() -> bool:
+        checksum = 0
         with open(path, 'rb') as file:
-            while left:
-                content = file.read(min(left, _BLOCK))
-                left -= len(content)
-                checksum = zlib.crc32(content, checksum)
-    except FileNotFoundError:
-        return f'{path.name} is missing'
-    except OSError as error:
-        raise unreadable(path, error) from None
-    return '' if checksum == mark.checksum else f'{path.name} does not hold what was written'
+            for start in range(0, length, _BLOCK):
+                checksum = zlib.crc32(file.read(min(_BLOCK, length - start)), checksum)
+        return checksum == mark.checksum
+
+    return find_fault(path, length, is_whole) if length else ''
 
 
 def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:

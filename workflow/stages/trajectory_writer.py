@@ -6,16 +6,14 @@ import contextlib
 import copy
 import zlib
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import gsd.hoomd
 import numpy as np
 from gsd.hoomd import Frame
 
-from user_input import UserError
 from workflow.engines.contract import State
-from workflow.jobs.atomic_writes import replacing, unreadable
+from workflow.jobs.atomic_writes import find_fault, replacing
 from workflow.stages.gsd_layout import (
     ENTRY_LENGTH,
     FrameMark,
@@ -33,13 +31,9 @@ class TrajectoryLog:
     """Appends frames, from a mark on.
 
     Args:
-        path: Of the file.
         topology: Types, charges, masses, bonds and angles of the first frame.
         time_step: In tau, kept with the first frame.
         mark: Where to go on, which `what_is_wrong` finds nothing wrong with; None to begin.
-
-    Raises:
-        UserError: If the GSD library refuses the file that a mark describes.
     """
 
     def __init__(
@@ -48,18 +42,12 @@ class TrajectoryLog:
         if mark is not None:
             restore(path, mark)
         self._path = path
-        try:
-            self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
-        except RuntimeError as error:
-            raise UserError(
-                f'{path}: cannot be gone on with ({error}): its checkpoint came from elsewhere. '
-                f'Delete {path.parent} to begin the stage anew.'
-            ) from None
+        self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
         self._topology = topology
         self._time_step = time_step
-        self.frames = 0 if mark is None else mark.frames
-        self._checksum = 0 if mark is None else mark.checksum
-        self._chunks = 0 if mark is None else mark.chunks
+        self.frames = self._checksum = self._chunks = 0
+        if mark is not None:
+            self.frames, self._checksum, self._chunks = mark.frames, mark.checksum, mark.chunks
 
     def append(self, state: State) -> None:
         """Append the positions, images and box of `state`."""
@@ -112,12 +100,7 @@ class TrajectoryLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         # After an error what comes after the checkpoint is of no use, and must not hide it.
         with contextlib.suppress(*([OSError, RuntimeError] if error is not None else [])):
             self._trajectory.close()
@@ -127,31 +110,11 @@ def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
     """Why the frames of `mark` are not in the file as they were written; '' if they are."""
     if mark is None:
         return ''
-    try:
-        length = path.stat().st_size
-        if length < mark.length:
-            return f'{path.name} has {length} bytes of {mark.length}'
-        if data_checksum(path, mark.index) != mark.checksum:
-            return f'{path.name} does not hold what was written'
-    except FileNotFoundError:
-        return f'{path.name} is missing'
-    except OSError as error:
-        raise unreadable(path, error) from None
-    return ''
+    return find_fault(path, mark.length, lambda: data_checksum(path, mark.index) == mark.checksum)
 
 
 def frame_with_state(topology: Frame, state: State) -> Frame:
-    """The topology of one frame with the positions, velocities, box and step of `state`.
-
-    Raises:
-        UserError: If they do not have the same number of beads.
-    """
-    if len(state.positions) != topology.particles.N:
-        raise UserError(
-            f'a saved state has {len(state.positions)} beads, and the melt of this job '
-            f'{topology.particles.N}: it came from elsewhere. Delete the folder of the stage, '
-            'STAGE.in_progress in the folder of the job, to begin the stage anew.'
-        )
+    """The topology of one frame with the positions, velocities, box and step of `state`."""
     frame = Frame()
     frame.configuration.step = state.step
     frame.configuration.box = np.concatenate([state.box, np.zeros(3)])

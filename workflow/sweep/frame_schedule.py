@@ -42,8 +42,3 @@ class BlockSchedule:
     def is_due(self, step: int) -> bool:
         """Whether a frame is due at `step`."""
         return step % self.block in self.offsets
-
-    def frames_until(self, step: int) -> int:
-        """Number of frames due from step 0 to `step`, both included."""
-        blocks, rest = divmod(step, self.block)
-        return blocks * len(self.offsets) + int(np.sum(self.offsets <= rest))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -11,7 +14,6 @@ from models.model import Model
 from models.sequence import IdealSequence, SequenceStatistics
 from user_input import StrictModel, validate
 from workflow.sweep.protocol import Protocol
-from workflow.sweep.seeds import derive_seed
 
 if TYPE_CHECKING:
     from gsd.hoomd import Frame
@@ -21,18 +23,13 @@ class StatePoint(StrictModel):
     """One simulation.
 
     Attributes:
-        model: Name of the model file.
         model_hash: Of its content: another content is another job.
         composition: Monomer to mole fraction.
-        sequence: Statistics of the monomer sequences.
-        chain_lengths: Distribution of the degree of polymerisation.
-        chains: Number of chains.
         degree_of_polymerisation: Its number average, in monomers.
         kT: Temperature in epsilon.
         pressure: In epsilon/sigma^3, for equilibration at constant pressure; or
         density: In beads/sigma^3, for constant volume throughout. One of the two is None.
         bjerrum_length: In sigma at kT = 1; the Coulomb energy does not change with kT.
-        protocol: The stages.
         replica: Replicas differ in sequences, positions and velocities.
     """
 
@@ -69,6 +66,13 @@ def read_state_point(values: dict[str, Any], where: str) -> StatePoint:
         UserError: If this version does not know one of its keys: it was made by another one.
     """
     return validate(StatePoint, values, where)
+
+
+def derive_seed(state_point: Mapping[str, Any], *labels: str | int) -> int:
+    """A seed in [1, 2^31) from a state point and what it is used for."""
+    text = json.dumps([state_point, list(labels)], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[:8], 'big') % (2**31 - 1) + 1
 
 
 def melt_of(point: StatePoint, model: Model) -> Frame:

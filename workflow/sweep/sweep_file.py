@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-import re
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -26,11 +25,6 @@ from workflow.sweep.protocol import Protocol
 from workflow.sweep.state_point import StatePoint
 from workflow.sweep.sweep_name import SweepName
 
-# What a Fraction may be made of: it would work out any power of ten, for hours.
-_NUMBER = re.compile(
-    r'[+-]?[0-9]{0,9}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?(/[0-9]{1,9})?'  # 0.5, 1e-3, 1/3
-)
-
 
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
@@ -38,14 +32,13 @@ def _as_list(value: Any) -> Any:
 
 def _as_number(value: Any) -> Any:
     """A mole fraction may be written as '1/3'."""
-    if isinstance(value, str):
-        try:
-            if _NUMBER.fullmatch(value):
-                return float(Fraction(value))
-        except (ValueError, ArithmeticError):
-            pass
-        raise ValueError(f"'{shortened(value)}' is neither a number nor a ratio like '1/3'")
-    return value
+    if not isinstance(value, str):
+        return value
+    numerator, _, denominator = value.partition('/')
+    with contextlib.suppress(ValueError, ArithmeticError):
+        if math.isfinite(found := float(numerator) / float(denominator or 1)):
+            return found
+    raise ValueError(f"'{shortened(value)}' is neither a number nor a ratio like '1/3'")
 
 
 Value = TypeVar('Value')
@@ -104,11 +97,6 @@ class Sweep(StrictModel):
         model: Name of a shipped model, or path of a model file beside the sweep file.
         compositions: Each a monomer -> mole fraction.
         replicas: Independent jobs per state.
-        grid: The other axes.
-        sequence: Statistics of the monomer sequences.
-        chain_lengths: Distribution of the degree of polymerisation.
-        protocol: The stages.
-        report: How its results are shown.
     """
 
     name: SweepName
