@@ -52,12 +52,9 @@ class StretchedExponential:
 
 @dataclass(frozen=True)
 class Decay:
-    """The times of one curve.
+    """The times of one curve: when it falls through 1/e, and the mean of a stretched exponential.
 
-    Attributes:
-        one_over_e: When the curve falls through 1/e.
-        mean: Mean time of the stretched exponential.
-        fit: The stretched exponential; None where the curve does not support one.
+    There is no fit where the curve does not support one.
     """
 
     one_over_e: Estimate

@@ -94,10 +94,10 @@ def mean_curve(curves: Sequence[Curve]) -> Curve:
     first = curves[0]
     grid = np.unique(np.concatenate([curve.x for curve in curves]))
     scale = np.log if first.x_scale == 'log' else np.asarray
-    beyond = np.nan if first.outside is None else first.outside
     table = np.full((len(curves), len(grid)), np.nan)
     with np.errstate(divide='ignore'):
         for row, curve in zip(table, curves, strict=True):
+            beyond = np.nan if curve.outside is None else curve.outside
             if len(curve.x):
                 row[:] = np.interp(scale(grid), scale(curve.x), curve.value, beyond, beyond)
     kept = np.isfinite(table).all(axis=0)

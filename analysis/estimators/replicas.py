@@ -32,11 +32,7 @@ def combine_replicas(values: Sequence[float] | FloatArray) -> Estimate:
 
 
 def combine_replicas_log(values: Sequence[float] | FloatArray) -> Estimate:
-    """Geometric mean over replicas of a positive quantity, such as a relaxation time.
-
-    Raises:
-        ValueError: If a value is not positive.
-    """
+    """Geometric mean over replicas of a positive quantity, or a ValueError."""
     given = np.asarray(values, dtype=np.float64)
     if np.any(given <= 0):
         raise ValueError('a geometric mean needs positive values')

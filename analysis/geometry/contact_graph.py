@@ -12,10 +12,9 @@ from user_input import UserError
 
 @dataclass(frozen=True)
 class ContactGraph:
-    """Contacts between the particles of one frame.
+    """Contacts between the `n` particles of one frame.
 
     Attributes:
-        n: Number of particles.
         pairs: Particles in contact, each pair once, shape (E, 2).
         shifts: Box lengths to add to the second particle of each pair to bring it beside the
             first, shape (E, 3).
@@ -48,12 +47,9 @@ class Components:
 
 @dataclass(frozen=True)
 class Shapes:
-    """Shapes of components, from their gyration tensors.
+    """Shapes of components, from their gyration tensors, shape (K, 3, 3), in length squared.
 
-    Attributes:
-        gyration_tensor: Shape (K, 3, 3), in length squared.
-        radius_of_gyration: Shape (K,).
-        anisotropy: Relative shape anisotropy, 0 (sphere) to 1 (line), shape (K,).
+    The relative shape anisotropy is 0 for a sphere and 1 for a line.
     """
 
     gyration_tensor: FloatArray

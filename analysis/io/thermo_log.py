@@ -24,11 +24,7 @@ class ThermoLog:
 
 
 def read_thermo_log(path: Path) -> ThermoLog:
-    """Read all columns of a thermo.h5.
-
-    Raises:
-        UserError: If it cannot be read, or is damaged.
-    """
+    """Read all columns of a thermo.h5; UserError if it cannot be read, or is damaged."""
     import h5py
 
     try:

@@ -43,9 +43,8 @@ class Displacement:
     Attributes:
         curve: <(r(t) - r(0))^2>; no intervals at lags longer than a block of the jackknife (an
             eighth of the run), where they would claim too much.
-        exponent: Of MSD ~ t^a over the lags of the fit; its verdict where it is not known.
-        diffusion: Diffusion coefficient MSD/(6 t), from the slope; no value where the MSD is not
-            linear, with the reason as verdict.
+        exponent: Of MSD ~ t^a over the lags of the fit.
+        diffusion: MSD/(6 t), from the slope; a verdict where the MSD is not linear.
     """
 
     curve: Curve

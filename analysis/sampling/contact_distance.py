@@ -51,10 +51,8 @@ def contact_distance(
     cations, anions = ions.indices[ions.is_cation], ions.indices[~ions.is_cation]
     found = pair_correlation(trajectory, cations, anions, frames)
     if found.first_minimum is None:
-        raise UserError(
-            f'{trajectory.path}: no contact distance: {found.verdict}. Give one '
-            '(--contact-distance).'
-        )
+        why = f'no contact distance: {found.verdict}'
+        raise UserError(f'{trajectory.path}: {why}. Give one (--contact-distance).')
     return found.first_minimum, found
 
 

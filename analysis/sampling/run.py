@@ -89,11 +89,7 @@ class Run:
 
     @cached_property
     def correlated_frames(self) -> IntArray:
-        """Frames of the production whose correlations count.
-
-        Raises:
-            UserError: If there are too few, or their steps do not rise.
-        """
+        """Frames whose correlations count; UserError if too few or their steps do not rise."""
         path, steps = self.frames.path, self.frames.steps
         frames = frames_from(steps, self.production.first_settled_frame)
         if len(frames) < FEWEST_FRAMES:
@@ -108,11 +104,7 @@ class Run:
 
     @cached_property
     def correlation_plan(self) -> CorrelationPlan:
-        """Which of `correlated_frames` are correlated with which.
-
-        Raises:
-            UserError: As `correlated_frames`; or if no lag occurs often enough.
-        """
+        """Which of `correlated_frames` go together; UserError if no lag occurs often enough."""
         plan = plan_correlations(self.frames.steps[self.correlated_frames])
         if len(plan.lags) == 0:
             raise UserError(

@@ -25,11 +25,7 @@ MOST_JOBS = 100_000
 
 
 def init_sweep(path: Path) -> SweepJobs:
-    """Make the jobs of a sweep file in the project of this folder; those that exist stay.
-
-    Raises:
-        UserError: If anything in the sweep or its model is wrong, or cannot be built.
-    """
+    """Make the jobs of a sweep file, keeping those that exist; UserError if it cannot be built."""
     sweep, model = load_sweep(path)
     if number_of_points(sweep) > MOST_JOBS:  # asked before they are made, which takes a while
         raise UserError(

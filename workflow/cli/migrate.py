@@ -49,9 +49,8 @@ def migrate() -> None:
     anew = sum(job.isfile(STAGES[-1].last_product) and not is_done(job) for job in jobs)
     print(f'{project.path}: {len(jobs)} jobs are now of format {FORMAT}.')
     if moved:
-        print(
-            f'{moved} results of an older kind were moved to {ASIDE} in the folders of their jobs.'
-        )
+        where = f'{ASIDE} in the folders of their jobs'
+        print(f'{moved} results of an older kind were moved to {where}.')
     if anew:
         print(f'The next simulate, run or submit analyses {anew} jobs anew; it simulates none.')
 

@@ -227,8 +227,7 @@ def greater(points: Sequence[Point], axis: Axis, first: float, second: float) ->
 def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None, float | None]]:
     """Find between which places a share passes 1/2 beyond its interval.
 
-    Returns:
-        What was found, and the highest place below it and the lowest one above, where told.
+    Also the highest place below it and the lowest one above, where told.
     """
     ends = [(place, row.estimate.low, row.estimate.high) for place, row in points]
     above = [place for place, low, _ in ends if low is not None and low > SETS_IN_ABOVE]

@@ -51,13 +51,10 @@ _RANGE = 'Lines are means over replicas, shades the range of the replicas.'
 
 @dataclass(frozen=True)
 class SweepFigure:
-    """A figure on disk: NAME.png and NAME.svg.
+    """A figure on disk, STEM.png and STEM.svg, and how it is to be read.
 
     Attributes:
-        stem: NAME.
         observable: By name; 'overview' for the figure of several.
-        title: What it shows.
-        caption: How it is to be read, as plain text.
     """
 
     stem: str

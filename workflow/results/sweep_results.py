@@ -122,11 +122,7 @@ def record_report(path: Path, sweep: SweepJobs) -> None:
 
 
 def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
-    """Check the report table of a sweep file, and read its claims: both for the project document.
-
-    Raises:
-        UserError: If something in them is wrong.
-    """
+    """Check a report table, and read its claims, for the project document; UserError if wrong."""
     from workflow.results.axis import check_axis
     from workflow.results.claims import read_claims
 
