@@ -47,10 +47,10 @@ class Failure:
     stage: job_files.StageName
     kind: str
     reason: str
-    step: job_files.Step | None
-    goes_on_from: job_files.Step | None
+    step: int | None
+    goes_on_from: int | None
     thermo: list[dict[str, float | str]] = field(default_factory=list)
-    time: job_files.Time = 0.0
+    time: float = 0.0
     host: str = ''
     engine: dict[str, Any] = field(default_factory=dict)
     after_retries: Annotated[int, Field(ge=0)] = 0

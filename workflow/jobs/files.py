@@ -27,11 +27,6 @@ THERMO = 'thermo.h5'
 PRODUCTION = 'production.json'
 FAILURE = 'failure.json'
 
-# A step of any stage: what HOOMD-blue, and a float, can count to.
-Step = Annotated[int, Field(ge=0, le=2**53)]
-# A moment, in seconds since the epoch, that a calendar has a date for.
-Time = Annotated[float, Field(ge=0, le=1e11)]
-
 # Of records that are read back: what is of another type, or no number, is damage.
 AS_WRITTEN = ConfigDict(extra='ignore', strict=True, allow_inf_nan=False)
 # A stage names a folder: no text of a file becomes a path by itself.

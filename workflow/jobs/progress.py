@@ -36,12 +36,12 @@ class Progress:
     __pydantic_config__ = job_files.AS_WRITTEN
 
     stage: job_files.StageName
-    step: job_files.Step
-    steps: Annotated[job_files.Step, Field(gt=0)]
+    step: int
+    steps: Annotated[int, Field(gt=0)]
     steps_per_second: float
     seconds_left: float
     process: str
-    time: job_files.Time
+    time: float
 
 
 _WRITTEN = TypeAdapter(Progress)

@@ -47,10 +47,19 @@ class _ProjectDocument(_Part):
     status: dict[str, int] = Field({}, alias='_status')
 
 
+class _RetriedFailure(_Part):
+    stage: str
+
+
+class _Retry(_Part):
+    failure: _RetriedFailure
+    until: int
+
+
 class _JobDocument(_Part):
     build: dict[str, Any] | None = None
     runs: list[dict[str, Any]] = []
-    retries: list[dict[str, Any]] = []
+    retries: list[_Retry] = []
 
 
 def read_project_document(project: Project) -> dict[str, Any]:

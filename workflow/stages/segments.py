@@ -74,10 +74,10 @@ def _ensemble(point: StatePoint, kT: float) -> Integrator:
     protocol = point.protocol
     if point.pressure is None:
         return Langevin(protocol.time_step, kT, protocol.push_off.friction)
-    return ConstantPressure(
-        protocol.time_step,
-        kT,
-        protocol.equilibrate.thermostat_time,
-        point.pressure,
-        protocol.equilibrate.barostat_time,
-    )
+    return at_pressure(point, point.pressure, kT)
+
+
+def at_pressure(point: StatePoint, pressure: float, kT: float) -> ConstantPressure:
+    """The barostat and thermostat of equilibration, at a pressure and a kT."""
+    dt, limits = point.protocol.time_step, point.protocol.equilibrate
+    return ConstantPressure(dt, kT, limits.thermostat_time, pressure, limits.barostat_time)

@@ -34,7 +34,7 @@ class ShortSteps:
 
     __pydantic_config__ = job_files.AS_WRITTEN
 
-    until: job_files.Step = 0
+    until: int = 0
     shortened_by: Annotated[int, Field(ge=1, le=MOST_SHORTENED)] = 1
 
     def at(self, step: int) -> int:

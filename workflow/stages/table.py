@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from workflow.engines.contract import ConstantPressure, ConstantVolume, Integrator
+from workflow.engines.contract import ConstantVolume, Integrator
 from workflow.jobs import files as job_files
 from workflow.jobs.products import Product
 from workflow.jobs.signac_files import state_point_of
-from workflow.stages.segments import total_steps
+from workflow.stages.segments import at_pressure, total_steps
 
 if TYPE_CHECKING:
     from workflow.sweep.protocol import OpenEnded
@@ -94,9 +94,7 @@ def _towards_equilibrium(point: StatePoint) -> Integrator:
     protocol, limits = point.protocol, point.protocol.equilibrate
     if point.pressure is None:
         return ConstantVolume(protocol.time_step, point.kT, limits.thermostat_time)
-    return ConstantPressure(
-        protocol.time_step, point.kT, limits.thermostat_time, point.pressure, limits.barostat_time
-    )
+    return at_pressure(point, point.pressure, point.kT)
 
 
 STAGES = (
@@ -135,20 +133,12 @@ ENGINE_STAGES = tuple(stage for stage in STAGES if stage.runs_engine)
 
 
 def stage_named(name: str) -> Stage:
-    """The stage of that name.
-
-    Raises:
-        KeyError: If there is none.
-    """
+    """The stage of that name."""
     return {stage.name: stage for stage in STAGES}[name]
 
 
 def stage_product(name: str) -> Product:
-    """The file of that name that a stage leaves, as a product.
-
-    Raises:
-        KeyError: If none leaves it.
-    """
+    """The file of that name that a stage leaves, as a product."""
     return {each: stage.product(each) for stage in STAGES for each in stage.products}[name]
 
 
