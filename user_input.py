@@ -97,7 +97,7 @@ def validate(schema: type[Schema], data: dict[str, Any], where: str) -> Schema:
 
 
 @contextlib.contextmanager
-def said_of(where: str | Path) -> Iterator[None]:
+def error_context(where: str | Path) -> Iterator[None]:
     """Say of every `UserError` from within that it is about `where`."""
     try:
         yield
@@ -105,7 +105,7 @@ def said_of(where: str | Path) -> Iterator[None]:
         raise UserError(f'{where}: {error}') from None
 
 
-def trouble_around(error: BaseException | None) -> UserError | None:
+def environment_error(error: BaseException | None) -> UserError | None:
     """What to tell of an error that comes from the machine: a full disk, a missing library.
 
     Returns:
@@ -154,7 +154,7 @@ def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
         try:
             return main(*args, **kwargs)
         except Exception as error:
-            told = error if isinstance(error, UserError) else trouble_around(error)
+            told = error if isinstance(error, UserError) else environment_error(error)
             if told is None:
                 raise
             print(f'error: {told}', file=sys.stderr)

@@ -63,7 +63,7 @@ class Run:
 
     def resumed_at(self, stage: str) -> int | None:
         """The step from which it went on with a stage; None if it began it."""
-        found = re.findall(rf'^{stage}: going on from step (\d+)', self.said, re.MULTILINE)
+        found = re.findall(rf'^{stage}: resuming from step (\d+)', self.said, re.MULTILINE)
         return int(found[-1]) if found else None
 
 

@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from validation.page import commit_here
-from validation.sections.start_states import LENGTHS, Comparison, Look, needed, said_of
+from validation.sections.start_states import LENGTHS, Comparison, Look, error_context, needed
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / 'docs' / 'equilibration.md'
@@ -76,7 +76,7 @@ class Entry:
             told = f'> {last.length:g}'
         else:
             told = f'{length:g}' if is_confirmed else f'{length:g}, not confirmed'
-        outcome = said_of(self.looks)
+        outcome = error_context(self.looks)
         apart = [f'{look.length:g}' for look in self.looks if look.is_apart]
         if apart:
             outcome += f'; called equilibrated and yet apart after {", ".join(apart)} tau'
@@ -119,7 +119,7 @@ def main() -> None:
             if options.write:
                 n_beads = len(comparison.sample.charges)
                 write(Entry(fraction, comparison.n_ions, n_beads, looks, command, commit))
-        print(f'LSP {fraction}: {said_of(looks)}', flush=True)
+        print(f'LSP {fraction}: {error_context(looks)}', flush=True)
 
 
 def write(entry: Entry, path: Path = TABLE) -> None:

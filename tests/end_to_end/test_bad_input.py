@@ -14,7 +14,7 @@ import pytest
 
 from models.model import SHIPPED_MODELS
 from project import main
-from user_input import trouble_around
+from user_input import environment_error
 from workflow.engines.selection import available_engines
 from workflow.engines.settings import DEVICE_VARIABLE, ENGINE_VARIABLE
 from workflow.sweep.sweep_file import load_sweep
@@ -283,6 +283,6 @@ def test_trouble_of_the_machine_is_told(error: Exception, parts: list[str]) -> N
         except Exception as cause:
             raise RuntimeError('on the way') from cause
     except RuntimeError as raised:
-        told = str(trouble_around(raised))
+        told = str(environment_error(raised))
     assert all(part in told for part in parts)
-    assert trouble_around(RuntimeError('another')) is None
+    assert environment_error(RuntimeError('another')) is None

@@ -32,7 +32,7 @@ from workflow.jobs.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from workflow.stages.stage_folder import StageFolder
-from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, read_short_steps, write_short_steps
+from workflow.stages.substeps import MOST_SHORTENED, Substeps, read_substeps, write_substeps
 from workflow.stages.system import System
 from workflow.stages.table import stage_product
 from workflow.stages.thermo_writer import read_rows
@@ -82,7 +82,7 @@ def test_a_blow_up_is_seen_and_short_steps_get_past_it(
     assert all(np.isfinite(column).all() for column in read_rows(stopped.thermo).values())
 
     until = failed.value.step + 1000
-    write_short_steps(stopped.path, ShortSteps(until, 5))
+    write_substeps(stopped.path, Substeps(until, 5))
     with pytest.raises(Interrupted):  # within the short steps, which it must go on with
         run(stopped, start, StopAfter(3))
     assert read_checkpoint(stopped.checkpoint).state.step < until
@@ -218,8 +218,8 @@ def test_a_mark_says_what_it_may_and_no_retry_takes_forever(tmp_path: Path) -> N
     assert failure is not None
     assert (failure.stage, failure.thermo) == ('sample', rows)
     make_ready(tmp_path, {})
-    short = read_short_steps(StageFolder(tmp_path, 'sample').path)
-    assert short == ShortSteps(1900, MOST_SHORTENED)
+    short = read_substeps(StageFolder(tmp_path, 'sample').path)
+    assert short == Substeps(1900, MOST_SHORTENED)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_mark_says_what_it_may_and_no_retry_takes_forever(tmp_path: Path) -> N
 def test_damaged_short_steps_are_told(tmp_path: Path, content: str) -> None:
     (tmp_path / 'short_steps.json').write_text(content)
     with pytest.raises(UserError, match='short_steps.json: is damaged. Delete it'):
-        read_short_steps(tmp_path)
+        read_substeps(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -261,18 +261,18 @@ def test_damaged_progress_is_no_progress(tmp_path: Path, change: dict[str, Any])
 def test_what_fails_again_is_retried_with_shorter_steps_yet(tmp_path: Path) -> None:
     record: dict[str, Any] = {}
 
-    def fail(kind: type[SimulationFailed], step: int, goes_on_from: int) -> ShortSteps:
+    def fail(kind: type[SimulationFailed], step: int, goes_on_from: int) -> Substeps:
         failure = kind('said the engine', step)
         failure.found_at(step, goes_on_from, [{'step': 10.0, 'volume': 'nan'}])
         mark_failed(tmp_path, 'sample', failure, {}, record)
         make_ready(tmp_path, record)
         assert read_failure(tmp_path) is None
-        return read_short_steps(StageFolder(tmp_path, 'sample').path)
+        return read_substeps(StageFolder(tmp_path, 'sample').path)
 
     assert fail(SimulationFailed, 100, 50).shortened_by == 1  # as it was: it may have been chance
-    assert fail(SimulationFailed, 110, 50) == ShortSteps(1110, 25)
+    assert fail(SimulationFailed, 110, 50) == Substeps(1110, 25)
     assert fail(BlewUp, 900, 500).shortened_by == 125
-    assert fail(BlewUp, 9000, 8000) == ShortSteps(10_000, 5)  # another place
+    assert fail(BlewUp, 9000, 8000) == Substeps(10_000, 5)  # another place
     assert [retry['failure']['step'] for retry in record['retries']] == [100, 110, 900, 9000]
     with pytest.raises(UserError, match='not marked as failed'):
         make_ready(tmp_path, record)

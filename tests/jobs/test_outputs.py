@@ -76,7 +76,7 @@ def test_what_cannot_be_read_now_is_no_damage(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='cannot be read now'):
         read_latest_checkpoint(path, lambda checkpoint: '', 10)
     with pytest.raises(UserError, match='cannot be read now'):
-        thermo_writer.what_is_wrong(path, RowMark(3, 7))
+        thermo_writer.find_corruption(path, RowMark(3, 7))
 
 
 def test_a_trajectory_is_cut_back_to_its_mark(
@@ -85,7 +85,7 @@ def test_a_trajectory_is_cut_back_to_its_mark(
     source, mark, before = marked
     path = tmp_path / 'trajectory.gsd'
     path.write_bytes(source.read_bytes())
-    assert trajectory_writer.what_is_wrong(path, mark) == ''
+    assert trajectory_writer.find_corruption(path, mark) == ''
     restore(path, mark)
     assert frames(path) == before
     assert path.stat().st_size == mark.length
@@ -106,7 +106,7 @@ def test_any_flipped_bit_is_noticed_or_mended(
         damaged = bytearray(content)
         damaged[position] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
-        if trajectory_writer.what_is_wrong(path, mark):
+        if trajectory_writer.find_corruption(path, mark):
             noticed += 1
         else:
             restore(path, mark)
@@ -120,11 +120,11 @@ def test_a_truncated_trajectory_is_noticed(
     source, mark, _ = marked
     path = tmp_path / 'trajectory.gsd'
     path.write_bytes(source.read_bytes()[: mark.length - 1])
-    assert f'{mark.length - 1} bytes of {mark.length}' in trajectory_writer.what_is_wrong(
+    assert f'{mark.length - 1} bytes of {mark.length}' in trajectory_writer.find_corruption(
         path, mark
     )
     path.unlink()
-    assert 'missing' in trajectory_writer.what_is_wrong(path, mark)
+    assert 'missing' in trajectory_writer.find_corruption(path, mark)
 
 
 def test_a_trajectory_goes_on_from_its_mark(
@@ -140,7 +140,7 @@ def test_a_trajectory_goes_on_from_its_mark(
         log.flush()
         end = log.mark()
     assert frames(path) == frames(source)
-    assert trajectory_writer.what_is_wrong(path, end) == ''
+    assert trajectory_writer.find_corruption(path, end) == ''
 
 
 def test_any_flipped_bit_of_the_rows_is_noticed(tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_any_flipped_bit_of_the_rows_is_noticed(tmp_path: Path) -> None:
         damaged = bytearray(content)
         damaged[position] ^= 16
         path.write_bytes(damaged)
-        assert bool(thermo_writer.what_is_wrong(path, mark)) == (position < belongs)
+        assert bool(thermo_writer.find_corruption(path, mark)) == (position < belongs)
     path.write_bytes(content[: belongs - 1])
-    assert f'{belongs - 1} bytes of {belongs}' in thermo_writer.what_is_wrong(path, mark)
+    assert f'{belongs - 1} bytes of {belongs}' in thermo_writer.find_corruption(path, mark)
 
 
 def test_a_checkpoint_is_read_as_it_was_written_or_not_at_all(

@@ -151,7 +151,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     run(folder, start, StopRequest())
     said = capsys.readouterr().out
     assert 'checkpoint is damaged' in said
-    assert f'going on from step {previous}\n' in said
+    assert f'resuming from step {previous}\n' in said
     assert 'begins anew' not in said
     assert_exactly_once(folder)
 
@@ -231,7 +231,7 @@ def test_a_truncated_output_goes_back_to_what_is_whole(
     run(folder, start, StopRequest())
     said = capsys.readouterr().out
     assert f'is passed over: {output} has' in said
-    assert f'going on from step {previous}\n' in said
+    assert f'resuming from step {previous}\n' in said
     assert 'begins anew' not in said
     assert_exactly_once(folder)
 

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.estimators.estimate import Estimate
 from validation.needed_length import Entry, read, write
-from validation.sections.start_states import WIDER, Look, agree, needed, said_of
+from validation.sections.start_states import WIDER, Look, agree, error_context, needed
 
 WITHOUT_INTERVAL = Estimate(1.0, None, None, 1.0, 'only 3 frames: no interval')
 DOUBTED = Estimate(1.0, 0.9, 1.1, 7.0, 'too short: 7.0 independent values, 20 needed')
@@ -50,8 +50,8 @@ def test_needed_is_the_first_length_that_the_next_confirms() -> None:
     assert needed(looks[:3]) == (4, False)
     assert needed(looks[:2]) == (None, False)
     assert needed([look(1, *together), look(2, *unknown)]) == (None, False)
-    assert 'not confirmed' in said_of(looks[:1])
-    assert 'not known well enough: 1' in said_of([look(2, *unknown)])
+    assert 'not confirmed' in error_context(looks[:1])
+    assert 'not known well enough: 1' in error_context([look(2, *unknown)])
 
 
 def test_what_is_not_equilibrated_is_neither_together_nor_apart() -> None:

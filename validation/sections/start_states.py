@@ -151,7 +151,7 @@ def two_starts(fraction: Fraction, engine: str) -> Iterator[Row]:
     for look in comparison.looks(lengths):
         looks.append(look)
     apart = [f'{look.length:g} tau' for look in looks if look.is_apart]
-    outcome = said_of(looks)
+    outcome = error_context(looks)
     if apart:
         outcome += f'; called equilibrated and yet apart after {", ".join(apart)}'
     yield judged(
@@ -348,7 +348,7 @@ def needed(looks: Sequence[Look]) -> tuple[float | None, bool]:
     return (looks[-1].length, False) if looks and looks[-1].is_together else (None, False)
 
 
-def said_of(looks: Sequence[Look]) -> str:
+def error_context(looks: Sequence[Look]) -> str:
     """The length needed in words, or what is in its way."""
     length, is_confirmed = needed(looks)
     if length is None:

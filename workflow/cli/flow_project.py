@@ -26,12 +26,12 @@ except ImportError as missing:
     sys.exit(2)
 
 from analysis.observables import OBSERVABLES
-from user_input import EXIT_USER_ERROR, UserError, exits_on_user_error, trouble_around
+from user_input import EXIT_USER_ERROR, UserError, environment_error, exits_on_user_error
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import leading_or_following
 from workflow.engines.settings import asked_ranks, started_ranks
-from workflow.jobs.failures import failed_among, is_failed, mark_failed_from_afar, read_failure
+from workflow.jobs.failures import failed_among, is_failed, mark_failed_by_follower, read_failure
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
 from workflow.jobs.workspace import checked_project, jobs_by_sweep
@@ -87,7 +87,7 @@ class JobProject(FlowProject):
             what_next = _LOOK if marked else 'The next run goes on with it.'
             raise SimulationFailed(f'{_many(len(failed))} failed. {what_next}')
         if mistaken:
-            raise UserError(f'{_many(len(mistaken))} could not be run, as told above.')
+            raise UserError(f'{_many(len(mistaken))} could not be run, as reported above.')
         if held:
             raise JobIsHeld(f'{_many(len(held))} left to the process that runs them.')
 
@@ -228,7 +228,7 @@ def main(project: type[JobProject]) -> int:
     except Interrupted as stopped:
         ignore_requests()
         again = 'Submit' if 'SLURM_JOB_ID' in os.environ else 'Run'
-        print(f'{stopped}. {again} it again to go on where it was.', file=sys.stderr)
+        print(f'{stopped}. {again} it again to resume from the last checkpoint.', file=sys.stderr)
         return EXIT_INTERRUPTED
     except JobIsHeld as held:
         print(f'error: {held}', file=sys.stderr)
@@ -240,7 +240,7 @@ def _main(project: type[JobProject]) -> int:
     from workflow.cli import commands
 
     if started_ranks() > 1:
-        with leading_or_following(mark_failed_from_afar) as leads:
+        with leading_or_following(mark_failed_by_follower) as leads:
             return _flow_main(project) if leads else 0
     asked = sys.argv[1] if sys.argv[1:] else '--help'
     if asked in commands.COMMANDS or asked in ('-h', '--help'):
@@ -262,7 +262,7 @@ def _flow_main(project: type[JobProject]) -> int:
     except UserOperationError as error:
         if isinstance(error.__cause__, subprocess.CalledProcessError):
             return EXIT_INTERRUPTED  # its process has said so
-        if (trouble := trouble_around(error.__cause__)) is not None:
+        if (trouble := environment_error(error.__cause__)) is not None:
             raise trouble from None
         # Flow's own wrapping would hide what happened from the last line of a log.
         traceback.print_exception(error.__cause__ or error)

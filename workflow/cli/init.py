@@ -9,7 +9,7 @@ import numpy as np
 
 from models.force_field import force_field
 from models.model import Model
-from user_input import UserError, said_of
+from user_input import UserError, error_context
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
@@ -34,11 +34,11 @@ def init_sweep(path: Path) -> SweepJobs:
         )
     shown = checked_report(path, sweep, model)
     points = list(state_points(sweep, model))
-    with said_of(path):
+    with error_context(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
         values = [as_plain_values(point) for point in points]
         if len({json.dumps(each, sort_keys=True) for each in values}) < len(values):
-            raise UserError('a composition or a value of the grid stands twice: remove one.')
+            raise UserError('a composition or a value of the grid is there twice: remove one.')
         for point in points:
             if point.replica == 0:
                 _check_can_be_built(point, model)

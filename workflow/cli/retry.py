@@ -12,7 +12,7 @@ from workflow.engines.errors import BlewUp
 from workflow.jobs.failures import RETRIES, Failure, clear_failure, read_failure
 from workflow.jobs.lock import hold
 from workflow.stages.stage_folder import StageFolder
-from workflow.stages.substeps import MOST_SHORTENED, ShortSteps, write_short_steps
+from workflow.stages.substeps import MOST_SHORTENED, Substeps, write_substeps
 
 # A retry runs the steps up to the failure, and these many more, so many times shorter; where that
 # did not help, shorter again.
@@ -40,7 +40,7 @@ def make_ready(folder: Path, record: Any) -> str:
         told = f'goes on from {where} of {failure.stage}'
         # What failed in other words may be a blow-up too, if it fails at the same place again.
         if failure.kind == BlewUp.kind or failure.after_retries:
-            write_short_steps(StageFolder(folder, failure.stage).path, short)
+            write_substeps(StageFolder(folder, failure.stage).path, short)
             told += f', with steps {short.shortened_by} times shorter until step {short.until}'
         # In the record before the mark goes: a retry that is killed here is only told twice.
         marked = {'time': time.time(), 'failure': asdict(failure)}
@@ -50,8 +50,8 @@ def make_ready(folder: Path, record: Any) -> str:
     return told
 
 
-def _short_steps_past(failure: Failure) -> ShortSteps:
+def _short_steps_past(failure: Failure) -> Substeps:
     reached = max(failure.step or 0, failure.goes_on_from or 0)
     # Bounded before it is raised to: the mark may say any number.
     factor = min(_SHORTER_BY ** min(1 + failure.after_retries, 9), MOST_SHORTENED)
-    return ShortSteps(reached + _STEPS_BEYOND, factor)
+    return Substeps(reached + _STEPS_BEYOND, factor)

@@ -93,7 +93,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         finally:
             _interrupt(running)  # whatever ended this loop, none is left behind
     if stop:
-        print('stopped. The same command goes on where it was.')
+        print('stopped. The same command resumes it.')
         return EXIT_INTERRUPTED
     codes = [_tell_end(each) for each in ended] + [1 for _ in left_out]
     return next((code for code in _WORST_FIRST if code in codes), 0)
@@ -120,7 +120,7 @@ def _tell_end(ended: _Running) -> int:
         return code
     ended_by = signal_of(code)
     if ended_by in STOP_SIGNALS:
-        print(f'job {job.id} was stopped. The same command goes on where it was.')
+        print(f'job {job.id} was stopped. The same command resumes it.')
         return EXIT_INTERRUPTED
     why = str(read_failure(Path(job.path)) or _last_line(job))
     if ended_by is not None:

@@ -90,7 +90,7 @@ def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception
     said = message.lower()
     found: Exception = SimulationFailed(message)
     if any(words in said for words in _ENVIRONMENT_WORDS):
-        found = UserError(f'{message} Mend that and run again: it goes on where it was.')
+        found = UserError(f'{message} Fix that and run again: it resumes from the last checkpoint.')
     elif any(words in said for words in _BLOW_UP_WORDS):
         found = BlewUp(message)
     if lone:

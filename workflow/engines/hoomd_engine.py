@@ -83,7 +83,7 @@ class _HoomdSimulation:
         # HOOMD takes 16 bits of seed.
         self._simulation = hoomd.Simulation(device, seed=seed & 0xFFFF)
         self._simulation.timestep = int(frame.configuration.step)
-        with _errors_told():
+        with _translate_errors():
             self._simulation.create_state_from_snapshot(_snapshot(device, frame, force_field))
         self._terms = _forces(force_field, frame, integrator, mesh)
         self._simulation.operations.integrator = hoomd.md.Integrator(
@@ -118,7 +118,7 @@ class _HoomdSimulation:
         return int(self._simulation.timestep) if self._simulation else self._last_step
 
     def run(self, steps: int) -> None:
-        with _errors_told():
+        with _translate_errors():
             self._simulation.run(steps)
 
     def state(self) -> contract.State:
@@ -155,7 +155,7 @@ class _HoomdSimulation:
 
 
 @contextmanager
-def _errors_told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Raise what HOOMD-blue raises as what it means for the job."""
     try:
         yield

@@ -84,7 +84,7 @@ def mark_failed(
     job_files.write_json(folder / job_files.FAILURE, asdict(mark))
 
 
-def mark_failed_from_afar(
+def mark_failed_by_follower(
     folder: Path, stage: str, failure: SimulationFailed, engine: dict[str, Any]
 ) -> None:
     """Mark the job in `folder`, unless it is, from a process that knows only what is on disk."""

@@ -90,7 +90,7 @@ def read_job_document(job: Job) -> dict[str, Any]:
 
 
 @contextmanager
-def signac_told() -> Iterator[None]:
+def translate_signac_errors() -> Iterator[None]:
     """Turn what signac says of a project's files into a `UserError`."""
     try:
         yield

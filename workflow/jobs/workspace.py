@@ -11,7 +11,7 @@ from typing import Any
 import signac
 
 from user_input import UserError
-from workflow.jobs.signac_files import read_project_document, signac_told
+from workflow.jobs.signac_files import read_project_document, translate_signac_errors
 
 SWEEPS = 'sweeps'
 # Which version of this project's layout a workspace has is in the project document. Raise it, and
@@ -63,7 +63,7 @@ def open_project() -> Any:
     Raises:
         UserError: If it is damaged, or of another version.
     """
-    with signac_told():
+    with translate_signac_errors():
         if (above := _project_above()) is not None:
             print(f'A new project is made in {Path.cwd()}, apart from the one in {above}.')
         project = signac.init_project()
@@ -120,7 +120,7 @@ def find_project() -> Project:
         UserError: If it is damaged.
     """
     try:
-        with signac_told():
+        with translate_signac_errors():
             return signac.get_project()
     except LookupError:
         raise NoProject(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.observables import OBSERVABLES
-from user_input import UserError, nearest_name, said_of
+from user_input import UserError, error_context, nearest_name
 from workflow.jobs import files as job_files
 from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
@@ -127,7 +127,7 @@ def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
     from workflow.results.claims import read_claims
 
     report = sweep.report
-    with said_of(path):
+    with error_context(path):
         check_axis(report, model, as_plain_values(next(state_points(sweep, model))))
         for name in report.overview or ():
             observable, is_curve, _ = name.partition(':')

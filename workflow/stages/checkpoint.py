@@ -93,7 +93,7 @@ def read_latest_checkpoint(
             return checkpoint, notes
         notes.append(f'{candidate.name}, of step {checkpoint.state.step}, is passed over: {found}')
     if notes:
-        notes.append('no checkpoint is of use: the stage begins anew')
+        notes.append('no usable checkpoint: restarting the stage from step 0')
     return None, notes
 
 

@@ -33,7 +33,7 @@ from workflow.stages.relax import relax, state_of
 from workflow.stages.review import equilibrium_of, is_precise
 from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
-from workflow.stages.substeps import NO_SHORT_STEPS, read_short_steps
+from workflow.stages.substeps import NO_SUBSTEPS, read_substeps
 from workflow.stages.system import System
 from workflow.stages.table import Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
@@ -177,9 +177,9 @@ def _running(
     started = time.time()
     made = _provenance_of(job, stage.name, stage.name) | system.engine.describe()
     made['started'] = started
-    short_steps = read_short_steps(folder)
-    if short_steps != NO_SHORT_STEPS:
-        made['short_steps'] = asdict(short_steps)
+    substeps = read_substeps(folder)
+    if substeps != NO_SUBSTEPS:
+        made['short_steps'] = asdict(substeps)
     with holding(job, stage):
         refuse_failed(job.folder)
         remove_leftovers(job)

@@ -24,7 +24,7 @@ from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
 from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.segments import Segment, segments
 from workflow.stages.stability import check_finite
-from workflow.stages.substeps import ShortSteps, read_short_steps
+from workflow.stages.substeps import Substeps, read_substeps
 from workflow.stages.system import System
 from workflow.sweep.state_point import StatePoint, derive_seed
 
@@ -57,8 +57,8 @@ def relax(
         print(f'{STAGE}: {note}')
     state = state_of(start) if checkpoint is None else checkpoint.state
     if state.step:
-        print(f'{STAGE}: going on from step {state.step}')
-    run = _Run(system, saved, read_short_steps(folder), stop, progress, state.step)
+        print(f'{STAGE}: resuming from step {state.step}')
+    run = _Run(system, saved, read_substeps(folder), stop, progress, state.step)
     first = 0
     for segment in segments(point):
         end = first + segment.steps
@@ -104,7 +104,7 @@ class _Run:
 
     system: System
     saved: Path
-    short_steps: ShortSteps
+    substeps: Substeps
     stop: StopRequest
     progress: ProgressWriter
     kept: int
@@ -113,9 +113,9 @@ class _Run:
 
     def stretch(self, segment: Segment, state: State, end: int) -> State:
         """Run until `end`, or until mesh or time step are to be chosen anew."""
-        shortened_by = self.short_steps.at(state.step)
+        shortened_by = self.substeps.at(state.step)
         if shortened_by > 1:
-            end = min(end, self.short_steps.until)
+            end = min(end, self.substeps.until)
         try:
             simulation = self._set_up(segment, state, shortened_by)
         except SimulationFailed as failure:

@@ -30,7 +30,7 @@ from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
 from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.stability import check_rows
 from workflow.stages.stage_folder import StageFolder
-from workflow.stages.substeps import read_short_steps
+from workflow.stages.substeps import read_substeps
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import ThermoLog, as_records
 from workflow.stages.trajectory_writer import TrajectoryLog
@@ -81,7 +81,7 @@ def run_plan(
     if checkpoint is None:
         checkpoint = Checkpoint(start)
     elif checkpoint.state.step:
-        print(f'{plan.name}: going on from step {checkpoint.state.step}')
+        print(f'{plan.name}: resuming from step {checkpoint.state.step}')
     time_step = plan.integrator.time_step
     with (
         TrajectoryLog(
@@ -96,7 +96,7 @@ def run_plan(
     if found := folder.fault(run.latest):
         raise UserError(
             f'{folder.path}: {found}: the disk or the memory of this machine fails. '
-            'Run it again, on another machine if it can be: it goes on from what is whole.'
+            'Run it again, on another machine if it can be: it resumes from what is intact.'
         )
     return last
 
@@ -119,13 +119,13 @@ class _Run:
         self._progress = ProgressWriter(folder.path.parent, plan.name, plan.maximum_steps)
         self._pace, self._chunk = CheckpointPace(), ChunkLength()
         self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
-        self.short_steps = read_short_steps(folder.path)
+        self.substeps = read_substeps(folder.path)
 
     def set_hottest(self, start: State) -> None:
         """Set the kT that a sound state stays near: that of the bath, or of a hotter beginning."""
         temperature, state = self._system.limits.temperature, self.latest.state
         found = [highest_temperature(self._plan.integrator), temperature(start)]
-        if self.short_steps.at(state.step) > 1:  # what is to be healed may be hot, not get hotter
+        if self.substeps.at(state.step) > 1:  # what is to be healed may be hot, not get hotter
             found.append(temperature(state))
         self._hottest = float(max(found))
 
@@ -154,7 +154,7 @@ class _Run:
                 if self._stop.reason is not None:
                     self._checkpoint(state)
                     raise Interrupted(f'{plan.name} stopped at step {state.step}')
-                short_steps_end = self.short_steps.at(state.step) != self._shortened_by
+                short_steps_end = self.substeps.at(state.step) != self._shortened_by
                 if short_steps_end or box_has_changed(self._mesh_box, state.box):
                     simulation.close()
                     simulation = self._set_up(state)
@@ -168,7 +168,7 @@ class _Run:
     def _set_up(self, state: State) -> Simulation:
         mesh, plan = self._system.mesh(state), self._plan
         self._mesh_box = state.box
-        self._shortened_by = self.short_steps.at(state.step)
+        self._shortened_by = self.substeps.at(state.step)
         simulation = self._system.simulation(
             state, plan.integrator, mesh, plan.name, plan.log_period, self._shortened_by
         )
@@ -180,7 +180,7 @@ class _Run:
         step = simulation.step
         goal = min(self._plan.schedule.next_frame(step), next_review, self._plan.maximum_steps)
         if self._shortened_by > 1:
-            goal = min(goal, self.short_steps.until)
+            goal = min(goal, self.substeps.until)
         end = min(goal, step + self._chunk.steps)
         if (most := most_steps_unseen(self._plan.integrator)) is not None:
             end = min(end, step + most)
@@ -215,7 +215,7 @@ class _Run:
             raise UserError(
                 f'{self._plan.name}: {len(due)} log rows are due from step {self._recorded} to '
                 f'{step}, and the engine gave {len(steps)}. Is the folder for temporary files, '
-                f'{tempfile.gettempdir()}, full? Run it again: it goes on from its checkpoint.'
+                f'{tempfile.gettempdir()}, full? Run it again: it resumes from its checkpoint.'
             )
         self._recorded = step
 

@@ -20,8 +20,8 @@ class StageFolder:
 
     def fault(self, checkpoint: Checkpoint) -> str:
         """What is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
-        found = trajectory_writer.what_is_wrong(self.trajectory, checkpoint.frames)
-        return found or thermo_writer.what_is_wrong(self.thermo, checkpoint.rows)
+        found = trajectory_writer.find_corruption(self.trajectory, checkpoint.frames)
+        return found or thermo_writer.find_corruption(self.thermo, checkpoint.rows)
 
     def remove(self) -> None:
         """Delete the folder: its products have their final names."""

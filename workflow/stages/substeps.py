@@ -24,7 +24,7 @@ MOST_SHORTENED = 125
 
 
 @dataclass(frozen=True)
-class ShortSteps:
+class Substeps:
     """A stretch of a stage with shorter steps.
 
     Attributes:
@@ -42,17 +42,17 @@ class ShortSteps:
         return self.shortened_by if step < self.until else 1
 
 
-_WRITTEN = TypeAdapter(ShortSteps)
-NO_SHORT_STEPS = ShortSteps()
+_WRITTEN = TypeAdapter(Substeps)
+NO_SUBSTEPS = Substeps()
 
 
-def write_short_steps(stage_folder: Path, short: ShortSteps) -> None:
+def write_substeps(stage_folder: Path, short: Substeps) -> None:
     """Have the stage in `stage_folder` take short steps when it is next run."""
     stage_folder.mkdir(parents=True, exist_ok=True)
     job_files.write_json(stage_folder / _FILE, asdict(short))
 
 
-def read_short_steps(stage_folder: Path) -> ShortSteps:
+def read_substeps(stage_folder: Path) -> Substeps:
     """What was written; without a file, a stretch of no length.
 
     Raises:
@@ -60,7 +60,7 @@ def read_short_steps(stage_folder: Path) -> ShortSteps:
     """
     path = stage_folder / _FILE
     if not path.exists():
-        return NO_SHORT_STEPS
+        return NO_SUBSTEPS
     try:
         return _WRITTEN.validate_json(path.read_bytes())
     except ValidationError:
@@ -69,7 +69,7 @@ def read_short_steps(stage_folder: Path) -> ShortSteps:
         ) from None
 
 
-class InShortSteps:
+class InSubsteps:
     """A simulation of short steps, as one whose step is that of the stage."""
 
     def __init__(self, simulation: Simulation, shortened_by: int) -> None:

@@ -24,7 +24,7 @@ from workflow.engines.contract import (
 )
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.stability import Limits, limits_of
-from workflow.stages.substeps import InShortSteps
+from workflow.stages.substeps import InSubsteps
 from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.state_point import derive_seed
 
@@ -114,7 +114,7 @@ class System:
         if simulation.mesh is not None:
             length = self.force_field.bjerrum_length
             self.meshes.add(purpose, state, self._charges, length, simulation.mesh)
-        return simulation if shortened_by == 1 else InShortSteps(simulation, shortened_by)
+        return simulation if shortened_by == 1 else InSubsteps(simulation, shortened_by)
 
 
 def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:

@@ -66,7 +66,7 @@ class ThermoLog:
         self._file.close()
 
 
-def what_is_wrong(path: Path, mark: RowMark) -> str:
+def find_corruption(path: Path, mark: RowMark) -> str:
     """Why the rows of `mark` are not in the file as they were written; '' if they are."""
     length = mark.rows * _RECORD_LENGTH
 

@@ -33,7 +33,7 @@ class TrajectoryLog:
     Args:
         topology: Types, charges, masses, bonds and angles of the first frame.
         time_step: In tau, kept with the first frame.
-        mark: Where to go on, which `what_is_wrong` finds nothing wrong with; None to begin.
+        mark: Where to go on, which `find_corruption` finds nothing wrong with; None to begin.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class TrajectoryLog:
             self._trajectory.close()
 
 
-def what_is_wrong(path: Path, mark: FrameMark | None) -> str:
+def find_corruption(path: Path, mark: FrameMark | None) -> str:
     """Why the frames of `mark` are not in the file as they were written; '' if they are."""
     if mark is None:
         return ''

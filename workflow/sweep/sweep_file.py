@@ -20,7 +20,7 @@ from pydantic import (
 from models.chain_length import ChainLengths, Monodisperse
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
-from user_input import StrictModel, read_toml, said_of, shortened, validate
+from user_input import StrictModel, error_context, read_toml, shortened, validate
 from workflow.sweep.protocol import Protocol
 from workflow.sweep.state_point import StatePoint
 from workflow.sweep.sweep_name import SweepName
@@ -117,7 +117,7 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
         UserError: If anything in either is wrong.
     """
     sweep = validate(Sweep, read_toml(path), str(path))
-    with said_of(path):
+    with error_context(path):
         model = load_model(_model_reference(sweep.model, path))
         for composition in sweep.compositions:
             check_composition(composition, model.monomers)
