@@ -213,15 +213,21 @@ def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long
 
 
 @pytest.mark.parametrize(
-    ('operation', 'needed'), [('build', 'model.json'), ('production', 'trajectory.gsd')]
+    ('operation', 'needed', 'lock'),
+    [
+        ('build', ['model.json'], 'running.lock'),
+        ('production', ['trajectory.gsd'], 'running.lock'),
+        ('msd', ['trajectory.gsd', 'production.json'], 'msd.lock'),
+    ],
 )
 def test_an_operation_of_any_kind_leaves_a_held_job_alone(
-    one_long: Path, operation: str, needed: str
+    one_long: Path, operation: str, needed: list[str], lock: str
 ) -> None:
     (job,) = jobs_of(one_long)
     (job / 'init.gsd').unlink()
-    (job / needed).touch()  # all that makes it due
-    with hold(job):
+    for name in needed:
+        (job / name).touch()  # all that makes it due
+    with hold(job, lock=lock):
         said = here(one_long, EXIT_HELD, 'run', '-o', operation)
     assert f'is being run by process {os.getpid()} {HERE}' in said
     assert '1 job left to the process that runs them' in said

@@ -31,6 +31,7 @@ from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import leading_or_following
 from workflow.engines.settings import asked_ranks, started_ranks
+from workflow.jobs import files as job_files
 from workflow.jobs.failures import failed_among, is_failed, mark_failed_by_follower, read_failure
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
@@ -138,12 +139,12 @@ class JobProject(FlowProject):
 @JobProject.label
 def under_way(job: Job) -> str | None:
     """The stage that a job is in the middle of, and whether anything works on it."""
-    if is_failed(job.path):
+    there = set(os.listdir(job.path))
+    if job_files.FAILURE in there:
         return None
     for stage in ENGINE_STAGES:
         # A run that was killed could not take away the folder of a stage that was done.
-        in_progress = os.path.isdir(job.fn(f'{stage.name}.in_progress'))
-        if in_progress and not job.isfile(stage.last_product):
+        if f'{stage.name}.in_progress' in there and stage.last_product not in there:
             return f'{stage.name} {"runs" if _runs(Path(job.path)) else "to be continued"}'
     return None
 
@@ -160,7 +161,7 @@ def _runs(folder: Path) -> bool:
 @JobProject.label
 def failed(job: Job) -> str | None:
     """Where and how a job failed, which is not run again before `retry`."""
-    failure = read_failure(Path(job.path))
+    failure = read_failure(Path(job.path)) if is_failed(job.path) else None
     if failure is None:
         return None
     where = '' if failure.step is None else f' at step {failure.step}'
