@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _with_options(options: argparse.Namespace) -> Observable[Any]:
-    """The observable with its fields as the user gives them."""
+    """Set the fields of the observable to what the user gives."""
     fields = [field.name for field in dataclasses.fields(options.observable)]
     given = {name: getattr(options, name) for name in fields}
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
@@ -110,7 +110,7 @@ def _run_of(options: argparse.Namespace) -> Run:
 
 
 def _table(observable: Observable[Any], result: Any) -> str:
-    """What a result says, for people to read."""
+    """Write what a result says, for people to read."""
     quantities = observable.quantities(result)
     width = max([len(each.name) for each in quantities], default=0) + 2
     lines = [observable.title, *observable.notes(result), '']

@@ -113,7 +113,7 @@ class Finished(Accumulator[R]):
     result: R
 
     def conclude(self) -> R:
-        """Give the result."""
+        """Return the result."""
         return self.result
 
 
@@ -143,7 +143,7 @@ class Observable(ABC, Generic[R]):
     names: ClassVar[tuple[str, ...]] = ()
 
     def applies_to(self, topology: Topology) -> bool:
-        """Tell whether a system has what is measured."""
+        """Return whether a system has what is measured."""
         return True
 
     @abstractmethod
@@ -168,20 +168,20 @@ class Observable(ABC, Generic[R]):
 
     @abstractmethod
     def quantities(self, result: R) -> list[Quantity]:
-        """The scalars of a result."""
+        """List the scalars of a result."""
 
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        """All names that `quantities` can give for a system of such types."""
+        """List all names that `quantities` can give for a system of such types."""
         return self.names
 
     def curves(self, result: R) -> dict[str, Curve]:
-        """The functions of a result, by name."""
+        """Return the functions of a result, by name."""
         return {}
 
     def notes(self, result: R) -> list[str]:
-        """What else a reader of the numbers has to know."""
+        """List what else a reader of the numbers has to know."""
         return []
 
     def plot(self, result: R, ax: Axes) -> None:

@@ -60,7 +60,7 @@ def walk_positions(
     starts: FloatArray,
     bond_length: float,
 ) -> FloatArray:
-    """Positions of all units, shape (units, 3), of chains that begin at `starts` (chains, 3)."""
+    """Place all units, shape (units, 3), of chains that begin at `starts` (chains, 3)."""
     steps = np.zeros_like(directions)
     steps[1:] = bond_length * directions[:-1]
     walked = np.cumsum(steps, axis=0)
@@ -69,7 +69,7 @@ def walk_positions(
 
 
 def running_product(rotations: FloatArray) -> FloatArray:
-    """Products q_0 q_1 ... q_i of unit quaternions (w, x, y, z), shape (units, 4)."""
+    """Compute products q_0 q_1 ... q_i of unit quaternions (w, x, y, z), shape (units, 4)."""
     units = len(rotations)
     columns = int(np.ceil(np.sqrt(units)))
     rows = -(-units // columns)

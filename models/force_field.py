@@ -90,7 +90,7 @@ class ForceField:
     bjerrum_length: float
 
     def type_pairs(self) -> list[tuple[int, int]]:
-        """Indices of all pairs of bead types, each once."""
+        """List the indices of all pairs of bead types, each once."""
         return list(itertools.combinations_with_replacement(range(len(self.bead_types)), 2))
 
     @property
@@ -134,7 +134,7 @@ def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField
 
 
 def bond_parameters(entry: BondEntry) -> Bond:
-    """Parameters of the bond type that a model file gives as `entry`."""
+    """Resolve the bond type that a model file gives as `entry`."""
     if isinstance(entry, FeneBondEntry):
         return FeneBond(k=entry.k, r0=entry.r0_max, epsilon=entry.epsilon, sigma=entry.sigma)
     return HarmonicBond(k=entry.k, r0=entry.r0)

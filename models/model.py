@@ -43,7 +43,7 @@ class Model(ModelEntries):
 
 
 def shipped_models() -> list[str]:
-    """Names of the models that come with the package."""
+    """List the names of the models that come with the package."""
     return sorted(path.stem for path in SHIPPED_MODELS.glob('*.toml'))
 
 

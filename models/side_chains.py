@@ -110,7 +110,7 @@ def _grow_trees(
 
 
 def _outward(monomer: Monomer) -> list[tuple[int, int, str]]:
-    """(bead, parent, bond type) of every bead but that of the backbone, nearest first."""
+    """List (bead, parent, bond type) of all beads but the backbone's, nearest first."""
     steps: list[tuple[int, int, str]] = []
     reached = [monomer.backbone]
     for parent in reached:

@@ -77,7 +77,7 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
 
 
 def _is_free_of_transient(values: FloatArray, starts: IntArray) -> BoolArray:
-    """Which starts leave a transient too small to shift the mean, shape as `starts`."""
+    """Find which starts leave a transient too small to shift the mean, shape as `starts`."""
     n = len(values)
     deviation = values - values.mean()
     time = np.arange(n) / n

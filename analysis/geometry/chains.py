@@ -11,7 +11,7 @@ from user_input import UserError, nearest_name
 
 
 def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArray]:
-    """Beads of each linear chain from end to end, shape (beads,), by the lowest index of an end.
+    """Find each linear chain from end to end, shape (beads,), by the lowest index of an end.
 
     Side groups count where they are bonded as the chain is: by default bonds are those of type
     'backbone' where there is such a type, else all.

@@ -39,7 +39,7 @@ class Topology:
     bond_typeid: IntArray
 
     def indices_of(self, types: tuple[str, ...]) -> IntArray:
-        """Indices of the particles of the named types, rising; UserError if a type is not there."""
+        """Find the particles of the named types, rising; UserError if a type is not there."""
         for name in types:
             if name not in self.type_names:
                 raise UserError(

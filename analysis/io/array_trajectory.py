@@ -61,7 +61,7 @@ class ArrayTrajectory:
         )
 
     def __len__(self) -> int:
-        """Number of frames."""
+        """Count the frames."""
         return len(self.steps)
 
     def read(self, index: int) -> Snapshot:

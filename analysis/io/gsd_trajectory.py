@@ -28,7 +28,7 @@ CUT_OFF = (
 
 
 def is_gsd(beginning: bytes) -> bool:
-    """Tell whether a file that begins with these bytes is a GSD file."""
+    """Return whether a file that begins with these bytes is a GSD file."""
     return beginning.startswith(MAGIC)
 
 
@@ -69,7 +69,7 @@ class GSDTrajectory:
         self.time_step = self._read_time_step()
 
     def __len__(self) -> int:
-        """Number of whole frames."""
+        """Count the whole frames."""
         return len(self.steps)
 
     def read(self, index: int) -> Snapshot:

@@ -98,7 +98,7 @@ def _split_sections(path: Path) -> tuple[dict[str, list[list[str]]], str]:
 
 
 def _labels(rows: list[list[str]], used: list[str]) -> dict[str, int]:
-    """Index of each type, named by number or by label, in the order of the numbers."""
+    """Index each type, named by number or by label, in the order of the numbers."""
     if rows:
         by_label = {row[1]: int(row[0]) - 1 for row in rows}
         return by_label | {row[0]: int(row[0]) - 1 for row in rows}

@@ -11,7 +11,7 @@ from user_input import UserError
 
 
 def open_trajectory(path: Path | str, data_file: Path | str | None = None) -> Trajectory:
-    """Open a GSD file or a LAMMPS text dump, told apart by content and not by name.
+    """Open a GSD file or a LAMMPS text dump, recognised by content and not by name.
 
     A dump may have a LAMMPS data file with charges, masses, bonds and type labels.
 

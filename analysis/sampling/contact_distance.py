@@ -89,9 +89,10 @@ def pair_correlation(
 def find_first_minimum(
     distance: FloatArray, g: FloatArray, expected: FloatArray
 ) -> tuple[float | None, str]:
-    """First minimum of g(r) after its first peak, or why there is none, by counting statistics.
+    """Find the first minimum of g(r) after its first peak, or why there is none.
 
-    Distances of bins, g, and the number of pairs that g = 1 puts into each have shape (n,).
+    Errors are those of counting. Distances of bins, g, and the number of pairs that g = 1 puts
+    into each have shape (n,).
     """
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks

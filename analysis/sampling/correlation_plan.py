@@ -72,7 +72,7 @@ def plan_correlations(steps: IntArray) -> CorrelationPlan:
 
 
 def _candidate_lags(steps: IntArray) -> list[IntArray]:
-    """Lags that occur, grouped by where they fall on a logarithmic grid; a few for each place."""
+    """Group lags that occur by where they fall on a logarithmic grid; a few for each place."""
     duration = int(steps[-1] - steps[0])
     longest = duration * LONGEST_LAG
     shortest = int(np.diff(steps).min())
@@ -103,7 +103,7 @@ def _candidate_lags(steps: IntArray) -> list[IntArray]:
 
 
 def _pairs_at(steps: IntArray, lag: int) -> tuple[IntArray, IntArray]:
-    """All pairs of frames exactly `lag` steps apart."""
+    """Find all pairs of frames exactly `lag` steps apart."""
     later = np.searchsorted(steps, steps + lag)
     inside = later < len(steps)
     origin, later = np.flatnonzero(inside), later[inside]

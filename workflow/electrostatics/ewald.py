@@ -81,7 +81,7 @@ def _ewald(
     accuracy: float,
     sample: NDArray[np.int64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """Energy of all ions, and forces on those in `sample`."""
+    """Compute the energy of all ions, and forces on those in `sample`."""
     exponent = float(np.sqrt(-np.log(accuracy)))
     # In a large box a cut-off that keeps both sums short.
     cutoff = min(0.499 * float(box.min()), max(5.0, 0.3 * float(box.min())))
@@ -109,7 +109,7 @@ def _reciprocal(
     longest: float,
     sample: NDArray[np.int64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """The sum over wave vectors up to `longest`; phases are products of one factor per axis."""
+    """Sum over wave vectors up to `longest`; phases are products of one factor per axis."""
     highest = np.ceil(longest * box / (2 * np.pi)).astype(int)
     ky, kz = (2 * np.pi / box[a] * np.arange(-highest[a], highest[a] + 1) for a in (1, 2))
     phase_y = np.exp(1j * np.outer(positions[:, 1], ky))

@@ -44,7 +44,7 @@ OVERVIEW = 'overview'
 
 _POINTS = (
     'Bars are 95 % intervals over replicas and may run out of the axes; open symbols are not '
-    'converged; arrows stand on bounds.'
+    'converged; arrows begin at bounds.'
 )
 _RANGE = 'Lines are means over replicas, shades the range of the replicas.'
 
@@ -109,7 +109,7 @@ def write_figures(
 
 
 def all_drawings(series: Series) -> list[Drawing]:
-    """All that can be drawn of a series: the panels of each observable, then its curves."""
+    """List all that can be drawn of a series: panels of each observable, then its curves."""
     found = []
     for observable in OBSERVABLES:
         rows = [row for row in series.rows if row.observable == observable.name]
@@ -173,8 +173,7 @@ def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
 def draw_panel(ax: Axes, series: Series, panel: Panel, rows: Sequence[Row]) -> None:
     """Draw values with intervals of the quantities of a panel against the axis of the series.
 
-    Open symbols are not converged; an arrow up stands on a lower bound, an arrow down hangs from
-    an upper one.
+    Open symbols are not converged; an arrow points up from a lower bound, down from an upper one.
     """
     labels = {row.quantity.name: row.quantity.label for row in rows}
     places = series.places
@@ -219,7 +218,7 @@ def draw_curves(ax: Axes, series: Series, curves: Sequence[tuple[int, Curve]]) -
 def _figures(
     every: Sequence[Drawing], overview: Sequence[str] | None
 ) -> Iterable[tuple[str, str, str, list[Drawing]]]:
-    """Stem, observable, title and content of each figure."""
+    """List stem, observable, title and content of each figure."""
     by_name = {drawing.name: drawing for drawing in every}
     chosen = [by_name[name] for name in overview or () if name in by_name]
     if overview is None:
@@ -285,7 +284,7 @@ def _scale_log(ax: Axes, rows: Iterable[Row]) -> None:
 
 
 def _state_colours(series: Series) -> list[Any]:
-    """A colour for each state, in the order of the axis."""
+    """Choose a colour for each state, in the order of the axis."""
     from matplotlib import colormaps
 
     # By rank: a sweep is dense where something happens, and colours by value would merge there.
@@ -303,7 +302,7 @@ def _state_handles(series: Series) -> list[Any]:
 
 
 def _symbol_handles(rows: Sequence[Row]) -> list[Any]:
-    """What open symbols and arrows mean, where there are any."""
+    """Explain open symbols and arrows, where there are any."""
     from matplotlib.lines import Line2D
 
     drawn = [row for row in rows if row.estimate.value is not None or row.estimate.is_bound]

@@ -35,7 +35,7 @@ FIGURES = 'figures'
 
 @dataclass(frozen=True)
 class Background:
-    """What a report tells beside the numbers.
+    """What a report says beside the numbers.
 
     Attributes:
         failed: Job, composition and why of each of the `n_jobs` that failed.
@@ -89,7 +89,7 @@ def _render(
     figures: Sequence[SweepFigure],
     figure_folder: Path,
 ) -> str:
-    """The report as one HTML document that needs no other file."""
+    """Render the report as one HTML document that needs no other file."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -142,7 +142,7 @@ def _render(
 
 
 def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
-    """What is said of each observable that was measured or refused on some job."""
+    """Describe each observable that was measured or refused on some job."""
     sections = {}
     for observable in OBSERVABLES:
         name = observable.name
@@ -170,7 +170,7 @@ def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
 
 
 def _unconverged(table: SweepTable) -> list[dict[str, str]]:
-    """Quantities of one state that share their reasons stand on one line."""
+    """Group the quantities of one state that share their reasons."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         if not row.is_converged:

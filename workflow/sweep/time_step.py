@@ -38,6 +38,6 @@ def check_time_step(point: StatePoint, frame: Frame, field: ForceField) -> None:
 
 
 def _rounded_down(value: float) -> float:
-    """To two digits."""
+    """Round down to two digits."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return math.floor(value / unit) * unit
