@@ -10,6 +10,7 @@ import difflib
 import errno
 import functools
 import os
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -48,11 +49,7 @@ class StrictModel(pydantic.BaseModel):
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that `name` was probably meant to be.
-
-    Returns:
-        A sentence for the end of an error message: the nearest known name, or all of them.
-    """
+    """Suggest, in a sentence for an error message, the nearest known name, or all of them."""
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
@@ -61,11 +58,7 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        UserError: If the file cannot be read or is not TOML.
-    """
+    """Read a TOML file; UserError if it cannot be read or is not TOML."""
     try:
         with open(path, 'rb') as file:
             return tomllib.load(file)
@@ -131,11 +124,7 @@ def environment_error(error: BaseException | None) -> UserError | None:
 def _fullest_folder() -> str:
     """Find where a write without a name most likely failed: here, or among temporary files."""
 
-    def free(folder: str) -> int:
-        state = os.statvfs(folder)
-        return state.f_bavail * state.f_frsize
-
-    return min((os.getcwd(), tempfile.gettempdir()), key=free)
+    return min((os.getcwd(), tempfile.gettempdir()), key=lambda each: shutil.disk_usage(each).free)
 
 
 def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:

@@ -81,8 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _with_options(options: argparse.Namespace) -> Observable[Any]:
     """Set the fields of the observable to what the user gives."""
-    fields = [field.name for field in dataclasses.fields(options.observable)]
-    given = {name: getattr(options, name) for name in fields}
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(options.observable)}
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
     observable: Observable[Any] = dataclasses.replace(options.observable, **given)
     return observable
@@ -164,9 +163,7 @@ def _progress(frames: IntArray) -> Iterable[Any]:
     from rich.progress import track
 
     # Standard output is for the result.
-    console = Console(stderr=True)
-    bar: Iterable[Any] = track(list(frames), 'frames', transient=True, console=console)
-    return bar
+    return track(list(frames), 'frames', transient=True, console=Console(stderr=True))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

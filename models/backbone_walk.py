@@ -28,11 +28,8 @@ def walk_directions(is_first: NDArray[np.bool_], rng: np.random.Generator) -> Fl
     C_infinity = (1 + <cos theta>)/(1 - <cos theta>) = 1.76, as in the flexible Kremer-Grest
     melt (1.7 to 1.9).
 
-    Args:
-        is_first: Shape (units,), whether a unit begins a chain; the first one does.
-
-    Returns:
-        Shape (units, 3). The vector of the last unit of a chain leads nowhere.
+    `is_first`, shape (units,), says whether a unit begins a chain, as the first one does. Vectors
+    have shape (units, 3); that of the last unit of a chain leads nowhere.
     """
     units = is_first.size
     half_turn = 0.5 * np.arccos(rng.uniform(-LARGEST_BOND_COSINE, 1.0, units))

@@ -105,13 +105,9 @@ class ForceField:
 
 
 def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField:
-    """Resolve the tables of `model`.
+    """Resolve the tables of `model`; UserError if the Bjerrum length is negative or not a number.
 
-    Args:
-        bjerrum_length: Replaces the model's own, in sigma at kT = 1; 0 turns Coulomb off.
-
-    Raises:
-        UserError: If the Bjerrum length is negative or not a number.
+    `bjerrum_length` replaces the model's own, in sigma at kT = 1; 0 turns Coulomb off.
     """
     if bjerrum_length is None:
         bjerrum_length = model.bjerrum_length

@@ -23,12 +23,7 @@ _CLOSEST = 0.1  # of sigma; nothing thermal comes closer
 
 @dataclasses.dataclass(frozen=True)
 class Motion:
-    """An oscillation.
-
-    Attributes:
-        of: What oscillates, for a user to find it in the model file.
-        omega: Angular frequency in 1/tau.
-    """
+    """An oscillation `of` an entry of the model file, with its angular frequency in 1/tau."""
 
     of: str
     omega: float
@@ -42,10 +37,7 @@ class Motion:
 def fastest_motion(frame: Frame, field: ForceField, kT: float) -> Motion:
     """Find the fastest oscillation of any bond, angle or pair of beads that `frame` holds.
 
-    Args:
-        frame: Bead, bond and angle types, and who is bonded to whom; positions do not matter.
-        field: Interactions.
-        kT: Up to which energy above the bottom, in epsilon.
+    Positions do not matter; energies up to kT, in epsilon, above the bottom count.
 
     Raises:
         UserError: If two unlike charges attract each other and nothing keeps them apart.

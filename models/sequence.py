@@ -86,11 +86,7 @@ SequenceStatistics = Annotated[
 
 
 def check_composition(composition: Mapping[str, float], known: Mapping[str, object]) -> None:
-    """Check that a composition names known monomers and that its mole fractions add up to 1.
-
-    Raises:
-        UserError: If not.
-    """
+    """Check that monomers are known and mole fractions add up to 1; UserError if not."""
     for monomer, fraction in composition.items():
         if monomer not in known:
             raise UserError(
@@ -162,13 +158,8 @@ def terminal_transitions(fraction: float, r1: float, r2: float) -> tuple[float, 
     then p12 = 1/(1 + r1 x) and p21 = x/(x + r2) (Mayo and Lewis, J. Am. Chem. Soc. 66, 1594
     (1944)).
 
-    Args:
-        fraction: F1, mole fraction of monomer 1 in the copolymer, between 0 and 1 exclusive.
-        r1: Reactivity ratio of monomer 1.
-        r2: Reactivity ratio of monomer 2.
-
-    Returns:
-        p12 and p21: probability that a 2 follows a 1, and a 1 a 2.
+    `fraction` is F1, the mole fraction of monomer 1 in the copolymer, between 0 and 1 exclusive;
+    p12 and p21 are the probabilities that a 2 follows a 1, and a 1 a 2.
     """
     ratio = fraction / (1.0 - fraction)
     root = float(np.hypot(1.0 - ratio, 2.0 * np.sqrt(r1 * r2 * ratio)))

@@ -29,8 +29,7 @@ class Equilibration:
 
     Attributes:
         start: Index of the first value to use.
-        n_effective: Independent values from there on.
-        inefficiency: Statistical inefficiency from there on.
+        n_effective: Independent values from there on, as `inefficiency`.
         is_equilibrated: Whether enough of the series is left; the verdict says why not.
     """
 

@@ -92,9 +92,7 @@ def proportion_with_interval(
 
 
 def shared_by_neighbours(inefficiency: float, block_length: float) -> float:
-    """Estimate the part of the variance of a mean that blocks hide.
-
-    Neighbouring blocks share what is correlated across their border.
+    """Estimate the part of the variance of a mean that blocks hide, by correlation across borders.
 
     Exact for an autoregressive series and long blocks, and nothing without correlation; at most
     0.3. Inefficiency and length of a block are in frames.
@@ -108,7 +106,7 @@ def jackknife(
     degrees_of_freedom: int | IntArray | None = None,
     shared: float = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
-    """Compute the delete-one jackknife interval of any statistic of independent blocks.
+    """Compute the ends of the delete-one jackknife 95 % interval, Student's t, of any statistic.
 
     Args:
         whole: The statistic from all blocks, shape (...).
@@ -116,9 +114,6 @@ def jackknife(
         degrees_of_freedom: n - 1 by default; fewer where not all blocks count, of any
             shape that broadcasts to (...).
         shared: Part of the variance that the blocks hide, from `shared_by_neighbours`.
-
-    Returns:
-        Lower and upper ends of the 95 % interval, from Student's t.
     """
     n = len(without_one)
     deviation = without_one - without_one.mean(axis=0)

@@ -59,11 +59,7 @@ def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArr
 
 
 def whole_chains(snapshot: Snapshot, chains: IntArray) -> FloatArray:
-    """Join chains of one length, shape (C, N), bond by bond, as if there were no boundary.
-
-    Returns:
-        Positions that begin at the origin, shape (C, N, 3).
-    """
+    """Join chains of one length, (C, N), bond by bond: positions (C, N, 3) from the origin."""
     bonds = nearest_image(np.diff(snapshot.positions[chains], axis=1), snapshot.box)
     whole: FloatArray = np.concatenate(
         [np.zeros((len(chains), 1, 3)), np.cumsum(bonds, axis=1)], axis=1

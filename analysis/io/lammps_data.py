@@ -52,11 +52,7 @@ class LAMMPSData:
 
 
 def read_lammps_data(path: Path) -> LAMMPSData:
-    """Read a LAMMPS data file.
-
-    Raises:
-        UserError: If it is no data file, or the atom style is not stated or not known.
-    """
+    """Read a LAMMPS data file; UserError if it is none, or of no stated or known atom style."""
     try:
         sections, style = _split_sections(path)
     except (OSError, UnicodeDecodeError) as error:

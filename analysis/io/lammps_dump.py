@@ -80,15 +80,10 @@ class LAMMPSTrajectory:
         self.time_step = _time_step([*headers[:1], *headers[-1:]])
 
     def __len__(self) -> int:
-        """Count the whole frames."""
         return len(self.steps)
 
     def read(self, index: int) -> Snapshot:
-        """Read the frame at `index`.
-
-        Raises:
-            UserError: If the particles change or the frame is damaged.
-        """
+        """Read the frame at `index`; UserError if the particles change or it is damaged."""
         with read_errors_as_damage(f'{self.path}: frame {index}'):
             snapshot = self._snapshot(index)
             check_snapshot(snapshot, self._n_atoms)
@@ -167,8 +162,7 @@ class LAMMPSTrajectory:
             return Topology(
                 tuple(map(str, names)), typeid, charge, mass, nothing.reshape(0, 2), (), nothing
             )
-        rows = np.searchsorted(data.ids, self._ids)
-        rows = np.minimum(rows, len(data.ids) - 1)
+        rows = np.minimum(np.searchsorted(data.ids, self._ids), len(data.ids) - 1)
         if not np.array_equal(data.ids[rows], self._ids):
             raise UserError(
                 f'{data_file}: lacks some of the atom ids of {self.path}. Give the data file of '

@@ -100,11 +100,7 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
 
 
 class Displacements(Correlator[FloatArray, R]):
-    """Mean powers of the displacements of each particle type, less the drift of the whole.
-
-    Attributes:
-        powers: Of the squared displacement.
-    """
+    """Mean `powers` of the squared displacements of each particle type, less the drift of all."""
 
     powers: tuple[int, ...] = (1,)
 

@@ -146,14 +146,8 @@ def stress_relaxation(
 ) -> StressResult:
     """Correlate the stress of a run in equilibrium.
 
-    Args:
-        pressure: The six components of pressure or stress at equal intervals, shape (T,) each.
-        volume: Of the box, or its mean.
-        kT: Of the bath.
-        interval: Time between rows.
-
-    Raises:
-        UserError: If there are too few rows, a value is not finite, or a parameter not positive.
+    The six components of pressure or stress are at equal intervals of time, shape (T,) each.
+    UserError if there are too few rows, a value is not finite, or a parameter not positive.
     """
     for name, given in (('volume', volume), ('kT', kT), ('interval', interval)):
         if not (np.isfinite(given) and given > 0):

@@ -29,7 +29,6 @@ class CorrelationPlan:
         later: Later frame of each pair, rising, shape (P,).
         lag_index: Index into `lags` of each pair, shape (P,).
         block: Which of `n_blocks` stretches of the run the origin lies in, shape (P,).
-        n_blocks: Number of stretches.
         duration: Steps from the first frame to the last.
     """
 
@@ -94,12 +93,10 @@ def _candidate_lags(steps: IntArray) -> list[IntArray]:
     occurring = occurring[(occurring >= shortest) & (occurring <= longest)]
     values, counts = np.unique(occurring, return_counts=True)
     place = np.rint(np.log10(values / shortest) * LAGS_PER_DECADE).astype(np.int64)
-    groups = []
-    for k in np.unique(place):
-        here = place == k
-        most_seen = np.argsort(-counts[here], kind='stable')[:3]
-        groups.append(values[here][most_seen])
-    return groups
+    return [
+        values[place == k][np.argsort(-counts[place == k], kind='stable')[:3]]
+        for k in np.unique(place)
+    ]
 
 
 def _pairs_at(steps: IntArray, lag: int) -> tuple[IntArray, IntArray]:

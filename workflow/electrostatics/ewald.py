@@ -38,15 +38,8 @@ def ewald_sum(
 ) -> tuple[float, NDArray[np.float64]]:
     """Sum Coulomb energy and forces directly, to about `accuracy` of the nearest-pair force.
 
-    Args:
-        positions: ``(N, 3)``.
-        charges: ``(N,)`` in e.
-        box: ``(3,)`` edge lengths.
-        bjerrum_length: In sigma, at kT = 1.
-        accuracy: Of the sum.
-
-    Returns:
-        The energy in epsilon and the ``(N, 3)`` forces in epsilon/sigma.
+    Positions are ``(N, 3)``, charges ``(N,)`` in e, edges of the box ``(3,)``, and the Bjerrum
+    length is that at kT = 1. The energy is in epsilon, the ``(N, 3)`` forces in epsilon/sigma.
     """
     forces = np.zeros((len(charges), 3))
     ions = np.flatnonzero(charges)

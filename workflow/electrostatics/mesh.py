@@ -79,14 +79,8 @@ def choose_mesh(
     this configuration: paired ions screen each other on the scale of a coarse mesh.
     The cost that is compared counts pairs, mesh points and assignments.
 
-    Args:
-        positions: ``(N, 3)`` of all beads.
-        charges: ``(N,)`` in e.
-        box: ``(3,)`` edge lengths.
-        bjerrum_length: In sigma, at kT = 1.
-        requested_error: Relative RMS force error, for example 1e-3.
-        largest_cutoff: Longest cut-off that the box allows.
-        sizes: Numbers of mesh points along an edge to choose from.
+    Positions ``(N, 3)`` and charges ``(N,)``, in e, are of all beads, edges of the box ``(3,)``;
+    the Bjerrum length is that at kT = 1, and `sizes` are mesh points along an edge.
 
     Raises:
         UserError: If no mesh within bounds reaches the error.

@@ -88,8 +88,7 @@ def places_of(points: Sequence[Mapping[str, Any]], axis: Axis) -> list[dict[str,
     Nested tables have dotted names. The monomers count where the axis does not fix the whole
     composition, as `composition_<monomer>`.
     """
-    bare = [{k: v for k, v in point.items() if k != 'composition'} for point in points]
-    flat = [_flatten(point) for point in bare]
+    flat = [_flatten({k: v for k, v in point.items() if k != 'composition'}) for point in points]
     compositions: list[dict[str, AxisValue]] = [dict(point['composition']) for point in points]
     of_axis = axis.key.removeprefix(_COMPOSITION)
     on_axis = {composition.get(of_axis, 0.0) for composition in compositions}
@@ -113,8 +112,7 @@ def places_of(points: Sequence[Mapping[str, Any]], axis: Axis) -> list[dict[str,
 
 def drawn_axis(axis: Axis, places: Sequence[Place]) -> Axis:
     """Choose the axis if it varies; else kT, or the first other number that varies."""
-    first = {} if not places else places[0]
-    for name in (axis.column, _KT, *first):
+    for name in (axis.column, _KT, *(places[0] if places else ())):
         values = [place.get(name, '') for place in places]
         if len(set(values)) > 1 and all(isinstance(value, float) for value in values):
             return axis if name == axis.column else replace(make_axis(name), column=name)

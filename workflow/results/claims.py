@@ -88,16 +88,12 @@ class Claims(StrictModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, or a quantity of which something is found, beside what the sweep says of it.
-
-    Attributes:
-        verdict: 'agrees', 'disagrees', 'undecided' or 'not tested'.
-    """
+    """A claim, or a quantity of which something is found, beside what the sweep says of it."""
 
     claim: str
     source: str
     found: str
-    verdict: str
+    verdict: str  # 'agrees', 'disagrees', 'undecided' or 'not tested'
 
 
 def read_claims(name: str, sweep_path: Path, model: Model) -> Claims:
@@ -249,10 +245,10 @@ def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None,
         text = f'sets in between {axis.text(max(lower))} and {first:.3g}.'
         return text + caution, (max(lower), first)
     undecided = ', '.join(f'{place:.3g}' for place, _ in points if place < first)
-    reason = 'nothing that has it was simulated below'
-    if undecided:
-        reason = f'undecided at {undecided}'
-    return f'above 1/2 from {axis.text(first)} on; {reason}.{caution}', (None, first)
+    below_it = (
+        f'undecided at {undecided}' if undecided else 'nothing that has it was simulated below'
+    )
+    return f'above 1/2 from {axis.text(first)} on; {below_it}.{caution}', (None, first)
 
 
 def _verdict(expect: Expectation, points: Sequence[Point], axis: Axis) -> Found:

@@ -51,29 +51,19 @@ _RANGE = 'Lines are means over replicas, shades the range of the replicas.'
 
 @dataclass(frozen=True)
 class SweepFigure:
-    """A figure on disk, STEM.png and STEM.svg, and how it is to be read.
-
-    Attributes:
-        observable: By name; 'overview' for the figure of several.
-    """
+    """A figure on disk, STEM.png and STEM.svg, and how it is to be read."""
 
     stem: str
-    observable: str
+    observable: str  # by name; 'overview' for the figure of several
     title: str
     caption: str
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Something to be drawn on one pair of axes.
+    """Something to be drawn on one pair of axes, and the rows that it shows; of a curve none."""
 
-    Attributes:
-        name: Of a panel, or OBSERVABLE:CURVE.
-        is_key: Whether it shows key results.
-        rows: The rows that it shows; of a curve none.
-    """
-
-    name: str
+    name: str  # of a panel, or OBSERVABLE:CURVE
     title: str
     is_key: bool
     draw: Callable[[Axes], None]
@@ -85,10 +75,8 @@ def write_figures(
 ) -> list[SweepFigure]:
     """Draw all figures of a sweep into an existing folder.
 
-    The first shows what `overview` names, by default the key results.
-
-    Raises:
-        UserError: If the overview names something that a complete sweep does not have.
+    The first shows what `overview` names, by default the key results; UserError if a complete
+    sweep does not have it.
     """
     from matplotlib import rc_context
 
@@ -141,9 +129,7 @@ def check_overview(overview: Sequence[str], drawings: Iterable[Drawing]) -> None
 
 def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
     """Draw in rows of up to 3, with one legend for the states and the symbols of all."""
-    n_columns = min(MOST_COLUMNS, len(drawings))
-    if len(drawings) == 4:
-        n_columns = 2
+    n_columns = 2 if len(drawings) == 4 else min(MOST_COLUMNS, len(drawings))
     n_rows = -(-len(drawings) // n_columns)
     width = max(COLUMN_WIDTH * n_columns, 1.5 * COLUMN_WIDTH)
     figure = new_figure(width, ROW_HEIGHT * n_rows + 0.5)

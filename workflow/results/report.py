@@ -54,10 +54,7 @@ class Background:
 
 
 def write_results(folder: Path, table: SweepTable, background: Background) -> Path:
-    """Write summary.csv, figures/ and report.html; each appears only when it is whole.
-
-    Returns:
-        The report.
+    """Write summary.csv, figures/ and report.html, each when it is whole; return the report.
 
     Raises:
         UserError: If the overview names something that a complete sweep does not have.

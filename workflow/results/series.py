@@ -14,8 +14,7 @@ from workflow.results.axis import Axis, AxisValue, drawn_axis, place_text
 class Series:
     """States that differ in one axis alone, in its order, and their rows.
 
-    Attributes:
-        label: What they share and other series do not; empty where there is one series.
+    The label is what they share and other series do not; empty where there is one series.
     """
 
     label: str

@@ -20,7 +20,6 @@ from workflow.sweep.frame_schedule import BlockSchedule
 Steps = Annotated[int, Field(gt=0, le=2**53)]  # to which a float can count
 Positive = Annotated[float, Field(gt=0)]
 
-
 _FEWEST_ROWS = 40
 # Correlations need some origins at every lag, also after a start that is left out.
 _FEWEST_BLOCKS = 8

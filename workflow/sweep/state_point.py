@@ -60,11 +60,7 @@ def as_plain_values(state_point: StatePoint) -> dict[str, Any]:
 
 
 def read_state_point(values: dict[str, Any], where: str) -> StatePoint:
-    """Read the state point that signac stores.
-
-    Raises:
-        UserError: If this version does not know one of its keys: it was made by another one.
-    """
+    """Read the state point that signac stores; UserError if another version made it."""
     return validate(StatePoint, values, where)
 
 

@@ -111,11 +111,7 @@ class Sweep(StrictModel):
 
 
 def load_sweep(path: Path) -> tuple[Sweep, Model]:
-    """Read and check a sweep file and its model.
-
-    Raises:
-        UserError: If anything in either is wrong.
-    """
+    """Read and check a sweep file and its model; UserError if anything in either is wrong."""
     sweep = validate(Sweep, read_toml(path), str(path))
     with error_context(path):
         model = load_model(_model_reference(sweep.model, path))

@@ -18,11 +18,7 @@ _STEPS_PER_PERIOD = 8
 
 
 def check_time_step(point: StatePoint, frame: Frame, field: ForceField) -> None:
-    """Check that the time step of `point` can follow the melt at its hottest.
-
-    Raises:
-        UserError: If not; the message says what moves too fast and which step would do.
-    """
+    """Check that the time step of `point` can follow the melt at its hottest; UserError if not."""
     protocol = point.protocol
     hottest = max(point.kT, protocol.anneal.kT)
     motion = fastest_motion(frame, field, hottest)
