@@ -1,4 +1,4 @@
-"""What a user hands in, and how they are told that it is wrong.
+"""What a user hands in, and how mistakes in it are reported.
 
 The one module that `models`, `analysis` and `workflow` share: it knows nothing of polymers.
 """
@@ -10,6 +10,7 @@ import difflib
 import errno
 import functools
 import os
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -38,7 +39,7 @@ _NOT_LIBRARIES = ('', 'analysis', 'models', 'project', 'user_input', 'workflow')
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: its message says what, where and what to do."""
+    """A mistake that the user can fix: its message says what, where and what to do."""
 
 
 class StrictModel(pydantic.BaseModel):
@@ -48,11 +49,7 @@ class StrictModel(pydantic.BaseModel):
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that `name` was probably meant to be.
-
-    Returns:
-        A sentence for the end of an error message: the nearest known name, or all of them.
-    """
+    """Suggest, in a sentence for an error message, the nearest known name, or all of them."""
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
@@ -61,11 +58,7 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        UserError: If the file cannot be read or is not TOML.
-    """
+    """Read a TOML file; UserError if it cannot be read or is not TOML."""
     try:
         with open(path, 'rb') as file:
             return tomllib.load(file)
@@ -78,7 +71,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def shortened(text: str) -> str:
-    """`text`, as much of it as fits into a message."""
+    """Cut `text` to what fits into a message."""
     return text if len(text) <= _MOST_SHOWN else f'{text[:_MOST_SHOWN]}...'
 
 
@@ -106,17 +99,12 @@ def error_context(where: str | Path) -> Iterator[None]:
 
 
 def environment_error(error: BaseException | None) -> UserError | None:
-    """What to tell of an error that comes from the machine: a full disk, a missing library.
-
-    Returns:
-        None if `error`, with all that led to it, is something else.
-    """
+    """Report an error of the machine, such as a full disk or a missing library; else None."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
-            where = error.filename or _fullest_folder()
-            told = _DISK_TROUBLE[error.errno]
+            where, trouble = error.filename or _fullest_folder(), _DISK_TROUBLE[error.errno]
             return UserError(
-                f'{where}: {told}; then run the same command again: what is on disk is whole.'
+                f'{where}: {trouble}; then run the same command again: what is on disk is whole.'
             )
         if isinstance(error, (MemoryError, OverflowError)):
             return UserError(
@@ -134,13 +122,9 @@ def environment_error(error: BaseException | None) -> UserError | None:
 
 
 def _fullest_folder() -> str:
-    """Where a write without a name has most likely failed: here, or among temporary files."""
+    """Find where a write without a name most likely failed: here, or among temporary files."""
 
-    def free(folder: str) -> int:
-        state = os.statvfs(folder)
-        return state.f_bavail * state.f_frsize
-
-    return min((os.getcwd(), tempfile.gettempdir()), key=free)
+    return min((os.getcwd(), tempfile.gettempdir()), key=lambda each: shutil.disk_usage(each).free)
 
 
 def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
@@ -154,10 +138,10 @@ def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
         try:
             return main(*args, **kwargs)
         except Exception as error:
-            told = error if isinstance(error, UserError) else environment_error(error)
-            if told is None:
+            reported = error if isinstance(error, UserError) else environment_error(error)
+            if reported is None:
                 raise
-            print(f'error: {told}', file=sys.stderr)
+            print(f'error: {reported}', file=sys.stderr)
             return EXIT_USER_ERROR
 
     return wrapped
@@ -186,7 +170,7 @@ def _shown(value: Any) -> str:
 def _locate(
     schema: type[pydantic.BaseModel], location: Iterable[Any]
 ) -> tuple[list[str], set[str]]:
-    """The key as the user wrote it, and all keys of the table that holds it."""
+    """Find the key as the user wrote it, and all keys of the table that holds it."""
     parts: list[str] = []
     siblings: set[str] = set()
     tables: list[Any] = [schema]
@@ -211,7 +195,7 @@ def _is_kind(table: Any, tag: Any) -> bool:
 
 
 def _tables(annotation: Any) -> Iterator[Any]:
-    """The schemas of tables within an annotation such as `dict[str, A | B]`."""
+    """Find the schemas of tables within an annotation such as `dict[str, A | B]`."""
     if hasattr(annotation, 'model_fields'):
         yield annotation
     for each in typing.get_args(annotation):

@@ -80,9 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _with_options(options: argparse.Namespace) -> Observable[Any]:
-    """The observable with its fields as the user gives them."""
-    fields = [field.name for field in dataclasses.fields(options.observable)]
-    given = {name: getattr(options, name) for name in fields}
+    """Set the fields of the observable to what the user gives."""
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(options.observable)}
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
     observable: Observable[Any] = dataclasses.replace(options.observable, **given)
     return observable
@@ -110,7 +109,7 @@ def _run_of(options: argparse.Namespace) -> Run:
 
 
 def _table(observable: Observable[Any], result: Any) -> str:
-    """What a result says, for people to read."""
+    """Write what a result says, for people to read."""
     quantities = observable.quantities(result)
     width = max([len(each.name) for each in quantities], default=0) + 2
     lines = [observable.title, *observable.notes(result), '']
@@ -164,9 +163,7 @@ def _progress(frames: IntArray) -> Iterable[Any]:
     from rich.progress import track
 
     # Standard output is for the result.
-    console = Console(stderr=True)
-    bar: Iterable[Any] = track(list(frames), 'frames', transient=True, console=console)
-    return bar
+    return track(list(frames), 'frames', transient=True, console=Console(stderr=True))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -46,12 +46,7 @@ class Combination(StrEnum):
 
 @dataclass(frozen=True)
 class Panel:
-    """The axes of a figure on which some quantities are drawn together.
-
-    Attributes:
-        name: What they have in common, as sweep files and captions say it.
-        label: Of the vertical axis, as scale and limits; without limits it follows the values.
-    """
+    """The axes of a figure on which quantities are drawn together; without limits by the values."""
 
     name: str
     label: str
@@ -66,8 +61,6 @@ class Quantity:
     Attributes:
         name: As in tables, claims and `[protocol.sample.precision]`.
         unit: '1' where there is none.
-        estimate: Its value within one run.
-        combination: How replicas combine.
         limits: Values outside are impossible; so are ends of intervals.
         panel: Where it is drawn; None leaves it out of figures.
         label: In legends and tables; the name where it is empty.
@@ -90,11 +83,7 @@ def option(default: Any, help: str, **settings: Any) -> Any:  # noqa: A002 - as 
 
 
 class Accumulator(ABC, Generic[R]):
-    """What one analysis adds up during a pass over a trajectory.
-
-    Attributes:
-        frames: Indices of the frames that it has to see, rising.
-    """
+    """What one analysis adds up in a pass over `frames`, the indices that it has to see, rising."""
 
     frames: IntArray = NO_FRAMES
 
@@ -113,7 +102,7 @@ class Finished(Accumulator[R]):
     result: R
 
     def conclude(self) -> R:
-        """Give the result."""
+        """Return the result."""
         return self.result
 
 
@@ -122,12 +111,9 @@ class Observable(ABC, Generic[R]):
 
     Attributes:
         name: Of its operation, its command, and NAME.json.
-        title: In headings.
         definition: Formula, units and source, as plain text.
         result: Type of its results, a dataclass.
         source: The stage whose files it reads.
-        needs_trajectory: Whether it reads frames.
-        needs_log: Whether it reads the thermo log.
         never_precise: Why no length of a run makes some of its quantities precise, by name.
         names: Of its quantities, where these are the same for all systems.
     """
@@ -143,23 +129,15 @@ class Observable(ABC, Generic[R]):
     names: ClassVar[tuple[str, ...]] = ()
 
     def applies_to(self, topology: Topology) -> bool:
-        """Tell whether a system has what is measured."""
+        """Return whether a system has what is measured."""
         return True
 
     @abstractmethod
     def begin(self, run: Run) -> Accumulator[R]:
-        """Prepare for a pass over the frames of a run.
-
-        Raises:
-            UserError: If it cannot be measured on this run.
-        """
+        """Prepare for a pass over the frames of a run; UserError if it cannot be measured on it."""
 
     def compute(self, run: Run, progress: Progress = iter) -> R:
-        """Measure it on a run; `progress` wraps the frames to show how far the analysis is.
-
-        Raises:
-            UserError: If it cannot be measured on this run.
-        """
+        """Measure it on a run, or raise a UserError; `progress` wraps the frames to show them."""
         outcome = analyse(run, [self], progress)[self.name]
         if outcome.refusal:
             raise UserError(outcome.refusal)
@@ -168,20 +146,20 @@ class Observable(ABC, Generic[R]):
 
     @abstractmethod
     def quantities(self, result: R) -> list[Quantity]:
-        """The scalars of a result."""
+        """List the scalars of a result."""
 
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        """All names that `quantities` can give for a system of such types."""
+        """List all names that `quantities` can give for a system of such types."""
         return self.names
 
     def curves(self, result: R) -> dict[str, Curve]:
-        """The functions of a result, by name."""
+        """Return the functions of a result, by name."""
         return {}
 
     def notes(self, result: R) -> list[str]:
-        """What else a reader of the numbers has to know."""
+        """List what else a reader of the numbers has to know."""
         return []
 
     def plot(self, result: R, ax: Axes) -> None:
@@ -202,13 +180,7 @@ def analyse(
 ) -> dict[str, Outcome]:
     """Measure several observables in one pass: each frame is read once, by all that need it.
 
-    Args:
-        run: What to analyse.
-        observables: Each with another name. One that is refused stops no other.
-        progress: Wraps the frames to show how far the pass is.
-
-    Raises:
-        UserError: If a frame cannot be read.
+    An observable that is refused stops no other; UserError if a frame cannot be read.
     """
     outcomes: dict[str, Outcome] = {}
     running: dict[str, Accumulator[Any]] = {}

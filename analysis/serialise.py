@@ -15,11 +15,7 @@ def to_json(result: Any) -> bytes:
 
 
 def from_json(kind: Any, content: bytes) -> Any:
-    """Read a result of the type `kind`.
-
-    Raises:
-        ValueError: If `content` is not JSON, or not of such a result; the message names the key.
-    """
+    """Read a result of the type `kind`; ValueError, which names the key, if `content` is none."""
     try:
         return _adapter(kind).validate_json(content)
     except ValidationError as error:

@@ -28,11 +28,8 @@ def walk_directions(is_first: NDArray[np.bool_], rng: np.random.Generator) -> Fl
     C_infinity = (1 + <cos theta>)/(1 - <cos theta>) = 1.76, as in the flexible Kremer-Grest
     melt (1.7 to 1.9).
 
-    Args:
-        is_first: Shape (units,), whether a unit begins a chain; the first one does.
-
-    Returns:
-        Shape (units, 3). The vector of the last unit of a chain leads nowhere.
+    `is_first`, shape (units,), says whether a unit begins a chain, as the first one does. Vectors
+    have shape (units, 3); that of the last unit of a chain leads nowhere.
     """
     units = is_first.size
     half_turn = 0.5 * np.arccos(rng.uniform(-LARGEST_BOND_COSINE, 1.0, units))
@@ -60,7 +57,7 @@ def walk_positions(
     starts: FloatArray,
     bond_length: float,
 ) -> FloatArray:
-    """Positions of all units, shape (units, 3), of chains that begin at `starts` (chains, 3)."""
+    """Place all units, shape (units, 3), of chains that begin at `starts` (chains, 3)."""
     steps = np.zeros_like(directions)
     steps[1:] = bond_length * directions[:-1]
     walked = np.cumsum(steps, axis=0)
@@ -69,7 +66,7 @@ def walk_positions(
 
 
 def running_product(rotations: FloatArray) -> FloatArray:
-    """Products q_0 q_1 ... q_i of unit quaternions (w, x, y, z), shape (units, 4)."""
+    """Compute products q_0 q_1 ... q_i of unit quaternions (w, x, y, z), shape (units, 4)."""
     units = len(rotations)
     columns = int(np.ceil(np.sqrt(units)))
     rows = -(-units // columns)

@@ -22,8 +22,7 @@ class Monodisperse(StrictModel):
 class SchulzZimm(StrictModel):
     """Schulz-Zimm distribution: a gamma distribution of the number of chains.
 
-    Attributes:
-        dispersity: Mw/Mn in the limit of many chains, counted in repeat units; above 1.
+    `dispersity` is Mw/Mn in the limit of many chains, counted in repeat units; above 1.
     """
 
     kind: Literal['schulz_zimm']
@@ -39,16 +38,13 @@ def draw_chain_lengths(
     degree_of_polymerisation: int,
     rng: np.random.Generator,
 ) -> IntArray:
-    """Draw the degree of polymerisation of every chain.
+    """Draw the degree of polymerisation of every chain, shape (chains,).
 
     The number average is `degree_of_polymerisation` exactly. Gamma variates divided by their
     sum are independent of that sum, so scaling them to the wanted total draws from the
     Schulz-Zimm distribution given that total; with C chains of shape a = 1/(dispersity - 1) the
     expected Mw/Mn is then (a + 1)/(a + 1/C). They become whole numbers by the largest-remainder
     rule, at least 1.
-
-    Returns:
-        Shape (chains,).
 
     Raises:
         UserError: If `chains` or `degree_of_polymerisation` is below 1.

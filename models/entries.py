@@ -18,7 +18,7 @@ AngleDegrees = Annotated[float, Field(ge=0.0, le=180.0)]
 
 
 class Units(StrictModel):
-    """What one reduced unit stands for; information only, nothing is computed from it here.
+    """What one reduced unit is; information only, nothing is computed from it here.
 
     Attributes:
         sigma: Length unit in nm.
@@ -140,7 +140,7 @@ class Monomer(StrictModel):
 
     @pydantic.model_validator(mode='after')
     def _is_a_connected_graph(self) -> Self:
-        """Indices are in range, bonds are not doubled, angles follow bonds, beads are connected."""
+        """Check that indices are in range, bonds are single and connect, and angles follow them."""
         size = len(self.beads)
         indices = [('backbone', self.backbone)]
         indices += [('bonds', index) for bond in self.bonds for index in bond[:2]]

@@ -90,7 +90,7 @@ class ForceField:
     bjerrum_length: float
 
     def type_pairs(self) -> list[tuple[int, int]]:
-        """Indices of all pairs of bead types, each once."""
+        """List the indices of all pairs of bead types, each once."""
         return list(itertools.combinations_with_replacement(range(len(self.bead_types)), 2))
 
     @property
@@ -105,13 +105,9 @@ class ForceField:
 
 
 def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField:
-    """Resolve the tables of `model`.
+    """Resolve the tables of `model`; UserError if the Bjerrum length is negative or not a number.
 
-    Args:
-        bjerrum_length: Replaces the model's own, in sigma at kT = 1; 0 turns Coulomb off.
-
-    Raises:
-        UserError: If the Bjerrum length is negative or not a number.
+    `bjerrum_length` replaces the model's own, in sigma at kT = 1; 0 turns Coulomb off.
     """
     if bjerrum_length is None:
         bjerrum_length = model.bjerrum_length
@@ -134,7 +130,7 @@ def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField
 
 
 def bond_parameters(entry: BondEntry) -> Bond:
-    """Parameters of the bond type that a model file gives as `entry`."""
+    """Resolve the bond type that a model file gives as `entry`."""
     if isinstance(entry, FeneBondEntry):
         return FeneBond(k=entry.k, r0=entry.r0_max, epsilon=entry.epsilon, sigma=entry.sigma)
     return HarmonicBond(k=entry.k, r0=entry.r0)

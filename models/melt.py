@@ -142,7 +142,7 @@ def _sizes(model: Model) -> IntArray:
 
 
 def _beads_of(model: Model, layout: _Chains, kind: int) -> IntArray:
-    """Bead indices of all monomers of one kind, shape (monomers, beads of each)."""
+    """Index the beads of all monomers of one kind, shape (monomers, beads of each)."""
     first = layout.first_bead[layout.monomer == kind]
     beads: IntArray = first[:, None] + np.arange(_sizes(model)[kind])
     return beads
@@ -157,7 +157,7 @@ def _chain_types(model: Model, layout: _Chains) -> IntArray:
 
 
 def _ion_types(model: Model, monomer: IntArray) -> IntArray:
-    """Bead types of the counter-ions, shape (ions,): as many as neutralise the chains."""
+    """List the bead types of the counter-ions that neutralise the chains, shape (ions,)."""
     type_of = {bead: index for index, bead in enumerate(model.beads)}
     numbers = np.zeros(len(model.beads), dtype=np.int64)
     for kind, name in enumerate(model.monomers):
@@ -173,7 +173,7 @@ def _bond_length(bond: BondEntry) -> float:
 def _chain_positions(
     model: Model, layout: _Chains, box_length: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Unwrapped positions of the chain beads, shape (beads, 3), of chains that begin anywhere."""
+    """Place the chain beads, unwrapped, shape (beads, 3), of chains that begin anywhere."""
     bond_lengths = {name: _bond_length(bond) for name, bond in model.bonds.items()}
     starts = rng.uniform(-0.5, 0.5, (np.count_nonzero(layout.is_first), 3)) * box_length
     onward = walk_directions(layout.is_first, rng)
@@ -204,7 +204,7 @@ def _set_particles(frame: gsd.hoomd.Frame, model: Model, types: IntArray) -> Non
 def wrapped(
     positions: FloatArray, box_length: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Positions (N, 3) in [-box_length/2, box_length/2), and the images that undo the wrapping."""
+    """Wrap positions (N, 3) into [-box_length/2, box_length/2); also the images that undo it."""
     images = np.floor(positions / box_length + 0.5).astype(np.int32)
     wrapped = (positions - images * box_length).astype(np.float32)
     # single precision may round up to the far face, which is outside of the box
@@ -215,7 +215,7 @@ def wrapped(
 
 
 def _within_monomers(model: Model, layout: _Chains, key: str) -> list[tuple[IntArray, str]]:
-    """Beads and type of every entry of `key`, 'bonds' or 'angles', of the monomers."""
+    """List beads and type of every entry of `key`, 'bonds' or 'angles', of the monomers."""
     return [
         (_beads_of(model, layout, kind)[:, list(entry[:-1])], entry[-1])
         for kind, monomer in enumerate(model.monomers.values())

@@ -31,11 +31,9 @@ class Model(ModelEntries):
         return self
 
     def content_hash(self) -> str:
-        """Identify the content of the model, whatever the comments and layout of its file.
+        """Identify the content of the model by SHA-256 in hex, whatever the layout of its file.
 
-        Returns:
-            SHA-256 in hex. Values that are left to their defaults count as written out; the
-            description, which changes no result, does not count.
+        Defaults count as written out; the description, which changes no result, does not count.
         """
         content = self.model_dump(mode='json', exclude={'description'})
         canonical = json.dumps(content, sort_keys=True, separators=(',', ':'))
@@ -43,15 +41,12 @@ class Model(ModelEntries):
 
 
 def shipped_models() -> list[str]:
-    """Names of the models that come with the package."""
+    """List the names of the models that come with the package."""
     return sorted(path.stem for path in SHIPPED_MODELS.glob('*.toml'))
 
 
 def load_model(path_or_name: str | Path) -> Model:
-    """Load a model.
-
-    Args:
-        path_or_name: A path that ends in '.toml', or the name of a shipped model such as 'isp'.
+    """Load the model of a path that ends in '.toml', or a shipped one by its name.
 
     Raises:
         UserError: If there is no such model, or with every fault found in the file.

@@ -20,7 +20,7 @@ CHARGE_TOLERANCE = 1e-9
 
 
 def check_names(model: ModelEntries) -> None:
-    """Every bead, bond and angle type that is used is defined."""
+    """Check that every bead, bond and angle type that is used is defined."""
     if ANY_BEAD in model.beads:
         raise ValueError(f"a bead type may not be called '{ANY_BEAD}', which means every bead")
     for name, monomer in model.monomers.items():
@@ -39,10 +39,10 @@ def check_names(model: ModelEntries) -> None:
 
 
 def check_pairs(model: ModelEntries) -> None:
-    """No pair of bead types is given two interactions."""
+    """Check that no pair of bead types is given two interactions."""
     for pair, count in collections.Counter(tuple(sorted(p.beads)) for p in model.pairs).items():
         if count > 1:
-            raise ValueError(f"the pair {list(pair)} stands {count} times in 'pairs': keep one")
+            raise ValueError(f"the pair {list(pair)} is {count} times in 'pairs': keep one")
         if pair == (ANY_BEAD, ANY_BEAD):
             raise ValueError(f"the pair {list(pair)} is every pair: write it as 'default_pair'")
     for first, second in itertools.combinations_with_replacement(model.beads, 2):
@@ -56,7 +56,7 @@ def check_pairs(model: ModelEntries) -> None:
 
 
 def matching_exceptions(model: ModelEntries, first: str, second: str) -> list[PairException]:
-    """The most specific exceptions for two bead types: the named pair, else those with '*'."""
+    """Find the most specific exceptions for two bead types: the named pair, else those with '*'."""
     wanted = sorted((first, second))
     named = [pair for pair in model.pairs if sorted(pair.beads) == wanted]
     return named or [
@@ -65,7 +65,7 @@ def matching_exceptions(model: ModelEntries, first: str, second: str) -> list[Pa
 
 
 def check_charges(model: ModelEntries) -> None:
-    """No two charged beads are bonded, and counter-ions neutralise every monomer."""
+    """Check that no two charged beads are bonded, and counter-ions neutralise every monomer."""
     if any(bead.charge for bead in model.beads.values()) and not model.bjerrum_length:
         raise ValueError("the model has charges, so 'bjerrum_length' must be given, above 0")
     _check_no_charged_bond(model)
@@ -80,7 +80,7 @@ def check_charges(model: ModelEntries) -> None:
 
 
 def counter_ions_of(model: ModelEntries, monomer: str) -> dict[str, int]:
-    """Number of counter-ions of each type that one monomer brings with it.
+    """Count the counter-ions of each type that one monomer brings with it.
 
     Raises:
         ValueError: If the charge of the beads is no small multiple of the charge of their ion.

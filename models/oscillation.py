@@ -23,12 +23,7 @@ _CLOSEST = 0.1  # of sigma; nothing thermal comes closer
 
 @dataclasses.dataclass(frozen=True)
 class Motion:
-    """An oscillation.
-
-    Attributes:
-        of: What oscillates, for a user to find it in the model file.
-        omega: Angular frequency in 1/tau.
-    """
+    """An oscillation `of` an entry of the model file, with its angular frequency in 1/tau."""
 
     of: str
     omega: float
@@ -40,12 +35,9 @@ class Motion:
 
 
 def fastest_motion(frame: Frame, field: ForceField, kT: float) -> Motion:
-    """The fastest oscillation of any bond, angle or pair of beads that `frame` holds.
+    """Find the fastest oscillation of any bond, angle or pair of beads that `frame` holds.
 
-    Args:
-        frame: Bead, bond and angle types, and who is bonded to whom; positions do not matter.
-        field: Interactions.
-        kT: Up to which energy above the bottom, in epsilon.
+    Positions do not matter; energies up to kT, in epsilon, above the bottom count.
 
     Raises:
         UserError: If two unlike charges attract each other and nothing keeps them apart.
@@ -62,7 +54,7 @@ def _bonds(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
 
 
 def _angles(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
-    """Bending with the three beads in a line and the shortest bonds: an upper bound."""
+    """Bend the three beads in a line with the shortest bonds: an upper bound."""
     lengths = [_rest_length(field.bonds[name]) for name, _ in _kinds(frame, 'bonds')]
     for name, types in _kinds(frame, 'angles'):
         first, centre, last = _masses(field, types)
@@ -92,7 +84,7 @@ def _pairs(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
 
 
 def _kinds(frame: Frame, group: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Every (type name, types of its beads) among the bonds or angles of a frame, once each."""
+    """List (type name, types of its beads) of the bonds or angles of a frame, once each."""
     members = getattr(frame, group)
     if not members.N:
         return []
@@ -116,7 +108,7 @@ def _largest_near_bottom(energy: FloatArray, curvature: FloatArray, kT: float) -
 
 
 def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray]:
-    """Energy and its second derivative over the lengths that a bond may have."""
+    """Compute energy and its second derivative over the lengths that a bond may have."""
     if not isinstance(bond, FeneBond):
         r = bond.r0 + np.linspace(-0.5, 0.5, _POINTS) * bond.r0
         return bond.k / 2 * (r - bond.r0) ** 2, np.full(_POINTS, bond.k)
@@ -141,7 +133,7 @@ def _rest_length(bond: Bond) -> float:
 
 
 def _angle_energy(angle: Angle) -> tuple[FloatArray, FloatArray]:
-    """Energy and its second derivative by the angle, from 0 to pi."""
+    """Compute energy and its second derivative by the angle, from 0 to pi."""
     theta = np.linspace(0, np.pi, _POINTS)
     if isinstance(angle, HarmonicAngle):
         return angle.k / 2 * (theta - angle.theta0) ** 2, np.full(_POINTS, angle.k)

@@ -86,11 +86,7 @@ SequenceStatistics = Annotated[
 
 
 def check_composition(composition: Mapping[str, float], known: Mapping[str, object]) -> None:
-    """Check that a composition names known monomers and that its mole fractions add up to 1.
-
-    Raises:
-        UserError: If not.
-    """
+    """Check that monomers are known and mole fractions add up to 1; UserError if not."""
     for monomer, fraction in composition.items():
         if monomer not in known:
             raise UserError(
@@ -156,19 +152,14 @@ def draw_sequences(
 
 
 def terminal_transitions(fraction: float, r1: float, r2: float) -> tuple[float, float]:
-    """Transition probabilities of the terminal model at a given copolymer composition.
+    """Compute transition probabilities of the terminal model at a copolymer composition.
 
     Solves the Mayo-Lewis equation F1/F2 = x (r1 x + 1) / (x + r2) for the feed ratio x = f1/f2;
     then p12 = 1/(1 + r1 x) and p21 = x/(x + r2) (Mayo and Lewis, J. Am. Chem. Soc. 66, 1594
     (1944)).
 
-    Args:
-        fraction: F1, mole fraction of monomer 1 in the copolymer, between 0 and 1 exclusive.
-        r1: Reactivity ratio of monomer 1.
-        r2: Reactivity ratio of monomer 2.
-
-    Returns:
-        p12 and p21: probability that a 2 follows a 1, and a 1 a 2.
+    `fraction` is F1, the mole fraction of monomer 1 in the copolymer, between 0 and 1 exclusive;
+    p12 and p21 are the probabilities that a 2 follows a 1, and a 1 a 2.
     """
     ratio = fraction / (1.0 - fraction)
     root = float(np.hypot(1.0 - ratio, 2.0 * np.sqrt(r1 * r2 * ratio)))
@@ -183,7 +174,7 @@ def terminal_transitions(fraction: float, r1: float, r2: float) -> tuple[float, 
 def _memory(
     statistics: TerminalSequence | BlockySequence, composition: Mapping[str, float]
 ) -> float:
-    """Second eigenvalue of the transition matrix; a two-state chain has 1 - p12 - p21."""
+    """Compute the second eigenvalue of the transition matrix; of two states 1 - p12 - p21."""
     if isinstance(statistics, BlockySequence):
         return statistics.blockiness
     ratios = statistics.reactivity_ratios
@@ -209,7 +200,7 @@ def _memory(
 def _markov_chain(
     fractions: FloatArray, memory: float, is_first: NDArray[np.bool_], rng: np.random.Generator
 ) -> IntArray:
-    """Units that repeat (memory > 0) or, of two monomers, alternate (memory < 0) or are redrawn.
+    """Draw units that repeat (memory > 0), of two monomers alternate (< 0), or are redrawn.
 
     The redrawn ones come from a distribution g that leaves the composition F stationary:
     g = F where units repeat; F = |memory| (1 - F) + (1 - |memory|) g where they alternate.
@@ -273,7 +264,7 @@ def _evenly_spaced(counts: IntArray, rng: np.random.Generator) -> IntArray:
 
 
 def _whole_counts(fractions: FloatArray, total: int) -> IntArray:
-    """Whole numbers of monomers nearest to the fractions (largest remainder)."""
+    """Find the whole numbers of monomers nearest to the fractions (largest remainder)."""
     wanted = fractions * total
     # the margin keeps a count such as 79.99999999 from being taken for 79
     counts = np.floor(wanted + FRACTION_TOLERANCE).astype(np.int64)

@@ -28,7 +28,7 @@ def grow_monomers(
     backbone_directions: FloatArray,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Place the beads of all monomers of one kind.
+    """Place the beads of all n monomers of one kind, each of s beads: shape (n, s, 3).
 
     Beads are placed outward from the backbone bead, each in a random direction that keeps it as
     far from the other neighbours of its parent as the backbone keeps its own (on a bead with so
@@ -36,14 +36,10 @@ def grow_monomers(
     are brought to their length afterwards.
 
     Args:
-        monomer: The monomer, of s beads.
         bond_lengths: Bond type -> length.
         origins: Shape (n, 3), positions of the backbone beads.
         backbone_directions: Shape (n, 2, 3), unit vectors to the backbone neighbours, 0 where
             there is none.
-
-    Returns:
-        Shape (n, s, 3).
 
     Raises:
         UserError: If no arrangement in space gives all bonds of the monomer their length.
@@ -66,14 +62,7 @@ def grow_monomers(
 
 
 def free_directions(taken: list[FloatArray], rng: np.random.Generator) -> FloatArray:
-    """Draw unit vectors that keep clear of directions that are taken.
-
-    Args:
-        taken: Unit (or zero) vectors, each of shape (n, 3).
-
-    Returns:
-        Shape (n, 3).
-    """
+    """Draw unit vectors (n, 3) that keep clear of those taken, unit (or zero) vectors (n, 3)."""
     occupied = np.stack(taken, axis=1)
     best = np.zeros((len(occupied), 3))
     crowding = np.full(len(occupied), np.inf)
@@ -110,7 +99,7 @@ def _grow_trees(
 
 
 def _outward(monomer: Monomer) -> list[tuple[int, int, str]]:
-    """(bead, parent, bond type) of every bead but that of the backbone, nearest first."""
+    """List (bead, parent, bond type) of all beads but the backbone's, nearest first."""
     steps: list[tuple[int, int, str]] = []
     reached = [monomer.backbone]
     for parent in reached:

@@ -45,7 +45,7 @@ class StretchedExponential:
         return self.tau / self.beta * float(special.gamma(1 / self.beta))
 
     def __call__(self, time: FloatArray) -> FloatArray:
-        """The curve at `time`, shape as `time`."""
+        """Evaluate the curve at `time`, shape as `time`."""
         curve: FloatArray = self.amplitude * np.exp(-((time / self.tau) ** self.beta))
         return curve
 
@@ -63,7 +63,7 @@ class Decay:
 
 
 def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedExponential | None:
-    """Least-squares fit to the points with C <= 0.9, equally weighted.
+    """Fit by least squares to the points with C <= 0.9, equally weighted.
 
     Times (n,) are positive, rising, and best log-spaced. There is no fit where it does not
     converge, has fewer than 5 points, or ends at a limit of beta (0.1, 2).
@@ -105,7 +105,7 @@ def fit_stretched_exponential(time: FloatArray, curve: FloatArray) -> StretchedE
 
 
 def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration: float) -> Decay:
-    """Times of a curve that was averaged in blocks, with jackknife intervals on their logarithms.
+    """Find the times of a curve averaged in blocks, with jackknife intervals on their logarithms.
 
     Sums of the correlation over the origins of each block, and the numbers of these, have shape
     (B, L), lags (L,); `duration` is that of the whole run, in the unit of the lags.
@@ -159,7 +159,7 @@ def _bound(time: FloatArray, curve: FloatArray) -> Estimate | None:
 
 
 def _crossing(time: FloatArray, curve: FloatArray) -> float | None:
-    """When the curve first falls through 1/e, between points linear in log time."""
+    """Find when the curve first falls through 1/e, between points linear in log time."""
     below = np.flatnonzero(curve <= THRESHOLD)
     if len(below) == 0 or below[0] == 0:
         return None
@@ -177,7 +177,7 @@ def _with_interval(
             value, verdict=f'only {n_blocks} stretches of the run have origins there: no interval'
         )
     if len(found) < len(without_one):
-        return Estimate(value, verdict='does not stand without one of its blocks')
+        return Estimate(value, verdict='does not hold without one of its blocks')
     low, high = jackknife(np.log([value]), np.log(found)[:, None], n_blocks - 1)
     # Neighbouring blocks share what is correlated across their border, as in `statistics`.
     shared = value / block_length

@@ -29,8 +29,7 @@ class Equilibration:
 
     Attributes:
         start: Index of the first value to use.
-        n_effective: Independent values from there on.
-        inefficiency: Statistical inefficiency from there on.
+        n_effective: Independent values from there on, as `inefficiency`.
         is_equilibrated: Whether enough of the series is left; the verdict says why not.
     """
 
@@ -77,7 +76,7 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
 
 
 def _is_free_of_transient(values: FloatArray, starts: IntArray) -> BoolArray:
-    """Which starts leave a transient too small to shift the mean, shape as `starts`."""
+    """Find which starts leave a transient too small to shift the mean, shape as `starts`."""
     n = len(values)
     deviation = values - values.mean()
     time = np.arange(n) / n

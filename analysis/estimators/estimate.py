@@ -43,7 +43,7 @@ class Estimate:
         return self.value is not None and self.low is not None and not self.verdict
 
     def within(self, lowest: float, highest: float) -> Estimate:
-        """The same with an interval that leaves out what the quantity cannot be."""
+        """Cut the interval to the values that the quantity can have."""
         if self.low is None or self.high is None:
             return self
         return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
@@ -79,7 +79,7 @@ class Curve:
 
 
 def exponentiated(logarithm: Estimate) -> Estimate:
-    """The estimate of a quantity from that of its natural logarithm."""
+    """Estimate a quantity from the estimate of its natural logarithm."""
     ends = (logarithm.value, logarithm.low, logarithm.high)
     value, low, high = (None if end is None else math.exp(min(end, 700.0)) for end in ends)
     return Estimate(value, low, high, logarithm.n_effective, logarithm.verdict)

@@ -13,7 +13,7 @@ MOST_LOST = 0.5
 
 
 def statistical_inefficiency(series: Sequence[float] | FloatArray) -> float:
-    """How many successive values, at equal spacing, are worth one independent value; at least 1.
+    """Estimate how many successive values are worth one independent value; at least 1.
 
     g = 1 + 2 sum_t (1 - t/T) C(t), the sum cut where Geyer's initial positive sequence ends
     (Geyer 1992, doi 10.1214/ss/1177011137), with C(t) from a fast Fourier transform. Deviations
@@ -38,5 +38,5 @@ def statistical_inefficiency(series: Sequence[float] | FloatArray) -> float:
 
 
 def varies(values: FloatArray) -> bool:
-    """Tell whether values differ by more than rounding."""
+    """Return whether values differ by more than rounding."""
     return bool(np.ptp(values) > 1e-12 * max(1.0, float(np.abs(values).max())))

@@ -27,7 +27,7 @@ ENOUGH_STRETCHES = 20
 def mean_with_interval(
     series: Sequence[float] | FloatArray, confidence: float = CONFIDENCE
 ) -> Estimate:
-    """Mean of a correlated series from block averages, with Student's t for the interval.
+    """Average a correlated series by blocks, with Student's t for the interval.
 
     Blocks are at least 5 statistical inefficiencies long, and their means must not be correlated
     with their neighbours. A series that is worth fewer than 20 independent values has a verdict.
@@ -61,12 +61,12 @@ def mean_with_interval(
 def proportion_with_interval(
     happened: Sequence[bool] | np.ndarray, inefficiency: float, confidence: float = CONFIDENCE
 ) -> Estimate:
-    """How often something holds, with Wilson's interval, which stands at 0 and at 1 too.
+    """Estimate how often something holds, with Wilson's interval, which is valid at 0 and 1 too.
 
     Wilson 1927, doi 10.1080/01621459.1927.10502953, for T / g independent values of shape (T,).
     The inefficiency is that of a series that varies and goes with it: the larger of it and that of
     `happened` counts where the rarer of the two answers comes in fewer than 20 separate stretches,
-    which tell nothing of correlation.
+    which say nothing about correlation.
     """
     values = np.asarray(happened, dtype=np.float64)
     n = len(values)
@@ -92,7 +92,7 @@ def proportion_with_interval(
 
 
 def shared_by_neighbours(inefficiency: float, block_length: float) -> float:
-    """Part of the variance of a mean that blocks hide, as neighbours share what crosses a border.
+    """Estimate the part of the variance of a mean that blocks hide, by correlation across borders.
 
     Exact for an autoregressive series and long blocks, and nothing without correlation; at most
     0.3. Inefficiency and length of a block are in frames.
@@ -106,7 +106,7 @@ def jackknife(
     degrees_of_freedom: int | IntArray | None = None,
     shared: float = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
-    """Delete-one jackknife interval of any statistic of independent blocks.
+    """Compute the ends of the delete-one jackknife 95 % interval, Student's t, of any statistic.
 
     Args:
         whole: The statistic from all blocks, shape (...).
@@ -114,9 +114,6 @@ def jackknife(
         degrees_of_freedom: n - 1 by default; fewer where not all blocks count, of any
             shape that broadcasts to (...).
         shared: Part of the variance that the blocks hide, from `shared_by_neighbours`.
-
-    Returns:
-        Lower and upper ends of the 95 % interval, from Student's t.
     """
     n = len(without_one)
     deviation = without_one - without_one.mean(axis=0)
@@ -141,20 +138,20 @@ def merge_blocks(blocks: FloatArray, inefficiency: float, n_frames: int) -> Floa
 
 
 def student_quantile(degrees_of_freedom: float, confidence: float = CONFIDENCE) -> float:
-    """Student's quantile of the upper end of an interval."""
+    """Compute Student's quantile of the upper end of an interval."""
     from scipy import special  # not at the top: importing the project must not load SciPy
 
     return float(special.stdtrit(degrees_of_freedom, (1 + confidence) / 2))
 
 
 def _stretches(values: FloatArray) -> int:
-    """How many separate stretches the rarer of two values, 0 and 1, comes in."""
+    """Count the separate stretches that the rarer of two values, 0 and 1, comes in."""
     rarer = values == (1.0 if values.mean() <= 0.5 else 0.0)
     return int(rarer[0]) + int(np.sum(rarer[1:] & ~rarer[:-1]))
 
 
 def _choose_blocks(values: FloatArray, inefficiency: float) -> tuple[FloatArray, bool]:
-    """Means of as many blocks as are free of correlation, and whether such blocks exist."""
+    """Average as many blocks as are free of correlation; also whether such blocks exist."""
     n = len(values)
     for count in range(min(MOST_BLOCKS, n // 2), FEWEST_BLOCKS - 1, -1):
         length = n // count

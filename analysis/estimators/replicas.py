@@ -13,7 +13,7 @@ from analysis.estimators.intervals import student_quantile
 
 
 def combine_replicas(values: Sequence[float] | FloatArray) -> Estimate:
-    """Mean over independent replicas with Student's t; one replica gives no interval.
+    """Average over independent replicas with Student's t; one replica gives no interval.
 
     Values that are not finite are left out, and the verdict says so.
     """
@@ -32,7 +32,7 @@ def combine_replicas(values: Sequence[float] | FloatArray) -> Estimate:
 
 
 def combine_replicas_log(values: Sequence[float] | FloatArray) -> Estimate:
-    """Geometric mean over replicas of a positive quantity, or a ValueError."""
+    """Take the geometric mean over replicas of a positive quantity; ValueError if it is not."""
     given = np.asarray(values, dtype=np.float64)
     if np.any(given <= 0):
         raise ValueError('a geometric mean needs positive values')

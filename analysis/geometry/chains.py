@@ -11,7 +11,7 @@ from user_input import UserError, nearest_name
 
 
 def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArray]:
-    """Beads of each linear chain from end to end, shape (beads,), by the lowest index of an end.
+    """Find each linear chain from end to end, shape (beads,), by the lowest index of an end.
 
     Side groups count where they are bonded as the chain is: by default bonds are those of type
     'backbone' where there is such a type, else all.
@@ -59,11 +59,7 @@ def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArr
 
 
 def whole_chains(snapshot: Snapshot, chains: IntArray) -> FloatArray:
-    """Join chains of one length, shape (C, N), bond by bond, as if there were no boundary.
-
-    Returns:
-        Positions that begin at the origin, shape (C, N, 3).
-    """
+    """Join chains of one length, (C, N), bond by bond: positions (C, N, 3) from the origin."""
     bonds = nearest_image(np.diff(snapshot.positions[chains], axis=1), snapshot.box)
     whole: FloatArray = np.concatenate(
         [np.zeros((len(chains), 1, 3)), np.cumsum(bonds, axis=1)], axis=1

@@ -60,7 +60,7 @@ class Shapes:
 def contacts_between(
     positions: FloatArray, box: FloatArray, is_first: BoolArray, distance: float
 ) -> ContactGraph:
-    """Contacts between unlike particles, those of `is_first`, shape (N,), and the others.
+    """Find contacts between unlike particles, those of `is_first`, shape (N,), and the others.
 
     Positions are wrapped, shape (N, 3), box lengths of shape (3,); contacts are up to `distance`.
 
@@ -74,7 +74,7 @@ def contacts_between(
 
 
 def contacts_among(positions: FloatArray, box: FloatArray, distance: float) -> ContactGraph:
-    """Contacts between any two particles; arguments and errors as for `contacts_between`."""
+    """Find contacts between any two particles; arguments and errors as for `contacts_between`."""
     found = _query(positions, positions, box, distance)
     return _graph(positions, box, found[found[:, 0] < found[:, 1]])
 
@@ -108,13 +108,13 @@ def connected_components(graph: ContactGraph) -> Components:
 
 
 def component_sizes(graph: ContactGraph) -> IntArray:
-    """Number of particles in each component, shape (K,), without unfolding them."""
+    """Count the particles in each component, shape (K,), without unfolding them."""
     n_components, label = _labels(graph)
     return np.bincount(label, minlength=n_components)
 
 
 def _labels(graph: ContactGraph) -> tuple[int, IntArray]:
-    """Number of components, and that of each particle, shape (N,)."""
+    """Label the component of each particle, shape (N,); also the number of components."""
     from scipy import sparse  # not at the top: importing the project must not load SciPy
     from scipy.sparse import csgraph
 
@@ -125,7 +125,7 @@ def _labels(graph: ContactGraph) -> tuple[int, IntArray]:
 
 
 def shapes(positions: FloatArray, box: FloatArray, components: Components) -> Shapes:
-    """Gyration tensors of the components; without meaning for those that percolate.
+    """Compute gyration tensors of the components; without meaning for those that percolate.
 
     Relative shape anisotropy 1 - 3 (l1 l2 + l2 l3 + l3 l1) / (l1 + l2 + l3)^2, Theodorou and
     Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle. Positions are wrapped,
@@ -158,14 +158,14 @@ def net_charges(charge: FloatArray, components: Components) -> IntArray:
 
 
 def coordination(graph: ContactGraph) -> IntArray:
-    """Number of contacts of each particle, shape (N,)."""
+    """Count the contacts of each particle, shape (N,)."""
     return np.asarray(np.bincount(graph.pairs.ravel(), minlength=graph.n), dtype=np.int64)
 
 
 def _query(
     points: FloatArray, query_points: FloatArray, box: FloatArray, distance: float
 ) -> IntArray:
-    """Pairs (index of query point, index of point) within `distance`, shape (E, 2)."""
+    """Find pairs (index of query point, index of point) within `distance`, shape (E, 2)."""
     import freud
 
     if box.min() < 2 * distance:
@@ -185,7 +185,7 @@ def _graph(positions: FloatArray, box: FloatArray, pairs: IntArray) -> ContactGr
 
 
 def _spanning_forest(graph: ContactGraph, label: IntArray) -> IntArray:
-    """Parent of each particle, itself for the first of each component, shape (N,)."""
+    """Find the parent of each particle, itself for the first of each component, shape (N,)."""
     from scipy import sparse
     from scipy.sparse import csgraph
 

@@ -30,7 +30,7 @@ class Ions:
 
 
 def has_ions(topology: Topology) -> bool:
-    """Tell whether there are charges of both signs, so that there can be ion clusters."""
+    """Return whether there are charges of both signs, so that there can be ion clusters."""
     return bool(np.any(topology.charge > 0) and np.any(topology.charge < 0))
 
 
@@ -39,7 +39,7 @@ def find_ions(
     cation_types: tuple[str, ...] | None = None,
     anion_types: tuple[str, ...] | None = None,
 ) -> Ions:
-    """The ions, from the signs of the charges or from the names of their types.
+    """Find the ions from the signs of the charges or from the names of their types.
 
     Charges count in units of the smallest, so that it does not matter how a file scales them.
 

@@ -21,12 +21,10 @@ class Topology:
     """What does not change from frame to frame.
 
     Attributes:
-        type_names: Names of the particle types.
         typeid: Index into `type_names`, shape (N,).
         charge: Charges in the units of the file, shape (N,).
         mass: Masses in the units of the file, shape (N,).
         bonds: Indices of the bonded particles, shape (M, 2).
-        bond_type_names: Names of the bond types.
         bond_typeid: Index into `bond_type_names`, shape (M,).
     """
 
@@ -39,7 +37,7 @@ class Topology:
     bond_typeid: IntArray
 
     def indices_of(self, types: tuple[str, ...]) -> IntArray:
-        """Indices of the particles of the named types, rising; UserError if a type is not there."""
+        """Find the particles of the named types, rising; UserError if a type is not there."""
         for name in types:
             if name not in self.type_names:
                 raise UserError(

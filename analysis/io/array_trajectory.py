@@ -21,9 +21,7 @@ class ArrayTrajectory:
         box: Edge lengths, shape (3,), or one for all.
         steps: Step of each frame, shape (F,); by default 0, 1, 2, ...
         typeid: As the others in `Topology`; 0 by default, as `bond_typeid` and `charge`.
-        type_names: Names of the particle types.
         bonds: Indices of the bonded particles, shape (M, 2).
-        bond_type_names: Names of the bond types.
         bond_typeid: Shape (M,).
         charge: Shape (N,).
         time_step: Duration of a step, if known.
@@ -61,7 +59,6 @@ class ArrayTrajectory:
         )
 
     def __len__(self) -> int:
-        """Number of frames."""
         return len(self.steps)
 
     def read(self, index: int) -> Snapshot:

@@ -32,12 +32,12 @@ ENTRY = np.dtype(
     ]
 )
 NAME_LENGTH = 64
-# Bytes of a value of each type, by its number; 0 for numbers that stand for none.
+# Bytes of a value of each type, by its number; 0 for numbers that are no type.
 TYPE_SIZES = np.array([0, 1, 2, 4, 8, 1, 2, 4, 8, 4, 8, 1])
 
 
 def is_sound(path: Path) -> bool:
-    """Whether everything that header and index point at lies within the file.
+    """Return whether everything that header and index point at lies within the file.
 
     The GSD library believes both: a size that is not there is memory asked for, or a crash.
     """
@@ -53,7 +53,7 @@ def is_sound(path: Path) -> bool:
 
 
 def points_within(header: np.void, size: int) -> bool:
-    """Whether index and names, as one HEADER places them, lie within a file of `size` bytes."""
+    """Return whether index and names of one HEADER lie within a file of `size` bytes."""
     return all(
         int(at) >= HEADER.itemsize and int(at) + int(entries) * length <= size
         for at, entries, length in (
@@ -64,7 +64,7 @@ def points_within(header: np.void, size: int) -> bool:
 
 
 def data_lies_within(used: NDArray[np.void], size: int) -> bool:
-    """Whether the data of ``(n,)`` entries ENTRY in use lies within a file of `size` bytes."""
+    """Return whether the data of ``(n,)`` entries in use lies within a file of `size` bytes."""
     known = used['type'] < len(TYPE_SIZES)
     if not np.all(known & (used['rows'] <= size) & (used['columns'] <= size)):
         return False

@@ -28,7 +28,7 @@ CUT_OFF = (
 
 
 def is_gsd(beginning: bytes) -> bool:
-    """Tell whether a file that begins with these bytes is a GSD file."""
+    """Return whether a file that begins with these bytes is a GSD file."""
     return beginning.startswith(MAGIC)
 
 
@@ -69,16 +69,10 @@ class GSDTrajectory:
         self.time_step = self._read_time_step()
 
     def __len__(self) -> int:
-        """Number of whole frames."""
         return len(self.steps)
 
     def read(self, index: int) -> Snapshot:
-        """Read the frame at `index`.
-
-        Raises:
-            UserError: If the number of particles changes, the box is triclinic or
-                two-dimensional, or the data is damaged.
-        """
+        """Read the frame at `index`; UserError if it is damaged, or of another kind or number."""
         where = f'{self.path}: frame {index}'
         with read_errors_as_damage(where):
             snapshot = self._snapshot(index, where)
@@ -100,8 +94,7 @@ class GSDTrajectory:
         dimensions = int(self._chunk(index, 'configuration/dimensions', np.array([3]))[0])
         if box[2] == 0 or dimensions == 2:
             raise UserError(f'{where}: the system is two-dimensional. Three dimensions are needed.')
-        origin = np.zeros((n, 3))
-        raw = self._chunk(index, 'particles/position', origin)
+        raw = self._chunk(index, 'particles/position', np.zeros((n, 3)))
         images = self._chunk(index, 'particles/image', np.zeros((n, 3), dtype=np.int32))
         if np.any(box[:3] <= 0) or not np.all(np.isfinite(raw)):
             raise UserError(

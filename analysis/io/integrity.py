@@ -26,11 +26,7 @@ _DOES_NOT_FIT = (
 
 @contextmanager
 def read_errors_as_damage(where: str | Path) -> Iterator[None]:
-    """Say of whatever goes wrong while a file is read that the file is damaged.
-
-    Raises:
-        UserError: In place of it; one that was raised within passes.
-    """
+    """Turn errors while a file is read into a UserError that it is damaged; a UserError passes."""
     try:
         yield
     except _DOES_NOT_FIT as error:
@@ -41,11 +37,7 @@ def read_errors_as_damage(where: str | Path) -> Iterator[None]:
 
 
 def check_topology(topology: Topology) -> None:
-    """Check that lengths agree and that what is pointed at is there.
-
-    Raises:
-        ValueError: If not.
-    """
+    """Check that lengths agree and that what is pointed at is there; ValueError if not."""
     n, m = len(topology.typeid), len(topology.bonds)
     for name, values, length, largest in (
         ('types', topology.typeid, n, len(topology.type_names)),
@@ -60,11 +52,7 @@ def check_topology(topology: Topology) -> None:
 
 
 def check_snapshot(snapshot: Snapshot, n: int) -> None:
-    """Check that `n` particles have finite positions in a finite box.
-
-    Raises:
-        ValueError: If not.
-    """
+    """Check that `n` particles have finite positions in a finite box; ValueError if not."""
     if snapshot.positions.shape != (n, 3) or snapshot.box.shape != (3,):
         raise ValueError(f'positions of shape {snapshot.positions.shape} for {n} particles')
     if not (np.all(np.isfinite(snapshot.box)) and np.all(np.isfinite(snapshot.positions))):

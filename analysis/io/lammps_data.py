@@ -52,11 +52,7 @@ class LAMMPSData:
 
 
 def read_lammps_data(path: Path) -> LAMMPSData:
-    """Read a LAMMPS data file.
-
-    Raises:
-        UserError: If it is no data file, or the atom style is not stated or not known.
-    """
+    """Read a LAMMPS data file; UserError if it is none, or of no stated or known atom style."""
     try:
         sections, style = _split_sections(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -98,7 +94,7 @@ def _split_sections(path: Path) -> tuple[dict[str, list[list[str]]], str]:
 
 
 def _labels(rows: list[list[str]], used: list[str]) -> dict[str, int]:
-    """Index of each type, named by number or by label, in the order of the numbers."""
+    """Index each type, named by number or by label, in the order of the numbers."""
     if rows:
         by_label = {row[1]: int(row[0]) - 1 for row in rows}
         return by_label | {row[0]: int(row[0]) - 1 for row in rows}

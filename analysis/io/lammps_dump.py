@@ -34,7 +34,7 @@ NUMBERS = {'id', 'ix', 'iy', 'iz', 'q', 'mass'}.union(*(names for names, _, _ in
 
 
 def is_lammps_dump(beginning: bytes) -> bool:
-    """Tell whether a file that begins with these bytes is a LAMMPS text dump."""
+    """Return whether a file that begins with these bytes is a LAMMPS text dump."""
     return beginning.startswith((FRAME_START, b'ITEM: UNITS', b'ITEM: TIME'))
 
 
@@ -80,15 +80,10 @@ class LAMMPSTrajectory:
         self.time_step = _time_step([*headers[:1], *headers[-1:]])
 
     def __len__(self) -> int:
-        """Number of whole frames."""
         return len(self.steps)
 
     def read(self, index: int) -> Snapshot:
-        """Read the frame at `index`.
-
-        Raises:
-            UserError: If the particles change or the frame is damaged.
-        """
+        """Read the frame at `index`; UserError if the particles change or it is damaged."""
         with read_errors_as_damage(f'{self.path}: frame {index}'):
             snapshot = self._snapshot(index)
             check_snapshot(snapshot, self._n_atoms)
@@ -119,7 +114,7 @@ class LAMMPSTrajectory:
         return Snapshot(header.step, box, positions, whole_images)
 
     def _load(self, index: int) -> tuple[_Header, dict[str, np.ndarray]]:
-        """The header of a frame and its columns, in the order of the ids."""
+        """Read the header of a frame and its columns, in the order of the ids."""
         start, end = self._offsets[index], self._offsets[index + 1]
         with open(self.path, 'rb') as file:
             file.seek(start)
@@ -132,7 +127,7 @@ class LAMMPSTrajectory:
                     f"{where}: no column '{column}' in the dump. Write it: dump custom ... "
                     'id type x y z ix iy iz'
                 )
-        # 'ITEM: TIME' of the next frame may stand behind the atoms.
+        # 'ITEM: TIME' of the next frame may follow the atoms.
         words = text[header.n_bytes :].partition(b'ITEM:')[0].split()
         if len(words) != header.n_atoms * len(header.columns):
             raise UserError(
@@ -167,8 +162,7 @@ class LAMMPSTrajectory:
             return Topology(
                 tuple(map(str, names)), typeid, charge, mass, nothing.reshape(0, 2), (), nothing
             )
-        rows = np.searchsorted(data.ids, self._ids)
-        rows = np.minimum(rows, len(data.ids) - 1)
+        rows = np.minimum(np.searchsorted(data.ids, self._ids), len(data.ids) - 1)
         if not np.array_equal(data.ids[rows], self._ids):
             raise UserError(
                 f'{data_file}: lacks some of the atom ids of {self.path}. Give the data file of '
@@ -195,7 +189,7 @@ def _coordinates_among(columns: tuple[str, ...], path: Path) -> tuple[tuple[str,
 
 
 def _index_frames(path: Path) -> tuple[list[int], list[tuple[int, float | None]]]:
-    """Byte offsets of the whole frames (and of their end), and their steps and times."""
+    """Find the byte offsets of the whole frames (and of their end), and their steps and times."""
     starts, lines = _scan(path)
     headers: list[tuple[int, float | None]] = []
     offsets: list[int] = []
@@ -229,7 +223,7 @@ def _index_frames(path: Path) -> tuple[list[int], list[tuple[int, float | None]]
 
 
 def _scan(path: Path) -> tuple[list[int], list[int]]:
-    """Offsets at which frames start (and the end of the file), and the lines in each frame."""
+    """Find where frames start (and the end of the file), and count the lines in each frame."""
     starts: list[int] = []
     lines: list[int] = []
     start = 0
@@ -279,7 +273,7 @@ def _read_header(text: bytes, where: str) -> _Header:
 
 
 def _time_before(file: IO[bytes], start: int) -> float | None:
-    """The time of the frame at `start`; LAMMPS writes it above 'ITEM: TIMESTEP'."""
+    """Read the time of the frame at `start`; LAMMPS writes it above 'ITEM: TIMESTEP'."""
     from_byte = max(0, start - TIME_BYTES)
     file.seek(from_byte)
     found = re.search(rb'ITEM: TIME\s+(\S+)\s*$', file.read(start - from_byte))

@@ -11,12 +11,10 @@ from user_input import UserError
 
 
 def open_trajectory(path: Path | str, data_file: Path | str | None = None) -> Trajectory:
-    """Open a GSD file or a LAMMPS text dump, told apart by content and not by name.
+    """Open a GSD file or a LAMMPS text dump, recognised by content and not by name.
 
-    A dump may have a LAMMPS data file with charges, masses, bonds and type labels.
-
-    Raises:
-        UserError: If there is no such file, it is no trajectory, or it cannot be used.
+    A dump may have a LAMMPS data file with charges, masses, bonds and type labels. UserError if
+    there is no such file, it is no trajectory, or it cannot be used.
     """
     path = Path(path)
     data_file = None if data_file is None else Path(data_file)

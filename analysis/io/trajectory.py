@@ -18,7 +18,7 @@ class Trajectory(Protocol):
     time_step: float | None
 
     def __len__(self) -> int:
-        """Number of whole frames."""
+        """Count the whole frames."""
         ...
 
     def read(self, index: int) -> Snapshot:

@@ -110,7 +110,7 @@ class ClusterResult:
         number_distribution: Probability that a cluster has n ions.
         weight_distribution: Probability that an ion is in a cluster of n ions.
         charge_distribution: Probability that a cluster has the net charge z.
-        verdict: Empty, or why the results are not to be trusted as they stand.
+        verdict: Empty, or why the results are not to be trusted.
     """
 
     n_ions: int
@@ -237,7 +237,7 @@ class IonClusters(Observable[ClusterResult]):
 
 
 def _judged(estimate: Estimate, overall: str, limits: tuple[float, float]) -> Estimate:
-    """An estimate with what speaks against the whole analysis too."""
+    """Add to an estimate what speaks against the whole analysis."""
     verdict = estimate.verdict
     # A mean at a limit is the same in every frame: it has no interval, and nothing is wrong.
     if estimate.value in limits and estimate.low is None and estimate.n_effective == 1:
@@ -348,7 +348,7 @@ class _Clusters(Accumulator[ClusterResult]):
 
 
 def _mean_shapes(sizes: IntArray, sums: FloatArray, shared: float) -> ClusterShapes:
-    """Mean shapes from (number, squared radius, anisotropy) sums per block, shape (B, 3, n)."""
+    """Average shapes from (number, squared radius, anisotropy) sums per block, (B, 3, n)."""
     total = sums.sum(axis=0)
     seen = np.flatnonzero((total[0] > 0) & (sizes > 1))
     sums, total = sums[:, :, seen], total[:, seen]

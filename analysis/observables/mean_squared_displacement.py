@@ -100,11 +100,7 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
 
 
 class Displacements(Correlator[FloatArray, R]):
-    """Mean powers of the displacements of each particle type, less the drift of the whole.
-
-    Attributes:
-        powers: Of the squared displacement.
-    """
+    """Mean `powers` of the squared displacements of each particle type, less the drift of all."""
 
     powers: tuple[int, ...] = (1,)
 
@@ -169,6 +165,6 @@ def _displacement(given: BlockSums, which: int, unit: str) -> Displacement:
 
 
 def _with_ends(values: FloatArray) -> tuple[float, float, float]:
-    """A value and its interval, from it and those without each block in turn, shape (1 + n,)."""
+    """Add an interval to a value, from it and those without each block in turn, shape (1 + n,)."""
     low, high = jackknife(values[:1], values[1:, None])
     return float(values[0]), float(low[0]), float(high[0])

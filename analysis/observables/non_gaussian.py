@@ -69,7 +69,7 @@ class _Moments(Displacements[NonGaussianResult]):
     def _of_type(
         self, given: BlockSums, second: FloatArray, fourth: FloatArray
     ) -> tuple[Curve, Estimate]:
-        """From the sums of both moments by block and lag, shape (B, L)."""
+        """Compute alpha_2 from the sums of both moments by block and lag, shape (B, L)."""
         filled = np.flatnonzero(given.counts.any(axis=1))
         with np.errstate(invalid='ignore', divide='ignore'):
             value = _alpha(second.sum(axis=0), fourth.sum(axis=0), given.counts.sum(axis=0))
@@ -91,5 +91,5 @@ class _Moments(Displacements[NonGaussianResult]):
 
 
 def _alpha(second: FloatArray, fourth: FloatArray, counts: FloatArray) -> FloatArray:
-    """From the sums of both moments, and the number of origins, at each lag."""
+    """Compute alpha_2 from the sums of both moments, and the number of origins, at each lag."""
     return 3 * fourth * counts / (5 * second**2) - 1

@@ -156,7 +156,7 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
 
 
 def _named(result: RelaxationResult) -> Iterator[tuple[str, str, Panel, Relaxation]]:
-    """Name of its times, label, panel and content of each correlation."""
+    """List the name of its times, label, panel and content of each correlation."""
     axis = f'mean relaxation time [{result.time_unit}]'.replace('tau', r'$\tau$')
     for polynomial, by_bond in (('p1', result.p1), ('p2', result.p2)):
         panel = Panel(f'relaxation times, {polynomial.upper()}', axis, scale='log')

@@ -146,14 +146,8 @@ def stress_relaxation(
 ) -> StressResult:
     """Correlate the stress of a run in equilibrium.
 
-    Args:
-        pressure: The six components of pressure or stress at equal intervals, shape (T,) each.
-        volume: Of the box, or its mean.
-        kT: Of the bath.
-        interval: Time between rows.
-
-    Raises:
-        UserError: If there are too few rows, a value is not finite, or a parameter not positive.
+    The six components of pressure or stress are at equal intervals of time, shape (T,) each.
+    UserError if there are too few rows, a value is not finite, or a parameter not positive.
     """
     for name, given in (('volume', volume), ('kT', kT), ('interval', interval)):
         if not (np.isfinite(given) and given > 0):
@@ -208,7 +202,7 @@ def stress_relaxation(
 def _viscosity(
     pressure: Mapping[str, FloatArray], volume: float, kT: float, interval: float
 ) -> Estimate:
-    """The integral of G(t) from the low end of the spectrum of the stress.
+    """Integrate G(t) from the low end of the spectrum of the stress.
 
     G(t) itself cannot say where its own slow tail is lost in the noise; STACIE weighs all cut-off
     frequencies of a Lorentzian model (Toraman, Fauconnier and Verstraelen 2025, doi
@@ -245,7 +239,7 @@ def _viscosity(
 
 
 def _products(values: FloatArray, most: int) -> FloatArray:
-    """Sums of s(t0) s(t0 + t) over the origins t0 of each block, shape (BLOCKS, most + 1)."""
+    """Sum s(t0) s(t0 + t) over the origins t0 of each block, shape (BLOCKS, most + 1)."""
     n = len(values)
     length = 1 << (n + most).bit_length()
     later = np.fft.rfft(values, length)
@@ -260,14 +254,14 @@ def _products(values: FloatArray, most: int) -> FloatArray:
 
 
 def _bins(most: int) -> IntArray:
-    """First lags of bins that are one lag wide at first and then grow with the lag."""
+    """Choose first lags of bins that are one lag wide at first and then grow with the lag."""
     decades = np.log10(max(most, 2))
     edges = np.round(np.logspace(0, decades, int(decades * LAGS_PER_DECADE) + 1)).astype(np.int64)
     return np.unique(np.concatenate([[0], edges[edges <= most]]))
 
 
 def _frequencies(longest: float, interval: float) -> FloatArray:
-    """From the longest time with a signal to a tenth of the sampling rate."""
+    """Choose frequencies from the longest time with a signal to a tenth of the sampling rate."""
     low, high = 1 / longest, 2 * np.pi / (10 * interval)
     if high <= low:
         return np.zeros(0)
@@ -276,7 +270,7 @@ def _frequencies(longest: float, interval: float) -> FloatArray:
 
 
 def _transform(time: FloatArray, curve: FloatArray, frequency: FloatArray) -> Any:
-    """G* = i w int G exp(-i w t) dt, exact for straight lines between the points, shape (W,).
+    """Compute G* = i w int G exp(-i w t) dt, exact for lines between the points, shape (W,).
 
     By parts it is G(0) + int G'(t) exp(-i w t) dt, so a curve that ends above 0 counts as a step
     there; the last point is set to 0 instead.
@@ -289,7 +283,7 @@ def _transform(time: FloatArray, curve: FloatArray, frequency: FloatArray) -> An
 
 
 def _in_frequency(frequency: FloatArray, values: FloatArray, label: str) -> Curve:
-    """A curve of all blocks with the interval of those without each in turn, (1 + B, W)."""
+    """Make a curve of all blocks with the interval of those without each in turn, (1 + B, W)."""
     x_label = r'angular frequency $\omega$ [$\tau^{-1}$]'
     ends = jackknife(values[0], values[1:])
     return Curve(frequency, values[0], *ends, x_label, label, 'log', 'log')

@@ -104,7 +104,7 @@ class _Intensities(Accumulator[StructureFactorResult]):
         )
 
     def shells(self) -> tuple[FloatArray, FloatArray]:
-        """Mean wave number and S(q) of the shells that have wave vectors, shape (n,) each."""
+        """Average wave number and S(q) in the shells that have wave vectors, shape (n,) each."""
         sums_q, sums_s, counts = np.sum(self._rows, axis=0)
         seen = counts > 0
         return sums_q[seen] / counts[seen], sums_s[seen] / counts[seen]
@@ -126,7 +126,7 @@ class _Intensities(Accumulator[StructureFactorResult]):
 
 
 def _with_interval(peak: float | None, verdict: str, others: FloatArray) -> Estimate:
-    """The peak with the spread of those found without each frame in turn."""
+    """Add to the peak the spread of those found without each frame in turn."""
     found = [_peak_of(each[0] / each[2], each[1] / each[2])[0] for each in others]
     if peak is None or any(each is None for each in found):
         return Estimate(peak, verdict=verdict or 'is not found without one of the frames')

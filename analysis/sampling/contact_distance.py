@@ -43,11 +43,7 @@ class PairCorrelation:
 def contact_distance(
     trajectory: Trajectory, ions: Ions, frames: IntArray
 ) -> tuple[float, PairCorrelation]:
-    """Find the first minimum of g(+-), and the g(+-) that shows it, in at most 100 of the frames.
-
-    Raises:
-        UserError: If g(+-) has no first minimum.
-    """
+    """Find the first minimum of g(+-), and g(+-) itself, in at most 100 frames; or UserError."""
     cations, anions = ions.indices[ions.is_cation], ions.indices[~ions.is_cation]
     found = pair_correlation(trajectory, cations, anions, frames)
     if found.first_minimum is None:
@@ -89,9 +85,10 @@ def pair_correlation(
 def find_first_minimum(
     distance: FloatArray, g: FloatArray, expected: FloatArray
 ) -> tuple[float | None, str]:
-    """First minimum of g(r) after its first peak, or why there is none, by counting statistics.
+    """Find the first minimum of g(r) after its first peak, or why there is none.
 
-    Distances of bins, g, and the number of pairs that g = 1 puts into each have shape (n,).
+    Errors are those of counting. Distances of bins, g, and the number of pairs that g = 1 puts
+    into each have shape (n,).
     """
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks
@@ -100,14 +97,12 @@ def find_first_minimum(
     # A Gaussian of width s averages 2 s sqrt(pi) bins.
     counts = np.maximum(expected * 2 * SMOOTHING_BINS * np.sqrt(np.pi), 1e-12)
     errors = np.sqrt(np.maximum(smooth, 1 / counts) / counts)
-    # Zeros at both ends let a peak or a minimum be found that touches none of them.
     peaks, _ = find_peaks(smooth, height=1.2)
     # Close to r = 0 a bin holds hardly a pair, and one of them makes a peak.
     peaks = peaks[smooth[peaks] - 1 > RISE_IN_ERRORS * np.sqrt(1 / counts[peaks])]
     if len(peaks) == 0:
         return None, 'g(r) has no first peak: no contacts to speak of'
-    start = int(peaks[0])
-    lowest = start
+    start = lowest = int(peaks[0])
     for k in range(start + 1, len(smooth)):
         if smooth[k] < smooth[lowest]:
             lowest = k

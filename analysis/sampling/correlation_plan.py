@@ -29,7 +29,6 @@ class CorrelationPlan:
         later: Later frame of each pair, rising, shape (P,).
         lag_index: Index into `lags` of each pair, shape (P,).
         block: Which of `n_blocks` stretches of the run the origin lies in, shape (P,).
-        n_blocks: Number of stretches.
         duration: Steps from the first frame to the last.
     """
 
@@ -72,7 +71,7 @@ def plan_correlations(steps: IntArray) -> CorrelationPlan:
 
 
 def _candidate_lags(steps: IntArray) -> list[IntArray]:
-    """Lags that occur, grouped by where they fall on a logarithmic grid; a few for each place."""
+    """Group lags that occur by where they fall on a logarithmic grid; a few for each place."""
     duration = int(steps[-1] - steps[0])
     longest = duration * LONGEST_LAG
     shortest = int(np.diff(steps).min())
@@ -94,16 +93,14 @@ def _candidate_lags(steps: IntArray) -> list[IntArray]:
     occurring = occurring[(occurring >= shortest) & (occurring <= longest)]
     values, counts = np.unique(occurring, return_counts=True)
     place = np.rint(np.log10(values / shortest) * LAGS_PER_DECADE).astype(np.int64)
-    groups = []
-    for k in np.unique(place):
-        here = place == k
-        most_seen = np.argsort(-counts[here], kind='stable')[:3]
-        groups.append(values[here][most_seen])
-    return groups
+    return [
+        values[place == k][np.argsort(-counts[place == k], kind='stable')[:3]]
+        for k in np.unique(place)
+    ]
 
 
 def _pairs_at(steps: IntArray, lag: int) -> tuple[IntArray, IntArray]:
-    """All pairs of frames exactly `lag` steps apart."""
+    """Find all pairs of frames exactly `lag` steps apart."""
     later = np.searchsorted(steps, steps + lag)
     inside = later < len(steps)
     origin, later = np.flatnonzero(inside), later[inside]

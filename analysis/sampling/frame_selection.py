@@ -12,7 +12,7 @@ TYPICAL_SHARE_OF_TIME = 0.9
 
 
 def frames_from(steps: IntArray, first_frame: int) -> IntArray:
-    """Indices of the frames from `first_frame` on, negative from the end; UserError if none is."""
+    """Select the frames from `first_frame` on, negative from the end; UserError if none is."""
     n = len(steps)
     if not -n <= first_frame < n:
         raise UserError(
@@ -22,7 +22,7 @@ def frames_from(steps: IntArray, first_frame: int) -> IntArray:
 
 
 def evenly_spaced(steps: IntArray, first_frame: int = 0) -> IntArray:
-    """Frames at even spacing in time, out of any spacing; all where steps, (F,), do not rise.
+    """Select frames at even spacing in time; all where steps, (F,), do not rise.
 
     Frames at log-spaced offsets within blocks are worth little more than one per block, and would
     weigh the start of each block too much. The spacing is the largest gap between frames, passing
@@ -45,7 +45,7 @@ def evenly_spaced(steps: IntArray, first_frame: int = 0) -> IntArray:
 
 
 def spread_out(frames: IntArray, most: int) -> IntArray:
-    """At most `most` of the frames, evenly spread, the first and the last among them."""
+    """Select at most `most` of the frames, evenly spread, the first and the last among them."""
     if len(frames) <= most:
         return frames
     places = np.unique(np.linspace(0, len(frames) - 1, most).round().astype(np.int64))

@@ -47,7 +47,7 @@ def missing_images_reason(trajectory: Trajectory, frames: IntArray) -> str:
 
 
 def _bond_windings(snapshot: Snapshot, topology: Topology) -> tuple[IntArray, BoolArray]:
-    """Box lengths between the unwrapped and the nearest-image bond, shape (M, 3).
+    """Count box lengths between the unwrapped and the nearest-image bond, shape (M, 3).
 
     Also whether the bond is short enough for its nearest image to be the right one, shape (M,).
     """

@@ -381,7 +381,7 @@ def test_a_sweep_goes_on_without_a_job_that_blew_up_until_it_is_retried(
     (line,) = [line for line in told.splitlines() if bad.name[:8] in line]
     assert 'sample' in line
     assert 'blew up: LAMMPS: ' in line
-    assert 'goes on from:  step 0' in project('failed', bad.name[:6])[1]
+    assert 'resumes from:  step 0' in project('failed', bad.name[:6])[1]
     code, told = project('retry', good.name)
     assert (code, 'is not marked as failed' in told) == (2, True)
 

@@ -103,7 +103,7 @@ FAULTS = {
     'short FENE': ([('bonds/backbone/r0_max', 1.1)], ['r0_max = 1.1', '1.122', 'larger']),
     'doubled pair': (
         [('pairs', [{'beads': ['B', 'P'], 'kind': 'wca'}, {'beads': ['P', 'B'], 'kind': 'none'}])],
-        ["['B', 'P'] stands 2 times", 'keep one'],
+        ["['B', 'P'] is 2 times", 'keep one'],
     ),
     'ambiguous pair': (
         [('pairs', [{'beads': ['B', '*'], 'kind': 'wca'}, {'beads': ['P', '*'], 'kind': 'none'}])],

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one of COMMANDS; UserError for anything that the user can mend."""
+    """Run one of COMMANDS; UserError for anything that the user can fix."""
     parser = argparse.ArgumentParser(
         prog='project.py',
         epilog='In a folder with a project also the commands of signac-flow: status, next, run, '
@@ -102,7 +102,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _engine(options: argparse.Namespace) -> str:
-    """Hand the run options to all processes; what will run, for the user to read."""
+    """Hand the run options to all processes, and describe what will run."""
     variables = (ENGINE_VARIABLE, DEVICE_VARIABLE, THREADS_VARIABLE, RANKS_VARIABLE)
     values = (options.engine, options.device, options.threads, options.ranks)
     for variable, value in zip(variables, values, strict=True):
@@ -110,7 +110,7 @@ def _engine(options: argparse.Namespace) -> str:
             os.environ[variable] = str(value)
     if options.parallel < 1:
         raise UserError(f'--parallel {options.parallel}: give a whole number from 1 up.')
-    # Asked for here so that a missing engine is told once, and before anything is made.
+    # Asked for here so that a missing engine is reported once, and before anything is made.
     engine = select_engine(choice_from_environment()).describe()
     asked_ranks()
     return f'{engine["engine"]} {engine["version"]} ({engine["device"]})'

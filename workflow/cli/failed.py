@@ -24,7 +24,7 @@ Job = Any
 
 
 def chosen_jobs(names: Sequence[str]) -> list[Job]:
-    """The jobs of the project in this folder whose ids begin with one of `names`; else all.
+    """Find the jobs whose ids begin with one of `names`, by default all of the project here.
 
     Raises:
         UserError: If there is no usable project, or a name fits no job or several.
@@ -75,18 +75,16 @@ def print_failures(jobs: Sequence[Job], stream: TextIO) -> None:
 def print_whole_failure(job: Job, stream: TextIO) -> None:
     """Print all that is known of why `job` failed."""
     failure = _failure(job)
-    when = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(failure.time))
-    engine = ', '.join(f'{name} {value}' for name, value in failure.engine.items())
     lines = {
         'job': job.id,
         'composition': composition_text(job),
         'failed in': f'{failure.stage}, step {_step(failure.step)}',
-        'goes on from': f'step {_step(failure.goes_on_from)}',
+        'resumes from': f'step {_step(failure.goes_on_from)}',
         'reason': f'{failure.kind}: {failure.reason}',
         'retries of it': failure.after_retries,
-        'when': when,
+        'when': time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(failure.time)),
         'where': failure.host,
-        'engine': engine,
+        'engine': ', '.join(f'{name} {value}' for name, value in failure.engine.items()),
         'record': job.fn(job_files.FAILURE),
     }
     for name, value in lines.items():
@@ -99,8 +97,8 @@ def print_whole_failure(job: Job, stream: TextIO) -> None:
 
 
 def _failure(job: Job) -> Failure:
-    failure = read_failure(Path(job.path))
-    return failure or Failure('-', '-', 'it was taken up again just now', None, None)
+    resumed = Failure('-', '-', 'it was resumed just now', None, None)
+    return read_failure(Path(job.path)) or resumed
 
 
 def _step(step: int | None) -> str:

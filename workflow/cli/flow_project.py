@@ -85,7 +85,7 @@ class JobProject(FlowProject):
         failed = marked | self._troubles.get(SimulationFailed, set())
         mistaken, held = (self._troubles.get(kind, set()) for kind in (UserError, JobIsHeld))
         if failed:
-            what_next = _LOOK if marked else 'The next run goes on with it.'
+            what_next = _LOOK if marked else 'The next run resumes it.'
             raise SimulationFailed(f'{_many(len(failed))} failed. {what_next}')
         if mistaken:
             raise UserError(f'{_many(len(mistaken))} could not be run, as reported above.')
@@ -93,7 +93,7 @@ class JobProject(FlowProject):
             raise JobIsHeld(f'{_many(len(held))} left to the process that runs them.')
 
     def _select(self, names: list[str] | None) -> list[str]:
-        """Operations and groups to run; with an analysis, the production window that it is of."""
+        """List operations and groups to run; with an analysis, also its production window."""
         found = self._operations_named(names)
         if found is None:
             found = list(self.operations)
@@ -106,7 +106,7 @@ class JobProject(FlowProject):
         return found
 
     def _execute_operation(self, operation: Any, *options: Any) -> None:
-        """Run one operation of `run`; what goes wrong with one job is told, and stops no other."""
+        """Run one operation of `run`; an error of one job is reported, and stops no other."""
         try:
             super()._execute_operation(operation, *options)
         except UserOperationError as error:
@@ -122,7 +122,7 @@ class JobProject(FlowProject):
         super().submit(names=self._operations_named(names), **options)
 
     def _operations_named(self, names: list[str] | None) -> list[str] | None:
-        """Operations for patterns; a group only by its full name.
+        """Find operations by patterns; a group only by its full name.
 
         A pattern such as `.*` would else select operations by themselves and in their groups, which
         signac-flow refuses.
@@ -138,7 +138,7 @@ class JobProject(FlowProject):
 
 @JobProject.label
 def under_way(job: Job) -> str | None:
-    """The stage that a job is in the middle of, and whether anything works on it."""
+    """Name the stage that a job is in the middle of, and whether a process runs it."""
     there = set(os.listdir(job.path))
     if job_files.FAILURE in there:
         return None
@@ -160,7 +160,7 @@ def _runs(folder: Path) -> bool:
 
 @JobProject.label
 def failed(job: Job) -> str | None:
-    """Where and how a job failed, which is not run again before `retry`."""
+    """Say where and how a job failed, which is not run again before `retry`."""
     failure = read_failure(Path(job.path)) if is_failed(job.path) else None
     if failure is None:
         return None
@@ -169,14 +169,14 @@ def failed(job: Job) -> str | None:
 
 
 def not_failed(job: Job) -> bool:
-    """Whether a job may be run: one that failed waits for `retry`."""
+    """Return whether a job may be run: one that failed waits for `retry`."""
     return not is_failed(job.path)
 
 
 def _trouble(error: BaseException | None, jobs: Sequence[Job]) -> type[Exception] | None:
-    """Tell what was wrong with `jobs`, and of which kind it is; None if it ends all work.
+    """Report what was wrong with `jobs`, and return its kind; None if it ends all work.
 
-    An operation over several ranks has a process of its own, which has told by itself.
+    An operation over several ranks has a process of its own, which has reported it itself.
     """
     where = f'job {jobs[0].id}: ' if len(jobs) == 1 else ''
     if isinstance(error, subprocess.CalledProcessError):
@@ -190,8 +190,7 @@ def _trouble(error: BaseException | None, jobs: Sequence[Job]) -> type[Exception
         return SimulationFailed
     for kind in (JobIsHeld, UserError, SimulationFailed):
         if isinstance(error, kind):
-            told = str(error)
-            print(f'error: {"" if jobs[0].id in told else where}{told}', file=sys.stderr)
+            print(f'error: {"" if jobs[0].id in str(error) else where}{error}', file=sys.stderr)
             return kind
     return None
 
@@ -212,7 +211,7 @@ def run_on(job: Job, work: Callable[[Any], None]) -> None:
 
 
 def _failed_ids(chosen: list[Any]) -> set[str]:
-    """Ids of the jobs that are marked as failed, of jobs and groups of jobs."""
+    """Find the ids of the jobs that are marked as failed, among jobs and groups of jobs."""
     jobs = [job for each in chosen for job in (each if isinstance(each, tuple) else (each,))]
     return {job.id for job in failed_among(jobs)}
 

@@ -23,7 +23,7 @@ _STEPS_BEYOND = 1000
 def make_ready(folder: Path, record: Any) -> str:
     """Take the mark of a failed job away; one that blew up will begin with shorter steps.
 
-    What is done is added to the retries in `record`, the job document, and told to the user.
+    What is done is added to the retries in `record`, the job document, and returned.
 
     Raises:
         UserError: If the job is not marked as failed, or is being run.
@@ -37,17 +37,16 @@ def make_ready(folder: Path, record: Any) -> str:
         short = _short_steps_past(failure)
         begins = failure.goes_on_from
         where = 'its last good state' if begins is None else f'step {begins}'
-        told = f'goes on from {where} of {failure.stage}'
+        done = f'resumes from {where} of {failure.stage}'
         # What failed in other words may be a blow-up too, if it fails at the same place again.
         if failure.kind == BlewUp.kind or failure.after_retries:
             write_substeps(StageFolder(folder, failure.stage).path, short)
-            told += f', with steps {short.shortened_by} times shorter until step {short.until}'
-        # In the record before the mark goes: a retry that is killed here is only told twice.
-        marked = {'time': time.time(), 'failure': asdict(failure)}
-        retry = marked | {'told': told, 'until': short.until}
-        record.setdefault(RETRIES, []).append(retry)
+            done += f', with steps {short.shortened_by} times shorter until step {short.until}'
+        # In the record before the mark goes: a retry that is killed here is only listed twice.
+        retry = {'time': time.time(), 'failure': asdict(failure), 'told': done}
+        record.setdefault(RETRIES, []).append(retry | {'until': short.until})
         clear_failure(folder)
-    return told
+    return done
 
 
 def _short_steps_past(failure: Failure) -> Substeps:

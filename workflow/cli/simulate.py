@@ -41,7 +41,7 @@ _LOG = 'run.log'
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_LINES = 15.0
 _SECONDS_TO_STOP = 60.0
-# Bytes below which a log does not tell why a job failed.
+# Bytes below which a log does not say why a job failed.
 _LEAST_FREE = 1 << 13
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -95,12 +95,12 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     if stop:
         print('stopped. The same command resumes it.')
         return EXIT_INTERRUPTED
-    codes = [_tell_end(each) for each in ended] + [1 for _ in left_out]
+    codes = [_report_end(each) for each in ended] + [1 for _ in left_out]
     return next((code for code in _WORST_FIRST if code in codes), 0)
 
 
 def _longest_first(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs by their estimated work, so that no long one is left alone at the end."""
+    """Sort jobs by their estimated work, so that no long one is left alone at the end."""
     models: dict[str, Model] = {}
     work: dict[str, float] = {}
     for job in jobs:
@@ -112,7 +112,7 @@ def _longest_first(jobs: Sequence[Job]) -> list[Job]:
     return sorted(jobs, key=lambda job: -work.get(job.id, 0.0))
 
 
-def _tell_end(ended: _Running) -> int:
+def _report_end(ended: _Running) -> int:
     """Say why a job came to no end, as an exit code too."""
     job, code = ended.job, ended.process.returncode
     if code == EXIT_HELD:
@@ -192,11 +192,11 @@ class _LiveDisplay:
         for name in self._tasks.keys() - {each.job.id for each in running}:
             self._bars.remove_task(self._tasks.pop(name))
         for each in running:
-            told, share, pace = _state_of(each.job, self._places)
+            state, share, pace = _state_of(each.job, self._places)
             if each.job.id not in self._tasks:
-                self._tasks[each.job.id] = self._bars.add_task(told, total=1.0, pace=pace)
+                self._tasks[each.job.id] = self._bars.add_task(state, total=1.0, pace=pace)
             task = self._tasks[each.job.id]
-            self._bars.update(task, description=told, completed=share, pace=pace)
+            self._bars.update(task, description=state, completed=share, pace=pace)
 
 
 class _LineDisplay:
@@ -213,7 +213,7 @@ class _LineDisplay:
             return
         self._shown = now
         states = [_state_of(each.job, self._places) for each in running]
-        parts = [f'{told}  {share:.0%}  {pace}' for told, share, pace in states]
+        parts = [f'{state}  {share:.0%}  {pace}' for state, share, pace in states]
         print(f'[{_clock(now - self._started)}] {done} of {total} done', *parts, sep=' | ')
         sys.stdout.flush()
 
@@ -229,7 +229,7 @@ def _display(places: Mapping[str, str]) -> Iterator[_LiveDisplay | _LineDisplay]
 
 
 def _state_of(job: Job, places: Mapping[str, str]) -> tuple[str, float, str]:
-    """What runs and where on the axis, the share of its stage that is done, and how fast it is."""
+    """Describe what runs and where on the axis; also the share of its stage done, and the pace."""
     name = f'{job.id[:8]}  {places.get(job.id, "")}'.rstrip()
     progress = read_progress(Path(job.path))
     if progress is None:

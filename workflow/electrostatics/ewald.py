@@ -38,15 +38,8 @@ def ewald_sum(
 ) -> tuple[float, NDArray[np.float64]]:
     """Sum Coulomb energy and forces directly, to about `accuracy` of the nearest-pair force.
 
-    Args:
-        positions: ``(N, 3)``.
-        charges: ``(N,)`` in e.
-        box: ``(3,)`` edge lengths.
-        bjerrum_length: In sigma, at kT = 1.
-        accuracy: Of the sum.
-
-    Returns:
-        The energy in epsilon and the ``(N, 3)`` forces in epsilon/sigma.
+    Positions are ``(N, 3)``, charges ``(N,)`` in e, edges of the box ``(3,)``, and the Bjerrum
+    length is that at kT = 1. The energy is in epsilon, the ``(N, 3)`` forces in epsilon/sigma.
     """
     forces = np.zeros((len(charges), 3))
     ions = np.flatnonzero(charges)
@@ -81,7 +74,7 @@ def _ewald(
     accuracy: float,
     sample: NDArray[np.int64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """Energy of all ions, and forces on those in `sample`."""
+    """Compute the energy of all ions, and forces on those in `sample`."""
     exponent = float(np.sqrt(-np.log(accuracy)))
     # In a large box a cut-off that keeps both sums short.
     cutoff = min(0.499 * float(box.min()), max(5.0, 0.3 * float(box.min())))
@@ -109,7 +102,7 @@ def _reciprocal(
     longest: float,
     sample: NDArray[np.int64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """The sum over wave vectors up to `longest`; phases are products of one factor per axis."""
+    """Sum over wave vectors up to `longest`; phases are products of one factor per axis."""
     highest = np.ceil(longest * box / (2 * np.pi)).astype(int)
     ky, kz = (2 * np.pi / box[a] * np.arange(-highest[a], highest[a] + 1) for a in (1, 2))
     phase_y = np.exp(1j * np.outer(positions[:, 1], ky))

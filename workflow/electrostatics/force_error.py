@@ -61,23 +61,17 @@ class Ions:
         return cls(strength, int(np.count_nonzero(charges)), box)
 
     def error(self, resolution: int, order: int, cutoff: float, kappa: float) -> float:
-        """RMS force error of both sums."""
+        """Estimate the RMS force error of both sums."""
         real = self.real_space_error(cutoff, kappa)
         return float(np.hypot(real, self.mesh_error(resolution, order, kappa)))
 
     def real_space_error(self, cutoff: float, kappa: float) -> float:
-        """RMS force error of cutting the real-space sum.
-
-        Kolafa and Perram, Mol. Simul. 9, 351 (1992), eq. 18.
-        """
+        """Estimate the real-space RMS error (Kolafa, Perram, Mol. Simul. 9, 351 (1992), eq. 18)."""
         scale = 2 * self.charge_squared / np.sqrt(self.number * cutoff * np.prod(self.box))
         return float(scale * np.exp(-((kappa * cutoff) ** 2)))
 
     def mesh_error(self, resolution: int, order: int, kappa: float) -> float:
-        """RMS force error of the mesh, with ik-differentiation.
-
-        Deserno and Holm, J. Chem. Phys. 109, 7694 (1998), eq. 38.
-        """
+        """Estimate the RMS error of an ik mesh (Deserno, Holm, JCP 109, 7694 (1998), eq. 38)."""
         box = self.box
         spacing = kappa * box / resolution
         series = sum(c * spacing ** (2 * m) for m, c in enumerate(_IK_ERROR_COEFFICIENTS[order]))
@@ -100,7 +94,7 @@ class ChargeCorrelation:
     def error_factor(
         self, resolution: int, order: int, cutoff: float, kappa: float, edge: float
     ) -> float:
-        """RMS force error of these ions, over that of ions without correlations.
+        """Compare the RMS force error of these ions with that of ions without correlations.
 
         An error is a convolution of the charges with a kernel: its square is the sum over wave
         vectors of kernel^2 S_ZZ, where the estimates have kernel^2. Both halves of the squared
@@ -120,14 +114,14 @@ class ChargeCorrelation:
         return float(np.sqrt((real + (mesh + mirrored) / 2) / 2))
 
     def _mean(self, weight: NDArray[np.float64]) -> float:
-        """Mean of S_ZZ over all wave vectors; lengths are evenly spread here, and there not."""
+        """Average S_ZZ over all wave vectors; lengths are evenly spread here, and there not."""
         weight = weight * self.k**2
         total = weight.sum()
         return float(weight @ self.structure / total) if total > 0 else 1.0
 
 
 def _aliased_force(k: NDArray[np.float64], order: int, kappa: float) -> NDArray[np.float64]:
-    """Square of the mesh force times that of its error, but for a constant."""
+    """Compute the squared mesh force times that of its error, but for a constant."""
     scaled = k / kappa / np.sqrt(2 * order)
     # Logarithms: the powers would overflow.
     return np.asarray(np.exp((2 * order - 2) * np.log(scaled + 1e-300) + order * (1 - scaled**2)))
@@ -136,7 +130,7 @@ def _aliased_force(k: NDArray[np.float64], order: int, kappa: float) -> NDArray[
 def charge_correlation(
     positions: NDArray[np.float64], charges: NDArray[np.float64], box: NDArray[np.float64]
 ) -> ChargeCorrelation:
-    """S_ZZ of ions ``(n, 3)``, ``(n,)`` in e, at some hundred wave vectors of their box."""
+    """Measure S_ZZ of ions ``(n, 3)``, ``(n,)`` in e, at some hundred wave vectors of their box."""
     rng = np.random.default_rng(0)  # the same ions always get the same mesh
     directions = rng.normal(size=(_WAVES, 3))
     directions /= np.linalg.norm(directions, axis=1)[:, None]
@@ -155,7 +149,7 @@ def typical_coulomb_force(
     box: NDArray[np.float64],
     bjerrum_length: float,
 ) -> float:
-    """RMS Coulomb force on an ion, from near neighbours alone, in epsilon/sigma.
+    """Estimate the RMS Coulomb force on an ion from near neighbours alone, in epsilon/sigma.
 
     The damped, shifted-force sum of Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006), with
     a cut-off of 5 sigma: an RMS force is set by contacts, so this is linear in the number of ions

@@ -79,14 +79,8 @@ def choose_mesh(
     this configuration: paired ions screen each other on the scale of a coarse mesh.
     The cost that is compared counts pairs, mesh points and assignments.
 
-    Args:
-        positions: ``(N, 3)`` of all beads.
-        charges: ``(N,)`` in e.
-        box: ``(3,)`` edge lengths.
-        bjerrum_length: In sigma, at kT = 1.
-        requested_error: Relative RMS force error, for example 1e-3.
-        largest_cutoff: Longest cut-off that the box allows.
-        sizes: Numbers of mesh points along an edge to choose from.
+    Positions ``(N, 3)`` and charges ``(N,)``, in e, are of all beads, edges of the box ``(3,)``;
+    the Bjerrum length is that at kT = 1, and `sizes` are mesh points along an edge.
 
     Raises:
         UserError: If no mesh within bounds reaches the error.
@@ -117,7 +111,7 @@ def choose_mesh(
 def _cheapest(
     system: Ions, n_beads: int, target: float, longest: float, sizes: Sequence[int]
 ) -> tuple[int, int, float, float] | None:
-    """Resolution, order, cut-off and kappa of least cost that reach `target`; None if none do."""
+    """Find resolution, order, cut-off and kappa of least cost for `target`; None if none do."""
     best, least = None, np.inf
     for order, resolution in itertools.product(_ORDERS, sizes):
         split = _split(system, resolution, order, target, longest)
@@ -136,7 +130,7 @@ def estimated_error(
     box: NDArray[np.float64],
     bjerrum_length: float,
 ) -> float:
-    """The RMS force error that a mesh has by the estimate, relative to its `typical_force`."""
+    """Estimate the RMS force error of a mesh, relative to its `typical_force`."""
     ions = charges != 0
     split = (mesh.resolution, mesh.order, mesh.cutoff, mesh.splitting)
     correlation = charge_correlation(positions[ions], charges[ions], box)
@@ -147,7 +141,7 @@ def estimated_error(
 def _split(
     system: Ions, resolution: int, order: int, target: float, longest: float
 ) -> tuple[float, float] | None:
-    """The shortest cut-off, and its kappa, that reach `target`; None if none up to `longest`.
+    """Find the shortest cut-off, and its kappa, that reach `target`; None if none up to `longest`.
 
     Kappa always makes both errors equal: HOOMD-blue chooses its own so, and takes no other.
     """
@@ -180,13 +174,13 @@ def _split(
 
 
 def _log_ratio(error: float, other: float) -> float:
-    """Log of a ratio of errors; one that underflows to zero is as good as the smallest number."""
+    """Take the log of a ratio of errors; one that underflows counts as the smallest number."""
     smallest = np.finfo(float).tiny
     return float(np.log(max(error, smallest)) - np.log(max(other, smallest)))
 
 
 def _relative_cost(n_beads: int, ions: Ions, cutoff: float, order: int, resolution: int) -> float:
-    """Cost of one step in units of one pair evaluation.
+    """Estimate the cost of one step in units of one pair evaluation.
 
     The weights are those of a single CPU core running LAMMPS; only their order of size matters.
     """

@@ -93,7 +93,7 @@ def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
 
 
 def _rows_of(state: State) -> Iterator[Row]:
-    """One row for each quantity."""
+    """Make one row for each quantity."""
     for observable in OBSERVABLES:
         by_name: dict[str, list[Quantity]] = {}
         for result in state.results:
@@ -104,7 +104,7 @@ def _rows_of(state: State) -> Iterator[Row]:
 
 
 def combine(quantities: Sequence[Quantity]) -> Estimate:
-    """One quantity over independent replicas, with the 95 % interval of their mean.
+    """Combine one quantity over independent replicas, with the 95 % interval of their mean.
 
     Student's t on the values, or on the logarithms of times, whose mean is then geometric; a bound
     where a replica gives only a bound. `n_effective` is the number of replicas that gave either. A
@@ -162,7 +162,7 @@ def _order(state: State) -> Any:
 
 
 def _verdicts(estimates: Sequence[Estimate]) -> list[str]:
-    """The verdicts of the replicas, each once, with how many share it."""
+    """List the verdicts of the replicas, each once, with how many share it."""
     n, counts = len(estimates), Counter(each.verdict for each in estimates if each.verdict)
     return [
         verdict if count == n else f'{verdict} ({count} of {n} replicas)'
@@ -184,7 +184,7 @@ def _imprecise(kind: Combination, found: Estimate, wanted: float | None) -> list
 def _common_bound(
     bounds: Sequence[Estimate], values: Sequence[float]
 ) -> tuple[float | None, float | None]:
-    """What holds for all replicas: a replica with a value is no longer and no shorter than it."""
+    """Find what holds for all replicas: one with a value is no longer and no shorter than it."""
     longer = [each.low for each in bounds if each.low is not None]
     shorter = [each.high for each in bounds if each.high is not None]
     if longer and shorter:

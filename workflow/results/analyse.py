@@ -42,7 +42,7 @@ def find_production(job: JobContext) -> None:
 def analyse_job(job: JobContext, names: Collection[str]) -> None:
     """Measure those of the named observables that are missing, in one pass over the trajectory.
 
-    One that is refused is told, and leaves a result that says why.
+    One that is refused is reported, and leaves a result that says why.
     """
     with ExitStack() as locks:
         missing = []

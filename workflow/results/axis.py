@@ -37,11 +37,11 @@ class Axis:
     label: str
 
     def value(self, point: Mapping[str, Any]) -> float:
-        """The place of a state point on it."""
+        """Find the place of a state point on it."""
         return float(_number_at(point, self.key))
 
     def text(self, value: float) -> str:
-        """A place on it, as sentences say it."""
+        """Write a place on it as in a sentence."""
         return f'{self.name} {value_text(value)}'
 
 
@@ -83,17 +83,16 @@ def check_axis(report: ReportTable, model: Model, point: Mapping[str, Any]) -> N
 
 
 def places_of(points: Sequence[Mapping[str, Any]], axis: Axis) -> list[dict[str, AxisValue]]:
-    """Value of each state point on the axis, on kT, and on all else that varies but the replica.
+    """Find each state point's value on the axis, kT, and all else that varies but the replica.
 
-    Nested tables have dotted names. The monomers count where the axis does not tell the whole
+    Nested tables have dotted names. The monomers count where the axis does not fix the whole
     composition, as `composition_<monomer>`.
     """
-    bare = [{k: v for k, v in point.items() if k != 'composition'} for point in points]
-    flat = [_flatten(point) for point in bare]
+    flat = [_flatten({k: v for k, v in point.items() if k != 'composition'}) for point in points]
     compositions: list[dict[str, AxisValue]] = [dict(point['composition']) for point in points]
     of_axis = axis.key.removeprefix(_COMPOSITION)
-    told = {composition.get(of_axis, 0.0) for composition in compositions}
-    if len({json.dumps(each, sort_keys=True) for each in compositions}) > len(told):
+    on_axis = {composition.get(of_axis, 0.0) for composition in compositions}
+    if len({json.dumps(each, sort_keys=True) for each in compositions}) > len(on_axis):
         monomers = sorted({name for each in compositions for name in each} - {of_axis})
         for values, composition in zip(flat, compositions, strict=True):
             for name in monomers:
@@ -112,9 +111,8 @@ def places_of(points: Sequence[Mapping[str, Any]], axis: Axis) -> list[dict[str,
 
 
 def drawn_axis(axis: Axis, places: Sequence[Place]) -> Axis:
-    """The axis if it varies; else kT, or the first other number that varies."""
-    first = {} if not places else places[0]
-    for name in (axis.column, _KT, *first):
+    """Choose the axis if it varies; else kT, or the first other number that varies."""
+    for name in (axis.column, _KT, *(places[0] if places else ())):
         values = [place.get(name, '') for place in places]
         if len(set(values)) > 1 and all(isinstance(value, float) for value in values):
             return axis if name == axis.column else replace(make_axis(name), column=name)
@@ -122,14 +120,14 @@ def drawn_axis(axis: Axis, places: Sequence[Place]) -> Axis:
 
 
 def value_text(value: AxisValue) -> str:
-    """A value on an axis, for tables and legends."""
+    """Write a value on an axis, for tables and legends."""
     if isinstance(value, str):
         return value
     return f'{value:.4g}' if abs(value) < 1e4 else f'{value:.7g}'
 
 
 def place_text(place: Place, axis: Axis) -> str:
-    """A place in words: 'A 0.33, kT = 1, chains = 24'."""
+    """Write a place in words: 'A 0.33, kT = 1, chains = 24'."""
     return ', '.join(
         axis.text(value)
         if column == axis.column != _KT and isinstance(value, float)
@@ -145,7 +143,7 @@ def _number_at(point: Mapping[str, Any], key: str) -> Any:
 
 
 def _numbers(points: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Dotted keys of all numbers but the replica, in the order of the state points."""
+    """List dotted keys of all numbers but the replica, in the order of the state points."""
     flat = [item for point in points for item in _flatten(point).items()]
     return list(dict.fromkeys(k for k, v in flat if isinstance(v, float) and k != 'replica'))
 

@@ -88,16 +88,12 @@ class Claims(StrictModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, or a quantity of which something is found, beside what the sweep says of it.
-
-    Attributes:
-        verdict: 'agrees', 'disagrees', 'undecided' or 'not tested'.
-    """
+    """A claim, or a quantity of which something is found, beside what the sweep says of it."""
 
     claim: str
     source: str
     found: str
-    verdict: str
+    verdict: str  # 'agrees', 'disagrees', 'undecided' or 'not tested'
 
 
 def read_claims(name: str, sweep_path: Path, model: Model) -> Claims:
@@ -135,12 +131,12 @@ def judge(claims: Claims, many: Sequence[Series], axis: Axis) -> list[Finding]:
             findings.append(Finding(claim.text, claim.source, claim.not_tested, NOT_TESTED))
             continue
         found = [
-            Finding(claim.text, claim.source, f'{name}{series.where}: {told}', verdict)
+            Finding(claim.text, claim.source, f'{name}{series.where}: {sentence}', verdict)
             for series in many
             if series.axis == axis
             for name in series.names
             if any(fnmatchcase(name, pattern) for pattern in claim.quantity)
-            for told, verdict in [_verdict(claim.expect, series.along(name), axis)]
+            for sentence, verdict in [_verdict(claim.expect, series.along(name), axis)]
         ]
         patterns = ', '.join(claim.quantity)
         missing = f'no result is named {patterns} along {axis.name or "any axis"}.'
@@ -163,7 +159,7 @@ Point = tuple[float, Row]
 
 
 def trend(points: Sequence[Point], axis: Axis, *, falls: bool) -> Found:
-    """Tell whether a quantity falls or rises from the first to the last place on an axis.
+    """Decide whether a quantity falls or rises from the first to the last place on an axis.
 
     Two values differ when their intervals do not overlap. Values that are not converged decide
     nothing, but a bound does. The points, place and row of one quantity, are by rising place.
@@ -175,27 +171,27 @@ def trend(points: Sequence[Point], axis: Axis, *, falls: bool) -> Found:
     ends = f'{_at(first, axis)}, {_at(last, axis)}'
     change = _change(first, last)
     steps = [_change(a, b) for a, b in itertools.pairwise(usable)]
-    told = (
+    counted = (
         f'{steps.count(-1)} of {len(steps)} steps between neighbours fall, {steps.count(1)} rise, '
-        f'{len(steps) - steps.count(1) - steps.count(-1)} cannot be told.'
+        f'{len(steps) - steps.count(1) - steps.count(-1)} are undecided.'
     )
     if change is None:
-        return f'{ends}: without an interval (one replica) nothing can be told.', 'undecided'
+        return f'{ends}: without an interval (one replica) nothing can be decided.', 'undecided'
     if change == 0:
-        return f'{ends}: the intervals overlap. {told}', 'undecided'
+        return f'{ends}: the intervals overlap. {counted}', 'undecided'
     word = 'falls' if change < 0 else 'rises'
     if not _can_decide(first, last):
-        return f'{ends}: {word}, but not converged. {told}', 'undecided'
+        return f'{ends}: {word}, but not converged. {counted}', 'undecided'
     agrees = (change < 0) == falls
     # A step against the trend, beyond the intervals, is no trend.
     against = steps.count(-change)
     if agrees and against:
-        return f'{ends}: {word} overall, not throughout. {told}', 'disagrees'
-    return f'{ends}: {word}. {told}', 'agrees' if agrees else 'disagrees'
+        return f'{ends}: {word} overall, not throughout. {counted}', 'disagrees'
+    return f'{ends}: {word}. {counted}', 'agrees' if agrees else 'disagrees'
 
 
 def maximum(points: Sequence[Point], axis: Axis, place: float) -> Found:
-    """Tell whether a quantity is largest at a place; see `trend` for when two values differ."""
+    """Decide whether a quantity is largest at a place; see `trend` for when two values differ."""
     usable = _usable(points)
     top = _nearest(usable, place)
     if top is None or len(usable) < 2:
@@ -206,12 +202,12 @@ def maximum(points: Sequence[Point], axis: Axis, place: float) -> Found:
         return f'{_at(top, axis)}, larger: {_listed(larger, axis)}.', 'disagrees'
     open_ones = [each for each in others if _change(top, each) != -1 or not _can_decide(top, each)]
     if open_ones:
-        return f'{_at(top, axis)}, cannot be told from {_listed(open_ones, axis)}.', 'undecided'
+        return f'{_at(top, axis)}, not distinct from {_listed(open_ones, axis)}.', 'undecided'
     return f'{_at(top, axis)}, smaller at all other {len(others)}.', 'agrees'
 
 
 def greater(points: Sequence[Point], axis: Axis, first: float, second: float) -> Found:
-    """Tell whether a quantity is greater at the first of two places; see `trend`."""
+    """Decide whether a quantity is greater at the first of two places; see `trend`."""
     usable = _usable(points)
     one, other = _nearest(usable, first), _nearest(usable, second)
     if one is None or other is None:
@@ -227,7 +223,7 @@ def greater(points: Sequence[Point], axis: Axis, first: float, second: float) ->
 def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None, float | None]]:
     """Find between which places a share passes 1/2 beyond its interval.
 
-    Also the highest place below it and the lowest one above, where told.
+    Also the highest place below it and the lowest one above, where known.
     """
     ends = [(place, row.estimate.low, row.estimate.high) for place, row in points]
     above = [place for place, low, _ in ends if low is not None and low > SETS_IN_ABOVE]
@@ -236,7 +232,7 @@ def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None,
     caution = '' if is_sound else ' Not all of the values are converged.'
     caution += ' One box size: the onset is that of this size.'
     if not above and not below:
-        return f'no interval excludes 1/2: the onset cannot be told.{caution}', (None, None)
+        return f'no interval excludes 1/2: the onset is undecided.{caution}', (None, None)
     if not above:
         text = f'below 1/2 up to {axis.text(max(below))}; no onset is seen beyond doubt.'
         return text + caution, (max(below), None)
@@ -249,10 +245,10 @@ def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None,
         text = f'sets in between {axis.text(max(lower))} and {first:.3g}.'
         return text + caution, (max(lower), first)
     undecided = ', '.join(f'{place:.3g}' for place, _ in points if place < first)
-    reason = 'nothing that has it was simulated below'
-    if undecided:
-        reason = f'undecided at {undecided}'
-    return f'above 1/2 from {axis.text(first)} on; {reason}.{caution}', (None, first)
+    below_it = (
+        f'undecided at {undecided}' if undecided else 'nothing that has it was simulated below'
+    )
+    return f'above 1/2 from {axis.text(first)} on; {below_it}.{caution}', (None, first)
 
 
 def _verdict(expect: Expectation, points: Sequence[Point], axis: Axis) -> Found:
@@ -288,7 +284,7 @@ def _at(point: Point, axis: Axis) -> str:
 
 
 def _change(before: Point, after: Point) -> int | None:
-    """-1 for a fall, 1 for a rise, 0 where intervals overlap, None where there is none."""
+    """Return -1 for a fall, 1 for a rise, 0 where intervals overlap, None where there is none."""
     one, other = _range(before[1]), _range(after[1])
     if one is None or other is None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from workflow.jobs.provenance import code_text
 
-# What differs from run to run; the rest tells what ran.
+# What differs from run to run; the rest says what ran.
 _PER_RUN = {
     'job', 'stage', 'seed', 'seeds', 'started', 'seconds', 'steps', 'outcome', 'short_steps',
     'coulomb', 'meshes', 'meshes_chosen', 'equilibrated', 'equilibrated_from', 'progress_before',
@@ -86,7 +86,7 @@ def _limits(stage: Mapping[str, Any]) -> str:
 
 
 def dynamics_statement(points: Sequence[Mapping[str, Any]]) -> str:
-    """Tell time step and thermostat of the sampled runs, which every relaxation time depends on."""
+    """State time step and thermostat of the sampled runs, on which relaxation times depend."""
     protocols = [point.get('protocol', {}) for point in points]
     steps = {f'{p["time_step"]:g}' for p in protocols if 'time_step' in p}
     times = {
@@ -105,12 +105,12 @@ def dynamics_statement(points: Sequence[Mapping[str, Any]]) -> str:
 
 def missed_equilibrations(provenance: Sequence[Mapping[str, Any]]) -> str:
     """Say whether some melts were sampled before their equilibration had been detected."""
-    told = [record['equilibrated'] for record in provenance if 'equilibrated' in record]
-    missed = len(told) - sum(map(bool, told))
+    found = [record['equilibrated'] for record in provenance if 'equilibrated' in record]
+    missed = len(found) - sum(map(bool, found))
     if not missed:
         return ''
     return (
-        f'In {missed} of {len(told)} runs of the equilibration stage no equilibrium was detected '
+        f'In {missed} of {len(found)} runs of the equilibration stage no equilibrium was detected '
         'before the step limit; those melts were sampled all the same.'
     )
 

@@ -44,36 +44,26 @@ OVERVIEW = 'overview'
 
 _POINTS = (
     'Bars are 95 % intervals over replicas and may run out of the axes; open symbols are not '
-    'converged; arrows stand on bounds.'
+    'converged; arrows begin at bounds.'
 )
 _RANGE = 'Lines are means over replicas, shades the range of the replicas.'
 
 
 @dataclass(frozen=True)
 class SweepFigure:
-    """A figure on disk, STEM.png and STEM.svg, and how it is to be read.
-
-    Attributes:
-        observable: By name; 'overview' for the figure of several.
-    """
+    """A figure on disk, STEM.png and STEM.svg, and how it is to be read."""
 
     stem: str
-    observable: str
+    observable: str  # by name; 'overview' for the figure of several
     title: str
     caption: str
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Something to be drawn on one pair of axes.
+    """Something to be drawn on one pair of axes, and the rows that it shows; of a curve none."""
 
-    Attributes:
-        name: Of a panel, or OBSERVABLE:CURVE.
-        is_key: Whether it shows key results.
-        rows: The rows that it shows; of a curve none.
-    """
-
-    name: str
+    name: str  # of a panel, or OBSERVABLE:CURVE
     title: str
     is_key: bool
     draw: Callable[[Axes], None]
@@ -85,10 +75,8 @@ def write_figures(
 ) -> list[SweepFigure]:
     """Draw all figures of a sweep into an existing folder.
 
-    The first shows what `overview` names, by default the key results.
-
-    Raises:
-        UserError: If the overview names something that a complete sweep does not have.
+    The first shows what `overview` names, by default the key results; UserError if a complete
+    sweep does not have it.
     """
     from matplotlib import rc_context
 
@@ -109,7 +97,7 @@ def write_figures(
 
 
 def all_drawings(series: Series) -> list[Drawing]:
-    """All that can be drawn of a series: the panels of each observable, then its curves."""
+    """List all that can be drawn of a series: panels of each observable, then its curves."""
     found = []
     for observable in OBSERVABLES:
         rows = [row for row in series.rows if row.observable == observable.name]
@@ -141,9 +129,7 @@ def check_overview(overview: Sequence[str], drawings: Iterable[Drawing]) -> None
 
 def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
     """Draw in rows of up to 3, with one legend for the states and the symbols of all."""
-    n_columns = min(MOST_COLUMNS, len(drawings))
-    if len(drawings) == 4:
-        n_columns = 2
+    n_columns = 2 if len(drawings) == 4 else min(MOST_COLUMNS, len(drawings))
     n_rows = -(-len(drawings) // n_columns)
     width = max(COLUMN_WIDTH * n_columns, 1.5 * COLUMN_WIDTH)
     figure = new_figure(width, ROW_HEIGHT * n_rows + 0.5)
@@ -173,8 +159,7 @@ def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
 def draw_panel(ax: Axes, series: Series, panel: Panel, rows: Sequence[Row]) -> None:
     """Draw values with intervals of the quantities of a panel against the axis of the series.
 
-    Open symbols are not converged; an arrow up stands on a lower bound, an arrow down hangs from
-    an upper one.
+    Open symbols are not converged; an arrow points up from a lower bound, down from an upper one.
     """
     labels = {row.quantity.name: row.quantity.label for row in rows}
     places = series.places
@@ -219,7 +204,7 @@ def draw_curves(ax: Axes, series: Series, curves: Sequence[tuple[int, Curve]]) -
 def _figures(
     every: Sequence[Drawing], overview: Sequence[str] | None
 ) -> Iterable[tuple[str, str, str, list[Drawing]]]:
-    """Stem, observable, title and content of each figure."""
+    """List stem, observable, title and content of each figure."""
     by_name = {drawing.name: drawing for drawing in every}
     chosen = [by_name[name] for name in overview or () if name in by_name]
     if overview is None:
@@ -285,7 +270,7 @@ def _scale_log(ax: Axes, rows: Iterable[Row]) -> None:
 
 
 def _state_colours(series: Series) -> list[Any]:
-    """A colour for each state, in the order of the axis."""
+    """Choose a colour for each state, in the order of the axis."""
     from matplotlib import colormaps
 
     # By rank: a sweep is dense where something happens, and colours by value would merge there.
@@ -303,7 +288,7 @@ def _state_handles(series: Series) -> list[Any]:
 
 
 def _symbol_handles(rows: Sequence[Row]) -> list[Any]:
-    """What open symbols and arrows mean, where there are any."""
+    """Explain open symbols and arrows, where there are any."""
     from matplotlib.lines import Line2D
 
     drawn = [row for row in rows if row.estimate.value is not None or row.estimate.is_bound]

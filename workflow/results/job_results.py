@@ -31,17 +31,17 @@ class JobResult:
     provenance: Mapping[str, Mapping[str, Any]]
 
     def quantities(self, observable: str) -> list[Quantity]:
-        """The scalars that one observable has found."""
+        """List the scalars that one observable has found."""
         result = self.outcomes[observable].result
         return [] if result is None else _BY_NAME[observable].quantities(result)
 
     def curves(self, observable: str) -> dict[str, Curve]:
-        """The functions that one observable has found, by name."""
+        """Return the functions that one observable has found, by name."""
         result = self.outcomes[observable].result
         return {} if result is None else _BY_NAME[observable].curves(result)
 
     def notes(self, observable: str) -> list[str]:
-        """What else a reader of the numbers has to know."""
+        """List what else a reader of the numbers has to know."""
         result = self.outcomes[observable].result
         return [] if result is None else _BY_NAME[observable].notes(result)
 

@@ -35,7 +35,7 @@ FIGURES = 'figures'
 
 @dataclass(frozen=True)
 class Background:
-    """What a report tells beside the numbers.
+    """What a report says beside the numbers.
 
     Attributes:
         failed: Job, composition and why of each of the `n_jobs` that failed.
@@ -54,10 +54,7 @@ class Background:
 
 
 def write_results(folder: Path, table: SweepTable, background: Background) -> Path:
-    """Write summary.csv, figures/ and report.html; each appears only when it is whole.
-
-    Returns:
-        The report.
+    """Write summary.csv, figures/ and report.html, each when it is whole; return the report.
 
     Raises:
         UserError: If the overview names something that a complete sweep does not have.
@@ -89,7 +86,7 @@ def _render(
     figures: Sequence[SweepFigure],
     figure_folder: Path,
 ) -> str:
-    """The report as one HTML document that needs no other file."""
+    """Render the report as one HTML document that needs no other file."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -142,7 +139,7 @@ def _render(
 
 
 def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
-    """What is said of each observable that was measured or refused on some job."""
+    """Describe each observable that was measured or refused on some job."""
     sections = {}
     for observable in OBSERVABLES:
         name = observable.name
@@ -170,7 +167,7 @@ def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
 
 
 def _unconverged(table: SweepTable) -> list[dict[str, str]]:
-    """Quantities of one state that share their reasons stand on one line."""
+    """Group the quantities of one state that share their reasons."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         if not row.is_converged:

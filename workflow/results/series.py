@@ -14,8 +14,7 @@ from workflow.results.axis import Axis, AxisValue, drawn_axis, place_text
 class Series:
     """States that differ in one axis alone, in its order, and their rows.
 
-    Attributes:
-        label: What they share and other series do not; empty where there is one series.
+    The label is what they share and other series do not; empty where there is one series.
     """
 
     label: str
@@ -48,7 +47,7 @@ class Series:
         return [_on(state, self.axis) for state in self.states]
 
     def along(self, quantity: str) -> list[tuple[float, Row]]:
-        """Place on the axis and row, of the states that have the quantity."""
+        """List place on the axis and row, of the states that have the quantity."""
         return self._by_name.get(quantity, [])
 
     @cached_property
@@ -68,10 +67,10 @@ def all_series(table: SweepTable) -> list[Series]:
     shared = [dict(key) for key in groups]
     found = []
     for rest, states in groups.items():
-        told = {name: v for name, v in rest if len({each.get(name) for each in shared}) > 1}
+        differing = {name: v for name, v in rest if len({each.get(name) for each in shared}) > 1}
         ordered = sorted(states, key=lambda state: _on(state, axis))
         rows = tuple(row for row in table.rows if _rest(row, axis) == rest)
-        found.append(Series(place_text(told, table.axis), axis, tuple(ordered), rows))
+        found.append(Series(place_text(differing, table.axis), axis, tuple(ordered), rows))
     return found
 
 
@@ -80,5 +79,5 @@ def _on(of: State | Row, axis: Axis) -> float:
 
 
 def _rest(of: State | Row, axis: Axis) -> tuple[tuple[str, AxisValue], ...]:
-    """Where a state is on all other axes."""
+    """Find where a state is on all other axes."""
     return tuple((name, value) for name, value in of.place.items() if name != axis.column)

@@ -31,7 +31,7 @@ _PROVENANCE = 'provenance.json'
 
 
 def results_folder(sweep: SweepJobs) -> Path:
-    """Where the results of a sweep stand."""
+    """Return the folder of the results of a sweep."""
     return Path(sweep.jobs[0].project.path) / 'results' / sweep.name
 
 
@@ -67,8 +67,8 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         runs=[run for record in records for run in record.get('runs', [])],
     )
     write_results(folder, table, background)
-    told = zip(sweep.jobs, records, strict=True)
-    made = provenance.of_sweep([(job.id, state_point_of(job), record) for job, record in told])
+    pairs = zip(sweep.jobs, records, strict=True)
+    made = provenance.of_sweep([(job.id, state_point_of(job), record) for job, record in pairs])
     job_files.write_json(folder / _PROVENANCE, made)
     job_files.write_json(folder / _JOB_LIST, {'jobs': stamps, 'report': _shown_as(content)})
     return table
@@ -103,7 +103,7 @@ def places_on_axis(jobs: Sequence[Job]) -> dict[str, str]:
         ids = set(content['jobs'])
         members = [job for job in jobs if job.id in ids]
         if members:
-            with suppress(UserError):  # of a model that cannot be read, which is told elsewhere
+            with suppress(UserError):  # of a model that cannot be read, reported elsewhere
                 axis = axis_of(SweepJobs(name, members))
                 points = {job.id: job.cached_statepoint for job in members} if axis.key else {}
                 found |= {each: axis.text(axis.value(point)) for each, point in points.items()}
@@ -143,7 +143,7 @@ def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
 
 
 def report_is_current(sweep: SweepJobs) -> bool:
-    """Whether the report is there, and made of the results that these jobs have now."""
+    """Return whether the report is there, and made of the results that these jobs have now."""
     folder = results_folder(sweep)
     if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
         return False
@@ -165,13 +165,13 @@ def _report_table(content: Mapping[str, Any]) -> ReportTable:
 
 
 def _shown_as(content: Mapping[str, Any]) -> dict[str, Any]:
-    """How the results of a recorded sweep are shown; one recorded before there was a choice too."""
+    """Find how a recorded sweep is shown; one recorded before there was a choice too."""
     report = content.get('sweep', {}).get('report') or ReportTable().model_dump(mode='json')
     return {'report': report, CLAIMS: content.get(CLAIMS)}
 
 
 def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
-    """Job -> time and size of each of its results; None for one that is not there."""
+    """Map job -> time and size of each of its results; None for one that is not there."""
 
     def stamp(path: Path) -> list[int] | None:
         try:
@@ -184,7 +184,7 @@ def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
 
 
 def _failures(jobs: Sequence[Job]) -> list[dict[str, str]]:
-    """The jobs that failed, as the report shows them."""
+    """List the jobs that failed, as the report shows them."""
     return [
         {'job': job.id, 'composition': composition_text(job), 'why': str(failure)}
         for job in jobs

@@ -66,19 +66,19 @@ def key_tables(table: SweepTable) -> list[KeyTable]:
 
 
 def column_names(table: SweepTable) -> list[str]:
-    """Names of all axes of a sweep, for the head of a table."""
+    """List the names of all axes of a sweep, for the head of a table."""
     place = table.states[0].place if table.states else {}
     return [_column_name(column, table.axis) for column in place]
 
 
 def format_row(row: Row) -> str:
-    """The value with its 95 % interval, '> 120' for a bound, marked where it is not converged."""
+    """Write the value as `format_interval` does, marked where it is not converged."""
     mark = '' if row.is_converged else f' {NOT_CONVERGED}'
     return format_interval(row.estimate) + mark
 
 
 def format_interval(estimate: Estimate) -> str:
-    """'0.43 [0.38, 0.49]', '0.43' without interval, '> 120' or '< 120' without a value."""
+    """Write '0.43 [0.38, 0.49]', '0.43' without interval, '> 120' or '< 120' for a bound."""
     value, low, high = estimate.value, estimate.low, estimate.high
     if value is None:
         if low is not None:
@@ -123,7 +123,7 @@ def print_key_tables(table: SweepTable, stream: TextIO) -> None:
 
 
 def footnotes(tables: Sequence[KeyTable]) -> list[str]:
-    """What is written below the tables."""
+    """List the lines below the tables."""
     if not tables:
         return ['No job has finished, or none has key results.']
     notes = [
@@ -170,12 +170,12 @@ def _quantity_name(quantity: Quantity, shared_unit: str) -> str:
 
 
 def _unbroken(cell: str) -> str:
-    """On a narrow terminal a cell breaks before its interval only."""
+    """Let a cell break, on a narrow terminal, before its interval only."""
     return cell.replace(', ', ',\N{NO-BREAK SPACE}').replace(' *', '\N{NO-BREAK SPACE}*')
 
 
 def _places(value: float) -> int:
-    """Decimal places at which the first digit of `value` stands."""
+    """Count the decimal places up to the first digit of `value`."""
     return min(6, max(0, -math.floor(math.log10(abs(value)))))
 
 

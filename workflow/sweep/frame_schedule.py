@@ -34,11 +34,11 @@ class BlockSchedule:
         return np.concatenate([[0], self.shortest * 2 ** np.arange(self.doublings)])
 
     def next_frame(self, step: int) -> int:
-        """First step after `step` at which a frame is due."""
+        """Find the first step after `step` at which a frame is due."""
         start = step - step % self.block
         later = self.offsets[self.offsets > step - start]
         return start + int(later[0]) if later.size else start + self.block
 
     def is_due(self, step: int) -> bool:
-        """Whether a frame is due at `step`."""
+        """Return whether a frame is due at `step`."""
         return step % self.block in self.offsets

@@ -20,7 +20,6 @@ from workflow.sweep.frame_schedule import BlockSchedule
 Steps = Annotated[int, Field(gt=0, le=2**53)]  # to which a float can count
 Positive = Annotated[float, Field(gt=0)]
 
-
 _FEWEST_ROWS = 40
 # Correlations need some origins at every lag, also after a start that is left out.
 _FEWEST_BLOCKS = 8
@@ -55,7 +54,7 @@ class OpenEnded(StrictModel):
     maximum_steps: Steps
 
     def schedule(self, log_period: int) -> BlockSchedule:
-        """When frames are written; by default few, which only show how the melt changed."""
+        """Plan when frames are written; by default few, which only show how the melt changed."""
         spacing = max(log_period, self.minimum_steps // 20 // log_period * log_period)
         return BlockSchedule(spacing, 1)
 
@@ -102,7 +101,7 @@ class Sample(OpenEnded):
         return self
 
     def schedule(self, log_period: int) -> BlockSchedule:
-        """When frames are written, whatever the log's period."""
+        """Plan when frames are written, whatever the log's period."""
         del log_period
         return BlockSchedule(self.shortest_interval, self.doublings)
 

@@ -55,32 +55,24 @@ class StatePoint(StrictModel):
 
 
 def as_plain_values(state_point: StatePoint) -> dict[str, Any]:
-    """The state point as signac stores it."""
+    """Convert a state point to what signac stores."""
     return state_point.model_dump(mode='json')
 
 
 def read_state_point(values: dict[str, Any], where: str) -> StatePoint:
-    """Read the state point that signac stores.
-
-    Raises:
-        UserError: If this version does not know one of its keys: it was made by another one.
-    """
+    """Read the state point that signac stores; UserError if another version made it."""
     return validate(StatePoint, values, where)
 
 
 def derive_seed(state_point: Mapping[str, Any], *labels: str | int) -> int:
-    """A seed in [1, 2^31) from a state point and what it is used for."""
+    """Derive a seed in [1, 2^31) from a state point and what it is used for."""
     text = json.dumps([state_point, list(labels)], sort_keys=True)
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:8], 'big') % (2**31 - 1) + 1
 
 
 def melt_of(point: StatePoint, model: Model) -> Frame:
-    """The melt of a state point: the same each time.
-
-    Raises:
-        UserError: If it cannot be built.
-    """
+    """Build the melt of a state point, the same each time; UserError if it cannot be built."""
     from models.melt import build_melt  # not at the top: importing the project must not load gsd
 
     return build_melt(

@@ -31,7 +31,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_number(value: Any) -> Any:
-    """A mole fraction may be written as '1/3'."""
+    """Read a mole fraction that may be written as '1/3'."""
     if not isinstance(value, str):
         return value
     numerator, _, denominator = value.partition('/')
@@ -64,7 +64,7 @@ class Grid(StrictModel):
         return self
 
     def points(self, model: Model) -> Iterator[dict[str, Any]]:
-        """All combinations, with the model's Bjerrum length where none is given."""
+        """List all combinations, with the model's Bjerrum length where none is given."""
         axes = self.model_dump(exclude_none=True)
         axes.setdefault('bjerrum_length', [model.bjerrum_length])
         for values in itertools.product(*axes.values()):
@@ -111,11 +111,7 @@ class Sweep(StrictModel):
 
 
 def load_sweep(path: Path) -> tuple[Sweep, Model]:
-    """Read and check a sweep file and its model.
-
-    Raises:
-        UserError: If anything in either is wrong.
-    """
+    """Read and check a sweep file and its model; UserError if anything in either is wrong."""
     sweep = validate(Sweep, read_toml(path), str(path))
     with error_context(path):
         model = load_model(_model_reference(sweep.model, path))
@@ -125,13 +121,13 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
 
 
 def number_of_points(sweep: Sweep) -> int:
-    """How many state points a sweep has."""
+    """Count the state points of a sweep."""
     axes = sweep.grid.model_dump(exclude_none=True)
     return len(sweep.compositions) * sweep.replicas * math.prod(map(len, axes.values()))
 
 
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
-    """The state points of a sweep, in the order of its file."""
+    """List the state points of a sweep, in the order of its file."""
     for composition in sweep.compositions:
         for point in sweep.grid.points(model):
             for replica in range(sweep.replicas):
@@ -148,7 +144,7 @@ def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
 
 
 def _normalised(composition: dict[str, float]) -> dict[str, float]:
-    """Without absent monomers, and summing to 1 to the last digit that a float has."""
+    """Drop absent monomers, and let the rest sum to 1 to the last digit that a float has."""
     total = math.fsum(composition.values())
     return {name: value / total for name, value in sorted(composition.items()) if value > 0}
 

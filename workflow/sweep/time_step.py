@@ -18,11 +18,7 @@ _STEPS_PER_PERIOD = 8
 
 
 def check_time_step(point: StatePoint, frame: Frame, field: ForceField) -> None:
-    """Check that the time step of `point` can follow the melt at its hottest.
-
-    Raises:
-        UserError: If not; the message says what moves too fast and which step would do.
-    """
+    """Check that the time step of `point` can follow the melt at its hottest; UserError if not."""
     protocol = point.protocol
     hottest = max(point.kT, protocol.anneal.kT)
     motion = fastest_motion(frame, field, hottest)
@@ -38,6 +34,6 @@ def check_time_step(point: StatePoint, frame: Frame, field: ForceField) -> None:
 
 
 def _rounded_down(value: float) -> float:
-    """To two digits."""
+    """Round down to two digits."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return math.floor(value / unit) * unit

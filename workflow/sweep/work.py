@@ -27,6 +27,5 @@ def estimated_work(point: StatePoint, model: Model) -> float:
         + stages.sample.maximum_steps
     )
     charges = [model.beads[bead].charge for each in monomers.values() for bead in each.beads]
-    is_charged = point.bjerrum_length > 0 and any(charges)
-    factor = CHARGED if is_charged else 1.0
+    factor = CHARGED if point.bjerrum_length > 0 and any(charges) else 1.0
     return factor * point.chains * point.degree_of_polymerisation * beads * steps

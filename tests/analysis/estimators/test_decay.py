@@ -86,7 +86,7 @@ def test_times_that_rest_on_one_block_have_no_interval():
     time = decay_times(LAGS, blocks, counts, 1e4).one_over_e
     assert time.value == pytest.approx(10, rel=0.01)
     assert (time.low, time.high) == (None, None)
-    assert time.verdict == 'does not stand without one of its blocks'
+    assert time.verdict == 'does not hold without one of its blocks'
 
 
 @pytest.mark.parametrize(('duration', 'is_doubted'), [(8 * 21.0, False), (8 * 19.0, True)])
