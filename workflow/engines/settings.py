@@ -58,7 +58,7 @@ def choice_from_environment() -> EngineChoice:
 
 
 def asked_ranks() -> int:
-    """How many MPI ranks each simulation is to have: ISP_RANKS, else 1.
+    """Read how many MPI ranks each simulation is to have: ISP_RANKS, else 1.
 
     Raises:
         UserError: If that is not a whole number from 1 up.
@@ -67,7 +67,7 @@ def asked_ranks() -> int:
 
 
 def started_ranks() -> int:
-    """How many ranks the launcher says it started; 1 without a launcher."""
+    """Read how many ranks the launcher says it started; 1 without a launcher."""
     for variable in _RANK_COUNT_VARIABLES:
         value = os.environ.get(variable, '')
         if re.fullmatch(r'[0-9]{1,9}', value):

@@ -1,6 +1,6 @@
-"""The files that an operation leaves: whole or absent, and known again by a checksum.
+"""The files that an operation leaves: whole or absent, and verified by a checksum.
 
-The checksum of each product stands in ``checksums/NAME.b2`` beside it, in the format of b2sum:
+The checksum of each product is in ``checksums/NAME.b2`` beside it, in the format of b2sum:
 ``b2sum --check checksums/*`` in the job's folder verifies all of them.
 """
 
@@ -26,9 +26,7 @@ class Product:
     """A file that an operation leaves in the folder of a job.
 
     Attributes:
-        name: Of the file.
-        made_by: The operation that makes it, and makes it anew.
-        last: The file by which the operation is done: it must be gone for that.
+        last: The file by which the operation is done: it must be gone to make this one again.
     """
 
     name: str
@@ -36,12 +34,12 @@ class Product:
     last: str
 
     def how_to_redo(self, folder: Path) -> str:
-        """Say how to have it made anew."""
-        return f"Delete {folder / self.last} and run the job again: '{self.made_by}' makes it anew."
+        """Say how to have it made again."""
+        return f"Delete {folder / self.last} and run the job again: '{self.made_by}' makes it."
 
 
 def result_product(operation: str) -> Product:
-    """The file of an operation that leaves a single result."""
+    """Name the file of an operation that leaves a single result."""
     name = f'{operation}.json'
     return Product(name, operation, name)
 
@@ -114,7 +112,7 @@ def _fits(path: Path, known: Path) -> bool:
 
 
 def _fits_when_moved_in(path: Path, known: Path) -> bool:
-    """As `_fits`, but not between the two moves of another process."""
+    """Check as `_fits`, but not between the two moves of another process."""
     with suppress(OSError), open(known.parent / _LOCK) as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         return _fits(path, known)

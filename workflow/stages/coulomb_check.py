@@ -19,7 +19,7 @@ _MOST_IONS = 200
 
 
 def coulomb_record(system: System, state: State) -> dict[str, Any]:
-    """What the job document keeps of the Coulomb sum of a stage; empty if nothing is charged.
+    """Measure the Coulomb error of a stage for the job document; empty if nothing is charged.
 
     Returns:
         The mesh as plain values, and `achieved_error`: the RMS error of the engine's Coulomb forces
@@ -48,7 +48,7 @@ def coulomb_record(system: System, state: State) -> dict[str, Any]:
 def _forces(
     system: System, state: State, mesh: CoulombMesh | None
 ) -> tuple[NDArray[np.float64], CoulombMesh | None]:
-    """Forces, and the mesh as the engine had it."""
+    """Compute the forces; return them, and the mesh as the engine had it."""
     simulation = system.engine.simulation(
         frame_with_state(system.topology, state),
         system.force_field,

@@ -30,7 +30,7 @@ class JobContext:
 
 
 def job_context(job: Any) -> JobContext:
-    """The context of a signac job.
+    """Make the context of a signac job.
 
     Raises:
         UserError: If the state point was made by another version, or the document is damaged.

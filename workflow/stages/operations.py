@@ -147,7 +147,7 @@ def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
 
 
 def _frame(job: JobContext, stage: Stage) -> Frame:
-    """The frame that a stage begins from."""
+    """Read the frame that a stage begins from."""
     with products.reading(job.folder, stage_product(stage.start)) as path:
         return read_frame(path)
 

@@ -27,7 +27,7 @@ _MOST_GROWTH = 8
 
 
 def seconds_between(cost: float) -> float:
-    """Seconds of running between two checkpoints of which each takes `cost` seconds."""
+    """Choose the seconds between two checkpoints of which each takes `cost` seconds."""
     return min(max(cost / _SHARE_OF_RUN, _LEAST_SECONDS), _MOST_SECONDS)
 
 

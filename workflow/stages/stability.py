@@ -1,7 +1,7 @@
 """Whether a state is one that dynamics can have left behind, or motion has become unstable.
 
-An engine may go on in silence with NaN, or with a FENE bond so long that its force is made up. What
-is checked here is what is kept: frames, thermo rows and checkpoints.
+An engine may run on in silence with NaN, or with a FENE bond so long that its force is made up.
+What is checked here is what is kept: frames, thermo rows and checkpoints.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FASTEST_BEAD = 100.0
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """What a sound state of a system keeps to.
+    """What a stable state of a system keeps to.
 
     Attributes:
         masses: ``(N,)``.
@@ -55,13 +55,13 @@ class Limits:
             )
 
     def temperature(self, state: State) -> float:
-        """The kinetic kT of `state`, in epsilon, of 3 N - 3 degrees of freedom."""
+        """Compute the kinetic kT of `state`, in epsilon, of 3 N - 3 degrees of freedom."""
         twice = float(self.masses @ np.sum(state.velocities**2, axis=1))
         return twice / max(1, 3 * len(self.masses) - 3)
 
 
 def limits_of(topology: Frame, force_field: ForceField) -> Limits:
-    """The limits of the system that `topology` and `force_field` describe."""
+    """Make the limits of the system that `topology` and `force_field` describe."""
     table = dict(zip(force_field.bead_types, force_field.masses, strict=True))
     particles = topology.particles
     masses = np.array([table[name] for name in particles.types])[particles.typeid]

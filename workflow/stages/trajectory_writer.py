@@ -33,7 +33,7 @@ class TrajectoryLog:
     Args:
         topology: Types, charges, masses, bonds and angles of the first frame.
         time_step: In tau, kept with the first frame.
-        mark: Where to go on, which `find_corruption` finds nothing wrong with; None to begin.
+        mark: Where to resume, which `find_corruption` finds nothing wrong with; None to begin.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TrajectoryLog:
         self._trajectory.flush()  # which synchronises
 
     def mark(self) -> FrameMark | None:
-        """What is on disk after a flush; None without any frame.
+        """Mark what is on disk after a flush; None without any frame.
 
         Raises:
             OSError: If not all of it is.
@@ -107,14 +107,14 @@ class TrajectoryLog:
 
 
 def find_corruption(path: Path, mark: FrameMark | None) -> str:
-    """Why the frames of `mark` are not in the file as they were written; '' if they are."""
+    """Find why the frames of `mark` are not in the file as they were written; '' if they are."""
     if mark is None:
         return ''
     return find_fault(path, mark.length, lambda: data_checksum(path, mark.index) == mark.checksum)
 
 
 def frame_with_state(topology: Frame, state: State) -> Frame:
-    """The topology of one frame with the positions, velocities, box and step of `state`."""
+    """Combine the topology of one frame with positions, velocities, box and step of `state`."""
     frame = Frame()
     frame.configuration.step = state.step
     frame.configuration.box = np.concatenate([state.box, np.zeros(3)])
