@@ -1,8 +1,7 @@
 """Processes: which are alive, and stopping on request.
 
-Signals set a mark, and the stage runner stops at the next safe point.
-
-Outside a stage there is nothing to save, and a request ends the process as soon as it comes.
+Signals set a mark, and the stage runner stops at the next safe point. Outside a stage there is
+nothing to save, and a request ends the process as soon as it comes.
 """
 
 from __future__ import annotations
@@ -108,11 +107,7 @@ def _tell_children(number: int, frame: FrameType | None) -> None:
 
 
 def leave_if_asked() -> None:
-    """Leave where a stage was too near its end to stop: what comes after it is not begun.
-
-    Raises:
-        Interrupted: If a request came.
-    """
+    """Raise `Interrupted` if a stage was too near its end to heed a request: no more is begun."""
     if _remembered:
         raise Interrupted(f'stopped by {signal.Signals(_remembered[-1]).name}')
 

@@ -87,7 +87,6 @@ class Partition(StrictModel):
     Attributes:
         memory: In GB, that jobs may ask for.
         gpu_type: Asked for by name where a partition has several, as in ``gpu:a100:1``.
-        max_hours: Longest time limit that it grants.
     """
 
     cores: PositiveInt
@@ -120,7 +119,6 @@ class Cluster(StrictModel):
         stop_before_end: Seconds before the time limit at which simulations are asked to stop.
         requeue: Whether a job that stopped so goes back into the queue by itself.
         mpi_command: Starts MPI ranks; ``-n`` and their number follow.
-        modules: Loaded by ``module load`` in every job.
         prologue: Shell commands that every job begins with.
     """
 
@@ -172,11 +170,7 @@ class Cluster(StrictModel):
 
 
 def read_cluster(path: Path) -> Cluster:
-    """Read and check a cluster file.
-
-    Raises:
-        UserError: If anything in it is wrong.
-    """
+    """Read and check a cluster file; UserError if anything in it is wrong."""
     return validate(Cluster, read_toml(path), str(path))
 
 

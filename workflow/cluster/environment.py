@@ -68,12 +68,7 @@ class Queue(SlurmScheduler):
         print(f'note: the queue of Slurm cannot be read ({reason}).', file=sys.stderr)
 
     def submit(self, script: str, *, pretend: bool = False, **options: Any) -> bool:
-        """Hand a script to sbatch, or print it.
-
-        Raises:
-            UserError: If jobs that are in the queue would be submitted once more, or sbatch is
-                missing.
-        """
+        """Hand a script to sbatch, or print it; UserError if it might submit jobs twice."""
         if not pretend:
             if self._silent:
                 raise UserError(

@@ -162,11 +162,7 @@ def quoted_command(command: str) -> str:
 
 
 def check_name(text: str, what: str) -> None:
-    """Check that `text` can be one word of an #SBATCH line, which Slurm splits at spaces.
-
-    Raises:
-        UserError: If it is no name.
-    """
+    """Refuse with a UserError what cannot be one word of an #SBATCH line, split at spaces."""
     if not re.fullmatch(NAME, text):
         raise UserError(
             f'{what} {text!r} is no name: take letters, digits and _ . : @ + -, without spaces.'
@@ -174,10 +170,6 @@ def check_name(text: str, what: str) -> None:
 
 
 def check_line(text: str, what: str) -> None:
-    """Check that `text` can be in a line of a script.
-
-    Raises:
-        UserError: If it would end the line or its quotes.
-    """
+    """Refuse with a UserError what would end a line of a script, or its quotes."""
     if not text.isprintable() or '"' in text or '\\' in text:
         raise UserError(f'{what} {text!r} cannot be in a submit script.')

@@ -200,11 +200,7 @@ class Simulation(Protocol):
 
 
 def check_orthorhombic(frame: Frame) -> None:
-    """Check that the box has no tilt, which one engine would drop without a word.
-
-    Raises:
-        UserError: If it has.
-    """
+    """Refuse a tilted box with a UserError: one engine would drop the tilt without a word."""
     if np.any(np.asarray(frame.configuration.box)[3:] != 0):
         raise UserError('the box is triclinic: only orthorhombic boxes can be simulated.')
 

@@ -45,7 +45,6 @@ class SimulationFailed(Exception):
     """The engine gave up. The message is the engine's own.
 
     Attributes:
-        kind: In two words, for tables.
         step: At which it was found; None if that is not known.
         goes_on_from: Step of the last good state on disk; None if that is not known.
         rows: The last thermo rows before, oldest first, column by name.
@@ -74,10 +73,7 @@ class BlewUp(SimulationFailed):
 def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception:
     """Translate an error of an engine.
 
-    Args:
-        engine: Its name, for people.
-        error: What it raised.
-        lone: Whether only this one of several MPI ranks may know of it: the others wait for ever.
+    If `lone`, only this one of several MPI ranks may know of it: the others wait for ever.
 
     Returns:
         `BlewUp` or `SimulationFailed`; a `UserError` where the disk, the memory or the installation

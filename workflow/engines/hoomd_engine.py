@@ -297,8 +297,7 @@ def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
 def _angles(force_field: ForceField) -> list[hoomd.md.force.Force]:
     harmonic, cosine = hoomd.md.angle.Harmonic(), hoomd.md.angle.CosineSquared()
     for name, angle in force_field.angles.items():
-        values = {'k': angle.k, 't0': angle.theta0}
-        idle = {'k': 0, 't0': angle.theta0}
+        values, idle = ({'k': k, 't0': angle.theta0} for k in (angle.k, 0))
         harmonic.params[name] = values if isinstance(angle, HarmonicAngle) else idle
         cosine.params[name] = values if isinstance(angle, CosineSquaredAngle) else idle
     return _in_use({HarmonicAngle: harmonic, CosineSquaredAngle: cosine}, force_field.angles)
@@ -310,8 +309,7 @@ def _in_use(forces: dict[Any, Any], entries: dict[str, Any]) -> list[hoomd.md.fo
 
 
 def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.md.methods.Method:
-    everything = hoomd.filter.All()
-    methods = hoomd.md.methods
+    everything, methods = hoomd.filter.All(), hoomd.md.methods
     match integrator:
         case (
             contract.SoftPushOff(kT=kT, friction=friction)

@@ -30,11 +30,7 @@ MarkFailed = Callable[[Path, str, SimulationFailed, dict[str, Any]], None]
 
 
 def select_engine(choice: EngineChoice) -> contract.Engine:
-    """Make the engine that `choice` asks for, over all MPI ranks that were started.
-
-    Raises:
-        UserError: See `selection.select_serial_engine`.
-    """
+    """Make the engine that `choice` asks for, over all MPI ranks; see `select_serial_engine`."""
     from workflow.engines.selection import select_serial_engine
 
     engine = select_serial_engine(choice)

@@ -69,11 +69,7 @@ def synchronise(path: Path) -> None:
 
 
 def find_fault(path: Path, length: int, is_whole: Callable[[], bool]) -> str:
-    """Say why a file does not hold the `length` bytes that were written; '' if it does.
-
-    Raises:
-        UserError: If it cannot be read now.
-    """
+    """Say why a file does not hold what was written, '' if it does; UserError if unreadable."""
     try:
         found = path.stat().st_size
         if found < length:

@@ -125,11 +125,7 @@ def clear_failure(folder: Path) -> None:
 
 
 def refuse_failed(folder: Path) -> None:
-    """Check that the job in `folder` is not marked as failed.
-
-    Raises:
-        UserError: If it is: only a retry runs it again.
-    """
+    """Refuse a job that is marked as failed with a UserError: only a retry runs it again."""
     failure = read_failure(folder)
     if failure is not None:
         raise UserError(

@@ -48,12 +48,7 @@ def results_of(stage: str) -> tuple[str, ...]:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file, whatever it holds.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is not JSON, or nested too deep.
-    """
+    """Read a JSON file, whatever it holds; OSError or ValueError if that fails."""
     try:
         return json.loads(path.read_bytes())
     except RecursionError:
@@ -80,11 +75,7 @@ def write_models(folders: Iterable[Path], model: Model) -> None:
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:
-    """Read the job's own copy of its model.
-
-    Raises:
-        UserError: If it is missing, or not the one that the state point was made with.
-    """
+    """Read the job's own copy of its model; UserError if missing, or not its state point's."""
     from models.model import Model
 
     path = folder / MODEL

@@ -37,7 +37,7 @@ def hold(folder: Path, doing: str = '', lock: str = LOCK) -> Iterator[None]:
     Args:
         folder: The job's, or any that one process at a time may write to.
         doing: What is done to it, for messages; default: that the job is being run.
-        lock: Name of the lock file: what may be done side by side has locks of its own.
+        lock: Name of the lock file.
 
     Raises:
         JobIsHeld: If another process holds it, or seems to on another host; the message says which.

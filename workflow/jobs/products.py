@@ -69,14 +69,7 @@ def move_in(path: Path, folder: Path, product: Product) -> None:
 
 
 def whole(folder: Path, product: Product) -> Path:
-    """Verify a product; one that came without a checksum is taken as it is.
-
-    Returns:
-        Its path.
-
-    Raises:
-        UserError: If it is missing, or not what was written.
-    """
+    """Verify a product, unless it came without a checksum; UserError if missing or corrupt."""
     path, known = folder / product.name, _checksum_file(folder, product)
     if not path.is_file():
         raise UserError(f'{path}: is missing. {product.how_to_redo(folder)}')
@@ -90,17 +83,13 @@ def whole(folder: Path, product: Product) -> Path:
 
 @contextmanager
 def reading(folder: Path, product: Product) -> Iterator[Path]:
-    """Give the path of a product, to be read within the context.
-
-    Raises:
-        UserError: If it is missing, is not what was written, or cannot be read.
-    """
+    """Give the path of a product to read; UserError if it is missing, corrupt or unreadable."""
     path = whole(folder, product)
     try:
         yield path
     except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
-        what_to_do = product.how_to_redo(folder)
-        raise UserError(f'{path}: cannot be read ({error}). {what_to_do}') from None
+        redo = product.how_to_redo(folder)
+        raise UserError(f'{path}: cannot be read ({error}). {redo}') from None
 
 
 def _checksum_file(folder: Path, product: Product) -> Path:

@@ -26,9 +26,7 @@ class Progress:
     """A moment of a running stage.
 
     Attributes:
-        steps: That the stage takes at most.
-        steps_per_second: Measured since the stage (re)started.
-        seconds_left: Until the stage ends at the latest.
+        steps: That the stage takes at most; `seconds_left` is the time until then.
         process: Host and process id of the run.
         time: Seconds since the epoch.
     """

@@ -63,11 +63,7 @@ class _JobDocument(_Part):
 
 
 def read_project_document(project: Project) -> dict[str, Any]:
-    """Read the project's document; empty if there is none yet.
-
-    Raises:
-        UserError: If it is damaged.
-    """
+    """Read the project's document, empty if there is none yet; UserError if it is damaged."""
     return _read(
         Path(project.path) / PROJECT_DOCUMENT,
         _ProjectDocument,
@@ -77,11 +73,7 @@ def read_project_document(project: Project) -> dict[str, Any]:
 
 
 def read_job_document(job: Job) -> dict[str, Any]:
-    """Read a job's document; empty if there is none yet.
-
-    Raises:
-        UserError: If it is damaged.
-    """
+    """Read a job's document, empty if there is none yet; UserError if it is damaged."""
     return _read(
         Path(job.path) / JOB_DOCUMENT,
         _JobDocument,
@@ -104,11 +96,7 @@ def translate_signac_errors() -> Iterator[None]:
 
 
 def state_point_of(job: Job) -> dict[str, Any]:
-    """Read the state point of a job, and verify that its id is made of it.
-
-    Raises:
-        UserError: If it is missing or damaged.
-    """
+    """Read the state point of a job; UserError if it is missing, or not the one of its id."""
     try:
         return dict(job.cached_statepoint)
     except _NO_STATE_POINT:
@@ -116,11 +104,7 @@ def state_point_of(job: Job) -> dict[str, Any]:
 
 
 def make_job(project: Project, state_point: dict[str, Any]) -> Job:
-    """Make the job of a state point in a signac project, unless it is there.
-
-    Raises:
-        UserError: If it is there with a state point that is damaged.
-    """
+    """Make the job of a state point unless it is there; UserError if it is there and damaged."""
     job = project.open_job(state_point)
     try:
         return job.init()

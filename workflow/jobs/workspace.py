@@ -35,11 +35,7 @@ class SweepJobs:
 
 
 def recorded_sweep(path: Path) -> SweepJobs:
-    """Find the jobs that `init` made of a sweep file in the project of this folder.
-
-    Raises:
-        UserError: If there is no project, or the sweep has no jobs in it.
-    """
+    """Find the jobs that `init` made of a sweep file in this folder; UserError without any."""
     from workflow.sweep.sweep_file import load_sweep
 
     sweep, _ = load_sweep(path)
@@ -58,11 +54,7 @@ def recorded_sweep(path: Path) -> SweepJobs:
 
 
 def open_project() -> Any:
-    """Open the signac project of this folder, made if there is none.
-
-    Raises:
-        UserError: If it is damaged, or of another version.
-    """
+    """Open the signac project of this folder, or make one; UserError if this version cannot."""
     with translate_signac_errors():
         if (above := _project_above()) is not None:
             print(f'A new project is made in {Path.cwd()}, apart from the one in {above}.')
@@ -159,11 +151,7 @@ def check_format(project: Project) -> None:
 
 
 def read_format(project: Project) -> int | None:
-    """Read the format that a workspace records; None if it records none.
-
-    Raises:
-        UserError: If the project document is damaged.
-    """
+    """Read the format of a workspace, None if it records none; UserError if it is damaged."""
     found: int | None = read_project_document(project).get(_FORMAT_KEY)
     return found
 

@@ -32,8 +32,8 @@ def coulomb_record(system: System, state: State) -> dict[str, Any]:
     if mesh is None:
         return {}
     charges = np.asarray(system.topology.particles.charge, dtype=float)
-    ions = np.flatnonzero(charges)
-    chosen = np.sort(np.random.default_rng(0).permutation(ions)[:_MOST_IONS])
+    ions = np.random.default_rng(0).permutation(np.flatnonzero(charges))
+    chosen = np.sort(ions[:_MOST_IONS])
     exact = ewald_forces(
         state.positions, charges, state.box, system.force_field.bjerrum_length, chosen
     )

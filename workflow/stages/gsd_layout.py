@@ -111,11 +111,7 @@ def used_index(path: Path) -> bytes:
 
 
 def data_checksum(path: Path, index: bytes) -> int:
-    """Compute the CRC-32 of the data that `index` points at, in the order of writing.
-
-    Raises:
-        OSError: If the file cannot be read.
-    """
+    """Compute the CRC-32 of the data that `index` points at, in the order of writing."""
     entries = np.frombuffer(index, dtype=ENTRY)
     entries = entries[np.argsort(entries['location'], kind='stable')]
     values = entries['rows'].astype(np.int64) * entries['columns']

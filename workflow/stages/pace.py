@@ -34,9 +34,7 @@ def seconds_between(cost: float) -> float:
 class CheckpointPace:
     """Says when the next checkpoint is due, from what those before took.
 
-    Raises:
-        UserError: If ISP_SECONDS_BETWEEN_CHECKPOINTS is set, which fixes the time between two, and
-            is no number.
+    ISP_SECONDS_BETWEEN_CHECKPOINTS fixes the time between two; UserError if it is no number.
     """
 
     def __init__(self) -> None:

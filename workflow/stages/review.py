@@ -77,11 +77,7 @@ def half_width(
 def check_precision_names(
     precision: Mapping[str, float], particle_types: Iterable[str], bond_types: Iterable[str]
 ) -> None:
-    """Check the names of a sweep's `[protocol.sample.precision]`.
-
-    Raises:
-        UserError: If no result has one of the names, or no run makes it precise.
-    """
+    """Check the names of `[protocol.sample.precision]`; UserError for what cannot be precise."""
     types, bonds = sorted(particle_types), sorted(bond_types)
     known = [name for each in OBSERVABLES for name in each.quantity_names(types, bonds)]
     never = {name: why for each in OBSERVABLES for name, why in each.never_precise.items()}

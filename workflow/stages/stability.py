@@ -36,11 +36,7 @@ class Limits:
     bonds: tuple[tuple[str, NDArray[np.int64], float], ...]
 
     def check(self, state: State, kT: float = np.inf) -> None:
-        """Check that every number is one, no bond is near its limit, and no bead too fast for kT.
-
-        Raises:
-            BlewUp: If not.
-        """
+        """Raise BlewUp for what is no number, a bond near its limit, or a bead too fast for kT."""
         check_finite(state)
         for name, pairs, limit in self.bonds:
             longest = float(_lengths(state, pairs).max())
@@ -69,22 +65,14 @@ def limits_of(topology: Frame, force_field: ForceField) -> Limits:
 
 
 def check_finite(state: State) -> None:
-    """Check that box, positions and velocities are numbers.
-
-    Raises:
-        BlewUp: If one is not.
-    """
+    """Check that box, positions and velocities are numbers; BlewUp if one is not."""
     for what in ('box', 'positions', 'velocities'):
         if not np.isfinite(getattr(state, what)).all():
             raise BlewUp(f'{what} are not finite', state.step)
 
 
 def check_rows(rows: NDArray[np.float64]) -> None:
-    """Check that thermo rows, the step first in each, are numbers.
-
-    Raises:
-        BlewUp: If one is not.
-    """
+    """Check that thermo rows, the step first in each, are numbers; BlewUp if one is not."""
     broken = ~np.isfinite(rows).all(axis=1)
     if broken.any():
         step = int(rows[broken][0, 0])

@@ -53,11 +53,7 @@ def write_substeps(stage_folder: Path, short: Substeps) -> None:
 
 
 def read_substeps(stage_folder: Path) -> Substeps:
-    """Read what was written; without a file, a stretch of no length.
-
-    Raises:
-        UserError: If the file is damaged.
-    """
+    """Read what was written, without a file no substeps; UserError if it is damaged."""
     path = stage_folder / _FILE
     if not path.exists():
         return NO_SUBSTEPS

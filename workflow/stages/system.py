@@ -67,11 +67,7 @@ class System:
         return limits_of(self.topology, self.force_field)
 
     def mesh(self, state: State) -> CoulombMesh | None:
-        """Choose the Coulomb mesh for this state; None if nothing is charged.
-
-        Raises:
-            UserError: If the box is too small for the cut-offs.
-        """
+        """Choose the Coulomb mesh, None if nothing is charged; UserError if the box is small."""
         largest = check_box(state.box, self.force_field)
         if not self.is_charged:
             return None

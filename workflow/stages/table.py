@@ -38,8 +38,7 @@ class Stage:
     Attributes:
         name: Of its operation, of its folder, and of its table in the protocol.
         start: The file that it begins from.
-        products: The files that it leaves, in the order that its kind says; it is done when the
-            last of them is there.
+        products: Files that it leaves, in the order of its kind; it is done when the last is there.
         integrator: How beads move; None where that is settled by its kind.
         is_optional: Whether only sweeps have it whose protocol has its table.
     """

@@ -31,8 +31,7 @@ class TrajectoryLog:
     """Appends frames, from a mark on.
 
     Args:
-        topology: Types, charges, masses, bonds and angles of the first frame.
-        time_step: In tau, kept with the first frame.
+        topology: Of the first frame, which also keeps `time_step`, in tau.
         mark: Where to resume, which `find_corruption` finds nothing wrong with; None to begin.
     """
 
@@ -43,8 +42,7 @@ class TrajectoryLog:
             restore(path, mark)
         self._path = path
         self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
-        self._topology = topology
-        self._time_step = time_step
+        self._topology, self._time_step = topology, time_step
         self.frames = self._checksum = self._chunks = 0
         if mark is not None:
             self.frames, self._checksum, self._chunks = mark.frames, mark.checksum, mark.chunks
@@ -62,11 +60,7 @@ class TrajectoryLog:
         self._trajectory.flush()  # which synchronises
 
     def mark(self) -> FrameMark | None:
-        """Mark what is on disk after a flush; None without any frame.
-
-        Raises:
-            OSError: If not all of it is.
-        """
+        """Mark what is on disk after a flush, None without frames; OSError if not all is."""
         if not self.frames:
             return None
         return take_mark(self._path, self.frames, self._chunks, self._checksum)
