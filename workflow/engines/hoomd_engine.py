@@ -197,8 +197,7 @@ def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField
         return snapshot
     snapshot.configuration.box = frame.configuration.box
     source, particles = frame.particles, snapshot.particles
-    particles.N = source.N
-    particles.types = list(source.types)
+    particles.N, particles.types = source.N, list(source.types)
     particles.typeid[:] = source.typeid
     particles.position[:] = source.position
     masses = dict(zip(force_field.bead_types, force_field.masses, strict=True))
@@ -214,8 +213,7 @@ def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField
         group = getattr(frame, name)
         if group.N:
             target = getattr(snapshot, name)
-            target.N = group.N
-            target.types = list(group.types)
+            target.N, target.types = group.N, list(group.types)
             target.typeid[:] = group.typeid
             target.group[:] = group.group
     return snapshot

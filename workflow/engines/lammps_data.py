@@ -57,5 +57,4 @@ def _numbers(
 ) -> NDArray[np.int64]:
     """Renumber types from 1, in the order of `names`: the frame has an order of its own."""
     order = np.array([names.index(name) + 1 for name in frame_types])
-    numbers: NDArray[np.int64] = order[typeid]
-    return numbers
+    return np.asarray(order[typeid])

@@ -122,8 +122,7 @@ class _LammpsSimulation:
         self._scratch = scratch_folder()
         self._start = self._step = int(frame.configuration.step)
         self._n_beads = int(frame.particles.N)
-        self._log_period = log_period
-        self._log_position = 0
+        self._log_period, self._log_position = log_period, 0
         self._ramp = _ramp_keywords(integrator)
         data_file = Path(self._scratch.name) / 'system.data'
         write_data_file(data_file, frame, force_field)

@@ -96,8 +96,7 @@ class LeadingEngine:
 
     def __init__(self, engine: contract.Engine) -> None:
         self._engine = engine
-        self.name = engine.name
-        self.mesh_sizes = engine.mesh_sizes
+        self.name, self.mesh_sizes = engine.name, engine.mesh_sizes
 
     def describe(self) -> dict[str, Any]:
         """Describe the engine, with the number of ranks."""

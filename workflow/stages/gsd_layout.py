@@ -114,8 +114,7 @@ def data_checksum(path: Path, index: bytes) -> int:
     """Compute the CRC-32 of the data that `index` points at, in the order of writing."""
     entries = np.frombuffer(index, dtype=ENTRY)
     entries = entries[np.argsort(entries['location'], kind='stable')]
-    values = entries['rows'].astype(np.int64) * entries['columns']
-    lengths = values * TYPE_SIZES[entries['type']]
+    lengths = entries['rows'].astype(np.int64) * entries['columns'] * TYPE_SIZES[entries['type']]
     checksum = 0
     with open(path, 'rb') as file:
         for location, length in zip(entries['location'].tolist(), lengths.tolist(), strict=True):

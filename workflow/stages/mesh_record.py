@@ -26,9 +26,7 @@ _MOST_FIRST, _MOST_LAST = 20, 20
 class MeshChoices:
     """Every choice of one process, in order; in the middle of very many, only their number.
 
-    Attributes:
-        report: Is given `as_dict` at each choice: a run that is killed has recorded its meshes.
-        kept: The first and the last ones, as plain values.
+    `report` is given `as_dict` at each choice: a run that is killed has recorded its meshes.
     """
 
     report: Callable[[dict[str, Any]], Any] = lambda _: None

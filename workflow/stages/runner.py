@@ -241,8 +241,7 @@ class _Run:
 
 def _next_review(plan: Plan, step: int) -> int:
     """Find the first review after `step`: at whole blocks, so that these are complete."""
-    block = plan.schedule.block
-    length = plan.minimum_steps
+    block, length = plan.schedule.block, plan.minimum_steps
     while length <= step:
         length = max(int(length * _REVIEW_GROWTH), length + block)
     return min(-(-length // block) * block, plan.maximum_steps)

@@ -73,9 +73,9 @@ def check_finite(state: State) -> None:
 
 def check_rows(rows: NDArray[np.float64]) -> None:
     """Check that thermo rows, the step first in each, are numbers; BlewUp if one is not."""
-    broken = ~np.isfinite(rows).all(axis=1)
-    if broken.any():
-        step = int(rows[broken][0, 0])
+    broken = rows[~np.isfinite(rows).all(axis=1)]
+    if len(broken):
+        step = int(broken[0, 0])
         raise BlewUp(f'energy or pressure is not finite at step {step}', step)
 
 
