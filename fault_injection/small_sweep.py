@@ -59,7 +59,7 @@ class Run:
     @property
     def began_anew(self) -> bool:
         """Whether it found nothing to go on from in a stage that was under way."""
-        return 'begins anew' in self.said
+        return 'restarting the stage from step 0' in self.said
 
     def resumed_at(self, stage: str) -> int | None:
         """The step from which it went on with a stage; None if it began it."""

@@ -1,8 +1,7 @@
 """Processes: which are alive, and stopping on request.
 
-Signals set a mark, and the stage runner stops at the next safe point.
-
-Outside a stage there is nothing to save, and a request ends the process as soon as it comes.
+Signals set a mark, and the stage runner stops at the next safe point. Outside a stage there is
+nothing to save, and a request ends the process as soon as it comes.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _WALLTIME_SHARE = 0.1
 
 
 class Interrupted(BaseException):
-    """The run was asked to stop, has written its checkpoint, and will go on where it was.
+    """The run was asked to stop, has written its checkpoint, and will resume from it.
 
     Not an Exception, so that nothing in between takes it for a failure of the operation.
     """
@@ -40,13 +39,13 @@ class StopRequest:
         self._deadline = _walltime_deadline()
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler."""
+        """Handle a signal."""
         _remember(number, frame)
         self._signal = signal.Signals(number).name
 
     @property
     def reason(self) -> str | None:
-        """Why to stop; None to go on."""
+        """Why to stop; None to run on."""
         if self._signal is not None:
             return self._signal
         if self._deadline is not None and time.time() > self._deadline:
@@ -55,7 +54,7 @@ class StopRequest:
 
 
 def _walltime_deadline() -> float | None:
-    """When to stop for the walltime, as Slurm (23.02 and newer) tells it; None if it does not."""
+    """Read from Slurm (23.02 and newer) when to stop for the walltime; None if it does not say."""
     start, end = (os.environ.get(f'SLURM_JOB_{name}_TIME', '') for name in ('START', 'END'))
     if not end.isdecimal():
         return None
@@ -69,8 +68,8 @@ def leave_on_request(has_followers: bool, follows: bool) -> None:
     """Decide what a request does to this process outside `stop_requests`.
 
     Args:
-        has_followers: The process waits for MPI ranks that it started: they are told, and it leaves
-            when they have.
+        has_followers: The process waits for MPI ranks that it started: it passes the request on,
+            and leaves when they have.
         follows: The process is one of several ranks: they end together, when rank 0 has left its
             stage, so that none of them leaves by itself.
     """
@@ -108,23 +107,19 @@ def _tell_children(number: int, frame: FrameType | None) -> None:
 
 
 def leave_if_asked() -> None:
-    """Leave where a stage was too near its end to stop: what comes after it is not begun.
-
-    Raises:
-        Interrupted: If a request came.
-    """
+    """Raise `Interrupted` if a stage was too near its end to heed a request: no more is begun."""
     if _remembered:
         raise Interrupted(f'stopped by {signal.Signals(_remembered[-1]).name}')
 
 
 def signal_of(code: int) -> signal.Signals | None:
-    """The signal that ended a process, or its child, with this exit code; None for another end."""
+    """Find the signal that ended a process, or its child, with this exit code; None if none did."""
     number = -code if code < 0 else code - 128
     return next((each for each in signal.Signals if each == number), None)
 
 
 def ignore_requests() -> None:
-    """Hear no more of them: this process is about to end."""
+    """Ignore further requests: this process is about to end."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -133,7 +128,7 @@ def ignore_requests() -> None:
 def stop_requests() -> Iterator[StopRequest]:
     """Turn SIGINT, SIGTERM and SIGUSR1 into a request for as long as the context lasts.
 
-    A stage that comes to its end all the same is done: `leave_if_asked` tells of the request then.
+    A stage that comes to its end all the same is done: `leave_if_asked` heeds the request then.
     """
     request = StopRequest()
     before = {number: signal.signal(number, request.receive) for number in STOP_SIGNALS}
@@ -147,7 +142,7 @@ def stop_requests() -> Iterator[StopRequest]:
 
 
 def is_running(process: int) -> bool:
-    """Whether there is a process of this id on this host."""
+    """Check whether there is a process of this id on this host."""
     try:
         os.kill(process, 0)
     except OSError as error:

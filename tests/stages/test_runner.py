@@ -152,12 +152,12 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     said = capsys.readouterr().out
     assert 'checkpoint is damaged' in said
     assert f'resuming from step {previous}\n' in said
-    assert 'begins anew' not in said
+    assert 'restarting the stage from step 0' not in said
     assert_exactly_once(folder)
 
 
 @pytest.mark.parametrize('output', ['trajectory.gsd', 'thermo.rows'])
-def test_a_bit_flipped_in_the_first_frame_or_row_begins_anew(
+def test_a_bit_flipped_in_the_first_frame_or_row_restarts_the_stage(
     start: tuple[System, State], tmp_path: Path, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = StageFolder(tmp_path, 'sample')
@@ -174,7 +174,7 @@ def test_a_bit_flipped_in_the_first_frame_or_row_begins_anew(
     run(folder, start, StopRequest())
     said = capsys.readouterr().out
     assert f'{output} does not hold what was written' in said
-    assert 'begins anew' in said
+    assert 'restarting the stage from step 0' in said
     assert_exactly_once(folder)
 
 
@@ -232,7 +232,7 @@ def test_a_truncated_output_goes_back_to_what_is_whole(
     said = capsys.readouterr().out
     assert f'is passed over: {output} has' in said
     assert f'resuming from step {previous}\n' in said
-    assert 'begins anew' not in said
+    assert 'restarting the stage from step 0' not in said
     assert_exactly_once(folder)
 
 

@@ -45,7 +45,7 @@ def _one_line(text: str) -> str:
 
 
 def _program(text: str) -> str:
-    """A program stands unquoted in a line of the script: so no word may mean more to the shell."""
+    """Check a program, unquoted in a line of the script: no word may mean more to the shell."""
     if not re.fullmatch(r'[A-Za-z0-9_./][A-Za-z0-9_./:=,+@%-]*( [A-Za-z0-9_./:=,+@%-]+)*', text):
         raise ValueError(
             "must be a program and its options, like 'srun --mpi=pmix', without quotes and without "
@@ -55,7 +55,7 @@ def _program(text: str) -> str:
 
 
 def _option(text: str) -> str:
-    """An option stands in a line of its own, unquoted: so it may hold nothing that ends a word."""
+    """Check an option, unquoted in a line of its own: it may hold nothing that ends a word."""
     found = re.fullmatch(r'--([a-z][a-z-]*)(=[^\s\'"\\#]+)?', text)
     if found is None or not text.isprintable():
         raise ValueError("must look like '--constraint=a100', without spaces or quotes")
@@ -87,7 +87,6 @@ class Partition(StrictModel):
     Attributes:
         memory: In GB, that jobs may ask for.
         gpu_type: Asked for by name where a partition has several, as in ``gpu:a100:1``.
-        max_hours: Longest time limit that it grants.
     """
 
     cores: PositiveInt
@@ -117,10 +116,9 @@ class Cluster(StrictModel):
         gpu_request: How this cluster wants GPUs to be asked for.
         simulations_per_gpu: How many simulations of a bundle (`submit -b N -p`) share one GPU.
         request_memory: Whether to ask for memory; some clusters refuse that.
-        stop_before_end: Seconds before the time limit at which simulations are told to stop.
+        stop_before_end: Seconds before the time limit at which simulations are asked to stop.
         requeue: Whether a job that stopped so goes back into the queue by itself.
         mpi_command: Starts MPI ranks; ``-n`` and their number follow.
-        modules: Loaded by ``module load`` in every job.
         prologue: Shell commands that every job begins with.
     """
 
@@ -149,7 +147,7 @@ class Cluster(StrictModel):
         return self
 
     def partition(self, name: str | None, for_gpus: bool) -> str | None:
-        """The partition `name`, or without one that of GPUs or of CPUs; None for the default.
+        """Choose the partition `name`, or without one that of GPUs or CPUs; None for the default.
 
         Raises:
             UserError: If there is no such partition.
@@ -167,21 +165,17 @@ class Cluster(StrictModel):
         return fitting[0] if fitting else None
 
     def known(self, partition: str | None) -> Partition | None:
-        """What the file says of a partition; None for the default, or one that is not in it."""
+        """Look up a partition; None for the default, or one that is not in the file."""
         return self.partitions.get(partition) if partition else None
 
 
 def read_cluster(path: Path) -> Cluster:
-    """Read and check a cluster file.
-
-    Raises:
-        UserError: If anything in it is wrong.
-    """
+    """Read and check a cluster file; UserError if anything in it is wrong."""
     return validate(Cluster, read_toml(path), str(path))
 
 
 def find_cluster() -> tuple[Cluster, Path] | None:
-    """The cluster that ISP_CLUSTER names, or the one whose login node this is; None if neither.
+    """Find the cluster that ISP_CLUSTER names, or whose login node this is; None if neither.
 
     Files are looked for in the folder `clusters` of the project and of the installation.
 
@@ -216,7 +210,7 @@ def _named_file(named: str, folder: Path) -> Path:
 
 
 def _cluster_files(folder: Path) -> Iterator[Path]:
-    """Those of the project that `folder` is in, then those of the installation."""
+    """List those of the project that `folder` is in, then those of the installation."""
     roots = [each for each in (folder, *folder.parents) if (each / '.signac').is_dir()][:1]
     for place in dict.fromkeys([*(root / _FOLDER for root in roots or [folder]), _SHIPPED]):
         yield from sorted(place.glob('*.toml'))

@@ -40,7 +40,7 @@ _SCALING = 0.35
 _GB_PER_RANK, _GB_PER_GPU = 1.0, 2.0
 _GB_PER_BEAD = 2.0e-5
 _ANALYSIS_GB, _ANALYSIS_GB_PER_BEAD = 2.0, 1.0e-4
-# Of a model that cannot be read; the operation itself will tell why.
+# Of a model that cannot be read; the operation itself will report why.
 _USUAL_BEADS_PER_MONOMER = 3.0
 
 _VARIABLES = (
@@ -57,7 +57,7 @@ Job = Any
 def directives(
     operation: str, beads: float, steps: int, how: EngineChoice, speed: Speed
 ) -> dict[str, Any]:
-    """What one operation of one job asks for, by signac-flow's names.
+    """Estimate what one operation of one job asks for, by signac-flow's names.
 
     Returns:
         ``np``, ``ngpu``, ``memory`` in GB, ``walltime`` in hours (`request_of` knows the limit of
@@ -82,7 +82,7 @@ def directives(
 
 
 def directives_of(operation: str) -> dict[str, Any]:
-    """The directives of an operation as signac-flow takes them: values, or functions of the job."""
+    """Give the directives of an operation to signac-flow: values, or functions of the job."""
     if operation not in _ENGINE_STAGES:
         return directives(operation, 0.0, 0, EngineChoice(), Speed()) | {
             'memory': lambda *jobs: _analysis_memory(_beads(jobs[0]))
@@ -120,7 +120,7 @@ def _steps(operation: str, job: Job) -> int:
         return _ENGINE_STAGES[operation].most_steps(
             read_state_point(state_point_of(job), 'state point')
         )
-    except UserError:  # made by another version; the operation itself will tell
+    except UserError:  # made by another version; the operation itself will report it
         return 0
 
 
@@ -139,7 +139,7 @@ _KNOWN: dict[str, dict[str, float]] = {}
 
 
 def _beads_of_monomers(path: Path, model_hash: str) -> dict[str, float]:
-    """Beads and counter-ions that each monomer brings; empty if the model cannot be read.
+    """Count beads and counter-ions of each monomer; empty if the model cannot be read.
 
     Each model is read once, however many jobs have it.
     """

@@ -41,12 +41,12 @@ _STATES = {
 
 
 class Queue(SlurmScheduler):
-    """Slurm's queue; one that does not answer is told of, and holds no jobs."""
+    """Slurm's queue; one that does not answer is reported, and holds no jobs."""
 
     _silent = ''
 
     def jobs(self) -> Iterator[ClusterJob]:
-        """The user's jobs that wait or run."""
+        """List the user's jobs that wait or run."""
         type(self)._silent = ''
         command = ['squeue', '-u', getpass.getuser(), '-h', '-o', '%t|%j']
         try:
@@ -68,12 +68,7 @@ class Queue(SlurmScheduler):
         print(f'note: the queue of Slurm cannot be read ({reason}).', file=sys.stderr)
 
     def submit(self, script: str, *, pretend: bool = False, **options: Any) -> bool:
-        """Hand a script to sbatch, or print it.
-
-        Raises:
-            UserError: If jobs that are in the queue would be submitted once more, or sbatch is
-                missing.
-        """
+        """Hand a script to sbatch, or print it; UserError if it might submit jobs twice."""
         if not pretend:
             if self._silent:
                 raise UserError(
@@ -87,14 +82,14 @@ class Queue(SlurmScheduler):
 
 
 class SlurmCluster(DefaultSlurmEnvironment):
-    """A Slurm cluster; what is particular to it stands in its cluster file."""
+    """A Slurm cluster; what is particular to it is in its cluster file."""
 
     scheduler_type = Queue
     template = 'slurm_cluster.sh'
 
     @classmethod
     def is_present(cls) -> bool:
-        """Whether a cluster file is chosen or fits this host, or Slurm is installed."""
+        """Check whether a cluster file is chosen or fits this host, or Slurm is installed."""
         return find_cluster() is not None or shutil.which('sbatch') is not None
 
     @classmethod
@@ -119,7 +114,7 @@ class SlurmCluster(DefaultSlurmEnvironment):
 
     @classmethod
     def _get_scheduler_values(cls, context: dict[str, Any]) -> dict[str, Any]:
-        """What the template writes, beside the operations."""
+        """Collect what the template writes, beside the operations."""
         cluster, path = _cluster()
         sharing = context.get('simulations_per_gpu')
         if sharing is not None and sharing < 1:
@@ -156,5 +151,5 @@ class SlurmCluster(DefaultSlurmEnvironment):
 
 
 def _cluster() -> tuple[Cluster, Path | None]:
-    """The cluster of this host; without a file, all is left to Slurm's own defaults."""
+    """Find the cluster of this host; without a file, all is left to Slurm's own defaults."""
     return find_cluster() or (Cluster(), None)

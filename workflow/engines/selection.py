@@ -13,7 +13,7 @@ from workflow.engines.settings import ENGINES, EngineChoice
 
 
 def available_engines() -> list[str]:
-    """Names of the engines that can be imported here, the preferred one first."""
+    """Name the engines that can be imported here, the preferred one first."""
     return [name for name in ENGINES[1:] if importlib.util.find_spec(name) is not None]
 
 
@@ -44,7 +44,7 @@ def select_serial_engine(choice: EngineChoice) -> Engine:
         except (ImportError, OSError) as error:
             raise UserError(
                 f'HOOMD-blue is installed but cannot be loaded: {error}. Make its environment '
-                'anew (conda env create -f environment.yml), or use --engine lammps.'
+                'again (conda env create -f environment.yml), or use --engine lammps.'
             ) from None
 
         return HoomdEngine(choice.device)

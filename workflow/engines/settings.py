@@ -44,11 +44,7 @@ class EngineChoice:
 
 
 def choice_from_environment() -> EngineChoice:
-    """Read the choice from ISP_ENGINE, ISP_DEVICE, ISP_THREADS and ISP_RANKS.
-
-    Raises:
-        UserError: If one of them is not a known value.
-    """
+    """Read the choice from the variables ISP_*; UserError if a value is not known."""
     return EngineChoice(
         _known(ENGINE_VARIABLE, ENGINES),
         _known(DEVICE_VARIABLE, DEVICES),
@@ -58,16 +54,12 @@ def choice_from_environment() -> EngineChoice:
 
 
 def asked_ranks() -> int:
-    """How many MPI ranks each simulation is to have: ISP_RANKS, else 1.
-
-    Raises:
-        UserError: If that is not a whole number from 1 up.
-    """
+    """Read the MPI ranks of each simulation: ISP_RANKS, else 1; UserError if it is no number."""
     return _number(RANKS_VARIABLE)
 
 
 def started_ranks() -> int:
-    """How many ranks the launcher says it started; 1 without a launcher."""
+    """Read how many ranks the launcher says it started; 1 without a launcher."""
     for variable in _RANK_COUNT_VARIABLES:
         value = os.environ.get(variable, '')
         if re.fullmatch(r'[0-9]{1,9}', value):

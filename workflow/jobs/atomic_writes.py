@@ -16,7 +16,7 @@ _SUFFIX = '.temporary'
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what stands there when the context ends is `path`, for good.
+    """Give a path to write to; what is there when the context ends is `path`, for good.
 
     If anything fails, what was at `path` stays as it was, and nothing is left beside it.
     """
@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def renaming(path: Path) -> Iterator[Path]:
-    """As `replacing`, but a machine that loses its power may lose the content too."""
+    """Do as `replacing`, but a machine that loses its power may lose the content too."""
     with scratch_beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)
@@ -38,7 +38,7 @@ def renaming(path: Path) -> Iterator[Path]:
 def scratch_beside(path: Path) -> Iterator[Path]:
     """Give a path on the disk of `path`, of this process alone among all that share the disk.
 
-    What stands there when the context ends is removed.
+    What is there when the context ends is removed.
     """
     of_this_host = f'{path.name}.{socket.gethostname()}.'
     _remove_leftovers(path.parent, of_this_host)
@@ -69,11 +69,7 @@ def synchronise(path: Path) -> None:
 
 
 def find_fault(path: Path, length: int, is_whole: Callable[[], bool]) -> str:
-    """Say why a file does not hold the `length` bytes that were written; '' if it does.
-
-    Raises:
-        UserError: If it cannot be read now.
-    """
+    """Say why a file does not hold what was written, '' if it does; UserError if unreadable."""
     try:
         found = path.stat().st_size
         if found < length:
@@ -86,8 +82,8 @@ def find_fault(path: Path, length: int, is_whole: Callable[[], bool]) -> str:
 
 
 def unreadable(path: Path, error: OSError) -> UserError:
-    """What to tell of a file that is there and cannot be read now: unlike damage, that may pass."""
+    """Report a file that is there and cannot be read now: unlike damage, that may pass."""
     return UserError(
         f'{path}: cannot be read now ({error.strerror}). Run it again when the disk of this '
-        f'machine is well; if it stays so, delete {path.parent} to begin that stage anew.'
+        f'machine is well; if it stays so, delete {path.parent} to restart that stage from step 0.'
     )

@@ -1,7 +1,7 @@
 """Jobs that failed: a mark in the job's folder that says why.
 
-A marked job is not run, so that it does not fail again and again while the sweep goes on. The mark
-is taken away by a retry, or by the stage when it is done.
+A marked job is not run, so that it does not fail again and again while the sweep runs. A retry
+removes the mark, or the stage when it is done.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class Failure:
 
     Attributes:
         step: Of the stage, at which it was found; None if that is not known.
-        goes_on_from: Step of the last good state, from which a retry goes on; None if the process
-            that knew it was ended by another.
+        goes_on_from: Step of the last good state, from which a retry resumes; None if not known.
         thermo: The last thermo rows, oldest first, column by name; relaxation writes none.
         time: Seconds since the epoch.
         after_retries: How many retries of the same place came before.
@@ -96,17 +95,17 @@ def mark_failed_by_follower(
     job = signac.get_job(folder)
     document = read_job_document(job)
     mark_failed(folder, stage, failure, engine, document)
-    if document.get(RUNS):  # the rank that would have told how its run ended is ended too
+    if document.get(RUNS):  # the rank that would have recorded how its run ended is ended too
         job.document[RUNS][-1]['outcome'] = f'{failure.kind}: {failure}'
 
 
 def is_failed(folder: str | os.PathLike[str]) -> bool:
-    """Whether the job in `folder` is marked as failed."""
+    """Check whether the job in `folder` is marked as failed."""
     return os.path.isfile(os.path.join(folder, job_files.FAILURE))
 
 
 def read_failure(folder: Path) -> Failure | None:
-    """The mark of the job in `folder`; None if it is not failed."""
+    """Read the mark of the job in `folder`; None if it is not failed."""
     try:
         return _MARK.validate_json((folder / job_files.FAILURE).read_bytes())
     except FileNotFoundError:
@@ -121,16 +120,12 @@ def read_failure(folder: Path) -> Failure | None:
 
 
 def clear_failure(folder: Path) -> None:
-    """Take the mark away."""
+    """Remove the mark."""
     (folder / job_files.FAILURE).unlink(missing_ok=True)
 
 
 def refuse_failed(folder: Path) -> None:
-    """Check that the job in `folder` is not marked as failed.
-
-    Raises:
-        UserError: If it is: only a retry runs it again.
-    """
+    """Refuse a job that is marked as failed with a UserError: only a retry runs it again."""
     failure = read_failure(folder)
     if failure is not None:
         raise UserError(
@@ -140,11 +135,11 @@ def refuse_failed(folder: Path) -> None:
 
 
 def failed_among(jobs: Iterable[Any]) -> list[Any]:
-    """The signac jobs that are marked as failed."""
+    """Select the signac jobs that are marked as failed."""
     return [job for job in jobs if is_failed(job.path)]
 
 
 def composition_text(job: Any) -> str:
-    """The composition of a job as a user would write it."""
+    """Write the composition of a job as a user would."""
     fractions = state_point_of(job)['composition'].items()
     return ', '.join(f'{name} {fraction:.3g}' for name, fraction in fractions)

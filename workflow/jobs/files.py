@@ -48,16 +48,11 @@ def results_of(stage: str) -> tuple[str, ...]:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds, whatever that is.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is not JSON, or nested too deep.
-    """
+    """Read a JSON file, whatever it holds; OSError or ValueError if that fails."""
     try:
         return json.loads(path.read_bytes())
     except RecursionError:
-        raise ValueError('lists or tables stand too deep within each other') from None
+        raise ValueError('lists or tables are nested too deep') from None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -74,17 +69,13 @@ def write_models(folders: Iterable[Path], model: Model) -> None:
     """Keep the model with each job, so that the job can be read without the model file."""
     text = _as_text(model.model_dump(mode='json', by_alias=True, exclude_none=True))
     for folder in folders:
-        # For thousands of jobs: `init` writes it anew if it is lost, as all that signac has.
+        # For thousands of jobs: `init` writes it again if it is lost, as all that signac has.
         with renaming(folder / MODEL) as temporary:
             temporary.write_text(text)
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:
-    """Read the job's own copy of its model.
-
-    Raises:
-        UserError: If it is missing, or not the one that the state point was made with.
-    """
+    """Read the job's own copy of its model; UserError if missing, or not its state point's."""
     from models.model import Model
 
     path = folder / MODEL

@@ -32,12 +32,12 @@ class JobIsHeld(UserError):
 def hold(folder: Path, doing: str = '', lock: str = LOCK) -> Iterator[None]:
     """Hold the job in `folder` for as long as the context lasts.
 
-    A holder that died has left its name, and is told of.
+    A holder that died has left its name, and is reported.
 
     Args:
         folder: The job's, or any that one process at a time may write to.
         doing: What is done to it, for messages; default: that the job is being run.
-        lock: Name of the lock file: what may be done side by side has locks of its own.
+        lock: Name of the lock file.
 
     Raises:
         JobIsHeld: If another process holds it, or seems to on another host; the message says which.
@@ -60,7 +60,7 @@ def hold(folder: Path, doing: str = '', lock: str = LOCK) -> Iterator[None]:
 
 
 def holder_of(folder: Path, lock: str = LOCK) -> str:
-    """Who holds the job in `folder`, or was the last to hold it and died."""
+    """Name who holds the job in `folder`, or was the last to hold it and died."""
     try:
         return (folder / lock).read_text(errors='replace').strip() or 'another process'
     except OSError:
@@ -68,7 +68,7 @@ def holder_of(folder: Path, lock: str = LOCK) -> str:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a process holds the job in `folder`; None if that cannot be told from this host."""
+    """Check whether a process holds the job in `folder`; None if this host cannot know."""
     try:
         with open(folder / LOCK, errors='replace') as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -112,14 +112,14 @@ def _is_here(name: str) -> bool:
 
 
 def _refuse_if_alive_elsewhere(folder: Path, name: str, doing: str) -> None:
-    """Some file systems keep locks to one host, where those of another are not seen."""
+    """Refuse where a file system keeps locks to one host, and those of another are not seen."""
     progress = read_progress(folder)
     if _is_here(name) or progress is None:
         return
     silence = time.time() - progress.time
     if abs(silence) < SECONDS_OF_SILENCE:  # a clock may be wrong
         raise JobIsHeld(
-            f'{doing} by {name}, it seems: {silence:.0f} s ago it told its progress, but its lock '
+            f'{doing} by {name}, it seems: it reported progress {silence:.0f} s ago, but its lock '
             f'is not seen here. If it is gone, wait {SECONDS_OF_SILENCE:.0f} s and run this again. '
             'If it runs, the file system keeps locks to one host: mount it with common ones '
             '(Lustre: -o flock), or run all jobs on that host.'

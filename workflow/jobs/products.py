@@ -1,6 +1,6 @@
-"""The files that an operation leaves: whole or absent, and known again by a checksum.
+"""The files that an operation leaves: whole or absent, and verified by a checksum.
 
-The checksum of each product stands in ``checksums/NAME.b2`` beside it, in the format of b2sum:
+The checksum of each product is in ``checksums/NAME.b2`` beside it, in the format of b2sum:
 ``b2sum --check checksums/*`` in the job's folder verifies all of them.
 """
 
@@ -26,9 +26,7 @@ class Product:
     """A file that an operation leaves in the folder of a job.
 
     Attributes:
-        name: Of the file.
-        made_by: The operation that makes it, and makes it anew.
-        last: The file by which the operation is done: it must be gone for that.
+        last: The file by which the operation is done: it must be gone to make this one again.
     """
 
     name: str
@@ -36,12 +34,12 @@ class Product:
     last: str
 
     def how_to_redo(self, folder: Path) -> str:
-        """Say how to have it made anew."""
-        return f"Delete {folder / self.last} and run the job again: '{self.made_by}' makes it anew."
+        """Say how to have it made again."""
+        return f"Delete {folder / self.last} and run the job again: '{self.made_by}' makes it."
 
 
 def result_product(operation: str) -> Product:
-    """The file of an operation that leaves a single result."""
+    """Name the file of an operation that leaves a single result."""
     name = f'{operation}.json'
     return Product(name, operation, name)
 
@@ -71,14 +69,7 @@ def move_in(path: Path, folder: Path, product: Product) -> None:
 
 
 def whole(folder: Path, product: Product) -> Path:
-    """Verify a product; one that came without a checksum is taken as it is.
-
-    Returns:
-        Its path.
-
-    Raises:
-        UserError: If it is missing, or not what was written.
-    """
+    """Verify a product, unless it came without a checksum; UserError if missing or corrupt."""
     path, known = folder / product.name, _checksum_file(folder, product)
     if not path.is_file():
         raise UserError(f'{path}: is missing. {product.how_to_redo(folder)}')
@@ -92,17 +83,13 @@ def whole(folder: Path, product: Product) -> Path:
 
 @contextmanager
 def reading(folder: Path, product: Product) -> Iterator[Path]:
-    """Give the path of a product, to be read within the context.
-
-    Raises:
-        UserError: If it is missing, is not what was written, or cannot be read.
-    """
+    """Give the path of a product to read; UserError if it is missing, corrupt or unreadable."""
     path = whole(folder, product)
     try:
         yield path
     except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
-        what_to_do = product.how_to_redo(folder)
-        raise UserError(f'{path}: cannot be read ({error}). {what_to_do}') from None
+        redo = product.how_to_redo(folder)
+        raise UserError(f'{path}: cannot be read ({error}). {redo}') from None
 
 
 def _checksum_file(folder: Path, product: Product) -> Path:
@@ -114,7 +101,7 @@ def _fits(path: Path, known: Path) -> bool:
 
 
 def _fits_when_moved_in(path: Path, known: Path) -> bool:
-    """As `_fits`, but not between the two moves of another process."""
+    """Check as `_fits`, but not between the two moves of another process."""
     with suppress(OSError), open(known.parent / _LOCK) as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         return _fits(path, known)

@@ -16,7 +16,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs.atomic_writes import renaming
 
 PROGRESS_FILE = 'progress.json'
-# A run that has told nothing for so long is taken to be gone.
+# A run that has reported nothing for so long is taken to be gone.
 SECONDS_OF_SILENCE = 120.0
 _SECONDS_BETWEEN_WRITES = 0.5
 
@@ -26,9 +26,7 @@ class Progress:
     """A moment of a running stage.
 
     Attributes:
-        steps: That the stage takes at most.
-        steps_per_second: Measured since the stage (re)started.
-        seconds_left: Until the stage ends at the latest.
+        steps: That the stage takes at most; `seconds_left` is the time until then.
         process: Host and process id of the run.
         time: Seconds since the epoch.
     """
@@ -87,7 +85,7 @@ class ProgressWriter:
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """The last progress written into a job's folder; None if there is none to read."""
+    """Read the last progress written into a job's folder; None if there is none to read."""
     try:
         return _WRITTEN.validate_json((folder / PROGRESS_FILE).read_bytes())
     except (OSError, ValidationError):
@@ -95,5 +93,5 @@ def read_progress(folder: Path) -> Progress | None:
 
 
 def clear_progress(folder: Path) -> None:
-    """Take the progress file away: nothing runs here."""
+    """Remove the progress file: nothing runs here."""
     (folder / PROGRESS_FILE).unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """Where numbers come from: job, model, code and libraries, as plain values for every record.
 
 A run of a stage is recorded in the job document from its beginning on: one that is killed cannot
-write how it ended. An analysis is recorded within its own result, so that a result which is copied
-away still tells it. Readers of results pass over this block.
+write how it ended. An analysis is recorded within its own result, and is copied with it. Readers
+of results ignore this block.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OF_A_RUN = (
 
 
 def of_run(job: str, model_hash: str, stage: str, seed: int) -> dict[str, Any]:
-    """What is known of a run of `stage` before it begins; the engine adds what it is."""
+    """Describe a run of `stage` before it begins; the engine adds what it is."""
     return {'stage': stage, 'host': platform.node(), **_common(job, model_hash), 'seed': seed}
 
 
@@ -50,7 +50,7 @@ def of_analysis(
     state_point: Mapping[str, Any],
     runs: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The block for a result: the same whenever the same code makes it anew."""
+    """Make the block for a result: the same whenever the same code makes it again."""
     return {
         'operation': operation,
         **_common(job, model_hash),
@@ -61,7 +61,7 @@ def of_analysis(
 
 @functools.cache
 def code_version(*more: str) -> Mapping[str, Any]:
-    """Version of this package; in a git checkout also `commit`, and whether it is `modified`.
+    """Read the version of this package; in a checkout also `commit`, and whether it is `modified`.
 
     Read once in a process: the modules that it runs were loaded then.
     """
@@ -76,7 +76,7 @@ def code_version(*more: str) -> Mapping[str, Any]:
 
 @functools.cache
 def library_versions() -> Mapping[str, str]:
-    """Version of each library that has a part in the numbers, where it is installed."""
+    """Read the version of each installed library that has a part in the numbers."""
     found = {}
     for name in _LIBRARIES:
         try:
@@ -87,7 +87,7 @@ def library_versions() -> Mapping[str, str]:
 
 
 def code_text(code: Any) -> str:
-    """A code version in a few words: '0.1.0, commit 0123456789ab, modified'."""
+    """Write a code version in a few words: '0.1.0, commit 0123456789ab, modified'."""
     if not code:
         return 'not recorded'
     parts = [code.get('version', 'unknown')]
@@ -99,7 +99,7 @@ def code_text(code: Any) -> str:
 
 
 def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Results of the same operation, code and libraries as one line, with their number."""
+    """Count the results of each operation, code and set of libraries."""
     counts: dict[tuple[str, str, str, str], int] = {}
     for result in results:
         made = result.get(KEY) or {}
@@ -118,7 +118,7 @@ def analysis_table(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]
 
 
 def of_sweep(jobs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """All that is recorded of a sweep, for the folder of its results."""
+    """Collect all that is recorded of a sweep, for the folder of its results."""
     return {
         'aggregated_by': {'code': dict(code_version()), 'packages': dict(library_versions())},
         'jobs': {
@@ -152,7 +152,7 @@ def _package_version() -> str:
 
 
 def _git(*words: str) -> str | None:
-    """What git says of the checkout of this code; None if it cannot be asked."""
+    """Ask git about the checkout of this code; None if it cannot be asked."""
     # Another repository may be named there, as within a hook.
     environment = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
     try:
@@ -178,7 +178,7 @@ def begin_run(document: Record, values: Mapping[str, Any], folder: Path) -> Reco
 
 
 def crashes(document: Mapping[str, Any], stage: str, folder: Path) -> str:
-    """What to say where the last runs of a stage all ended without a word at one place; or ''.
+    """Report that the last runs of a stage all ended without a word at one place; else ''.
 
     Python cannot catch a segmentation fault or the end of the memory: such a job would be run
     again without end.
@@ -198,6 +198,6 @@ def crashes(document: Mapping[str, Any], stage: str, folder: Path) -> str:
 
 
 def _saved_at(folder: Path) -> int:
-    """Changes whenever a stage saves how far it is: the time of its checkpoint in ns, or 0."""
+    """Return the time of a stage's checkpoint in ns, or 0: it changes with each one."""
     saved = folder / 'checkpoint'
     return saved.stat().st_mtime_ns if saved.exists() else 0

@@ -1,4 +1,4 @@
-"""The files that signac keeps: what is damaged is told by name, before anything acts on it.
+"""The files that signac keeps: what is damaged is reported by name, before anything acts on it.
 
 signac itself ends with a traceback, or only when the file is needed: after a stage of hours.
 """
@@ -63,11 +63,7 @@ class _JobDocument(_Part):
 
 
 def read_project_document(project: Project) -> dict[str, Any]:
-    """The project's document; empty if there is none yet.
-
-    Raises:
-        UserError: If it is damaged.
-    """
+    """Read the project's document, empty if there is none yet; UserError if it is damaged."""
     return _read(
         Path(project.path) / PROJECT_DOCUMENT,
         _ProjectDocument,
@@ -77,15 +73,11 @@ def read_project_document(project: Project) -> dict[str, Any]:
 
 
 def read_job_document(job: Job) -> dict[str, Any]:
-    """A job's document; empty if there is none yet.
-
-    Raises:
-        UserError: If it is damaged.
-    """
+    """Read a job's document, empty if there is none yet; UserError if it is damaged."""
     return _read(
         Path(job.path) / JOB_DOCUMENT,
         _JobDocument,
-        'Move it away: it tells what ran where, and nothing else depends on it.',
+        'Move it away: it records what ran where, and nothing else depends on it.',
     )
 
 
@@ -99,16 +91,12 @@ def translate_signac_errors() -> Iterator[None]:
     except (SyntaxError, KeyError, ValueError) as error:
         raise UserError(
             f'{_CONFIG}: is damaged ({type(error).__name__}: {error}). Remove it and run init with '
-            'the sweep again, which writes it anew; the jobs stay.'
+            'the sweep again, which writes a new one; the jobs stay.'
         ) from None
 
 
 def state_point_of(job: Job) -> dict[str, Any]:
-    """Read the state point of a job, and verify that its id is made of it.
-
-    Raises:
-        UserError: If it is missing or damaged.
-    """
+    """Read the state point of a job; UserError if it is missing, or not the one of its id."""
     try:
         return dict(job.cached_statepoint)
     except _NO_STATE_POINT:
@@ -116,11 +104,7 @@ def state_point_of(job: Job) -> dict[str, Any]:
 
 
 def make_job(project: Project, state_point: dict[str, Any]) -> Job:
-    """Make the job of a state point in a signac project, unless it is there.
-
-    Raises:
-        UserError: If it is there with a state point that is damaged.
-    """
+    """Make the job of a state point unless it is there; UserError if it is there and damaged."""
     job = project.open_job(state_point)
     try:
         return job.init()
@@ -131,8 +115,8 @@ def make_job(project: Project, state_point: dict[str, Any]) -> Job:
 def _damaged_state_point(job: Job) -> UserError:
     return UserError(
         f'{job.fn(STATE_POINT)}: is damaged or missing: it does not fit the id of its job. Remove '
-        'the file and run init with the sweep again, which writes it anew; or, if the job belongs '
-        'to no sweep, move its folder away.'
+        'the file and run init with the sweep again, which writes a new one; or, if the job '
+        'belongs to no sweep, move its folder away.'
     )
 
 

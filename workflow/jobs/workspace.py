@@ -18,7 +18,7 @@ SWEEPS = 'sweeps'
 # teach `cli/migrate.py`, when a state point, a file of a job or the project document comes to mean
 # something else; a new file or key that older code would pass over does not need it.
 FORMAT = 3
-# Those that `migrate` takes over; None stands for before formats were recorded.
+# Those that `migrate` takes over; None is for before formats were recorded.
 FORMATS_BEFORE = (None, 2)
 _FORMAT_KEY = 'workspace_format'
 
@@ -35,11 +35,7 @@ class SweepJobs:
 
 
 def recorded_sweep(path: Path) -> SweepJobs:
-    """The jobs that `init` made of a sweep file in the project of this folder.
-
-    Raises:
-        UserError: If there is no project, or the sweep has no jobs in it.
-    """
+    """Find the jobs that `init` made of a sweep file in this folder; UserError without any."""
     from workflow.sweep.sweep_file import load_sweep
 
     sweep, _ = load_sweep(path)
@@ -58,11 +54,7 @@ def recorded_sweep(path: Path) -> SweepJobs:
 
 
 def open_project() -> Any:
-    """The signac project of this folder, made if there is none.
-
-    Raises:
-        UserError: If it is damaged, or of another version.
-    """
+    """Open the signac project of this folder, or make one; UserError if this version cannot."""
     with translate_signac_errors():
         if (above := _project_above()) is not None:
             print(f'A new project is made in {Path.cwd()}, apart from the one in {above}.')
@@ -72,7 +64,7 @@ def open_project() -> Any:
 
 
 def _project_above() -> Path | None:
-    """The project that this folder lies in, unless it is one itself."""
+    """Find the project that this folder is in, unless it is one itself."""
     try:
         found = Path(signac.get_project().path)
     except LookupError:
@@ -92,7 +84,7 @@ def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
 
 
 def sweeps_with(jobs: Sequence[Job]) -> list[SweepJobs]:
-    """The sweeps whose jobs, as far as they are in the workspace, are just these."""
+    """Find the sweeps whose jobs, as far as they are in the workspace, are just these."""
     ids = [job.id for job in jobs]
     workspace = Path(jobs[0].project.workspace)
     return [
@@ -103,17 +95,17 @@ def sweeps_with(jobs: Sequence[Job]) -> list[SweepJobs]:
 
 
 def sweeps_in(job: Job) -> dict[str, dict[str, Any]]:
-    """Sweep name -> content, of the project that `job` belongs to."""
+    """Read the sweeps of the project that `job` belongs to, by name."""
     content: dict[str, dict[str, Any]] = job.project.document().get(SWEEPS, {})
     return content
 
 
 class NoProject(UserError):
-    """This folder lies in no project."""
+    """This folder is in no project."""
 
 
 def find_project() -> Project:
-    """The project that this folder lies in, of whatever version.
+    """Find the project that this folder is in, of whatever version.
 
     Raises:
         NoProject: If there is none.
@@ -129,7 +121,7 @@ def find_project() -> Project:
 
 
 def checked_project() -> Project:
-    """The project that this folder lies in, with a workspace that this version reads.
+    """Find the project that this folder is in, with a workspace that this version reads.
 
     Raises:
         NoProject: If there is none.
@@ -159,11 +151,7 @@ def check_format(project: Project) -> None:
 
 
 def read_format(project: Project) -> int | None:
-    """The format that a workspace records; None if it records none.
-
-    Raises:
-        UserError: If the project document is damaged.
-    """
+    """Read the format of a workspace, None if it records none; UserError if it is damaged."""
     found: int | None = read_project_document(project).get(_FORMAT_KEY)
     return found
 
@@ -174,7 +162,7 @@ def record_format(project: Project) -> None:
 
 
 def refusal_of(project: Project, found: int | None) -> UserError:
-    """What to report of a workspace whose format this version cannot read."""
+    """Report a workspace whose format this version cannot read."""
     return UserError(
         f'{project.path}: its workspace has format {found}, and this version of isp-cgmd '
         f'reads format {FORMAT}. Use the version that made it (the job documents name it), or '

@@ -1,8 +1,8 @@
-"""Where a stage goes on after it was stopped: written whole or not at all, and verified when read.
+"""Where a stage resumes after it was stopped: written whole or not at all, and verified when read.
 
-A checkpoint holds the state in double precision and what the stage's outputs are told by at that
-moment: lengths and checksums. A restart verifies them and cuts the outputs back to those lengths,
-so that every frame and every row stands exactly once, and as it was written.
+A checkpoint holds the state in double precision, and lengths and checksums of the stage's outputs
+at that moment. A restart verifies them and cuts the outputs back to those lengths, so that every
+frame and every row is there exactly once, and as it was written.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _MOST_IONS = 200
 
 
 def coulomb_record(system: System, state: State) -> dict[str, Any]:
-    """What the job document keeps of the Coulomb sum of a stage; empty if nothing is charged.
+    """Measure the Coulomb error of a stage for the job document; empty if nothing is charged.
 
     Returns:
         The mesh as plain values, and `achieved_error`: the RMS error of the engine's Coulomb forces
@@ -32,8 +32,8 @@ def coulomb_record(system: System, state: State) -> dict[str, Any]:
     if mesh is None:
         return {}
     charges = np.asarray(system.topology.particles.charge, dtype=float)
-    ions = np.flatnonzero(charges)
-    chosen = np.sort(np.random.default_rng(0).permutation(ions)[:_MOST_IONS])
+    ions = np.random.default_rng(0).permutation(np.flatnonzero(charges))
+    chosen = np.sort(ions[:_MOST_IONS])
     exact = ewald_forces(
         state.positions, charges, state.box, system.force_field.bjerrum_length, chosen
     )
@@ -48,7 +48,7 @@ def coulomb_record(system: System, state: State) -> dict[str, Any]:
 def _forces(
     system: System, state: State, mesh: CoulombMesh | None
 ) -> tuple[NDArray[np.float64], CoulombMesh | None]:
-    """Forces, and the mesh as the engine had it."""
+    """Compute the forces; return them, and the mesh as the engine had it."""
     simulation = system.engine.simulation(
         frame_with_state(system.topology, state),
         system.force_field,

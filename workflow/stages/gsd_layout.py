@@ -1,12 +1,12 @@
-"""The bytes of a GSD file: what must be kept to cut it back in place, and to know it again.
+"""The bytes of a GSD file: what must be kept to cut it back in place, and to verify it.
 
 A GSD file only grows, but for its header, its list of names and its index, which are rewritten in
 place or moved to the end. With a copy of these three, kept elsewhere, a file that was cut off in a
 write, or spoiled in them, is made what it was at the time of the copy; a checksum over the data
-tells whether the rest is what was written.
+verifies the rest.
 
-The copy is needed: where the disk fills up while the index moves, the GSD library (5.0) goes on as
-if nothing was, and overwrites the beginning of the index.
+The copy is needed: where the disk fills up while the index moves, the GSD library (5.0) continues
+as if nothing was, and overwrites the beginning of the index.
 
 Layout: https://gsd.readthedocs.io/en/stable/file-layer.html, file version 2.
 """
@@ -35,7 +35,7 @@ class FrameMark:
     Attributes:
         length: Of the file, in bytes.
         checksum: CRC-32 of all data in the order in which it was written.
-        index: Where the data stands, all entries that are in use.
+        index: Where the data is, all entries that are in use.
     """
 
     frames: int
@@ -52,7 +52,7 @@ class FrameMark:
 
 
 def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
-    """Copy what the file of `frames` frames in `chunks` chunks is told by; all is on disk.
+    """Copy header, names and index of a file of `frames` frames in `chunks` chunks, all on disk.
 
     Raises:
         OSError: If its index does not hold just these, as after a write to a full disk that the
@@ -77,14 +77,14 @@ def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
 
 
 def _counts_to(frames: int, entries: NDArray[np.void]) -> bool:
-    """Whether the entries are sorted by frame, none missing, the last frame the last."""
+    """Check whether the entries are sorted by frame, none missing, the last frame the last."""
     numbers = entries['frame'].astype(np.int64)
     rises = bool(np.all(np.isin(np.diff(numbers), (0, 1)))) and numbers[:1].tolist() == [0]
     return rises and int(numbers[-1]) == frames - 1
 
 
 def restore(path: Path, mark: FrameMark) -> None:
-    """Cut the file back to `mark` in place, and mend its header, names and index."""
+    """Cut the file back to `mark` in place, and restore its header, names and index."""
     header = np.frombuffer(mark.header, dtype=HEADER)[0]
     unused = int(header['index_entries']) * ENTRY_LENGTH - len(mark.index)
     with open(path, 'r+b') as file:
@@ -101,7 +101,7 @@ def restore(path: Path, mark: FrameMark) -> None:
 
 
 def used_index(path: Path) -> bytes:
-    """The entries of a file's index that are in use; all is on disk."""
+    """Read the entries of a file's index that are in use; all is on disk."""
     with open(path, 'rb') as file:
         header = np.frombuffer(file.read(HEADER.itemsize), dtype=HEADER)[0]
         file.seek(int(header['index_location']))
@@ -111,15 +111,10 @@ def used_index(path: Path) -> bytes:
 
 
 def data_checksum(path: Path, index: bytes) -> int:
-    """CRC-32 of the data that the entries of `index` point at, in the order of writing.
-
-    Raises:
-        OSError: If the file cannot be read.
-    """
+    """Compute the CRC-32 of the data that `index` points at, in the order of writing."""
     entries = np.frombuffer(index, dtype=ENTRY)
     entries = entries[np.argsort(entries['location'], kind='stable')]
-    values = entries['rows'].astype(np.int64) * entries['columns']
-    lengths = values * TYPE_SIZES[entries['type']]
+    lengths = entries['rows'].astype(np.int64) * entries['columns'] * TYPE_SIZES[entries['type']]
     checksum = 0
     with open(path, 'rb') as file:
         for location, length in zip(entries['location'].tolist(), lengths.tolist(), strict=True):

@@ -30,11 +30,7 @@ class JobContext:
 
 
 def job_context(job: Any) -> JobContext:
-    """The context of a signac job.
-
-    Raises:
-        UserError: If the state point was made by another version, or the document is damaged.
-    """
+    """Make the context of a job; UserError if its files are damaged or of another version."""
     read_job_document(job)  # or a run could not be recorded
     folder = Path(job.path)
     where = f'{folder.name}/signac_statepoint.json'
@@ -43,12 +39,7 @@ def job_context(job: Any) -> JobContext:
 
 @contextmanager
 def holding(job: JobContext, stage: Stage) -> Iterator[None]:
-    """Hold the job for a stage, as long as the context lasts.
-
-    Raises:
-        StageIsDone: If its products are there.
-        UserError: If another process runs the job.
-    """
+    """Hold the job for a stage; StageIsDone if its products are there, UserError if it is held."""
     with hold(job.folder):
         if (job.folder / stage.last_product).exists():
             raise StageIsDone(f'job {job.folder.name}: {stage.name} was done by another process.')

@@ -1,4 +1,4 @@
-"""Which Coulomb meshes a run of a stage had: chosen when it begins, goes on, or its box changes."""
+"""Which Coulomb meshes a run of a stage had: chosen when it begins, resumes, or its box changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from workflow.electrostatics.mesh import CoulombMesh, estimated_error
 from workflow.engines.contract import ConstantPressure, Elongation, Integrator, State
 
-# At constant pressure a mesh is chosen anew when an edge has changed by this much.
+# At constant pressure a mesh is chosen again when an edge has changed by this much.
 _BOX_TOLERANCE = 0.02
 # No longer than this does a box that a barostat moves go unseen.
 _SHARE_OF_BAROSTAT_TIME = 0.5
@@ -26,13 +26,10 @@ _MOST_FIRST, _MOST_LAST = 20, 20
 class MeshChoices:
     """Every choice of one process, in order; in the middle of very many, only their number.
 
-    Attributes:
-        tell: Is given `as_dict` at each choice: a run that is killed has told its meshes.
-        kept: The first and the last ones, as plain values.
-        number: Of all.
+    `report` is given `as_dict` at each choice: a run that is killed has recorded its meshes.
     """
 
-    tell: Callable[[dict[str, Any]], Any] = lambda _: None
+    report: Callable[[dict[str, Any]], Any] = lambda _: None
     kept: list[dict[str, Any]] = field(default_factory=list)
     number: int = 0
 
@@ -51,17 +48,17 @@ class MeshChoices:
         self.number += 1
         self.kept.append(chosen)
         del self.kept[_MOST_FIRST:-_MOST_LAST]
-        self.tell(self.as_dict())
+        self.report(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for the job document; empty without any."""
+        """Return plain values for the job document; empty without any."""
         if not self.number:
             return {}
         return {'meshes': self.kept[:], 'meshes_chosen': self.number}
 
 
 def most_steps_unseen(integrator: Integrator) -> int | None:
-    """Steps after which a box that moves is looked at again; None where it does not move."""
+    """Count the steps after which a moving box is looked at again; None where it does not move."""
     match integrator:
         case ConstantPressure(barostat_time=time):
             longest = _SHARE_OF_BAROSTAT_TIME * time
@@ -73,5 +70,5 @@ def most_steps_unseen(integrator: Integrator) -> int | None:
 
 
 def box_has_changed(before: NDArray[np.float64], now: NDArray[np.float64]) -> bool:
-    """Whether a mesh chosen for the edges `before` is to be chosen anew for those of `now`."""
+    """Check whether a mesh chosen for the edges `before` is to be chosen again for `now`."""
     return bool(np.abs(now / before - 1).max() > _BOX_TOLERANCE)

@@ -7,7 +7,7 @@ run again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -81,51 +81,41 @@ def _relax(stage: Stage, job: JobContext) -> None:
         folder.remove()
 
 
-def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
-    point, frame = job.point, _frame(job, stage)
-    folder = StageFolder(job.folder, stage.name)
-
-    def review(so_far: StageFolder) -> bool:
-        return equilibrium_of(so_far)[0]
-
+@contextmanager
+def _reviewed_run(
+    stage: Stage, job: JobContext, review: Callable[[StageFolder], bool]
+) -> Iterator[tuple[StageFolder, Frame, State, provenance.Record]]:
+    """Run a stage until `review` is content, leave its log; the context makes its last product."""
+    frame, folder = _frame(job, stage), StageFolder(job.folder, stage.name)
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
         start = state_of(frame)
         if not folder.checkpoint.exists():
             record.update(coulomb_record(system, start))
-        end = run_plan(folder, system, _plan(stage, point), start, review, stop)
-        equilibrated, row = equilibrium_of(folder)
-        record.update(steps=end.step, equilibrated=equilibrated, equilibrated_from=row)
-        if point.pressure is not None:
-            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][row:])
-        log, state = stage.products
-        with products.writing(job.folder, stage.product(log)) as path:
-            write_hdf5(folder.thermo, path, point.protocol.time_step)
-        with products.writing(job.folder, stage.product(state)) as path:
-            write_frame(path, frame_with_state(frame, replace(end, step=0)))
+        end = run_plan(folder, system, _plan(stage, job.point), start, review, stop)
+        record['steps'] = end.step
+        with products.writing(job.folder, stage.product(stage.products[0])) as path:
+            write_hdf5(folder.thermo, path, job.point.protocol.time_step)
+        yield folder, frame, end, record
         folder.remove()
+
+
+def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
+    with _reviewed_run(stage, job, lambda so_far: equilibrium_of(so_far)[0]) as run:
+        folder, frame, end, record = run
+        equilibrated, row = equilibrium_of(folder)
+        record.update(equilibrated=equilibrated, equilibrated_from=row)
+        if job.point.pressure is not None:
+            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][row:])
+        with products.writing(job.folder, stage.product(stage.last_product)) as path:
+            write_frame(path, frame_with_state(frame, replace(end, step=0)))
 
 
 def _run_until_precise(stage: Stage, job: JobContext) -> None:
-    point, frame = job.point, _frame(job, stage)
-    folder = StageFolder(job.folder, stage.name)
-    precision = getattr(stage.limits(point), 'precision', {})
-
-    def review(so_far: StageFolder) -> bool:
-        return is_precise(so_far, precision, point.kT)
-
-    with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
-        start = state_of(frame)
-        if not folder.checkpoint.exists():
-            record.update(coulomb_record(system, start))
-        end = run_plan(folder, system, _plan(stage, point), start, review, stop)
-        record['steps'] = end.step
+    precision, kT = getattr(stage.limits(job.point), 'precision', {}), job.point.kT
+    with _reviewed_run(stage, job, lambda so_far: is_precise(so_far, precision, kT)) as run:
         for name in job_files.results_of(stage.name):  # of a trajectory that was taken away since
             (job.folder / name).unlink(missing_ok=True)
-        log, trajectory = stage.products
-        with products.writing(job.folder, stage.product(log)) as path:
-            write_hdf5(folder.thermo, path, point.protocol.time_step)
-        products.move_in(folder.trajectory, job.folder, stage.product(trajectory))
-        folder.remove()
+        products.move_in(run[0].trajectory, job.folder, stage.product(stage.last_product))
 
 
 def _plan(stage: Stage, point: StatePoint) -> Plan:
@@ -147,17 +137,16 @@ def _provenance_of(job: JobContext, stage: str, purpose: str) -> dict[str, Any]:
 
 
 def _frame(job: JobContext, stage: Stage) -> Frame:
-    """The frame that a stage begins from."""
+    """Read the frame that a stage begins from."""
     with products.reading(job.folder, stage_product(stage.start)) as path:
         return read_frame(path)
 
 
 def _system(job: JobContext, topology: Frame) -> System:
     point = job.point
-    model = job_files.read_model(job.folder, point)
     return System(
         topology,
-        force_field(model, point.bjerrum_length),
+        force_field(job_files.read_model(job.folder, point), point.bjerrum_length),
         select_engine(choice_from_environment()),
         point.protocol.coulomb_error,
         as_plain_values(point),
@@ -173,8 +162,7 @@ def _running(
     Yields:
         The run's record in the job document, and the system, whose seeds are recorded there.
     """
-    folder = StageFolder(job.folder, stage.name).path
-    started = time.time()
+    folder, started = StageFolder(job.folder, stage.name).path, time.time()
     made = _provenance_of(job, stage.name, stage.name) | system.engine.describe()
     made['started'] = started
     substeps = read_substeps(folder)

@@ -27,16 +27,14 @@ _MOST_GROWTH = 8
 
 
 def seconds_between(cost: float) -> float:
-    """Seconds of running between two checkpoints of which each takes `cost` seconds."""
+    """Choose the seconds between two checkpoints of which each takes `cost` seconds."""
     return min(max(cost / _SHARE_OF_RUN, _LEAST_SECONDS), _MOST_SECONDS)
 
 
 class CheckpointPace:
     """Says when the next checkpoint is due, from what those before took.
 
-    Raises:
-        UserError: If ISP_SECONDS_BETWEEN_CHECKPOINTS is set, which fixes the time between two, and
-            is no number.
+    ISP_SECONDS_BETWEEN_CHECKPOINTS fixes the time between two; UserError if it is no number.
     """
 
     def __init__(self) -> None:

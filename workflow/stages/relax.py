@@ -39,7 +39,7 @@ def relax(
     stop: StopRequest,
     progress: ProgressWriter,
 ) -> State:
-    """Run all segments from `start`, or go on where they were stopped.
+    """Run all segments from `start`, or resume where they were stopped.
 
     Returns:
         The relaxed state, at step 0.
@@ -51,7 +51,7 @@ def relax(
     """
     folder.mkdir(exist_ok=True)
     saved = folder / 'checkpoint'
-    # Their steps tell where in the segments a state belongs; there are no outputs to agree with.
+    # Their steps say where in the segments a state belongs; there are no outputs to agree with.
     checkpoint, notes = read_latest_checkpoint(saved, lambda _: '', start.particles.N)
     for note in notes:
         print(f'{STAGE}: {note}')
@@ -73,14 +73,14 @@ def relax(
 def thermal_velocities(
     masses: NDArray[np.float64], kT: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Maxwell-Boltzmann velocities ``(N, 3)`` without net momentum."""
+    """Draw Maxwell-Boltzmann velocities ``(N, 3)`` without net momentum."""
     velocities = rng.standard_normal((len(masses), 3)) * np.sqrt(kT / masses)[:, None]
     velocities -= masses @ velocities / masses.sum()
     return np.asarray(velocities)
 
 
 def state_of(frame: Frame) -> State:
-    """The state that a frame holds; velocities it lacks are zero."""
+    """Read the state that a frame holds; velocities it lacks are zero."""
     particles = frame.particles
     nothing = np.zeros((particles.N, 3))
     return State(
@@ -112,7 +112,7 @@ class _Run:
     chunk: ChunkLength = field(default_factory=ChunkLength)
 
     def stretch(self, segment: Segment, state: State, end: int) -> State:
-        """Run until `end`, or until mesh or time step are to be chosen anew."""
+        """Run until `end`, or until mesh or time step are to be chosen again."""
         shortened_by = self.substeps.at(state.step)
         if shortened_by > 1:
             end = min(end, self.substeps.until)

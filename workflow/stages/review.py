@@ -20,7 +20,7 @@ _EQUILIBRATED_SHARE = 0.5
 
 
 def equilibrium_of(folder: StageFolder) -> tuple[bool, int]:
-    """Tell whether volume and energy have settled, and the row from which on."""
+    """Check whether volume and energy have settled, and find the row from which on."""
     columns = read_rows(folder.thermo)
     found = [detect_equilibration(columns[name]) for name in ('volume', 'potential_energy')]
     start = max(each.start for each in found)
@@ -30,7 +30,7 @@ def equilibrium_of(folder: StageFolder) -> tuple[bool, int]:
 
 
 def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -> bool:
-    """Tell whether each quantity has an interval as narrow as asked for; without any, no.
+    """Check whether each quantity has an interval as narrow as asked for; without any, no.
 
     `precision` is the relative half-width of the 95 % interval, by name of the quantity.
     """
@@ -62,7 +62,7 @@ def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -
 def half_width(
     combination: Combination, value: float | None, low: float | None, high: float | None
 ) -> float:
-    """Half of a 95 % interval, relative to the value; inf where there is none.
+    """Halve a 95 % interval, relative to the value; inf where there is none.
 
     That of a proportion is absolute: its scale is 1, and a rare event has no small relative error.
     """
@@ -77,11 +77,7 @@ def half_width(
 def check_precision_names(
     precision: Mapping[str, float], particle_types: Iterable[str], bond_types: Iterable[str]
 ) -> None:
-    """Check the names of a sweep's `[protocol.sample.precision]`.
-
-    Raises:
-        UserError: If no result has one of the names, or no run makes it precise.
-    """
+    """Check the names of `[protocol.sample.precision]`; UserError for what cannot be precise."""
     types, bonds = sorted(particle_types), sorted(bond_types)
     known = [name for each in OBSERVABLES for name in each.quantity_names(types, bonds)]
     never = {name: why for each in OBSERVABLES for name, why in each.never_precise.items()}

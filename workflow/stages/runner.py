@@ -1,6 +1,6 @@
-"""Running one stage on any engine: outputs, checkpoints, and going on where it was.
+"""Running one stage on any engine: outputs, checkpoints, and resuming from them.
 
-While a stage runs, its files stand in a folder of their own (`StageFolder`); they take their final
+While a stage runs, its files are in a folder of their own (`StageFolder`); they take their final
 names only when the stage is done, so a product that exists is whole.
 """
 
@@ -131,7 +131,7 @@ class _Run:
 
     def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
         plan, state = self._plan, self.latest.state
-        # A run that was killed in its review would else go on to the next one.
+        # A run that was killed in its review would else run to the next one.
         if _next_review(plan, state.step - 1) == state.step and review(self._folder):
             return state
         try:
@@ -228,7 +228,7 @@ class _Run:
         self._pace.wrote(time.monotonic() - started)
 
     def _look_back(self, simulation: Simulation, failure: SimulationFailed) -> None:
-        """Tell the failure where it happened, and the last rows, those of the engine included."""
+        """Add to the failure where it happened, and the last rows, the engine's included."""
         rows = self._last_rows
         try:
             rows = np.concatenate([rows, simulation.take_thermo_rows()])
@@ -240,9 +240,8 @@ class _Run:
 
 
 def _next_review(plan: Plan, step: int) -> int:
-    """The first review after `step`: at whole blocks, so that blocks of frames are complete."""
-    block = plan.schedule.block
-    length = plan.minimum_steps
+    """Find the first review after `step`: at whole blocks, so that these are complete."""
+    block, length = plan.schedule.block, plan.minimum_steps
     while length <= step:
         length = max(int(length * _REVIEW_GROWTH), length + block)
     return min(-(-length // block) * block, plan.maximum_steps)

@@ -24,9 +24,7 @@ class Segment:
     """One integrator for a number of steps.
 
     Attributes:
-        name: Tells it from the others, for seeds and records.
-        redraw_velocities: The temperature from which velocities are drawn anew before; None to
-            keep them.
+        redraw_velocities: The temperature at which velocities are drawn before; None to keep them.
         hottest: The kT that a sound state stays near; None while overlaps are undone.
     """
 
@@ -38,7 +36,7 @@ class Segment:
 
 
 def segments(point: StatePoint) -> list[Segment]:
-    """The segments of relaxation, in order."""
+    """List the segments of relaxation, in order."""
     protocol, kT = point.protocol, point.kT
     push_off, anneal, dt = protocol.push_off, protocol.anneal, protocol.time_step
     hot = max(anneal.kT, kT)
@@ -66,7 +64,7 @@ def segments(point: StatePoint) -> list[Segment]:
 
 
 def total_steps(point: StatePoint) -> int:
-    """Steps of all segments."""
+    """Add up the steps of all segments."""
     return sum(segment.steps for segment in segments(point))
 
 
@@ -78,6 +76,6 @@ def _ensemble(point: StatePoint, kT: float) -> Integrator:
 
 
 def at_pressure(point: StatePoint, pressure: float, kT: float) -> ConstantPressure:
-    """The barostat and thermostat of equilibration, at a pressure and a kT."""
+    """Make the barostat and thermostat of equilibration, at a pressure and a kT."""
     dt, limits = point.protocol.time_step, point.protocol.equilibrate
     return ConstantPressure(dt, kT, limits.thermostat_time, pressure, limits.barostat_time)

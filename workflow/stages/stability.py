@@ -1,7 +1,7 @@
 """Whether a state is one that dynamics can have left behind, or motion has become unstable.
 
-An engine may go on in silence with NaN, or with a FENE bond so long that its force is made up. What
-is checked here is what is kept: frames, thermo rows and checkpoints.
+An engine may run on in silence with NaN, or with a FENE bond so long that its force is made up.
+What is checked here is what is kept: frames, thermo rows and checkpoints.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FASTEST_BEAD = 100.0
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """What a sound state of a system keeps to.
+    """What a stable state of a system keeps to.
 
     Attributes:
         masses: ``(N,)``.
@@ -36,11 +36,7 @@ class Limits:
     bonds: tuple[tuple[str, NDArray[np.int64], float], ...]
 
     def check(self, state: State, kT: float = np.inf) -> None:
-        """Check that every number is one, no bond is near its limit, and no bead too fast for kT.
-
-        Raises:
-            BlewUp: If not.
-        """
+        """Raise BlewUp for what is no number, a bond near its limit, or a bead too fast for kT."""
         check_finite(state)
         for name, pairs, limit in self.bonds:
             longest = float(_lengths(state, pairs).max())
@@ -55,13 +51,13 @@ class Limits:
             )
 
     def temperature(self, state: State) -> float:
-        """The kinetic kT of `state`, in epsilon, of 3 N - 3 degrees of freedom."""
+        """Compute the kinetic kT of `state`, in epsilon, of 3 N - 3 degrees of freedom."""
         twice = float(self.masses @ np.sum(state.velocities**2, axis=1))
         return twice / max(1, 3 * len(self.masses) - 3)
 
 
 def limits_of(topology: Frame, force_field: ForceField) -> Limits:
-    """The limits of the system that `topology` and `force_field` describe."""
+    """Make the limits of the system that `topology` and `force_field` describe."""
     table = dict(zip(force_field.bead_types, force_field.masses, strict=True))
     particles = topology.particles
     masses = np.array([table[name] for name in particles.types])[particles.typeid]
@@ -69,25 +65,17 @@ def limits_of(topology: Frame, force_field: ForceField) -> Limits:
 
 
 def check_finite(state: State) -> None:
-    """Check that box, positions and velocities are numbers.
-
-    Raises:
-        BlewUp: If one is not.
-    """
+    """Check that box, positions and velocities are numbers; BlewUp if one is not."""
     for what in ('box', 'positions', 'velocities'):
         if not np.isfinite(getattr(state, what)).all():
             raise BlewUp(f'{what} are not finite', state.step)
 
 
 def check_rows(rows: NDArray[np.float64]) -> None:
-    """Check that thermo rows, the step first in each, are numbers.
-
-    Raises:
-        BlewUp: If one is not.
-    """
-    broken = ~np.isfinite(rows).all(axis=1)
-    if broken.any():
-        step = int(rows[broken][0, 0])
+    """Check that thermo rows, the step first in each, are numbers; BlewUp if one is not."""
+    broken = rows[~np.isfinite(rows).all(axis=1)]
+    if len(broken):
+        step = int(broken[0, 0])
         raise BlewUp(f'energy or pressure is not finite at step {step}', step)
 
 

@@ -10,7 +10,7 @@ from workflow.stages.checkpoint import Checkpoint
 
 
 class StageFolder:
-    """Where they stand in a job: frames, thermo rows as raw records, and where to go on."""
+    """Where they are in a job: frames, thermo rows as raw records, and the checkpoint."""
 
     def __init__(self, job_folder: Path, stage: str) -> None:
         self.path = job_folder / f'{stage}.in_progress'
@@ -19,7 +19,7 @@ class StageFolder:
         self.checkpoint = self.path / 'checkpoint'
 
     def fault(self, checkpoint: Checkpoint) -> str:
-        """What is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
+        """Find what is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
         found = trajectory_writer.find_corruption(self.trajectory, checkpoint.frames)
         return found or thermo_writer.find_corruption(self.thermo, checkpoint.rows)
 

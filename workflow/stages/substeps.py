@@ -38,7 +38,7 @@ class Substeps:
     shortened_by: Annotated[int, Field(ge=1, le=MOST_SHORTENED)] = 1
 
     def at(self, step: int) -> int:
-        """How many steps of the engine make the step that comes after `step`."""
+        """Return how many steps of the engine make the step that comes after `step`."""
         return self.shortened_by if step < self.until else 1
 
 
@@ -53,11 +53,7 @@ def write_substeps(stage_folder: Path, short: Substeps) -> None:
 
 
 def read_substeps(stage_folder: Path) -> Substeps:
-    """What was written; without a file, a stretch of no length.
-
-    Raises:
-        UserError: If the file is damaged.
-    """
+    """Read what was written, without a file no substeps; UserError if it is damaged."""
     path = stage_folder / _FILE
     if not path.exists():
         return NO_SUBSTEPS

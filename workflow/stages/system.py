@@ -63,15 +63,11 @@ class System:
 
     @cached_property
     def limits(self) -> Limits:
-        """What a sound state keeps to."""
+        """What a stable state keeps to."""
         return limits_of(self.topology, self.force_field)
 
     def mesh(self, state: State) -> CoulombMesh | None:
-        """The Coulomb mesh for this state; None if nothing is charged.
-
-        Raises:
-            UserError: If the box is too small for the cut-offs.
-        """
+        """Choose the Coulomb mesh, None if nothing is charged; UserError if the box is small."""
         largest = check_box(state.box, self.force_field)
         if not self.is_charged:
             return None

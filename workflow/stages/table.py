@@ -38,8 +38,7 @@ class Stage:
     Attributes:
         name: Of its operation, of its folder, and of its table in the protocol.
         start: The file that it begins from.
-        products: The files that it leaves, in the order that its kind says; it is done when the
-            last of them is there.
+        products: Files that it leaves, in the order of its kind; it is done when the last is there.
         integrator: How beads move; None where that is settled by its kind.
         is_optional: Whether only sweeps have it whose protocol has its table.
     """
@@ -54,7 +53,7 @@ class Stage:
 
     @property
     def last_product(self) -> str:
-        """The file that tells that the stage is done."""
+        """The file that shows that the stage is done."""
         return self.products[-1]
 
     @property
@@ -63,16 +62,16 @@ class Stage:
         return self.kind is not Kind.BUILD
 
     def product(self, name: str) -> Product:
-        """One of its files, as a product."""
+        """Return one of its files, as a product."""
         return Product(name, self.name, self.last_product)
 
     def limits(self, point: StatePoint) -> OpenEnded:
-        """Its table in the protocol, of a stage that runs until a review is content."""
+        """Look up its table in the protocol, of a stage that runs until a review is content."""
         limits: OpenEnded = getattr(point.protocol, self.name)
         return limits
 
     def most_steps(self, point: StatePoint) -> int:
-        """Steps that it takes at most."""
+        """Count the steps that it takes at most."""
         match self.kind:
             case Kind.BUILD:
                 return 0
@@ -81,7 +80,7 @@ class Stage:
         return self.limits(point).maximum_steps
 
     def is_part_of(self, job: Any) -> bool:
-        """Whether a signac job has this stage."""
+        """Check whether a signac job has this stage."""
         return not self.is_optional or self.name in state_point_of(job)['protocol']
 
 
@@ -133,16 +132,16 @@ ENGINE_STAGES = tuple(stage for stage in STAGES if stage.runs_engine)
 
 
 def stage_named(name: str) -> Stage:
-    """The stage of that name."""
+    """Look up the stage of that name."""
     return {stage.name: stage for stage in STAGES}[name]
 
 
 def stage_product(name: str) -> Product:
-    """The file of that name that a stage leaves, as a product."""
+    """Look up the file of that name that a stage leaves, as a product."""
     return {each: stage.product(each) for stage in STAGES for each in stage.products}[name]
 
 
 def is_done(job: Any) -> bool:
-    """Whether a signac job has every file that its stages and analyses leave."""
+    """Check whether a signac job has every file that its stages and analyses leave."""
     products = [name for stage in STAGES if stage.is_part_of(job) for name in stage.products]
     return all(job.isfile(name) for name in (*products, job_files.PRODUCTION, *job_files.RESULTS))

@@ -67,7 +67,7 @@ class ThermoLog:
 
 
 def find_corruption(path: Path, mark: RowMark) -> str:
-    """Why the rows of `mark` are not in the file as they were written; '' if they are."""
+    """Find why the rows of `mark` are not in the file as they were written; '' if they are."""
     length = mark.rows * _RECORD_LENGTH
 
     def is_whole() -> bool:
@@ -81,7 +81,7 @@ def find_corruption(path: Path, mark: RowMark) -> str:
 
 
 def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Columns of a raw file, by name, each ``(n,)``; an incomplete last row is left out."""
+    """Read the columns of a raw file, by name, ``(n,)``; an incomplete last row is left out."""
     values = np.fromfile(path, dtype=_RECORD)
     whole = len(values) // len(THERMO_COLUMNS) * len(THERMO_COLUMNS)
     table = values[:whole].reshape(-1, len(THERMO_COLUMNS))
@@ -89,7 +89,7 @@ def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def as_records(rows: NDArray[np.float64]) -> list[dict[str, float | str]]:
-    """Rows by column name, for JSON: what is no number is spelled out, 'nan' or 'inf'."""
+    """Name the columns of rows, for JSON: what is no number is spelled out, 'nan' or 'inf'."""
     return [
         {
             name: float(value) if np.isfinite(value) else str(value)
@@ -117,6 +117,6 @@ def write_hdf5(raw: Path, path: Path, time_step: float) -> None:
 
 
 def read_hdf5(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Columns of a thermo.h5, by name, each ``(n,)``."""
+    """Read the columns of a thermo.h5, by name, each ``(n,)``."""
     with h5py.File(path, 'r') as file:
         return {name: np.asarray(file[name]) for name in THERMO_COLUMNS}

@@ -31,9 +31,8 @@ class TrajectoryLog:
     """Appends frames, from a mark on.
 
     Args:
-        topology: Types, charges, masses, bonds and angles of the first frame.
-        time_step: In tau, kept with the first frame.
-        mark: Where to go on, which `find_corruption` finds nothing wrong with; None to begin.
+        topology: Of the first frame, which also keeps `time_step`, in tau.
+        mark: Where to resume, which `find_corruption` finds nothing wrong with; None to begin.
     """
 
     def __init__(
@@ -43,8 +42,7 @@ class TrajectoryLog:
             restore(path, mark)
         self._path = path
         self._trajectory = gsd.hoomd.open(path, 'w' if mark is None else 'r+')
-        self._topology = topology
-        self._time_step = time_step
+        self._topology, self._time_step = topology, time_step
         self.frames = self._checksum = self._chunks = 0
         if mark is not None:
             self.frames, self._checksum, self._chunks = mark.frames, mark.checksum, mark.chunks
@@ -62,11 +60,7 @@ class TrajectoryLog:
         self._trajectory.flush()  # which synchronises
 
     def mark(self) -> FrameMark | None:
-        """What is on disk after a flush; None without any frame.
-
-        Raises:
-            OSError: If not all of it is.
-        """
+        """Mark what is on disk after a flush, None without frames; OSError if not all is."""
         if not self.frames:
             return None
         return take_mark(self._path, self.frames, self._chunks, self._checksum)
@@ -107,14 +101,14 @@ class TrajectoryLog:
 
 
 def find_corruption(path: Path, mark: FrameMark | None) -> str:
-    """Why the frames of `mark` are not in the file as they were written; '' if they are."""
+    """Find why the frames of `mark` are not in the file as they were written; '' if they are."""
     if mark is None:
         return ''
     return find_fault(path, mark.length, lambda: data_checksum(path, mark.index) == mark.checksum)
 
 
 def frame_with_state(topology: Frame, state: State) -> Frame:
-    """The topology of one frame with the positions, velocities, box and step of `state`."""
+    """Combine the topology of one frame with positions, velocities, box and step of `state`."""
     frame = Frame()
     frame.configuration.step = state.step
     frame.configuration.box = np.concatenate([state.box, np.zeros(3)])
