@@ -18,7 +18,7 @@ import numpy as np
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve, Estimate, Scale
 from analysis.geometry.topology import Snapshot, Topology
-from analysis.plotting import plot_curves
+from analysis.plotting import COLOURS, plot_curves
 from analysis.sampling.correlation_plan import CorrelationPlan
 from analysis.sampling.run import Run
 from user_input import UserError
@@ -163,8 +163,19 @@ class Observable(ABC, Generic[R]):
         return []
 
     def plot(self, result: R, ax: Axes) -> None:
-        """Draw a result; by default its curves."""
-        plot_curves(ax, self.curves(result))
+        """Draw a result; by default its curves, or the quantities of one without any."""
+        if curves := self.curves(result):
+            plot_curves(ax, curves)
+            return
+        for row, quantity in enumerate(self.quantities(result)):
+            estimate = quantity.estimate
+            if estimate.value is not None:
+                ax.plot([estimate.value], [row], 'o', color=COLOURS[0])
+            if estimate.low is not None and estimate.high is not None:
+                ax.hlines(row, estimate.low, estimate.high, color=COLOURS[0])
+        names = [quantity.name.replace('_', ' ') for quantity in self.quantities(result)]
+        ax.set_yticks(range(len(names)), names)
+        ax.set_xlabel('value with 95 % interval, reduced units')
 
 
 @dataclass(frozen=True)

@@ -78,14 +78,16 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
 
     def quantities(self, result: DisplacementResult) -> list[Quantity]:
         unit = f'sigma^2/{result.time_unit}'.replace('/steps', '/step')
-        panel = Panel('diffusion coefficients', rf'$D$ [{unit}]', scale='log')
+        text = result.time_unit.replace('tau', r'\tau').replace('steps', r'\mathrm{step}')
+        panel = Panel('diffusion coefficients', rf'$D$ [$\sigma^2/{text}$]', scale='log')
         drawn = (Combination.POSITIVE_TIME, NOT_NEGATIVE, panel)
+        exponents = Panel('exponents of the MSD', r'$a$ in MSD $\sim t^a$')
         return [
             quantity
             for name, each in result.by_type.items()
             for quantity in (
                 Quantity(f'diffusion_coefficient_{name}', unit, each.diffusion, *drawn, name),
-                Quantity(f'msd_exponent_{name}', '1', each.exponent),
+                Quantity(f'msd_exponent_{name}', '1', each.exponent, panel=exponents, label=name),
             )
         ]
 
