@@ -62,8 +62,8 @@ class StressResult:
         cut: Lag at which G(t) is lost in its noise, and from which it counts as 0.
         storage: G'(w), at the angular frequencies that the data reach, as `loss`, G''(w).
         segmental_time: tau_s(w) = G'/(|eta*| w^2), with |eta*| = |G*|/w, at the same.
-        viscosity: Integral of G(t) up to three times the cut.
         verdict: Empty, or why the results are not to be trusted.
+        viscosity: Integral of G(t), from the spectrum of the stress.
     """
 
     modulus: Curve
@@ -71,8 +71,8 @@ class StressResult:
     storage: Curve
     loss: Curve
     segmental_time: Curve
-    viscosity: Estimate
     verdict: str
+    viscosity: Estimate = Estimate()
 
 
 @dataclass(frozen=True)
@@ -131,14 +131,12 @@ def _correlated(run: Run) -> StressResult:
     if len(intervals) != 1:
         raise UserError('the rows of the log from there on are not at equal intervals.')
     pressure = {axes: log[f'pressure_{axes}'].astype(np.float64) for axes in COMPONENTS}
-    found = stress_relaxation(
-        pressure, float(np.mean(log['volume'])), run.kT, time_step * float(intervals[0])
-    )
+    state = (float(np.mean(log['volume'])), run.kT, time_step * float(intervals[0]))
+    found, viscosity = stress_relaxation(pressure, *state), shear_viscosity(pressure, *state)
     verdict, own = (
-        '; '.join(filter(None, (production.verdict, each.verdict)))
-        for each in (found, found.viscosity)
+        '; '.join(filter(None, (production.verdict, each.verdict))) for each in (found, viscosity)
     )
-    return replace(found, verdict=verdict, viscosity=replace(found.viscosity, verdict=own))
+    return replace(found, verdict=verdict, viscosity=replace(viscosity, verdict=own))
 
 
 def stress_relaxation(
@@ -194,12 +192,11 @@ def stress_relaxation(
         storage=_in_frequency(frequency, storage, r"$G'$ [$\epsilon/\sigma^3$]"),
         loss=_in_frequency(frequency, loss, r"$G''$ [$\epsilon/\sigma^3$]"),
         segmental_time=_in_frequency(frequency, segmental, r'$\tau_s$ [$\tau$]'),
-        viscosity=_viscosity(pressure, volume, kT, interval),
         verdict=verdict,
     )
 
 
-def _viscosity(
+def shear_viscosity(
     pressure: Mapping[str, FloatArray], volume: float, kT: float, interval: float
 ) -> Estimate:
     """Integrate G(t) from the low end of the spectrum of the stress.

@@ -149,7 +149,7 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
     process = simulate(folder)
     wait_until_sampling(folder)
     process.send_signal(signal.SIGINT)
-    assert 'resumes from the last checkpoint' in process.communicate(timeout=60)[0]
+    assert 'The same command resumes it' in process.communicate(timeout=60)[0]
     assert process.returncode == EXIT_INTERRUPTED
 
     finished(simulate(folder))

@@ -130,7 +130,7 @@ def test_a_signal_stops_a_run_with_a_checkpoint(one_long: Path, number: signal.S
     process.send_signal(number)
     said = end(process, EXIT_INTERRUPTED)
     assert 'sample stopped at step' in said
-    assert 'Run it again to go on' in said
+    assert 'Run it again to resume' in said
     assert_is_to_be_continued(one_long)
 
 
@@ -151,7 +151,7 @@ def test_a_signal_at_the_end_of_a_stage_stops_what_comes_next(two_short: Path) -
     wait_for(lambda: list(two_short.glob('workspace/*/thermo.h5')))
     process.send_signal(signal.SIGTERM)
     said = end(process, EXIT_INTERRUPTED)
-    assert 'Run it again to go on' in said
+    assert 'Run it again to resume' in said
     assert not list(two_short.glob('workspace/*/relaxation.json'))
     # One of the two has come to its end all the same, and is not said to be interrupted.
     (done,) = two_short.glob('workspace/*/trajectory.gsd')
