@@ -91,7 +91,7 @@ def _remember(number: int, frame: FrameType | None) -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    del frame
+    _remember(number, frame)  # Python ignores what is raised within a destructor or a callback
     raise Interrupted(f'stopped by {signal.Signals(number).name}')
 
 

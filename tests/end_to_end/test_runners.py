@@ -175,6 +175,27 @@ def test_a_request_outlives_the_stage_that_it_met() -> None:
             signal.signal(number, handler)
 
 
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_a_request_within_a_destructor_is_not_lost() -> None:
+    class Dying:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)  # here Python calls the handler, and ignores what it raises
+
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        leave_on_request(has_followers=False, follows=False)
+        Dying()
+        with pytest.raises(Interrupted, match='SIGINT'):
+            leave_if_asked()
+        with stop_requests() as request:
+            assert request.reason == 'SIGINT'
+        leave_on_request(has_followers=False, follows=False)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ('number', 'seconds'), [(signal.SIGINT, 0.3), (signal.SIGTERM, 1.0), (signal.SIGINT, 1.7)]
