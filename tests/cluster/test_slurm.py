@@ -100,7 +100,7 @@ def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
     log = said(sweep)
     assert log.count('sample stopped at step') == 1
     assert log.count('sample: resuming from step') == 1
-    assert 'Submit it again to go on' in log
+    assert 'Submit it again to resume' in log
     assert 'Traceback' not in log
     assert 'Submitting' not in sweep.project(*submit).stderr
 
