@@ -1,0 +1,333 @@
+"""Decisions along a sweep, from the values of all replicas: trends, contrasts, maxima, and none."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from analysis.arrays import FloatArray
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.pooling import Combination, Replicates, Spread
+
+LEVEL = 0.05
+POWER = 0.8
+MOST_REPLICAS = 1000
+# Of random orders, where ties or bounds leave no exact distribution.
+DRAWS, SEED = 2000, 1
+# Beyond as many values the distribution of the trend statistic is taken as normal.
+MOST_EXACT = 100
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided, and how.
+
+    Attributes:
+        direction: 1 rises or greater, -1 falls or less, 0 not decided.
+        p: Two-sided, adjusted for the number of comparisons where there are several.
+        effect: Slope per unit of the axis, or a difference, with its 95 % interval.
+        power: The chance to decide an effect as large as was seen, at this design.
+        more_replicas: How many more of each state would decide it at a chance of 80 %, were the
+            effect as seen; 0 if it is decided; None if more than 1000, or if there is no effect.
+        test: One sentence: the test, and why; or why nothing can be decided.
+    """
+
+    direction: int
+    p: float
+    effect: Estimate
+    power: float
+    more_replicas: int | None
+    test: str
+
+
+def trend_test(states: Sequence[Replicates], level: float = LEVEL) -> Decision:
+    """Decide whether values rise or fall along the axis, by the test of Jonckheere and Terpstra.
+
+    Its statistic is the number of pairs of values at two places that rise, less those that fall; a
+    pair that bounds leave open counts as neither (Gehan, Biometrika 52, 203, 1965). Its distribution
+    without a trend is exact, or from 2000 random orders where there are ties or bounds. The slope
+    beside it is that of a straight line by least squares.
+    """
+    places = np.array([each.place for each in states])
+    if len(np.unique(places)) < 2:
+        return undecided('there are values at one place only')
+    sizes = [each.n for each in states]
+    scores = _pair_scores(states)
+    p, sign, least = _rank_test(scores, np.repeat(places, sizes))
+    if least > level:
+        return undecided(
+            f'{sum(sizes)} values at {len(np.unique(places))} places cannot give a p below '
+            f'{least:.2g}'
+        )
+    spread = Spread.of(states)
+    slope = Combination.of(states, _slope_weights(places, np.array(sizes)), spread)
+    direction = sign if p <= level else 0
+    text = 'Jonckheere-Terpstra over the values of all replicas, since it assumes no shape'
+    if direction and slope.side == 0 and direction != np.sign(slope.value):
+        text += '; the straight line has the other sign: the change is not even'
+    return _decision(direction, p, slope, level, sizes, text + _how(spread, slope))
+
+
+def contrast(
+    states: Sequence[Replicates], first: int, second: int, level: float = LEVEL
+) -> Decision:
+    """Decide whether values are greater (1) or less (-1) in the first of two states, by Student t.
+
+    With the spread pooled over all states where it is the same, else Welch's. Bounds stand at their
+    limits, and count only where the difference is certain to be larger still.
+    """
+    spread = Spread.of(states)
+    found = _difference(states, first, second, spread)
+    sizes = [states[first].n, states[second].n]
+    if not math.isfinite(found.error):
+        return _by_ranks([states[second], states[first]], level)
+    p = found.p()
+    direction = int(np.sign(found.value)) if p <= level else 0
+    text = 'Difference of two means by Student t' + _how(spread, found)
+    return _decision(direction, p, found, level, sizes, text)
+
+
+def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL) -> Decision:
+    """Decide whether values are largest in one state (1), or larger in another one (-1).
+
+    Largest if they are greater than those of each other state, each by Student t at the full level:
+    all have to be, so there is nothing to adjust. Another one is larger if one is at the level
+    divided by their number (Holm). The effect is the difference to the rival, the state that is
+    hardest to be told from, or clearest above.
+    """
+    others = [i for i in range(len(states)) if i != index]
+    if not others:
+        return undecided('there is one state only')
+    spread = Spread.of(states)
+    differences = {i: _difference(states, index, i, spread) for i in others}
+    if not all(math.isfinite(each.error) for each in differences.values()):
+        return undecided('neither replicas nor the runs themselves give an error')
+    rival = min(others, key=lambda i: _signed(differences[i]))
+    found = differences[rival]
+    p = found.p()
+    if found.value < 0:
+        p = min(1.0, p * len(others))
+    direction = int(np.sign(found.value)) if p <= level else 0
+    text = (
+        f'Differences to all {len(others)} others by Student t; one above it is adjusted for their '
+        'number (Holm)' + _how(spread, found)
+    )
+    if found.value < 0:
+        level /= len(others)
+    sizes = [states[index].n, states[rival].n]
+    return _decision(direction, p, found, level, sizes, text)
+
+
+def no_dependence(states: Sequence[Replicates], margin: float, level: float = LEVEL) -> Decision:
+    """Decide whether no two states differ by more than a margin (1), by two one-sided tests.
+
+    The 90 % intervals of all differences must lie within the margin (Schuirmann, J. Pharmacokinet.
+    Biopharm. 15, 657, 1987); all have to, so there is nothing to adjust. The effect is the
+    difference of later and earlier state that comes nearest to the margin, with this 90 % interval.
+    Power and further replicas are for values without any dependence.
+    """
+    if len(states) < 2:
+        return undecided('there is one state only')
+    if any(each.is_censored for each in states):
+        return undecided('bounds do not say how small a change is')
+    spread = Spread.of(states)
+    order = sorted(range(len(states)), key=lambda i: states[i].place)
+    pairs = [
+        (later, earlier, _difference(states, later, earlier, spread))
+        for earlier, later in itertools.combinations(order, 2)
+    ]
+    confidence = 1 - 2 * level
+    if not all(each.half_width(confidence) > 0 for *_, each in pairs):
+        return undecided('neither replicas nor the runs themselves give an error')
+    later, earlier, found = max(
+        pairs, key=lambda pair: abs(pair[2].value) + pair[2].half_width(confidence)
+    )
+    half = found.half_width(confidence)
+    p = found.p(math.copysign(margin, found.value)) / 2
+    if abs(found.value) > margin:
+        p = 1 - p
+    is_decided = abs(found.value) + half <= margin
+    sizes = [states[later].n, states[earlier].n]
+
+    def power(more: int) -> float:
+        return 2 * _power(found, sizes, more, 2 * level, margin) - 1
+
+    text = f'All differences within {margin:.3g}, by two one-sided tests' + _how(spread, found)
+    return Decision(
+        int(is_decided),
+        min(1.0, p),
+        found.estimate(float(sum(sizes)), confidence),
+        max(0.0, power(0)),
+        0 if is_decided else _more(power),
+        text,
+    )
+
+
+def _by_ranks(pair: Sequence[Replicates], level: float) -> Decision:
+    """Compare two states whose bounds leave no error, by the order of their values."""
+    if not any(each.is_censored for each in pair):
+        return undecided('neither replicas nor the runs themselves give an error')
+    sizes = [each.n for each in pair]
+    p, sign, least = _rank_test(_pair_scores(pair), np.repeat([0.0, 1.0], sizes))
+    if least > level:
+        return undecided(
+            f'bounds of {sizes[1]} and {sizes[0]} replicas give no p below {least:.2g}'
+        )
+    effect = Estimate(n_effective=float(sum(sizes)), verdict='bounds: no difference')
+    text = 'Order of the values (Mann and Whitney), since bounds leave no spread.'
+    return Decision(sign if p <= level else 0, p, effect, 0.0, 0 if p <= level else None, text)
+
+
+def undecided(why: str) -> Decision:
+    """Say why nothing can be decided."""
+    return Decision(0, 1.0, Estimate(), 0.0, None, f'cannot be decided because {why}')
+
+
+def _decision(
+    direction: int,
+    p: float,
+    found: Combination,
+    level: float,
+    sizes: Sequence[int],
+    text: str,
+) -> Decision:
+    def power(more: int) -> float:
+        return _power(found, sizes, more, level, found.value)
+
+    more = 0 if direction else _more(power)
+    return Decision(direction, p, found.estimate(float(sum(sizes))), power(0), more, text)
+
+
+def _more(power: Callable[[int], float]) -> int | None:
+    more = bisect.bisect_left(range(1, MOST_REPLICAS + 1), POWER, key=power) + 1
+    return more if more <= MOST_REPLICAS else None
+
+
+def _power(
+    found: Combination, sizes: Sequence[int], more: int, level: float, effect: float
+) -> float:
+    """Compute the chance to find an effect, by the noncentral t, with more replicas a state."""
+    from scipy import special
+
+    mean = float(np.mean(sizes))
+    freedom = found.degrees_of_freedom + more * len(sizes)
+    error = max(found.error, found.error_within) * math.sqrt(mean / (mean + more))
+    is_open = found.side is None or (found.side != 0 and found.side != np.sign(found.value))
+    if is_open or not error > 0:
+        return 0.0
+    distance = min(abs(effect) / error, 30.0)
+    if not math.isfinite(freedom):
+        return float(special.ndtr(distance + special.ndtri(level / 2)))
+    critical = -special.stdtrit(freedom, level / 2)
+    return float(1 - special.nctdtr(freedom, distance, critical))
+
+
+def _difference(
+    states: Sequence[Replicates], first: int, second: int, spread: Spread
+) -> Combination:
+    weights = np.zeros(len(states))
+    weights[first], weights[second] = 1, -1
+    return Combination.of(states, weights, spread)
+
+
+def _signed(found: Combination) -> float:
+    """Order differences from those clearly below zero to those clearly above."""
+    return math.copysign(1 - found.p(), found.value)
+
+
+def _how(spread: Spread, found: Combination) -> str:
+    if found.rests_on_one:
+        return '; errors within the runs alone, since there is one replica and no shared spread.'
+    if spread.degrees_of_freedom:
+        return (
+            f'; spread pooled over the states ({spread.degrees_of_freedom:.0f} degrees of freedom).'
+        )
+    return '; spread of the replicas of each state (Welch), since the spreads differ.'
+
+
+def _slope_weights(places: FloatArray, sizes: FloatArray) -> FloatArray:
+    deviations = places - np.average(places, weights=sizes)
+    weights: FloatArray = sizes * deviations / (sizes @ deviations**2)
+    return weights
+
+
+def _pair_scores(states: Sequence[Replicates]) -> FloatArray:
+    """Score all pairs: 1 if the value of the column is larger, -1 smaller, 0 if it is open."""
+    values = np.concatenate([each.values for each in states])
+    censored = np.concatenate([each.censored for each in states])
+    low = np.where(censored < 0, -np.inf, values)
+    high = np.where(censored > 0, np.inf, values)
+    above = low[None, :] >= high[:, None]
+    scores: FloatArray = above.astype(float) - above.T
+    return scores
+
+
+def _rank_test(scores: FloatArray, places: FloatArray) -> tuple[float, int, float]:
+    """Compute the two-sided p of Jonckheere and Terpstra, the sign, and the least p there can be."""
+    _, group = np.unique(places, return_inverse=True)
+    rises = np.sign(group[None, :] - group[:, None])
+    statistic = abs(float((scores * rises).sum()) / 2)
+    sign = int(np.sign((scores * rises).sum()))
+    n = len(places)
+    if np.count_nonzero(scores) == n * (n - 1) and n <= MOST_EXACT:
+        tails = _exact_tails(tuple(int(size) for size in np.bincount(group)))
+        at = round((statistic + len(tails) - 1) / 2)
+        return min(1.0, 2 * float(tails[at])), sign, min(1.0, 2 * float(tails[-1]))
+    if n <= MOST_EXACT:
+        drawn = _random_orders(tuple(int(each) for each in group)) @ scores.ravel() / 2
+        p = (1 + np.count_nonzero(np.abs(drawn) >= statistic - 1e-6)) / (1 + DRAWS)
+        return float(p), sign, 1 / (1 + DRAWS)
+    from scipy import special
+
+    deviation = math.sqrt(_variance(scores, rises))
+    p = 2 * special.ndtr(-max(statistic - 1, 0.0) / deviation) if deviation else 1.0
+    return float(p), sign, 0.0
+
+
+def _variance(scores: FloatArray, rises: FloatArray) -> float:
+    """Compute the variance over all orders (Daniels, Biometrika 33, 129, 1944)."""
+    n = len(scores)
+
+    def parts(table: FloatArray) -> tuple[float, float]:
+        squares = float((table**2).sum())
+        return float((table.sum(axis=1) ** 2).sum()) - squares, squares
+
+    (one, two), (three, four) = parts(scores), parts(rises)
+    return (4 * one * three / (n - 2) + 2 * two * four) / (n * (n - 1)) / 4
+
+
+@cache
+def _exact_tails(sizes: tuple[int, ...]) -> FloatArray:
+    """Compute the chance of each number of rising pairs or more, among states of these sizes.
+
+    All orders of the values are as likely; their numbers are the coefficients of a Gaussian
+    multinomial (Terpstra, Indag. Math. 14, 327, 1952).
+    """
+    n = sum(sizes)
+    pairs = (n**2 - sum(size**2 for size in sizes)) // 2
+    counts = np.zeros(pairs + 1, dtype=object)
+    counts[0] = 1
+    for power in range(1, n + 1):
+        counts[power:] = counts[power:] - counts[: max(0, len(counts) - power)]
+    for size in sizes:
+        for power in range(1, size + 1):
+            for start in range(min(power, pairs + 1)):
+                counts[start::power] = np.cumsum(counts[start::power])
+    total = int(counts.sum())
+    tails = np.cumsum(counts[::-1])[::-1]
+    return np.array([int(each) / total for each in tails])
+
+
+@cache
+def _random_orders(group: tuple[int, ...]) -> FloatArray:
+    """Draw the signs of all pairs of states for random orders of the values, (draws, n * n)."""
+    generator = np.random.default_rng(SEED)
+    orders = generator.permuted(np.tile(np.array(group), (DRAWS, 1)), axis=1)
+    signs: FloatArray = np.sign(orders[:, None, :] - orders[:, :, None], dtype=np.float64)
+    return signs.reshape(DRAWS, -1)
