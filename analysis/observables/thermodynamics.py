@@ -72,7 +72,14 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
 
     def quantities(self, result: ThermodynamicsResult) -> list[Quantity]:
         return [
-            Quantity(name, unit, getattr(result, name), limits=limits, panel=panel)
+            Quantity(
+                name,
+                unit,
+                getattr(result, name),
+                limits=limits,
+                panel=panel,
+                is_key=name == 'density',
+            )
             for name, (unit, limits, panel) in _QUANTITIES.items()
         ]
 

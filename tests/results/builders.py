@@ -17,7 +17,7 @@ from analysis.observables.ion_clusters import ClusterResult, ClusterShapes, Pair
 from analysis.observables.segmental_relaxation import Relaxation, RelaxationResult
 from analysis.observables.thermodynamics import ThermodynamicsResult
 from models.model import Model, load_model
-from workflow.results.aggregate import Row, SweepTable, tabulate
+from workflow.results.aggregate import Row, SweepTable, combine, tabulate
 from workflow.results.axis import Axis, find_axis
 from workflow.results.job_results import JobResult
 from workflow.sweep.state_point import StatePoint, as_plain_values
@@ -211,6 +211,22 @@ def table(results: list[JobResult], model: str = 'isp', **report: Any) -> SweepT
 def row(*interval: float | None, verdict: str = '', unit: str = '1', place: float = 0.0) -> Row:
     quantity = Quantity('q', unit, Estimate(*interval, 3.0, verdict), Combination.PROPORTION)
     return Row({'lsp_fraction': place, 'kT': 1.0}, 'clusters', quantity)
+
+
+def row_of_replicas(place: float, *values: float | str, of: Combination = Combination.MEAN) -> Row:
+    """A row of these replicas; a text is a bound, as '>3' or '<3'."""
+    quantities = []
+    for value in values:
+        found = Estimate(value) if not isinstance(value, str) else None
+        if isinstance(value, str):
+            end = float(value[1:])
+            found = Estimate(low=end) if value[0] == '>' else Estimate(high=end)
+        assert found is not None
+        quantities.append(Quantity('q', '1', found, of))
+    (estimate,), _ = combine([quantities])
+    shown = replace(quantities[0], estimate=estimate)
+    by_replica = dict(enumerate(quantities))
+    return Row({'lsp_fraction': place, 'kT': 1.0}, 'clusters', shown, by_replica)
 
 
 AXIS = Axis('composition.LSP', 'lsp_fraction', 'LSP', 'LSP mole fraction')

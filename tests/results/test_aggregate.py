@@ -44,12 +44,18 @@ def time(
     return Quantity('x', 'tau', estimate, Combination.POSITIVE_TIME)
 
 
+def combined(quantities: list[Quantity]) -> Estimate:
+    """One state alone, which has nothing to pool with."""
+    (found,), _ = combine([quantities])
+    return found
+
+
 def rows_of(results: list[JobResult]) -> dict[str, Row]:
     return {row.quantity.name: row for row in table(results).rows}
 
 
 def test_student_t_over_three_replicas() -> None:
-    found = combine([mean(1.0), mean(2.0), mean(3.0)])
+    found = combined([mean(1.0), mean(2.0), mean(3.0)])
     half = T_3 * 1.0 / math.sqrt(3)
     assert found.value == 2.0
     assert (found.low, found.high) == pytest.approx((2 - half, 2 + half), rel=1e-5)
@@ -57,7 +63,7 @@ def test_student_t_over_three_replicas() -> None:
 
 
 def test_times_combine_on_their_logarithms() -> None:
-    found = combine([time(10.0), time(1000.0)])
+    found = combined([time(10.0), time(1000.0)])
     half = T_2 * (math.log(100) / math.sqrt(2)) / math.sqrt(2)
     assert found.value == pytest.approx(100.0)
     assert found.low == pytest.approx(100 * math.exp(-half), rel=1e-4)
@@ -66,52 +72,64 @@ def test_times_combine_on_their_logarithms() -> None:
 
 @pytest.mark.parametrize(
     'quantity',
-    [mean(1.0, 0.9, 1.1), share(0.5, 0.4, 0.6), time(3.0)],
-    ids=['mean', 'share', 'time'],
+    [mean(1.0, 0.9, 1.1), share(0.5, 0.4, 0.6)],
+    ids=['mean', 'share'],
 )
-def test_one_replica_has_no_interval(quantity: Quantity) -> None:
-    found = combine([quantity])
+def test_one_replica_has_the_interval_of_its_run_and_says_so(quantity: Quantity) -> None:
+    found = combined([quantity])
     assert found.value == pytest.approx(quantity.estimate.value)
-    assert (found.low, found.high) == (None, None)
-    assert found.verdict == 'one replica: no interval'
+    assert found.low == pytest.approx(quantity.estimate.low)
+    assert found.verdict == 'one replica: error within the run'
+    assert combined([time(3.0)]).verdict == 'one replica: no interval'
+
+
+def test_states_share_the_spread_of_their_replicas() -> None:
+    spread = [[mean(x + d), mean(x - d)] for x, d in ((1.0, 0.1), (5.0, 0.12), (9.0, 0.09))]
+    found, method = combine(spread)
+    variance = 2 * (0.1**2 + 0.12**2 + 0.09**2) / 3
+    half = 3.18245 * math.sqrt(variance / 2)  # Student's t at 97.5 %, 3 degrees of freedom
+    assert [each.value for each in found] == pytest.approx([1.0, 5.0, 9.0])
+    assert all((e.high or 0) - (e.low or 0) == pytest.approx(2 * half, rel=1e-4) for e in found)
+    assert 'pooled' in method
 
 
 def test_replicas_that_agree_to_the_last_digit_have_no_interval() -> None:
-    found = combine([mean(1.5), mean(1.5)])
+    found = combined([mean(1.5), mean(1.5)])
     assert (found.value, found.low, found.high) == (1.5, None, None)
 
 
 def test_a_bound_leaves_no_mean() -> None:
-    found = combine([time(500.0), time(longer_than=200.0), time(longer_than=300.0)])
-    assert (found.value, found.low, found.high) == (None, 200.0, None)
+    found = combined([time(500.0), time(longer_than=200.0), time(longer_than=300.0)])
+    assert (found.value, found.high) == (None, None)
+    assert found.low == pytest.approx(200)
     # A replica that did relax within 50 rules out that all are longer than 200.
-    assert combine([time(50.0), time(longer_than=200.0)]).low == 50.0
-    found = combine([time(shorter_than=0.2), time(shorter_than=0.3)])
-    assert (found.value, found.low, found.high) == (None, None, 0.3)
+    assert combined([time(50.0), time(longer_than=200.0)]).low == pytest.approx(50)
+    found = combined([time(shorter_than=0.2), time(shorter_than=0.3)])
+    assert (found.value, found.low, found.high) == (None, None, pytest.approx(0.3))
 
 
 def test_proportions_that_are_all_one_keep_their_errors_within_the_runs() -> None:
-    found = combine([share(1.0, 0.9, 1.0), share(1.0, 0.8, 1.0)])
+    found = combined([share(1.0, 0.9, 1.0), share(1.0, 0.8, 1.0)])
     assert found.value == 1.0
     assert found.low == pytest.approx(1 - math.hypot(0.1, 0.2) / 2)
     assert found.high == 1.0
 
 
 def test_proportions_that_differ_take_the_wider_interval_and_stay_in_range() -> None:
-    found = combine([share(0.1, 0.05, 0.15), share(0.9, 0.85, 0.95)])
+    found = combined([share(0.1, 0.05, 0.15), share(0.9, 0.85, 0.95)])
     assert (found.low, found.high) == (0.0, 1.0)
-    narrow = combine([share(0.50, 0.3, 0.7), share(0.5001, 0.3001, 0.7001)])
+    narrow = combined([share(0.50, 0.3, 0.7), share(0.5001, 0.3001, 0.7001)])
     assert narrow.high == pytest.approx(0.50005 + 0.2 / math.sqrt(2))
 
 
 def test_fractions_stay_between_zero_and_one() -> None:
     parts = [replace(mean(value), limits=FRACTION) for value in (0.05, 0.4)]
-    assert (combine(parts).low, combine(parts).high) == (0.0, 1.0)
+    assert (combined(parts).low, combined(parts).high) == (0.0, 1.0)
 
 
 def test_a_replica_without_value_is_told_and_left_out() -> None:
     lost = replace(mean(None), estimate=Estimate(verdict='no fit'))
-    found = combine([mean(1.0), lost, mean(3.0)])
+    found = combined([mean(1.0), lost, mean(3.0)])
     assert (found.value, found.n_effective) == (2.0, 2)
     assert found.verdict == 'no fit (1 of 3 replicas)'
 

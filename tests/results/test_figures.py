@@ -145,11 +145,11 @@ def test_a_panel_without_any_value_says_so(series: Series) -> None:
     assert [text.get_text() for text in ax.texts] == ['no value']
 
 
-def test_panels_and_curves_are_laid_out_in_up_to_three_columns(series: Series) -> None:
+def test_panels_and_curves_are_laid_out_in_up_to_two_columns(series: Series) -> None:
     names = [each.name for each in all_drawings(series)]
     _, axes = drawn(series, *names[:5])
     assert len(axes) == 5
-    assert axes[0].get_subplotspec().get_gridspec().get_geometry() == (2, 3)
+    assert axes[0].get_subplotspec().get_gridspec().get_geometry() == (3, 2)
     _, one = drawn(series, names[0])
     assert one[0].get_subplotspec().get_gridspec().get_geometry() == (1, 1)
 
@@ -163,7 +163,8 @@ def test_figures_follow_the_observables_that_have_results(tmp_path: Path) -> Non
     figures = write_figures(tmp_path, many, None, True)
     assert stems(figures) == ['overview', 'thermodynamics', 'relaxation', 'relaxation_curves']
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {f'{stem}.{kind}' for stem in stems(figures) for kind in ('png', 'svg')}
+    kinds = ('csv', 'pdf', 'png', 'svg')
+    assert written == {f'{stem}.{kind}' for stem in stems(figures) for kind in kinds}
     assert all((tmp_path / f'{stem}.png').read_bytes()[:4] == b'\x89PNG' for stem in stems(figures))
 
 
@@ -173,7 +174,8 @@ def test_the_overview_without_a_choice_is_the_key_results(series: Series) -> Non
     assert 'relaxation:P2 LSP-side' in keys
     assert 'relaxation:F_s all, q*' in keys
     assert 'relaxation:P1 backbone' not in keys
-    assert 'density' not in keys
+    assert 'density' in keys
+    assert 'temperature' not in keys
 
 
 def test_the_overview_shows_what_is_named_of_what_is_there(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from workflow.results.described import provenance_table
 from workflow.results.report import Background, write_results
 from workflow.results.tables import format_interval, key_tables, print_key_tables
 
+KINDS = ('csv', 'pdf', 'png', 'svg')
 ROOT = Path(__file__).parents[2]
 HOSTILE = '<script>alert(1)</script>'
 FIGURES = (
@@ -49,9 +50,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_products_are_there_and_nothing_temporary(written: Path) -> None:
     names = {path.name for path in written.iterdir()}
-    assert names == {'summary.csv', 'figures', 'report.html'}
+    assert names == {'summary.csv', 'values_by_run.csv', 'figures', 'report.html'}
     figures = {path.name for path in (written / 'figures').iterdir()}
-    assert figures == {f'{stem}.{kind}' for stem in FIGURES for kind in ('png', 'svg')}
+    assert figures == {f'{stem}.{kind}' for stem in FIGURES for kind in KINDS}
 
 
 def test_report_needs_no_other_file(written: Path) -> None:
@@ -70,8 +71,9 @@ def test_report_escapes_what_it_is_given(written: Path) -> None:
 
 def test_report_says_what_is_against_its_numbers(written: Path) -> None:
     text = text_of(written / 'report.html')
-    assert 'not decayed to 1/e within the longest lag (1 of 2 replicas)' in text
-    assert 'too short: 6.2 independent values' in text
+    assert 'Slower than the runs can show. 4: p2_time_backbone, p2_1_over_e_time_backbone' in text
+    assert 'Too few independent values within a run.' in text
+    assert 'About 1.6 times as much for the worst of them' in text
     assert 'In 1 of 2 runs of the equilibration stage no equilibrium' in text
     assert '6 of 7' in text
     assert 'Not measured: too few rows (LSP 1, kT = 1, replica 1)' in text
@@ -89,12 +91,15 @@ def test_report_has_a_section_for_each_observable_with_its_definition(written: P
     assert 'contact distance 1.12 (given)' in text
 
 
-def test_report_holds_the_claims_and_the_onset(written: Path) -> None:
+def test_report_leads_with_the_claims(written: Path) -> None:
     text = text_of(written / 'report.html')
-    assert "The paper's claims beside these results" in text
-    assert 'More LSP, shorter segmental relaxation time. Fig. 1d p2_time_backbone' in text
+    answer = 'Of 11 claims 4 agree, 1 disagrees, 1 undecided, 5 not tested; from 6 of 7 runs'
+    places = [text.index(each) for each in (answer, 'More ions, larger clusters', 'Key results')]
+    assert places == sorted(places)
+    assert 'agrees \N{MULTIPLICATION SIGN} < 0.0' in text  # from a bound
+    assert 'To decide it: ' in text
     assert 'Fig. 2a No conductivity is computed. not tested' in text
-    assert 'Onset' in text
+    assert 'Jonckheere-Terpstra over the values of all replicas' in text
     assert 'percolation_probability_any above 1/2 from LSP 0.5 on' in text
 
 
@@ -108,7 +113,8 @@ def test_a_report_of_neutral_chains_is_about_them_alone(tmp_path: Path) -> None:
     assert 'claim' not in text
     assert 'Onset' not in text
     assert 'Ion clusters' not in text
-    (only,) = key_tables(found)
+    density, only = key_tables(found)
+    assert density.header == ('kT', 'density', 'n')
     assert only.title == 'Segmental relaxation [tau]'
     assert only.header[:2] == ('kT', 'P2 backbone')
     assert [line[0] for line in only.lines] == ['0.8', '1', '1.2']

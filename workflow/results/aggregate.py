@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from analysis.estimators.estimate import Estimate
-from analysis.estimators.replicas import combine_replicas, combine_replicas_log
+import numpy as np
+
+from analysis.estimators.estimate import Estimate, exponentiated
+from analysis.estimators.pooling import Replicates, pooled_intervals
 from analysis.observable import Combination, Quantity
 from analysis.observables import OBSERVABLES
 from workflow.results.axis import Axis, Place, places_of
 from workflow.results.job_results import JobResult
 from workflow.stages.review import half_width
+
+NORMAL_95 = 1.959964
+# A time that is not positive has no logarithm, and does not occur.
+SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,15 @@ class Row:
     Attributes:
         quantity: With the estimate over the replicas, whose `n_effective` is how many of them gave
             a value or a bound, and whose verdict says why it is not converged.
+        by_replica: What each replica gave, by its number.
+        interval: How the interval was made.
     """
 
     place: Place
     observable: str
     quantity: Quantity
+    by_replica: Mapping[int, Quantity] = field(default_factory=dict)
+    interval: str = ''
 
     @property
     def estimate(self) -> Estimate:
@@ -61,6 +72,10 @@ class Row:
         """Whether nothing speaks against any replica, and the asked precision is met."""
         return not self.estimate.verdict
 
+    def replicates(self, place: float) -> Replicates:
+        """Return the values of the replicas, with their place on an axis, to compare states."""
+        return replicates([*self.by_replica.values()], place)
+
 
 @dataclass(frozen=True)
 class SweepTable:
@@ -75,7 +90,20 @@ class SweepTable:
 def tabulate(name: str, axis: Axis, results: Iterable[JobResult]) -> SweepTable:
     """Bring the results of a sweep's jobs together, of those that have finished."""
     states = group_states(results, axis)
-    return SweepTable(name, axis, tuple(states), tuple(r for s in states for r in _rows_of(s)))
+    rows: list[list[Row]] = [[] for _ in states]
+    for observable in OBSERVABLES:
+        by_name: dict[str, dict[int, dict[int, Quantity]]] = {}
+        for k, state in enumerate(states):
+            for result in state.results:
+                for each in result.quantities(observable.name):
+                    of_state = by_name.setdefault(each.name, {}).setdefault(k, {})
+                    of_state[result.state_point['replica']] = each
+        for found in by_name.values():
+            members = [states[k] for k in found]
+            made = _rows_of(observable.name, members, list(found.values()))
+            for k, row in zip(found, made, strict=True):
+                rows[k].append(row)
+    return SweepTable(name, axis, tuple(states), tuple(itertools.chain.from_iterable(rows)))
 
 
 def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
@@ -92,68 +120,93 @@ def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
     return sorted(states, key=_order)
 
 
-def _rows_of(state: State) -> Iterator[Row]:
-    """Make one row for each quantity."""
-    for observable in OBSERVABLES:
-        by_name: dict[str, list[Quantity]] = {}
-        for result in state.results:
-            for quantity in result.quantities(observable.name):
-                by_name.setdefault(quantity.name, []).append(quantity)
-        for quantities in by_name.values():
-            yield Row(state.place, observable.name, _over_replicas(state, quantities))
+def replicates(quantities: Sequence[Quantity], place: float = 0.0) -> Replicates:
+    """Collect what replicas gave of one quantity, on the scale on which states are compared.
 
-
-def combine(quantities: Sequence[Quantity]) -> Estimate:
-    """Combine one quantity over independent replicas, with the 95 % interval of their mean.
-
-    Student's t on the values, or on the logarithms of times, whose mean is then geometric; a bound
-    where a replica gives only a bound. `n_effective` is the number of replicas that gave either. A
-    single replica gives no interval, nor do values that are all the same. The interval of a
-    proportion is at least as wide as those within the runs allow, since replicas that all give 0 or
-    1 have no spread. Values that are strongly skewed, as those of replicas close to a limit may be,
-    get too narrow an interval (measured: validation/sections/intervals.py).
+    That of times is the logarithm. Replicas that gave neither a value nor a bound are left out.
     """
+    is_log = quantities[0].combination is Combination.POSITIVE_TIME
+    values, censored, errors = [], [], []
+    for found in (quantity.estimate for quantity in quantities):
+        if found.value is None and not found.is_bound:
+            continue
+        value, low, high = (
+            math.nan if end is None else math.log(max(end, SMALLEST)) if is_log else end
+            for end in (found.value, found.low, found.high)
+        )
+        is_lower = found.low is not None
+        values.append(value if found.value is not None else low if is_lower else high)
+        censored.append(0 if found.value is not None else 1 if is_lower else -1)
+        errors.append((high - low) / (2 * NORMAL_95))
+    return Replicates(
+        place,
+        np.array(values, dtype=np.float64),
+        np.array(censored, dtype=np.int64),
+        np.array(errors, dtype=np.float64),
+    )
+
+
+def combine(by_state: Sequence[Sequence[Quantity]]) -> tuple[list[Estimate], str]:
+    """Combine one quantity over the replicas of each state, with 95 % intervals of their means.
+
+    The spread of replicas is pooled over the states where it is the same (`pooled_intervals`): few
+    replicas alone give wide intervals. Times are combined on their logarithms. A bound is left
+    where a replica gives only a bound. The interval of a proportion is at least as wide as those
+    within the runs allow, since replicas that all give 0 or 1 have no spread.
+
+    Returns:
+        One estimate for each state, whose `n_effective` is the number of replicas that gave a value
+        or a bound; and how the intervals were made.
+    """
+    found = [replicates(each) for each in by_state]
+    pooled = pooled_intervals([each for each in found if each.n])
+    means = iter(pooled.estimates)
+    combined = [
+        _of_state(quantities, next(means) if each.n else Estimate(n_effective=0.0))
+        for quantities, each in zip(by_state, found, strict=True)
+    ]
+    return combined, pooled.method
+
+
+def _of_state(quantities: Sequence[Quantity], found: Estimate) -> Estimate:
+    """Bring the mean of replicas back to the scale of its quantity; add what speaks against it."""
+    first = quantities[0]
+    if first.combination is Combination.POSITIVE_TIME:
+        found = exponentiated(found)
     estimates = [quantity.estimate for quantity in quantities]
     reasons = _verdicts(estimates)
-    bounds = [each for each in estimates if each.is_bound]
-    values = [each.value for each in estimates if each.value is not None]
-    if bounds:
-        return _estimate(None, *_common_bound(bounds, values), len(values) + len(bounds), reasons)
-    if not values:
-        return _estimate(None, None, None, 0, reasons or ['no replica has a value'])
-    if len(values) < len(quantities) and not reasons:
-        reasons = [f'{len(quantities) - len(values)} of {len(quantities)} replicas have no value']
-    if len(values) == 1:
-        reasons = [*reasons, 'one replica: no interval']
-    kind, limits = quantities[0].combination, quantities[0].limits
-    over = combine_replicas_log if kind is Combination.POSITIVE_TIME else combine_replicas
-    found = over(values)
-    mean, low, high = found.value, found.low, found.high
-    assert mean is not None  # there is a value
-    if kind is Combination.PROPORTION and low is not None and high is not None:
-        low, high = _at_least_within_runs(estimates, mean, low, high)
-    if low is None or high is None or not high - low > 1e-9 * abs(mean):
-        are_given = all(each.low == each.value == each.high for each in estimates)
-        if not reasons and mean not in limits and not are_given:
-            reasons = ['no interval: all replicas are the same']
-        return _estimate(mean, None, None, len(values), reasons)
-    return _estimate(mean, low, high, len(values), reasons).within(*limits)
+    if not found.n_effective:
+        return Estimate(None, None, None, 0.0, '; '.join(reasons or ['no replica has a value']))
+    n = int(found.n_effective)
+    if n < len(quantities) and not reasons:
+        reasons = [f'{len(quantities) - n} of {len(quantities)} replicas have no value']
+    if found.verdict:
+        reasons.append(found.verdict)
+    value, low, high = found.value, found.low, found.high
+    if value is not None:
+        if first.combination is Combination.PROPORTION:
+            low, high = _at_least_within_runs(estimates, value, low, high)
+        if low is None or high is None or not high - low > 1e-9 * abs(value):
+            are_given = all(each.low == each.value == each.high for each in estimates)
+            if not reasons and value not in first.limits and not are_given:
+                reasons = ['no interval: all replicas are the same']
+            low = high = None
+    return Estimate(value, low, high, float(n), '; '.join(reasons)).within(*first.limits)
 
 
-def _over_replicas(state: State, quantities: Sequence[Quantity]) -> Quantity:
-    first, n = quantities[0], len(state.results)
-    found = combine(quantities)
-    reasons = [found.verdict] if found.verdict else []
-    if len(quantities) < n:
-        reasons.append(f'{n - len(quantities)} of {n} replicas do not have it')
-    reasons += _imprecise(first.combination, found, state.precision.get(first.name))
-    return replace(first, estimate=replace(found, verdict='; '.join(reasons)))
-
-
-def _estimate(
-    value: float | None, low: float | None, high: float | None, n: int, reasons: Sequence[str]
-) -> Estimate:
-    return Estimate(value, low, high, float(n), '; '.join(reasons))
+def _rows_of(
+    observable: str, states: Sequence[State], found: Sequence[Mapping[int, Quantity]]
+) -> Iterator[Row]:
+    """Make one row of a quantity for each state that has it."""
+    estimates, method = combine([list(each.values()) for each in found])
+    for state, by_replica, estimate in zip(states, found, estimates, strict=True):
+        first, n = next(iter(by_replica.values())), len(state.results)
+        reasons = [estimate.verdict] if estimate.verdict else []
+        if len(by_replica) < n:
+            reasons.append(f'{n - len(by_replica)} of {n} replicas do not have it')
+        reasons += _imprecise(first.combination, estimate, state.precision.get(first.name))
+        judged = replace(first, estimate=replace(estimate, verdict='; '.join(reasons)))
+        yield Row(state.place, observable, judged, by_replica, method)
 
 
 def _order(state: State) -> Any:
@@ -181,22 +234,13 @@ def _imprecise(kind: Combination, found: Estimate, wanted: float | None) -> list
     return [f'precision {reached:.2g} over replicas, {wanted:g} is asked for']
 
 
-def _common_bound(
-    bounds: Sequence[Estimate], values: Sequence[float]
-) -> tuple[float | None, float | None]:
-    """Find what holds for all replicas: one with a value is no longer and no shorter than it."""
-    longer = [each.low for each in bounds if each.low is not None]
-    shorter = [each.high for each in bounds if each.high is not None]
-    if longer and shorter:
-        return None, None
-    return (min([*longer, *values]), None) if longer else (None, max([*shorter, *values]))
-
-
 def _at_least_within_runs(
-    estimates: Sequence[Estimate], mean: float, low: float, high: float
-) -> tuple[float, float]:
+    estimates: Sequence[Estimate], mean: float, low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
     """Widen an interval to that of the mean of the replicas by their errors within the runs."""
     below = [e.value - e.low for e in estimates if e.value is not None and e.low is not None]
     above = [e.high - e.value for e in estimates if e.value is not None and e.high is not None]
     n = len(below)
+    if n == 0 or low is None or high is None:
+        return low, high
     return min(low, mean - math.hypot(*below) / n), max(high, mean + math.hypot(*above) / n)

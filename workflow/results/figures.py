@@ -1,9 +1,9 @@
-"""Figures of a sweep, as PNG and SVG: panels of quantities, and curves, of any observable."""
+"""Figures of a sweep, as PDF, PNG, SVG and CSV: panels of quantities, and curves."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from user_input import UserError, nearest_name
 from workflow.results.aggregate import Row
 from workflow.results.axis import value_text
 from workflow.results.series import Series
+from workflow.results.tables import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,24 +35,25 @@ if TYPE_CHECKING:
 
 # Viridis without its lightest end, which does not show on white.
 DARK_PART_OF_VIRIDIS = 0.88
-PNG_DPI = 150
-MOST_COLUMNS = 3
-COLUMN_WIDTH, ROW_HEIGHT, MARGIN = 3.3, 2.9, 0.06
+PNG_DPI = 200
+# One panel is as wide as one column of a journal, two as a page.
+MOST_COLUMNS = 2
+COLUMN_WIDTH, ROW_HEIGHT, MARGIN = 3.35, 2.7, 0.04
 # Intervals of two replicas can span decades: the axes follow the values.
 ROOM_ON_LOG_AXIS = 2.5
-DODGE = 0.009
 OVERVIEW = 'overview'
 
 _POINTS = (
-    'Bars are 95 % intervals over replicas and may run out of the axes; open symbols are not '
-    'converged; arrows begin at bounds.'
+    'Symbols are means over replicas with 95 % intervals, which may run out of the axes; small '
+    'dots are single runs; open symbols are not converged; arrows begin at bounds.'
 )
-_RANGE = 'Lines are means over replicas, shades the range of the replicas.'
+_RANGE = 'Lines are means over replicas; shades are the range of the replicas, not an error.'
+_DATA = ('panel', 'of', 'x', 'y', 'low', 'high', 'verdict')
 
 
 @dataclass(frozen=True)
 class SweepFigure:
-    """A figure on disk, STEM.png and STEM.svg, and how it is to be read."""
+    """A figure on disk, STEM.pdf, .png, .svg, its data as .csv, and how it is to be read."""
 
     stem: str
     observable: str  # by name; 'overview' for the figure of several
@@ -61,13 +63,14 @@ class SweepFigure:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Something to be drawn on one pair of axes, and the rows that it shows; of a curve none."""
+    """Something to be drawn on one pair of axes, and what it shows: rows, or curves by state."""
 
     name: str  # of a panel, or OBSERVABLE:CURVE
     title: str
     is_key: bool
     draw: Callable[[Axes], None]
     rows: tuple[Row, ...] = ()
+    curves: tuple[tuple[float, Curve], ...] = ()
 
 
 def write_figures(
@@ -91,6 +94,7 @@ def write_figures(
             name = stem if len(many) == 1 else f'{stem}-{number + 1}'
             with rc_context(STYLE):
                 _save(draw_grid(series, chosen), folder / name)
+            write_csv(folder / f'{name}.csv', _DATA, _data(series, chosen))
             captions = dict.fromkeys(_POINTS if each.rows else _RANGE for each in chosen)
             written.append(SweepFigure(name, observable, title + series.where, ' '.join(captions)))
     return written
@@ -112,7 +116,9 @@ def all_drawings(series: Series) -> list[Drawing]:
         for name in dict.fromkeys(name for each in sorted(curves, key=len)[::-1] for name in each):
             of_states = [(k, each[name]) for k, each in enumerate(curves) if name in each]
             draw = partial(draw_curves, series=series, curves=of_states)
-            found.append(Drawing(f'{observable.name}:{name}', name, name in keys, draw))
+            shown_curves = tuple((series.places[k], curve) for k, curve in of_states)
+            full_name = f'{observable.name}:{name}'
+            found.append(Drawing(full_name, name, name in keys, draw, curves=shown_curves))
     return found
 
 
@@ -128,10 +134,10 @@ def check_overview(overview: Sequence[str], drawings: Iterable[Drawing]) -> None
 
 
 def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
-    """Draw in rows of up to 3, with one legend for the states and the symbols of all."""
-    n_columns = 2 if len(drawings) == 4 else min(MOST_COLUMNS, len(drawings))
+    """Draw in rows of up to 2, with one legend for the states and the symbols of all."""
+    n_columns = min(MOST_COLUMNS, len(drawings))
     n_rows = -(-len(drawings) // n_columns)
-    width = max(COLUMN_WIDTH * n_columns, 1.5 * COLUMN_WIDTH)
+    width = COLUMN_WIDTH * n_columns
     figure = new_figure(width, ROW_HEIGHT * n_rows + 0.5)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for ax, drawing in zip(axes.flat, drawings, strict=False):
@@ -159,15 +165,22 @@ def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
 def draw_panel(ax: Axes, series: Series, panel: Panel, rows: Sequence[Row]) -> None:
     """Draw values with intervals of the quantities of a panel against the axis of the series.
 
-    Open symbols are not converged; an arrow points up from a lower bound, down from an upper one.
+    Small dots are single runs. Open symbols are not converged; an arrow points up from a lower
+    bound, down from an upper one.
     """
     labels = {row.quantity.name: row.quantity.label for row in rows}
     places = series.places
     width = max(places) - min(places)
     for k, (name, label) in enumerate(labels.items()):
         colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
-        shift = DODGE * (width or 1.0) * (k - (len(labels) - 1) / 2)
-        points = [(place + shift, row) for place, row in series.along(name)]
+        points = series.along(name)
+        runs = [
+            (place, each.estimate.value)
+            for place, row in points
+            for each in row.by_replica.values()
+            if each.estimate.value is not None
+        ]
+        ax.plot(*np.array(runs).reshape(-1, 2).T, '.', color=colour, alpha=0.45, ms=2.5)
         line = [(x, row.estimate.value) for x, row in points if row.estimate.value is not None]
         ax.plot(*np.array(line).reshape(-1, 2).T, '-', color=colour, alpha=0.5, lw=1.0)
         ax.plot([], [], marker + '-', color=colour, label=label or name)
@@ -201,6 +214,21 @@ def draw_curves(ax: Axes, series: Series, curves: Sequence[tuple[int, Curve]]) -
     label_axes(ax, curves[0][1])
 
 
+def _data(series: Series, drawings: Sequence[Drawing]) -> Iterator[tuple[Any, ...]]:
+    """List all that a figure shows: points of panels, and of curves by their state."""
+    for drawing in drawings:
+        for row in drawing.rows:
+            found, label = row.quantity.estimate, row.quantity.label or row.quantity.name
+            place = row.place[series.axis.column]
+            yield drawing.title, label, place, found.value, found.low, found.high, found.verdict
+        for place, curve in drawing.curves:
+            unknown = np.full(len(curve.x), np.nan)
+            low = unknown if curve.low is None else curve.low
+            high = unknown if curve.high is None else curve.high
+            for values in zip(curve.x, curve.value, low, high, strict=True):
+                yield drawing.title, series.axis.text(place), *map(float, values), ''
+
+
 def _figures(
     every: Sequence[Drawing], overview: Sequence[str] | None
 ) -> Iterable[tuple[str, str, str, list[Drawing]]]:
@@ -228,15 +256,16 @@ def _mean_curves(results: Sequence[Any], observable: str) -> dict[str, Curve]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    # Laid out once: both files then show the same, and the second costs less.
+    # Laid out once: all files then show the same, and the others cost less.
     layout = figure.get_layout_engine()
     assert layout is not None  # `new_figure` gives one
     layout.execute(figure)
-    figure.set_layout_engine('none')
+    figure.set_layout_engine(None)  # with any, each file would be drawn twice
     # Ticks follow the size that the layout gives, and may then reach beyond the figure.
     style: dict[str, Any] = {'bbox_inches': figure.get_tightbbox().padded(MARGIN)}
     figure.savefig(f'{path}.png', dpi=PNG_DPI, metadata={'Software': None}, **style)
     figure.savefig(f'{path}.svg', metadata={'Date': None}, **style)
+    figure.savefig(f'{path}.pdf', metadata={'CreationDate': None}, **style)
 
 
 def _draw_point(ax: Axes, x: float, row: Row, colour: str, marker: str) -> None:

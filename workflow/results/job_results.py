@@ -29,6 +29,7 @@ class JobResult:
     state_point: Mapping[str, Any]
     outcomes: Mapping[str, Outcome]
     provenance: Mapping[str, Mapping[str, Any]]
+    job: str = ''
 
     def quantities(self, observable: str) -> list[Quantity]:
         """List the scalars that one observable has found."""
@@ -64,4 +65,4 @@ def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult |
             raise UserError(
                 f'{path}: cannot be read ({error}). Delete it to analyse the job again.'
             ) from None
-    return JobResult(state_point, outcomes, made)
+    return JobResult(state_point, outcomes, made, folder.name)

@@ -1,10 +1,11 @@
-"""All results of a sweep: summary.csv, figures, and a report in one HTML file."""
+"""All results of a sweep: tables as CSV, figures, and a report in one HTML file."""
 
 from __future__ import annotations
 
 import base64
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from workflow.jobs.provenance import KEY, analysis_table, code_text, code_versio
 from workflow.results import described
 from workflow.results.aggregate import SweepTable
 from workflow.results.axis import place_text, value_text
-from workflow.results.claims import Claims, judge, onsets
+from workflow.results.causes import causes_of
+from workflow.results.claims import Claims
 from workflow.results.figures import OVERVIEW, SweepFigure, write_figures
 from workflow.results.series import Series, all_series
 from workflow.results.tables import (
@@ -26,9 +28,12 @@ from workflow.results.tables import (
     format_row,
     key_tables,
     write_summary,
+    write_values_by_run,
 )
+from workflow.results.verdicts import LEVEL, Finding, judge, onsets
 
 SUMMARY = 'summary.csv'
+VALUES_BY_RUN = 'values_by_run.csv'
 REPORT = 'report.html'
 FIGURES = 'figures'
 
@@ -54,7 +59,7 @@ class Background:
 
 
 def write_results(folder: Path, table: SweepTable, background: Background) -> Path:
-    """Write summary.csv, figures/ and report.html, each when it is whole; return the report.
+    """Write tables, figures/ and report.html, each when it is whole; return the report.
 
     Raises:
         UserError: If the overview names something that a complete sweep does not have.
@@ -74,6 +79,7 @@ def write_results(folder: Path, table: SweepTable, background: Background) -> Pa
     shutil.rmtree(folder / FIGURES, ignore_errors=True)
     os.replace(drawn, folder / FIGURES)
     write_summary(folder / SUMMARY, table)
+    write_values_by_run(folder / VALUES_BY_RUN, table)
     with replacing(folder / REPORT) as temporary:
         temporary.write_text(html, encoding='utf-8')
     return folder / REPORT
@@ -104,8 +110,13 @@ def _render(
         svg = base64.b64encode((figure_folder / f'{figure.stem}.svg').read_bytes()).decode()
         shown.append(asdict(figure) | {'source': f'data:image/svg+xml;base64,{svg}'})
     dynamics = described.dynamics_statement(points)
+    findings = judge(background.claims, many, table.axis) if background.claims else []
     return environment.get_template(REPORT).render(
         sweep=table.name,
+        answer=_answer(findings, table, background.n_jobs),
+        n_jobs=background.n_jobs,
+        level=LEVEL,
+        tests=list(dict.fromkeys(each.test.partition(';')[0] for each in findings if each.test)),
         description=background.description,
         simulated=described.simulated_systems(points, background.n_jobs),
         failed=background.failed,
@@ -116,12 +127,12 @@ def _render(
         overview=[each for each in shown if each['observable'] == OVERVIEW],
         onsets=onsets(many, table.axis),
         claims=background.claims,
-        findings=judge(background.claims, many, table.axis) if background.claims else [],
+        findings=findings,
         sections=[
             section | {'figures': [each for each in shown if each['observable'] == name]}
             for name, section in _sections(table, dynamics).items()
         ],
-        unconverged=_unconverged(table),
+        unconverged=causes_of(table, background.runs),
         n_unconverged=sum(not row.is_converged for row in table.rows),
         n_rows=len(table.rows),
         equilibration=described.missed_equilibrations(background.runs),
@@ -136,6 +147,19 @@ def _render(
         ),
         code=code_text(code_version()),
     )
+
+
+def _answer(findings: Sequence[Finding], table: SweepTable, n_jobs: int) -> str:
+    """Say in one sentence what a sweep has decided."""
+    n_runs = sum(len(state.results) for state in table.states)
+    made_of = f'{n_runs} of {n_jobs} runs of {len(table.states)} states'
+    if not findings:
+        return f'{made_of}.'
+    counts = Counter(finding.verdict for finding in findings)
+    verdicts = [
+        f'{n} {verdict if n == 1 else verdict.removesuffix("s")}' for verdict, n in counts.items()
+    ]
+    return f'Of {len(findings)} claims {", ".join(verdicts)}; from {made_of}.'
 
 
 def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
@@ -164,16 +188,3 @@ def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
                 ],
             }
     return sections
-
-
-def _unconverged(table: SweepTable) -> list[dict[str, str]]:
-    """Group the quantities of one state that share their reasons."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for row in table.rows:
-        if not row.is_converged:
-            key = (place_text(row.place, table.axis), row.estimate.verdict)
-            groups.setdefault(key, []).append(row.quantity.name)
-    return [
-        {'state': state, 'quantities': ', '.join(names), 'why': why}
-        for (state, why), names in groups.items()
-    ]

@@ -1,10 +1,10 @@
-"""Results of a sweep as tables: summary.csv, and key results for the terminal and the report."""
+"""Results of a sweep as tables: CSV files, and key results for the terminal and the report."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,6 +22,7 @@ SIGNIFICANT_DIGITS = 6
 NOT_CONVERGED = '*'
 EMPTY = '-'
 _COLUMNS = ('quantity', 'unit', 'mean', 'ci95_low', 'ci95_high', 'n_replicas', 'converged')
+_RUN_COLUMNS = ('quantity', 'unit', 'value', 'ci95_low', 'ci95_high', 'n_effective', 'verdict')
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,48 @@ class KeyTable:
 
 def write_summary(path: Path, table: SweepTable) -> None:
     """Write the rows as CSV, under a temporary name until it is whole."""
-    columns = list(table.states[0].place) if table.states else []
-    leading = [name for name in dict.fromkeys((table.axis.column, 'kT')) if name in columns]
-    others = [name for name in columns if name not in leading]
+    leading, others = _place_columns(table)
+    lines = []
+    for row in table.rows:
+        quantity, estimate = row.quantity, row.estimate
+        found = (quantity.name, quantity.unit, estimate.value, estimate.low, estimate.high)
+        first, last = ([row.place[name] for name in names] for names in (leading, others))
+        lines.append([table.name, *first, *found, row.n_replicas, row.is_converged, *last])
+    write_csv(path, ['sweep', *leading, *_COLUMNS, *others], lines)
+
+
+def write_values_by_run(path: Path, table: SweepTable) -> None:
+    """Write what each run gave of each quantity, with its interval within the run, as CSV."""
+    leading, others = _place_columns(table)
+    lines = []
+    for state in table.states:
+        first, last = ([state.place[name] for name in names] for names in (leading, others))
+        for result in state.results:
+            run = (result.state_point['replica'], result.job)
+            for name in result.outcomes:
+                for quantity in result.quantities(name):
+                    found = quantity.estimate
+                    values = (found.value, found.low, found.high, found.n_effective, found.verdict)
+                    lines.append([*first, *run, quantity.name, quantity.unit, *values, *last])
+    write_csv(path, [*leading, 'replica', 'job', *_RUN_COLUMNS, *others], lines)
+
+
+def write_csv(path: Path, header: Sequence[str], lines: Iterable[Iterable[Any]]) -> None:
+    """Write a table as CSV, under a temporary name until it is whole."""
     with (
         replacing(path) as temporary,
         open(temporary, 'w', newline='', encoding='utf-8') as file,
     ):
         writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(['sweep', *leading, *_COLUMNS, *others])
-        for row in table.rows:
-            quantity, estimate = row.quantity, row.estimate
-            found = (quantity.name, quantity.unit, estimate.value, estimate.low, estimate.high)
-            first, last = ([row.place[name] for name in names] for names in (leading, others))
-            cells = [table.name, *first, *found, row.n_replicas, row.is_converged, *last]
-            writer.writerow([_cell(value) for value in cells])
+        writer.writerow(header)
+        writer.writerows([_cell(value) for value in line] for line in lines)
+
+
+def _place_columns(table: SweepTable) -> tuple[list[str], list[str]]:
+    """Divide the axes of a sweep into those that come first in a file, and the others."""
+    columns = list(table.states[0].place) if table.states else []
+    leading = [name for name in dict.fromkeys((table.axis.column, 'kT')) if name in columns]
+    return leading, [name for name in columns if name not in leading]
 
 
 def key_tables(table: SweepTable) -> list[KeyTable]:
