@@ -11,7 +11,7 @@ trust.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +31,6 @@ from analysis.estimators.intervals import (
     proportion_with_interval,
     shared_by_neighbours,
 )
-from analysis.estimators.replicas import combine_replicas, combine_replicas_log
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observable import FRACTION, NOT_NEGATIVE, Combination, Quantity
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
@@ -67,7 +66,6 @@ def jobs() -> Iterator[Job]:
         ('means', mean_rows),
         ('proportions', proportion_rows),
         ('distributions', distribution_rows),
-        ('replicas', replica_rows),
         ('summary', summary_rows),
     ):
         yield Job(name, measure, (NO_ENGINE,))
@@ -158,31 +156,6 @@ def distribution_rows(engine: str) -> Iterator[Row]:
             ).exact()
 
 
-def replica_rows(engine: str) -> Iterator[Row]:
-    """Means over independent replicas."""
-    generator = np.random.default_rng(2)
-
-    def normal(n: int) -> Estimate:
-        return combine_replicas(generator.normal(size=n))
-
-    def lognormal(n: int) -> Estimate:
-        return combine_replicas_log(np.exp(0.5 * generator.normal(size=n)))
-
-    def noisy(n: int) -> Estimate:
-        within = 0.5 * np.exp(0.3 * generator.normal(size=n)) * generator.normal(size=n)
-        return combine_replicas(generator.normal(size=n) + within)
-
-    kinds: tuple[tuple[str, Callable[[int], Estimate], float], ...] = (
-        ('combine_replicas, normal', normal, 0.0),
-        ('combine_replicas_log, lognormal', lognormal, 1.0),
-        ('combine_replicas, normal with noise within the runs', noisy, 0.0),
-    )
-    for name, draw, truth in kinds:
-        for n in REPLICAS:
-            outcomes = (holds(draw(n), truth) for _ in range(SETS))
-            yield Coverage.of(f'{name}: {n} replicas', outcomes).exact()
-
-
 def summary_rows(engine: str) -> Iterator[Row]:
     """Rows of summary.csv: `workflow.results.aggregate.combine` over the replicas of a state."""
     generator = np.random.default_rng(7)
@@ -220,7 +193,8 @@ def summary_rows(engine: str) -> Iterator[Row]:
 
 def combined(what: str, sets: Iterable[Sequence[Quantity]], truth: float) -> Coverage:
     """Coverage of the intervals of sets of replicas."""
-    return Coverage.of(f'combine, {what}', (holds(combine(each), truth) for each in sets))
+    found = (combine([each])[0][0] for each in sets)
+    return Coverage.of(f'combine, {what}', (holds(each, truth) for each in found))
 
 
 def _proportion(share: float, generator: np.random.Generator) -> Quantity:
