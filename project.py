@@ -102,6 +102,23 @@ def _all_analysed(*jobs: Job) -> bool:
     return all(job.isfile(name) for job in jobs for name in RESULTS)
 
 
+def _no_look_is_due(*jobs: Job) -> bool:
+    from workflow.results.sweep_results import look_is_due
+
+    return not any(map(look_is_due, sweeps_with(jobs)))
+
+
+@Project.pre(_all_analysed)
+@Project.post(_no_look_is_due)
+@Project.operation(aggregator=each_sweep, directives=directives_of('decide'))
+def decide(*jobs: Job) -> None:
+    """Add replicas to a sweep that is to be decided and is not."""
+    from workflow.results.sweep_results import look_at
+
+    for sweep in sweeps_with(jobs):
+        look_at(sweep)
+
+
 def _report_is_current(*jobs: Job) -> bool:
     from workflow.results.sweep_results import report_is_current
 

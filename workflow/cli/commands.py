@@ -87,12 +87,19 @@ def _init(options: argparse.Namespace) -> int:
 def _simulate(options: argparse.Namespace) -> int:
     from workflow.cli.init import init_sweep
     from workflow.cli.simulate import simulate_jobs
+    from workflow.jobs.workspace import recorded_sweep
+    from workflow.results.sweep_results import look_at, look_is_due
     from workflow.stages.table import is_done
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep)
     print(f'{len(sweep.jobs)} jobs on {engine}')
     code = simulate_jobs(sweep.jobs, options.parallel)
+    while not code and look_is_due(sweep):
+        look = look_at(sweep)
+        print(look)
+        sweep = recorded_sweep(options.sweep)
+        code = simulate_jobs(sweep.jobs, options.parallel)
     if code == EXIT_INTERRUPTED:
         return code
     if code and not any(map(is_done, sweep.jobs)):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _PROJECT_FILE = Path(__file__).parents[2] / 'project.py'
 # Everything but the operations over a whole sweep.
-_OPERATIONS = '^(?!report$).*'
+_OPERATIONS = '^(?!(report|decide)$).*'
 _LOG = 'run.log'
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_LINES = 15.0

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from workflow.results.tables import (
     write_summary,
     write_values_by_run,
 )
-from workflow.results.verdicts import LEVEL, Finding, judge, onsets
+from workflow.results.verdicts import LEVEL, Finding, judge, keep_decided, onsets
 
 SUMMARY = 'summary.csv'
 VALUES_BY_RUN = 'values_by_run.csv'
@@ -47,6 +47,9 @@ class Background:
         description: Of the model.
         overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
+        level: Rate of false decisions at this look at the sweep.
+        decided: Verdicts of earlier looks.
+        looks: What each of them found, in words.
         runs: One record of each run of a stage: engine, version, device and so on.
     """
 
@@ -55,6 +58,9 @@ class Background:
     description: str = ''
     overview: Sequence[str] | None = None
     claims: Claims | None = None
+    level: float = LEVEL
+    decided: Mapping[str, str] = field(default_factory=dict)
+    looks: Sequence[str] = ()
     runs: Sequence[Mapping[str, Any]] = ()
 
 
@@ -110,12 +116,16 @@ def _render(
         svg = base64.b64encode((figure_folder / f'{figure.stem}.svg').read_bytes()).decode()
         shown.append(asdict(figure) | {'source': f'data:image/svg+xml;base64,{svg}'})
     dynamics = described.dynamics_statement(points)
-    findings = judge(background.claims, many, table.axis) if background.claims else []
+    findings: list[Finding] = []
+    if background.claims:
+        found = judge(background.claims, many, table.axis, background.level)
+        findings = keep_decided(found, background.decided)
     return environment.get_template(REPORT).render(
         sweep=table.name,
         answer=_answer(findings, table, background.n_jobs),
         n_jobs=background.n_jobs,
         level=LEVEL,
+        looks=background.looks,
         tests=list(dict.fromkeys(each.test.partition(';')[0] for each in findings if each.test)),
         description=background.description,
         simulated=described.simulated_systems(points, background.n_jobs),

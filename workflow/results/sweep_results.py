@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from models.model import Model
     from workflow.results.aggregate import SweepTable
     from workflow.results.axis import Axis
+    from workflow.results.claims import Claims
+    from workflow.results.looks import Look
 
 # In the project document, beside the sweep.
 CLAIMS = 'claims'
@@ -49,7 +51,7 @@ def write_sweep_results(sweep: SweepJobs) -> SweepTable:
 
 
 def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
-    from workflow.results.claims import Claims
+    from workflow.results.looks import level_of, looks_of
     from workflow.results.report import Background, write_results
 
     # Before they are read: a result that comes while figures are drawn is not in this report.
@@ -57,13 +59,16 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     table = read_sweep_table(sweep)
     content = _recorded(sweep)
     records = [read_job_document(job) for job in sweep.jobs]
-    claims = content.get(CLAIMS)
+    wanted, looks = Sweep.model_validate(content['sweep']), looks_of(content)
     background = Background(
         n_jobs=len(sweep.jobs),
         failed=_failures(sweep.jobs),
         description=(content.get('model') or {}).get('description', ''),
         overview=_report_table(content).overview,
-        claims=None if claims is None else Claims.model_validate(claims),
+        claims=_claims(content),
+        level=level_of(wanted, looks),
+        decided=looks[-1].decided if looks else {},
+        looks=list(map(str, looks)),
         runs=[run for record in records for run in record.get('runs', [])],
     )
     write_results(folder, table, background)
@@ -72,6 +77,39 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     job_files.write_json(folder / _PROVENANCE, made)
     job_files.write_json(folder / _JOB_LIST, {'jobs': stamps, 'report': _shown_as(content)})
     return table
+
+
+def look_is_due(sweep: SweepJobs) -> bool:
+    """Check whether a sweep is to be looked at, for replicas to be added."""
+    from workflow.results import looks
+
+    return looks.look_is_due(_recorded(sweep))
+
+
+def look_at(sweep: SweepJobs) -> Look:
+    """Look at a sweep whose jobs are done, and add the replicas that it needs to be decided.
+
+    Raises:
+        UserError: If no job is done, or a result cannot be read.
+    """
+    from workflow.results.looks import level_of, looks_of, take_look
+    from workflow.results.series import all_series
+    from workflow.results.verdicts import judge, keep_decided
+
+    content, table = _recorded(sweep), read_sweep_table(sweep)
+    wanted, claims = Sweep.model_validate(content['sweep']), _claims(content)
+    looks, findings = looks_of(content), []
+    if claims is not None:
+        found = judge(claims, all_series(table), table.axis, level_of(wanted, looks))
+        findings = keep_decided(found, looks[-1].decided if looks else {})
+    return take_look(sweep, wanted, table, findings)
+
+
+def _claims(content: Mapping[str, Any]) -> Claims | None:
+    from workflow.results.claims import Claims
+
+    recorded = content.get(CLAIMS)
+    return None if recorded is None else Claims.model_validate(recorded)
 
 
 def read_sweep_table(sweep: SweepJobs) -> SweepTable:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from analysis.estimators.estimate import Estimate, exponentiated
@@ -17,7 +17,7 @@ from analysis.estimators.trends import (
 )
 from analysis.observable import Combination
 from workflow.results.aggregate import Row
-from workflow.results.axis import Axis
+from workflow.results.axis import Axis, Place
 from workflow.results.claims import Claim, Claims, Expectation
 from workflow.results.series import Series
 from workflow.results.tables import format_interval
@@ -47,6 +47,7 @@ class Finding:
         power: Chance that this design decides an effect as large as that seen.
         cure: What would decide it.
         test: Which test was used, and why.
+        gains_at: Where more replicas would tell most, while it is undecided.
     """
 
     claim: str
@@ -59,6 +60,12 @@ class Finding:
     power: float | None = None
     cure: str = ''
     test: str = ''
+    gains_at: tuple[Place, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What it is about, by which it is found again at a later look."""
+        return f'{self.claim} {self.quantity}'
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,16 @@ def judge(
     return findings
 
 
+def keep_decided(findings: Sequence[Finding], decided: Mapping[str, str]) -> list[Finding]:
+    """Keep the verdicts of an earlier look at a sweep that has got more replicas since."""
+    return [
+        replace(each, verdict=decided[each.key], cure='', gains_at=())
+        if each.key in decided
+        else each
+        for each in findings
+    ]
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """Adjust p for the number of tests, by Holm's method."""
     order = sorted(range(len(p)), key=lambda k: p[k])
@@ -128,6 +145,7 @@ class Comparison:
     There is no decision where the quantity is not known at a place that is asked for.
 
     Attributes:
+        decided_by: The values that tell most.
         is_independent: Whether there is no dependence beyond `INDEPENDENT_WITHIN`.
         against: Steps between neighbours that contradict a trend beyond doubt.
     """
@@ -136,6 +154,7 @@ class Comparison:
     seen: str
     decision: Decision | None = None
     effect: str = ''
+    decided_by: Sequence[Point] = ()
     is_independent: bool = False
     against: str = ''
 
@@ -164,7 +183,9 @@ def trend(points: Sequence[Point], axis: Axis, wanted: int, level: float = LEVEL
         if no_dependence(states, margin, level).direction:
             seen += f' No dependence within {INDEPENDENT_WITHIN:.0%}.'
             return Comparison(wanted, seen, decision, effect, is_independent=True)
-        return Comparison(wanted, seen, decision, effect)
+        # A slope rests on both ends of the axis.
+        outer = -(-len(usable) // 3)
+        return Comparison(wanted, seen, decision, effect, usable[:outer] + usable[-outer:])
     pairs = range(len(states) - 1)
     steps = [contrast(states, k + 1, k, level / len(states)) for k in pairs]
     against = [
@@ -187,7 +208,8 @@ def maximum(points: Sequence[Point], axis: Axis, place: float, level: float = LE
     others = [point for point in usable if point is not top]
     highest = max(others, key=lambda point: _known(point[1]))
     seen = f'{_at(top, axis)}; the highest elsewhere {_at(highest, axis)}.'
-    return Comparison(1, seen, decision, _effect_text(decision.effect, top[1], ''))
+    effect = _effect_text(decision.effect, top[1], '')
+    return Comparison(1, seen, decision, effect, [top, highest])
 
 
 def greater(
@@ -203,7 +225,7 @@ def greater(
     decision = contrast(states, usable.index(one), usable.index(other), level)
     where = f', {axis.text(one[0])} against {other[0]:.3g}'
     effect = _effect_text(decision.effect, one[1], where)
-    return Comparison(1, f'{_at(one, axis)}, {_at(other, axis)}.', decision, effect)
+    return Comparison(1, f'{_at(one, axis)}, {_at(other, axis)}.', decision, effect, [one, other])
 
 
 def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None, float | None]]:
@@ -263,7 +285,8 @@ def _finding(
         found += f' Against it: {test.against}.' if test.against else ''
     found = ' '.join(filter(None, (found, doubts)))
     measures = (verdict, test.effect, p, decision.power, cure, decision.test)
-    return Finding(claim.text, claim.source, name, found, *measures)
+    gains_at = () if is_decided else tuple(row.place for _, row in test.decided_by)
+    return Finding(claim.text, claim.source, name, found, *measures, gains_at)
 
 
 def _cure(decision: Decision) -> str:

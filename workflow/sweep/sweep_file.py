@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BeforeValidator,
@@ -28,6 +28,11 @@ from workflow.sweep.sweep_name import SweepName
 
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
+
+
+def _as_range(value: Any) -> Any:
+    """Read a number of replicas that is the least and the most."""
+    return {'minimum': value, 'maximum': value} if isinstance(value, int) else value
 
 
 def _as_number(value: Any) -> Any:
@@ -71,6 +76,32 @@ class Grid(StrictModel):
             yield dict(zip(axes, values, strict=True))
 
 
+class Replicas(StrictModel):
+    """How many independent jobs a state has: `minimum` at first, and never more than `maximum`."""
+
+    minimum: Annotated[int, Field(gt=0)]
+    maximum: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode='after')
+    def _ordered(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f'minimum {self.minimum} exceeds maximum {self.maximum}')
+        return self
+
+
+class Budget(StrictModel):
+    """What a sweep may cost at most: steps of its stages, or hours of cores."""
+
+    steps: Annotated[int, Field(gt=0)] | None = None
+    core_hours: PositiveFloat | None = None
+
+    @model_validator(mode='after')
+    def _one(self) -> Self:
+        if (self.steps is None) == (self.core_hours is None):
+            raise ValueError('give either steps or core_hours')
+        return self
+
+
 class ReportTable(StrictModel):
     """What the results of a sweep are shown against; part of no state point.
 
@@ -96,18 +127,43 @@ class Sweep(StrictModel):
         name: Names the results folder.
         model: Name of a shipped model, or path of a model file beside the sweep file.
         compositions: Each a monomer -> mole fraction.
-        replicas: Independent jobs per state.
+        replicas: Independent jobs per state: a number, or the least and the most.
+        decide: What replicas are added for: 'claims', or quantities with the relative half-width of
+            their 95 % interval over replicas; None adds none.
+        budget: Nothing is added beyond it.
     """
 
     name: SweepName
     model: str
     compositions: Annotated[list[dict[str, MoleFraction]], Field(min_length=1)]
-    replicas: Annotated[int, Field(gt=0)] = 2
+    replicas: Annotated[Replicas, BeforeValidator(_as_range)] = Replicas(minimum=2, maximum=2)
+    decide: Literal['claims'] | dict[str, PositiveFloat] | None = None
+    budget: Budget | None = None
     grid: Grid
     sequence: SequenceStatistics = IdealSequence()
     chain_lengths: ChainLengths = Monodisperse()
     protocol: Protocol = Protocol()
     report: ReportTable = ReportTable()
+
+    @model_validator(mode='after')
+    def _replicas_are_added_for_something(self) -> Self:
+        adds = self.replicas.maximum > self.replicas.minimum
+        if adds and self.decide is None:
+            raise ValueError("replicas: a maximum needs decide = 'claims', or quantities to decide")
+        if self.decide is not None and not adds:
+            raise ValueError('decide: needs replicas = { minimum = 3, maximum = 12 } or the like')
+        if self.decide == 'claims' and self.report.claims is None:
+            raise ValueError("decide: 'claims' needs a file of claims, as `claims` in [report]")
+        if self.budget is not None and self.decide is None:
+            raise ValueError("budget: is that of adding replicas: it needs 'decide'")
+        if isinstance(self.decide, dict):
+            twice = sorted(self.decide.keys() & self.protocol.sample.precision.keys())
+            if twice:
+                raise ValueError(
+                    f'decide: {twice[0]} is in protocol.sample.precision too, which is that of a '
+                    'single run: give one of the two'
+                )
+        return self
 
 
 def load_sweep(path: Path) -> tuple[Sweep, Model]:
@@ -123,14 +179,14 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
 def number_of_points(sweep: Sweep) -> int:
     """Count the state points of a sweep."""
     axes = sweep.grid.model_dump(exclude_none=True)
-    return len(sweep.compositions) * sweep.replicas * math.prod(map(len, axes.values()))
+    return len(sweep.compositions) * sweep.replicas.minimum * math.prod(map(len, axes.values()))
 
 
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
     """List the state points of a sweep, in the order of its file."""
     for composition in sweep.compositions:
         for point in sweep.grid.points(model):
-            for replica in range(sweep.replicas):
+            for replica in range(sweep.replicas.minimum):
                 yield StatePoint(
                     model=model.name,
                     model_hash=model.content_hash(),
