@@ -335,7 +335,7 @@ def _exact_tails(sizes: tuple[int, ...]) -> FloatArray:
 def _random_orders(group: tuple[int, ...]) -> FloatArray:
     """Draw the signs of all pairs of states for random orders of the values, (draws, n * n)."""
     generator = np.random.default_rng(SEED)
-    orders = generator.permuted(np.tile(np.array(group), (DRAWS, 1)), axis=1)
+    orders = generator.permuted(np.tile(np.array(group, dtype=np.int8), (DRAWS, 1)), axis=1)
     signs = np.sign(orders[:, None, :] - orders[:, :, None])
     table: FloatArray = signs.reshape(DRAWS, -1).astype(np.float32)
     return table
