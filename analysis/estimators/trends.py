@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -21,7 +21,8 @@ MOST_REPLICAS = 1000
 # Of random orders, where ties or bounds leave no exact distribution.
 DRAWS, SEED = 2000, 1
 # Beyond as many values the distribution of the trend statistic is taken as normal.
-MOST_EXACT = 100
+MOST_EXACT = 50
+NO_ERROR = 'neither replicas nor the runs themselves give an error'
 
 
 @dataclass(frozen=True)
@@ -50,28 +51,35 @@ def trend_test(states: Sequence[Replicates], level: float = LEVEL) -> Decision:
     """Decide whether values rise or fall along the axis, by the test of Jonckheere and Terpstra.
 
     Its statistic is the number of pairs of values at two places that rise, less those that fall; a
-    pair that bounds leave open counts as neither (Gehan, Biometrika 52, 203, 1965). Its distribution
-    without a trend is exact, or from 2000 random orders where there are ties or bounds. The slope
-    beside it is that of a straight line by least squares.
+    pair that bounds leave open counts as neither (Gehan, Biometrika 52, 203, 1965). Its
+    distribution without a trend is exact, or from 2000 random orders where there are ties or
+    bounds, or normal for more than 50 values. The slope beside it is that of a straight line by
+    least squares; where the spreads differ, which shifts ranks as well, it has to be beyond doubt
+    too, and the larger p of the two counts.
     """
     places = np.array([each.place for each in states])
+    sizes = [each.n for each in states]
     if len(np.unique(places)) < 2:
         return undecided('there are values at one place only')
-    sizes = [each.n for each in states]
-    scores = _pair_scores(states)
-    p, sign, least = _rank_test(scores, np.repeat(places, sizes))
-    if least > level:
+    p, sign, attained = _rank_test(_pair_scores(states), np.repeat(places, sizes), level)
+    if not attained:
+        if any(each.is_censored for each in states):
+            return undecided('bounds leave the order of too many values open')
         return undecided(
-            f'{sum(sizes)} values at {len(np.unique(places))} places cannot give a p below '
-            f'{least:.2g}'
+            f'{sum(sizes)} values at {len(np.unique(places))} places are too few for a p of '
+            f'{level:.2g}, whatever their order'
         )
     spread = Spread.of(states)
     slope = Combination.of(states, _slope_weights(places, np.array(sizes)), spread)
-    direction = sign if p <= level else 0
     text = 'Jonckheere-Terpstra over the values of all replicas, since it assumes no shape'
-    if direction and slope.side == 0 and direction != np.sign(slope.value):
+    if spread.differs and slope.has_error and slope.side == 0:
+        p = max(p, slope.p())
+        text += ', and the slope, since ranks mistake different spreads for trends'
+    direction = sign if p <= level else 0
+    if slope.side == 0 and direction * slope.value < 0:
+        direction = 0 if spread.differs else direction
         text += '; the straight line has the other sign: the change is not even'
-    return _decision(direction, p, slope, level, sizes, text + _how(spread, slope))
+    return _decision(direction, p, slope, (level, attained), sizes, text + _how(spread, slope))
 
 
 def contrast(
@@ -80,48 +88,45 @@ def contrast(
     """Decide whether values are greater (1) or less (-1) in the first of two states, by Student t.
 
     With the spread pooled over all states where it is the same, else Welch's. Bounds stand at their
-    limits, and count only where the difference is certain to be larger still.
+    limits, and count only where the difference is certain to be larger still; where they leave no
+    spread, the order of the values decides (Mann and Whitney).
     """
     spread = Spread.of(states)
-    found = _difference(states, first, second, spread)
+    found, p, sign = _compare(states, first, second, spread)
+    if math.isnan(p):
+        return undecided(NO_ERROR)
     sizes = [states[first].n, states[second].n]
-    if not math.isfinite(found.error):
-        return _by_ranks([states[second], states[first]], level)
-    p = found.p()
-    direction = int(np.sign(found.value)) if p <= level else 0
     text = 'Difference of two means by Student t' + _how(spread, found)
-    return _decision(direction, p, found, level, sizes, text)
+    return _decision(sign if p <= level else 0, p, found, (level, level), sizes, text)
 
 
 def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL) -> Decision:
     """Decide whether values are largest in one state (1), or larger in another one (-1).
 
-    Largest if they are greater than those of each other state, each by Student t at the full level:
-    all have to be, so there is nothing to adjust. Another one is larger if one is at the level
-    divided by their number (Holm). The effect is the difference to the rival, the state that is
-    hardest to be told from, or clearest above.
+    Largest if they are greater than those of each other state, each as by `contrast` at the full
+    level: all have to be, so there is nothing to adjust. Another one is larger if one is at the
+    level divided by their number (Holm). The effect is the difference to the rival, the state that
+    is hardest to be told from, or clearest above.
     """
     others = [i for i in range(len(states)) if i != index]
     if not others:
         return undecided('there is one state only')
     spread = Spread.of(states)
-    differences = {i: _difference(states, index, i, spread) for i in others}
-    if not all(math.isfinite(each.error) for each in differences.values()):
-        return undecided('neither replicas nor the runs themselves give an error')
-    rival = min(others, key=lambda i: _signed(differences[i]))
-    found = differences[rival]
-    p = found.p()
-    if found.value < 0:
+    compared = [(i, *_compare(states, index, i, spread)) for i in others]
+    if any(math.isnan(p) for _, _, p, _ in compared):
+        return undecided(NO_ERROR)
+    # From those clearly below zero to those clearly above.
+    rival, found, p, sign = min(compared, key=lambda each: each[3] * (1 - each[2]))
+    if sign < 0:
         p = min(1.0, p * len(others))
-    direction = int(np.sign(found.value)) if p <= level else 0
+    direction = sign if p <= level else 0
     text = (
-        f'Differences to all {len(others)} others by Student t; one above it is adjusted for their '
-        'number (Holm)' + _how(spread, found)
+        f'Differences to all {len(others)} others by Student t, of which one that is larger is '
+        'adjusted for their number (Holm)'
     )
-    if found.value < 0:
-        level /= len(others)
+    share = level / len(others) if sign < 0 else level
     sizes = [states[index].n, states[rival].n]
-    return _decision(direction, p, found, level, sizes, text)
+    return _decision(direction, p, found, (share, share), sizes, text + _how(spread, found))
 
 
 def no_dependence(states: Sequence[Replicates], margin: float, level: float = LEVEL) -> Decision:
@@ -139,49 +144,30 @@ def no_dependence(states: Sequence[Replicates], margin: float, level: float = LE
     spread = Spread.of(states)
     order = sorted(range(len(states)), key=lambda i: states[i].place)
     pairs = [
-        (later, earlier, _difference(states, later, earlier, spread))
+        (_difference(states, later, earlier, spread), [states[later].n, states[earlier].n])
         for earlier, later in itertools.combinations(order, 2)
     ]
-    confidence = 1 - 2 * level
-    if not all(each.half_width(confidence) > 0 for *_, each in pairs):
-        return undecided('neither replicas nor the runs themselves give an error')
-    later, earlier, found = max(
-        pairs, key=lambda pair: abs(pair[2].value) + pair[2].half_width(confidence)
-    )
-    half = found.half_width(confidence)
-    p = found.p(math.copysign(margin, found.value)) / 2
-    if abs(found.value) > margin:
-        p = 1 - p
-    is_decided = abs(found.value) + half <= margin
-    sizes = [states[later].n, states[earlier].n]
+    if not all(each.has_error for each, _ in pairs):
+        return undecided(NO_ERROR)
+
+    def outside(found: Combination) -> float:
+        p = found.p(math.copysign(margin, found.value)) / 2
+        return p if abs(found.value) < margin else 1 - p
+
+    found, sizes = max(pairs, key=lambda pair: outside(pair[0]))
+    p = outside(found)
 
     def power(more: int) -> float:
-        return 2 * _power(found, sizes, more, 2 * level, margin) - 1
+        return max(0.0, 2 * _power(found, sizes, more, 2 * level, margin) - 1)
 
-    text = f'All differences within {margin:.3g}, by two one-sided tests' + _how(spread, found)
     return Decision(
-        int(is_decided),
-        min(1.0, p),
-        found.estimate(float(sum(sizes)), confidence),
-        max(0.0, power(0)),
-        0 if is_decided else _more(power),
-        text,
+        int(p <= level),
+        p,
+        found.estimate(float(sum(sizes)), 1 - 2 * level),
+        power(0),
+        0 if p <= level else _more(power),
+        f'All differences within {margin:.3g}, by two one-sided tests' + _how(spread, found),
     )
-
-
-def _by_ranks(pair: Sequence[Replicates], level: float) -> Decision:
-    """Compare two states whose bounds leave no error, by the order of their values."""
-    if not any(each.is_censored for each in pair):
-        return undecided('neither replicas nor the runs themselves give an error')
-    sizes = [each.n for each in pair]
-    p, sign, least = _rank_test(_pair_scores(pair), np.repeat([0.0, 1.0], sizes))
-    if least > level:
-        return undecided(
-            f'bounds of {sizes[1]} and {sizes[0]} replicas give no p below {least:.2g}'
-        )
-    effect = Estimate(n_effective=float(sum(sizes)), verdict='bounds: no difference')
-    text = 'Order of the values (Mann and Whitney), since bounds leave no spread.'
-    return Decision(sign if p <= level else 0, p, effect, 0.0, 0 if p <= level else None, text)
 
 
 def undecided(why: str) -> Decision:
@@ -193,12 +179,14 @@ def _decision(
     direction: int,
     p: float,
     found: Combination,
-    level: float,
+    levels: tuple[float, float],
     sizes: Sequence[int],
     text: str,
 ) -> Decision:
+    """Add power and further replicas; the levels are the one asked for, and the one attained."""
+
     def power(more: int) -> float:
-        return _power(found, sizes, more, level, found.value)
+        return _power(found, sizes, more, levels[0] if more else levels[1], found.value)
 
     more = 0 if direction else _more(power)
     return Decision(direction, p, found.estimate(float(sum(sizes))), power(0), more, text)
@@ -236,17 +224,29 @@ def _difference(
     return Combination.of(states, weights, spread)
 
 
-def _signed(found: Combination) -> float:
-    """Order differences from those clearly below zero to those clearly above."""
-    return math.copysign(1 - found.p(), found.value)
+def _compare(
+    states: Sequence[Replicates], first: int, second: int, spread: Spread
+) -> tuple[Combination, float, int]:
+    """Compute a difference, its two-sided p, not a number without an error, and its sign."""
+    found = _difference(states, first, second, spread)
+    if found.has_error:
+        return found, found.p(), int(np.sign(found.value))
+    pair = [states[second], states[first]]
+    if not any(each.is_censored for each in pair):
+        return found, math.nan, 0
+    places = np.repeat([0.0, 1.0], [each.n for each in pair])
+    p, sign, _ = _rank_test(_pair_scores(pair), places, LEVEL)
+    return found, p, sign
 
 
 def _how(spread: Spread, found: Combination) -> str:
+    if not found.has_error:
+        return '; by the order of the values alone, since bounds leave no spread.'
     if found.rests_on_one:
         return '; errors within the runs alone, since there is one replica and no shared spread.'
     if spread.degrees_of_freedom:
         return (
-            f'; spread pooled over the states ({spread.degrees_of_freedom:.0f} degrees of freedom).'
+            f'; spread shared by the states ({spread.degrees_of_freedom:.0f} degrees of freedom).'
         )
     return '; spread of the replicas of each state (Welch), since the spreads differ.'
 
@@ -264,30 +264,37 @@ def _pair_scores(states: Sequence[Replicates]) -> FloatArray:
     low = np.where(censored < 0, -np.inf, values)
     high = np.where(censored > 0, np.inf, values)
     above = low[None, :] >= high[:, None]
-    scores: FloatArray = above.astype(float) - above.T
+    scores: FloatArray = above.astype(np.float64) - above.T
     return scores
 
 
-def _rank_test(scores: FloatArray, places: FloatArray) -> tuple[float, int, float]:
-    """Compute the two-sided p of Jonckheere and Terpstra, the sign, and the least p there can be."""
+def _rank_test(scores: FloatArray, places: FloatArray, level: float) -> tuple[float, int, float]:
+    """Compute the two-sided p of Jonckheere and Terpstra, the sign, and the level attained.
+
+    That is the largest p that is possible and no larger than the level asked for, 0 if none is.
+    """
     _, group = np.unique(places, return_inverse=True)
     rises = np.sign(group[None, :] - group[:, None])
-    statistic = abs(float((scores * rises).sum()) / 2)
-    sign = int(np.sign((scores * rises).sum()))
-    n = len(places)
-    if np.count_nonzero(scores) == n * (n - 1) and n <= MOST_EXACT:
-        tails = _exact_tails(tuple(int(size) for size in np.bincount(group)))
-        at = round((statistic + len(tails) - 1) / 2)
-        return min(1.0, 2 * float(tails[at])), sign, min(1.0, 2 * float(tails[-1]))
-    if n <= MOST_EXACT:
-        drawn = _random_orders(tuple(int(each) for each in group)) @ scores.ravel() / 2
-        p = (1 + np.count_nonzero(np.abs(drawn) >= statistic - 1e-6)) / (1 + DRAWS)
-        return float(p), sign, 1 / (1 + DRAWS)
-    from scipy import special
+    total = float((scores * rises).sum()) / 2
+    statistic, sign, n = abs(total), int(np.sign(total)), len(places)
+    if n > MOST_EXACT:
+        from scipy import special
 
-    deviation = math.sqrt(_variance(scores, rises))
-    p = 2 * special.ndtr(-max(statistic - 1, 0.0) / deviation) if deviation else 1.0
-    return float(p), sign, 0.0
+        deviation = math.sqrt(_variance(scores, rises))
+        p = 2 * special.ndtr(-max(statistic - 1, 0.0) / deviation) if deviation else 1.0
+        return float(p), sign, level
+    if np.count_nonzero(scores) == n * (n - 1):
+        tails = _exact_tails(tuple(sorted(np.bincount(group).tolist())))
+        p = min(1.0, 2 * float(tails[round((statistic + len(tails) - 1) / 2)]))
+        possible = 2 * tails
+    else:
+        drawn = np.abs(
+            _random_orders(tuple(group.tolist())) @ scores.ravel().astype(np.float32) / 2
+        )
+        p = (1 + np.count_nonzero(drawn >= statistic - 1e-6)) / (1 + DRAWS)
+        ordered = np.sort(drawn)[::-1]
+        possible = (1 + np.searchsorted(-ordered, -ordered + 1e-6)) / (1 + DRAWS)
+    return float(p), sign, float(max(possible[possible <= level], default=0.0))
 
 
 def _variance(scores: FloatArray, rises: FloatArray) -> float:
@@ -324,10 +331,11 @@ def _exact_tails(sizes: tuple[int, ...]) -> FloatArray:
     return np.array([int(each) / total for each in tails])
 
 
-@cache
+@lru_cache(maxsize=4)
 def _random_orders(group: tuple[int, ...]) -> FloatArray:
     """Draw the signs of all pairs of states for random orders of the values, (draws, n * n)."""
     generator = np.random.default_rng(SEED)
-    orders = generator.permuted(np.tile(np.array(group), (DRAWS, 1)), axis=1)
-    signs: FloatArray = np.sign(orders[:, None, :] - orders[:, :, None], dtype=np.float64)
-    return signs.reshape(DRAWS, -1)
+    orders = generator.permuted(np.tile(np.array(group, dtype=np.int8), (DRAWS, 1)), axis=1)
+    signs = np.sign(orders[:, None, :] - orders[:, :, None])
+    table: FloatArray = signs.reshape(DRAWS, -1).astype(np.float32)
+    return table

@@ -11,6 +11,7 @@ SECTIONS = (
     'electrostatics',
     'estimators',
     'intervals',
+    'sweeps',
     'ensembles',
     'melts',
     'ionomer',
