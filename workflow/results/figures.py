@@ -232,7 +232,7 @@ def _save(figure: Figure, path: Path) -> None:
     layout = figure.get_layout_engine()
     assert layout is not None  # `new_figure` gives one
     layout.execute(figure)
-    figure.set_layout_engine('none')
+    figure.set_layout_engine(None)
     # Ticks follow the size that the layout gives, and may then reach beyond the figure.
     style: dict[str, Any] = {'bbox_inches': figure.get_tightbbox().padded(MARGIN)}
     figure.savefig(f'{path}.png', dpi=PNG_DPI, metadata={'Software': None}, **style)
