@@ -91,13 +91,13 @@ def find_first_minimum(
     into each have shape (n,).
     """
     from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import find_peaks
 
     smooth = gaussian_filter1d(g, SMOOTHING_BINS)
     # A Gaussian of width s averages 2 s sqrt(pi) bins.
     counts = np.maximum(expected * 2 * SMOOTHING_BINS * np.sqrt(np.pi), 1e-12)
     errors = np.sqrt(np.maximum(smooth, 1 / counts) / counts)
-    peaks, _ = find_peaks(smooth, height=1.2)
+    rises = np.diff(smooth) > 0
+    peaks = np.flatnonzero(rises[:-1] & ~rises[1:] & (smooth[1:-1] >= 1.2)) + 1
     # Close to r = 0 a bin holds hardly a pair, and one of them makes a peak.
     peaks = peaks[smooth[peaks] - 1 > RISE_IN_ERRORS * np.sqrt(1 / counts[peaks])]
     if len(peaks) == 0:

@@ -118,6 +118,11 @@ def relaxation(
     )
 
 
+def segments_alone(times: dict[str, float]) -> RelaxationResult:
+    """Without scattering, for tests that write figures: each panel takes its time."""
+    return replace(relaxation(times), scattering={}, wave_numbers={})
+
+
 def thermodynamics(density: float = 0.85) -> ThermodynamicsResult:
     return ThermodynamicsResult(
         Estimate(density, density, density), estimate(1.0), estimate(0.0), estimate(-2.5)
@@ -188,7 +193,7 @@ def neutral_jobs(*temperatures: float, n: int = 2) -> list[JobResult]:
         job_result(
             state_point(0.0, replica, kT=T, **changes),
             thermodynamics=thermodynamics(0.85),
-            relaxation=relaxation({'backbone': (20.0 + replica) / T}),
+            relaxation=segments_alone({'backbone': (20.0 + replica) / T}),
         )
         for T in temperatures
         for replica in range(n)

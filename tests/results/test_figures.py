@@ -13,7 +13,15 @@ from matplotlib.figure import Figure
 
 from analysis.estimators.estimate import Estimate, mean_curve
 from analysis.observable import Panel, Quantity
-from tests.results.builders import AXIS, job, neutral_jobs, sweep, table
+from tests.results.builders import (
+    AXIS,
+    job_result,
+    neutral_jobs,
+    segments_alone,
+    state_point,
+    sweep,
+    table,
+)
 from user_input import UserError
 from workflow.results.aggregate import Row, SweepTable
 from workflow.results.figures import (
@@ -179,7 +187,8 @@ def test_the_overview_without_a_choice_is_the_key_results(series: Series) -> Non
 
 
 def test_the_overview_shows_what_is_named_of_what_is_there(tmp_path: Path) -> None:
-    many = all_series(table([job(0.0, r) for r in (0, 1)]))
+    segments = segments_alone({'backbone': 2.0, 'DOPA-side': 3.0})
+    many = all_series(table([job_result(state_point(0.0, r), relaxation=segments) for r in (0, 1)]))
     overview = ['percolation', 'relaxation times, P2', 'relaxation:P2 DOPA-side']
     (figure, *_) = write_figures(tmp_path, many, overview, False)
     assert figure.observable == OVERVIEW

@@ -12,7 +12,14 @@ import pytest
 
 from analysis.estimators.estimate import Estimate
 from models.model import load_model
-from tests.results.builders import job, job_result, neutral_jobs, state_point, sweep, table
+from tests.results.builders import (
+    job_result,
+    neutral_jobs,
+    segments_alone,
+    state_point,
+    sweep,
+    table,
+)
 from workflow.results.claims import read_claims
 from workflow.results.described import provenance_table
 from workflow.results.report import Background, write_results
@@ -124,7 +131,7 @@ def test_results_written_again_are_the_same_and_leave_nothing_of_before(tmp_path
     figures = tmp_path / 'figures'
     figures.mkdir()
     (figures / 'stale.png').touch()
-    one = table([job_result(state_point(0.0), relaxation=job(0.0).outcomes['relaxation'].result)])
+    one = table([job_result(state_point(0.0), relaxation=segments_alone({'backbone': 2.0}))])
     write_results(tmp_path, one, Background(n_jobs=1))
     before = {path.name: path.read_bytes() for path in tmp_path.rglob('*.*') if path.is_file()}
     stems = {path.stem for path in figures.iterdir()}
@@ -151,7 +158,7 @@ def test_provenance_joins_runs_that_differ_in_their_own_numbers_alone() -> None:
 
 def test_results_made_by_different_code_are_told_apart(tmp_path: Path) -> None:
     made = {'operation': 'clusters', 'code': {'version': '0.9', 'commit': 'f' * 40}}
-    result = job_result(state_point(0.0), relaxation=job(0.0).outcomes['relaxation'].result)
+    result = job_result(state_point(0.0), relaxation=segments_alone({'backbone': 2.0}))
     result = type(result)(result.state_point, result.outcomes, {'clusters': made, 'relaxation': {}})
     write_results(tmp_path, table([result]), Background(n_jobs=1))
     html = (tmp_path / 'report.html').read_text()

@@ -11,7 +11,7 @@ import pytest
 from analysis.observables import OBSERVABLES
 from analysis.serialise import to_json
 from models.model import load_model
-from tests.results.builders import relaxation, thermodynamics
+from tests.results.builders import thermodynamics
 from user_input import UserError
 from workflow.cli.init import init_sweep
 from workflow.jobs.workspace import SWEEPS, SweepJobs, recorded_sweep
@@ -60,7 +60,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def finish(sweep: SweepJobs) -> None:
     """Give every job results."""
-    found = {'thermodynamics': thermodynamics(), 'relaxation': relaxation({'backbone': 2.0})}
+    found = {'thermodynamics': thermodynamics()}
     for job in sweep.jobs:
         for observable in OBSERVABLES:
             result = found.get(observable.name)

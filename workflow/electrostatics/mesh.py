@@ -113,7 +113,10 @@ def _cheapest(
 ) -> tuple[int, int, float, float] | None:
     """Find resolution, order, cut-off and kappa of least cost for `target`; None if none do."""
     best, least = None, np.inf
+    shortest = min(_SHORTEST_CUTOFF, longest)
     for order, resolution in itertools.product(_ORDERS, sizes):
+        if _relative_cost(n_beads, system, shortest, order, resolution) >= least:
+            continue  # whatever its cut-off
         split = _split(system, resolution, order, target, longest)
         if split is None:
             continue
