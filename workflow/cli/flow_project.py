@@ -26,13 +26,27 @@ except ImportError as missing:
     sys.exit(2)
 
 from analysis.observables import OBSERVABLES
-from user_input import EXIT_USER_ERROR, UserError, environment_error, exits_on_user_error
+from user_input import (
+    EXIT_USER_ERROR,
+    UserError,
+    environment_error,
+    exits_on_user_error,
+    shortened,
+)
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import leading_or_following
 from workflow.engines.settings import asked_ranks, started_ranks
 from workflow.jobs import files as job_files
-from workflow.jobs.failures import failed_among, is_failed, mark_failed_by_follower, read_failure
+from workflow.jobs.failures import (
+    clear_refusal,
+    failed_among,
+    is_failed,
+    mark_failed_by_follower,
+    read_failure,
+    read_refusal,
+    record_refusal,
+)
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
 from workflow.jobs.workspace import checked_project, jobs_by_sweep
@@ -168,6 +182,14 @@ def failed(job: Job) -> str | None:
     return f'FAILED: {failure.stage} {failure.kind}{where}'
 
 
+@JobProject.label
+def refused(job: Job) -> str | None:
+    """Say what a job needs before it can be run."""
+    why = '' if is_failed(job.path) else read_refusal(Path(job.path))
+    first = why.partition('\n')[0].replace(f'{job.path}{os.sep}', '')
+    return f'COULD NOT BE RUN: {shortened(first)}' if first else None
+
+
 def not_failed(job: Job) -> bool:
     """Return whether a job may be run: one that failed waits for `retry`."""
     return not is_failed(job.path)
@@ -203,10 +225,18 @@ def run_on(job: Job, work: Callable[[Any], None]) -> None:
     """
     from workflow.stages.job_context import StageIsDone, job_context
 
+    folder = Path(job.path)
+    clear_refusal(folder)
     try:
         work(job_context(job))
     except StageIsDone as done:
         print(done, file=sys.stderr)
+    except Exception as error:
+        mistake = error if isinstance(error, UserError) else environment_error(error)
+        # Who holds it, or that it failed, is recorded elsewhere.
+        if mistake is not None and not isinstance(error, JobIsHeld) and not is_failed(folder):
+            record_refusal(folder, mistake)
+        raise
     leave_if_asked()
 
 

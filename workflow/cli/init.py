@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
 from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
 from workflow.results.sweep_results import CLAIMS, checked_report
+from workflow.stages.held_at_pressure import check_held_at_pressure
 from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
@@ -41,7 +43,8 @@ def init_sweep(path: Path) -> SweepJobs:
             raise UserError('a composition or a value of the grid is there twice: remove one.')
         for point in points:
             if point.replica == 0:
-                _check_can_be_built(point, model)
+                if warning := _check_can_be_built(point, model):
+                    print(f'warning: {path}: {warning}', file=sys.stderr)
     project = open_project()
     jobs = [make_job(project, each) for each in values]
     job_files.write_models((Path(job.path) for job in jobs), model)
@@ -62,8 +65,12 @@ def init_sweep(path: Path) -> SweepJobs:
     return SweepJobs(sweep.name, jobs)
 
 
-def _check_can_be_built(point: StatePoint, model: Model) -> None:
-    """Build the melt once, to say now what would otherwise be said in the middle of the night."""
+def _check_can_be_built(point: StatePoint, model: Model) -> str:
+    """Build the melt once, to say now what would otherwise be said in the middle of the night.
+
+    Returns:
+        What may go wrong, or nothing.
+    """
     frame = melt_of(point, model)
     field = force_field(model, point.bjerrum_length)
     box = np.asarray(frame.configuration.box[:3], dtype=float)
@@ -77,3 +84,4 @@ def _check_can_be_built(point: StatePoint, model: Model) -> None:
         except UserError:
             choose_mesh(positions, charges, box, *request)
     check_time_step(point, frame, field)
+    return check_held_at_pressure(point, model.density, frame, field)
