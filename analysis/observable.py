@@ -116,6 +116,7 @@ class Observable(ABC, Generic[R]):
         source: The stage whose files it reads.
         never_precise: Why no length of a run makes some of its quantities precise, by name.
         names: Of its quantities, where these are the same for all systems.
+        panels: Names of all that its quantities can be drawn on.
     """
 
     name: ClassVar[str]
@@ -127,6 +128,7 @@ class Observable(ABC, Generic[R]):
     needs_log: ClassVar[bool] = False
     never_precise: ClassVar[Mapping[str, str]] = {}
     names: ClassVar[tuple[str, ...]] = ()
+    panels: ClassVar[tuple[str, ...]] = ()
 
     def applies_to(self, topology: Topology) -> bool:
         """Return whether a system has what is measured."""

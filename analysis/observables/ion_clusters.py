@@ -145,6 +145,7 @@ class IonClusters(Observable[ClusterResult]):
         'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
     )
     result = ClusterResult
+    panels = tuple(each.name for each in (_SIZES, _FRACTIONS, _COORDINATION, _PERCOLATION))
     names = (
         *(scalar.name for scalar in SCALARS.values()),
         *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),

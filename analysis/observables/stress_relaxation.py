@@ -89,6 +89,7 @@ class StressRelaxation(Observable[StressResult]):
         "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
     )
     result = StressResult
+    panels = ('viscosity',)
     names = ('shear_viscosity',)
     needs_trajectory = False
     needs_log = True

@@ -61,6 +61,7 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
         'reduced units.'
     )
     result = ThermodynamicsResult
+    panels = (_DENSITY.name, _PRESSURE.name, _ENERGY.name)
     names = tuple(_QUANTITIES)
     needs_log = True
     never_precise = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_here
+from workflow.cli import init
 
 # At pressure 6 the beads do not fill twice the cut-off and the buffer.
 SHRINKS = """
@@ -61,3 +62,32 @@ def test_what_a_job_needs_is_told_until_it_has_it(folder: Path) -> None:
     assert run_here(folder, 'run', '-o', 'build').returncode == 0
     assert run_here(folder, 'failed').returncode == 0
     assert 'COULD NOT BE RUN' not in run_here(folder, 'status').stdout
+
+
+@pytest.mark.parametrize(
+    ('name', 'said'),
+    [('equilibrat', "'equilibrate'?"), ('simulaton', "'simulation'?"), ('[', 'no regular')],
+)
+def test_a_misspelt_operation_is_refused(folder: Path, name: str, said: str) -> None:
+    run_here(folder, 'init', 'sweep.toml')
+    for command in ('run', 'submit'):
+        done = run_here(folder, command, '-o', name)
+        assert done.returncode == 2
+        assert f"-o '{name}'" in done.stderr
+        assert said in done.stderr
+
+
+def test_many_jobs_are_made_only_where_somebody_agrees(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init, 'MOST_UNASKED', 2)
+    sweep = (folder / 'sweep.toml').read_text().replace('replicas = 1', 'replicas = 3')
+    (folder / 'sweep.toml').write_text(sweep)
+    done = run_here(folder, 'init', 'sweep.toml')
+    assert done.returncode == 2
+    assert 'this makes 3 jobs, about ' in done.stderr
+    assert not (folder / 'workspace').exists()
+    assert run_here(folder, 'init', 'sweep.toml', '--yes').returncode == 0
+    assert len(list(folder.glob('workspace/*'))) == 3
+    # There is nothing new to agree to.
+    assert run_here(folder, 'init', 'sweep.toml').returncode == 0

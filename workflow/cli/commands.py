@@ -43,6 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument('sweep', type=Path, help='sweep file')
+        if name != 'report':
+            command.add_argument(
+                '--yes', action='store_true', help='make the jobs without asking, however many'
+            )
         if name == 'simulate':
             _add_run_options(command)
     failed = commands.add_parser(
@@ -81,7 +85,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 def _init(options: argparse.Namespace) -> int:
     from workflow.cli.init import init_sweep
 
-    jobs = init_sweep(options.sweep).jobs
+    jobs = init_sweep(options.sweep, is_agreed=options.yes).jobs
     print(f'{len(jobs)} jobs. Next: python project.py status, run, or submit.')
     return 0
 
@@ -92,7 +96,7 @@ def _simulate(options: argparse.Namespace) -> int:
     from workflow.stages.table import is_done
 
     engine = _engine(options)
-    sweep = init_sweep(options.sweep)
+    sweep = init_sweep(options.sweep, is_agreed=options.yes)
     print(f'{len(sweep.jobs)} jobs on {engine}')
     code = simulate_jobs(sweep.jobs, options.parallel)
     if code == EXIT_INTERRUPTED:

@@ -81,7 +81,8 @@ def print_refusals(jobs: Sequence[Job], stream: TextIO) -> None:
     """Print why each of `jobs` could not be run the last time, and what can be done."""
     print('Could not be run the last time:', file=stream)
     for job in jobs:
-        print(f'{job.id[:8]} ({composition_text(job)}): {read_refusal(Path(job.path))}', file=stream)
+        why = read_refusal(Path(job.path))
+        print(f'{job.id[:8]} ({composition_text(job)}): {why}', file=stream)
     print('Once that is done, the same simulate, run or submit takes them up.', file=stream)
 
 

@@ -1,4 +1,4 @@
-"""Whether a melt keeps together, and its box large enough, at constant pressure: asked at `init`."""
+"""Whether a melt at constant pressure keeps together, in a large enough box: asked at `init`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def check_held_at_pressure(
         raise UserError(
             f"'grid.pressure' = {point.pressure:g}: nothing in model '{point.model}' attracts "
             '(all pair interactions are repulsive, without charges), so that the melt would '
-            f"evaporate. Give 'grid.density' in its place (that of the model is {model_density:g}), "
-            'or a pressure above 0.'
+            "evaporate. Give 'grid.density' in its place (that of the model is "
+            f'{model_density:g}), or a pressure above 0.'
         )
     for density, how_often in ((_USUAL_DENSITY, 'as melts often do'), (_DENSEST, 'at most')):
         try:
