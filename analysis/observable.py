@@ -65,6 +65,7 @@ class Quantity:
         panel: Where it is drawn; None leaves it out of figures.
         label: In legends and tables; the name where it is empty.
         is_key: Whether it is among the key results that are printed after a sweep.
+        follows: Series of the production window (`Production.drifts`) that it drifts with.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Quantity:
     panel: Panel | None = None
     label: str = ''
     is_key: bool = False
+    follows: tuple[str, ...] = ()
 
 
 def option(default: Any, help: str, **settings: Any) -> Any:  # noqa: A002 - as argparse says it

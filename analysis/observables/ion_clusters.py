@@ -198,6 +198,7 @@ class IonClusters(Observable[ClusterResult]):
                 label = 'percolation, any axis'
             drawn = (Combination.PROPORTION, FRACTION, _PERCOLATION, label, axis == 'any')
             found.append(Quantity(name, '1', _judged(estimate, result.verdict, FRACTION), *drawn))
+        found = [replace(each, follows=WATCHED) for each in found]
         distance = Estimate(result.contact_distance)
         return [*found, Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE)]
 

@@ -27,6 +27,7 @@ from analysis.observable import (
     Quantity,
 )
 from analysis.plotting import plot_curves
+from analysis.sampling.production import ENERGY
 from analysis.sampling.run import Run
 from user_input import UserError
 
@@ -100,7 +101,8 @@ class StressRelaxation(Observable[StressResult]):
     def quantities(self, result: StressResult) -> list[Quantity]:
         panel = Panel('viscosity', r'viscosity [$\epsilon \tau / \sigma^3$]', scale='log')
         drawn = (Combination.POSITIVE_TIME, NOT_NEGATIVE, panel)
-        return [Quantity('shear_viscosity', 'epsilon tau/sigma^3', result.viscosity, *drawn)]
+        unit, follows = 'epsilon tau/sigma^3', (ENERGY,)
+        return [Quantity('shear_viscosity', unit, result.viscosity, *drawn, follows=follows)]
 
     def curves(self, result: StressResult) -> dict[str, Curve]:
         return {

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from analysis.estimators.drift import shared_drift
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.replicas import combine_replicas, combine_replicas_log
 from analysis.observable import Combination, Quantity
@@ -144,10 +145,26 @@ def _over_replicas(state: State, quantities: Sequence[Quantity]) -> Quantity:
     first, n = quantities[0], len(state.results)
     found = combine(quantities)
     reasons = [found.verdict] if found.verdict else []
+    if not any(each.estimate.verdict for each in quantities):  # no run alone shows it
+        reasons += _shared_drifts(state, first.follows)
     if len(quantities) < n:
         reasons.append(f'{n - len(quantities)} of {n} replicas do not have it')
     reasons += _imprecise(first.combination, found, state.precision.get(first.name))
     return replace(first, estimate=replace(found, verdict='; '.join(reasons)))
+
+
+def _shared_drifts(state: State, names: Sequence[str]) -> list[str]:
+    """Say which of the named series drift in the mean of the replicas."""
+    reasons = []
+    for name in names:
+        drifts = [each.drifts[name] for each in state.results if name in each.drifts]
+        mean, is_significant = shared_drift(drifts) if drifts else (None, False)
+        if mean is not None and is_significant:
+            reasons.append(
+                f'the replicas drift together: {name.replace("_", " ")} by {mean.change:+.2g} of '
+                f'its standard deviations within the run, with an error of {mean.error:.1g}'
+            )
+    return reasons
 
 
 def _estimate(
