@@ -10,18 +10,27 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from analysis.arrays import IntArray
-from analysis.estimators.estimate import Estimate
-from analysis.io.open_trajectory import open_trajectory
-from analysis.io.thermo_log import read_thermo_log
-from analysis.observable import Observable
-from analysis.observables import OBSERVABLES
-from analysis.plotting import STYLE, new_figure
-from analysis.sampling.frame_selection import frames_from
-from analysis.sampling.production import Production
-from analysis.sampling.run import Run
-from analysis.serialise import to_json
-from user_input import UserError, exits_on_user_error
+try:
+    from analysis.arrays import IntArray
+    from analysis.estimators.estimate import Estimate
+    from analysis.io.open_trajectory import open_trajectory
+    from analysis.io.thermo_log import read_thermo_log
+    from analysis.observable import Observable
+    from analysis.observables import OBSERVABLES
+    from analysis.plotting import STYLE, new_figure
+    from analysis.sampling.frame_selection import frames_from
+    from analysis.sampling.production import Production
+    from analysis.sampling.run import Run
+    from analysis.serialise import to_json
+    from user_input import UserError, exits_on_user_error
+except ImportError as missing:
+    # Nothing of this package can say it before these are there.
+    print(
+        f'error: a library is missing: {missing}. Use the Python of the environment that make test '
+        'or conda env create -f environment.yml made (. .venv/bin/activate).',
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 FIGURE_SUFFIXES = ('.png', '.pdf', '.svg')
 

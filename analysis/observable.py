@@ -65,6 +65,7 @@ class Quantity:
         panel: Where it is drawn; None leaves it out of figures.
         label: In legends and tables; the name where it is empty.
         is_key: Whether it is among the key results that are printed after a sweep.
+        follows: Series of the production window (`Production.drifts`) that it drifts with.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Quantity:
     panel: Panel | None = None
     label: str = ''
     is_key: bool = False
+    follows: tuple[str, ...] = ()
 
 
 def option(default: Any, help: str, **settings: Any) -> Any:  # noqa: A002 - as argparse says it
@@ -116,6 +118,7 @@ class Observable(ABC, Generic[R]):
         source: The stage whose files it reads.
         never_precise: Why no length of a run makes some of its quantities precise, by name.
         names: Of its quantities, where these are the same for all systems.
+        panels: Names of all that its quantities can be drawn on.
     """
 
     name: ClassVar[str]
@@ -127,6 +130,7 @@ class Observable(ABC, Generic[R]):
     needs_log: ClassVar[bool] = False
     never_precise: ClassVar[Mapping[str, str]] = {}
     names: ClassVar[tuple[str, ...]] = ()
+    panels: ClassVar[tuple[str, ...]] = ()
 
     def applies_to(self, topology: Topology) -> bool:
         """Return whether a system has what is measured."""

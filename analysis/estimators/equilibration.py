@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.arrays import BoolArray, FloatArray, IntArray
-from analysis.estimators.inefficiency import statistical_inefficiency, varies
+from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.inefficiency import (
+    FEWEST_INDEPENDENT,
+    statistical_inefficiency,
+    too_short,
+    varies,
+)
 
 # An equilibrium that begins in the last third of a series may be no equilibrium at all.
 LEAST_PART_LEFT = 1 / 3
-FEWEST_INDEPENDENT = 10
 START_CANDIDATES = 64
 DECAY_CANDIDATES = 24
 TRANSIENT_IN_ERRORS = 3.0
@@ -43,45 +47,74 @@ class Equilibration:
 def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     """Find the start that leaves the most independent values, and no transient that would show.
 
-    Chodera 2016, doi 10.1021/acs.jctc.5b00784. That start alone believes in transients that fill
-    the run: what is left of one looks like correlation. So an exponential transient is fitted to
-    the whole series; where it is significant, the start moves on until what is left of it shifts
-    the mean by less than a third of a standard error. From there it moves on only where that gains
-    three tenths more independent values. A start that leaves less than a third of the
-    series, or fewer than 10 independent values, is not called equilibrated. A drift over the run
-    that is within its noise cannot be seen (measured: validation/sections/intervals.py). Values
-    are at equal spacing, shape (T,).
+    An exponential transient is fitted to the whole series; where it is not significant, nothing is
+    cut off. Else the start moves on until what is left of the transient shifts the mean by less
+    than a third of a standard error, and from there, as Chodera 2016, doi
+    10.1021/acs.jctc.5b00784, only where that gains three tenths more independent values. Those are
+    counted with an inefficiency no lower than that of the series without its transient: a slow
+    motion under fast noise does not show in a short end of a series, which would pass for many
+    independent values. A start that leaves less than a third of the series, or fewer than 10
+    independent values, is not called equilibrated. A drift over the run that is within its noise
+    cannot be seen (measured: validation/sections/intervals.py). Values are at equal spacing,
+    shape (T,).
     """
     values = np.asarray(series, dtype=np.float64)
     n = len(values)
     if n < FEWEST_INDEPENDENT:
         return Equilibration(0, float(n), 1.0, False, f'only {n} frames: too few to tell')
+    transient = _fit_transient(values)
+    if transient is None:
+        return _equilibration(n, 0, statistical_inefficiency(values))
     starts = np.unique(np.linspace(0, n - FEWEST_INDEPENDENT, START_CANDIDATES).astype(int))
-    inefficiencies = np.array([statistical_inefficiency(values[start:]) for start in starts])
+    starts = starts[transient.shifts(starts, n) < SHIFT_IN_ERRORS]
+    if len(starts) == 0:  # its last third is the best there is
+        return _equilibration(n, n - int(LEAST_PART_LEFT * n), transient.inefficiency, drifts=True)
+    inefficiencies = np.array(
+        [max(transient.inefficiency, statistical_inefficiency(values[each:])) for each in starts]
+    )
     worth = (n - starts) / inefficiencies
     best = int(np.argmax(worth))
-    settled = np.flatnonzero(_is_free_of_transient(values, starts))
-    if len(settled):
-        first = int(settled[0])
-        best = first + int(np.argmax(worth[first:]))
-        if worth[best] < LEAST_GAIN * worth[first]:
-            best = first
-    start, g, n_effective = int(starts[best]), float(inefficiencies[best]), float(worth[best])
-    verdict = ''
-    if n - start < LEAST_PART_LEFT * n or len(settled) == 0:
+    if worth[best] < LEAST_GAIN * worth[0]:
+        best = 0
+    return _equilibration(n, int(starts[best]), float(inefficiencies[best]))
+
+
+def _equilibration(n: int, start: int, inefficiency: float, drifts: bool = False) -> Equilibration:
+    n_effective = (n - start) / inefficiency
+    verdict = too_short(n_effective)
+    if drifts or n - start < LEAST_PART_LEFT * n:
         verdict = f'not equilibrated: it still drifts at frame {start} of {n}'
-    elif n_effective < FEWEST_INDEPENDENT:
-        verdict = f'too short: {n_effective:.1f} independent values, {FEWEST_INDEPENDENT} needed'
-    return Equilibration(start, n_effective, g, not verdict, verdict)
+    return Equilibration(start, n_effective, inefficiency, not verdict, verdict)
 
 
-def _is_free_of_transient(values: FloatArray, starts: IntArray) -> BoolArray:
-    """Find which starts leave a transient too small to shift the mean, shape as `starts`."""
+@dataclass(frozen=True)
+class _Transient:
+    """amplitude exp(-t / decay), t in lengths of the series, in noise.
+
+    Attributes:
+        inefficiency: Of what is left without it, as `variance`.
+    """
+
+    amplitude: float
+    decay: float
+    inefficiency: float
+    variance: float
+
+    def shifts(self, starts: IntArray, n: int) -> FloatArray:
+        """Compute how far it shifts the mean from each start on, in standard errors of that."""
+        left = 1 - starts / n
+        mean = np.exp(-starts / n / self.decay) - math.exp(-1 / self.decay)
+        errors = np.sqrt(self.inefficiency * self.variance / (n * left))
+        return np.asarray(abs(self.amplitude) * self.decay / left * mean / errors)
+
+
+def _fit_transient(values: FloatArray) -> _Transient | None:
+    """Fit the transient that explains most of a series; None if noise explains it as well."""
+    if not varies(values):
+        return None
     n = len(values)
     deviation = values - values.mean()
     time = np.arange(n) / n
-    if not varies(values):
-        return np.ones(len(starts), dtype=bool)
     # The longest of these is a straight line to the eye.
     times = np.geomspace(2 / n, 3, DECAY_CANDIDATES)
     shapes = np.exp(-time / times[:, None])
@@ -89,11 +122,8 @@ def _is_free_of_transient(values: FloatArray, starts: IntArray) -> BoolArray:
     squares = (shapes**2).sum(axis=1)
     amplitudes = shapes @ deviation / squares
     best = int(np.argmax(amplitudes**2 * squares))
-    amplitude, decay = float(amplitudes[best]), float(times[best])
-    residual = deviation - amplitude * shapes[best]
-    noise = statistical_inefficiency(residual) * float(residual.var())
-    if amplitude**2 * squares[best] <= TRANSIENT_IN_ERRORS**2 * noise:
-        return np.ones(len(starts), dtype=bool)
-    left = 1 - starts / n
-    shift = abs(amplitude) * decay / left * (np.exp(-starts / n / decay) - math.exp(-1 / decay))
-    return np.asarray(shift < SHIFT_IN_ERRORS * np.sqrt(noise / (n * left)))
+    residual = deviation - amplitudes[best] * shapes[best]
+    inefficiency, variance = statistical_inefficiency(residual), float(residual.var())
+    if amplitudes[best] ** 2 * squares[best] <= TRANSIENT_IN_ERRORS**2 * inefficiency * variance:
+        return None
+    return _Transient(float(amplitudes[best]), float(times[best]), inefficiency, variance)

@@ -8,6 +8,12 @@ import numpy as np
 
 from analysis.arrays import FloatArray
 
+# Fewer independent values than these are too few to tell a mean and its error, anywhere. More are
+# not asked for: their number is an estimate, and the higher the threshold, the more of those pass
+# whose estimate came out too high, and whose interval too narrow. Of 3000 autoregressive series
+# with 10 to 30 true independent values each, intervals held in 92 to 96 % with this threshold, and
+# in 82 to 95 % with 20 (one with 10 true values: 93 and 82 %).
+FEWEST_INDEPENDENT = 10
 # The correction of an inefficiency for the mean that was taken off holds to this part of it.
 MOST_LOST = 0.5
 
@@ -35,6 +41,13 @@ def statistical_inefficiency(series: Sequence[float] | FloatArray) -> float:
     last = int(not_positive[0]) if len(not_positive) else len(pairs)
     lost = min((4 * last - 1) / n, MOST_LOST)
     return max(1.0, float(2 * pairs[:last].sum() - 1)) / (1 - lost)
+
+
+def too_short(n_effective: float) -> str:
+    """Say so, as a verdict, if there are too few independent values; else nothing."""
+    if n_effective >= FEWEST_INDEPENDENT:
+        return ''
+    return f'too short: {n_effective:.1f} independent values, {FEWEST_INDEPENDENT} needed'
 
 
 def varies(values: FloatArray) -> bool:

@@ -8,15 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.estimators.equilibration import FEWEST_INDEPENDENT
 from analysis.estimators.estimate import Estimate
-from analysis.estimators.inefficiency import statistical_inefficiency, varies
+from analysis.estimators.inefficiency import statistical_inefficiency, too_short, varies
 
 CONFIDENCE = 0.95
 # Shorter blocks are correlated by more than the correction for it can make good.
 INEFFICIENCIES_PER_BLOCK = 5
 MOST_BLOCKS, FEWEST_BLOCKS = 20, 4
-LEAST_WORTH = INEFFICIENCIES_PER_BLOCK * FEWEST_BLOCKS
 # With fewer blocks than these, a series whose inefficiency came out low would get too narrow an
 # interval too often (measured: validation/sections/intervals.py).
 ENOUGH_BLOCKS = 8
@@ -30,7 +28,8 @@ def mean_with_interval(
     """Average a correlated series by blocks, with Student's t for the interval.
 
     Blocks are at least 5 statistical inefficiencies long, and their means must not be correlated
-    with their neighbours. A series that is worth fewer than 20 independent values has a verdict.
+    with their neighbours; a series too short for four such blocks has the error of all its
+    independent values, where that is larger. Fewer than 10 of those have a verdict.
     Values, at equal spacing, shape (T,), that are not finite are left out.
     """
     values = np.asarray(series, dtype=np.float64)
@@ -44,7 +43,7 @@ def mean_with_interval(
     if not varies(values):
         return Estimate(mean, None, None, 1.0, 'the same in every frame: no interval')
     g = statistical_inefficiency(values)
-    blocks, is_sound = _choose_blocks(values, g)
+    blocks = _choose_blocks(values, g)
     shared = shared_by_neighbours(g, n // len(blocks))
     half = student_quantile(len(blocks) - 1, confidence) * math.sqrt(
         blocks.var(ddof=1) / len(blocks) / (1 - shared)
@@ -53,9 +52,7 @@ def mean_with_interval(
         # This error rests on all the independent values, so it needs no quantile of few blocks.
         error = math.sqrt(values.var(ddof=1) * g / n)
         half = max(half, student_quantile(max(n / g - 1, 1), confidence) * error)
-    is_sound &= n >= LEAST_WORTH * g
-    verdict = '' if is_sound else f'too short: {n / g:.1f} independent values, {LEAST_WORTH} needed'
-    return Estimate(mean, mean - half, mean + half, n / g, verdict)
+    return Estimate(mean, mean - half, mean + half, n / g, too_short(n / g))
 
 
 def proportion_with_interval(
@@ -84,11 +81,8 @@ def proportion_with_interval(
     centre = (share + z**2 / (2 * n_effective)) / weight
     root = math.sqrt(share * (1 - share) / n_effective + z**2 / (4 * n_effective**2))
     half = z / weight * root
-    verdict = ''
-    if n_effective < FEWEST_INDEPENDENT:
-        verdict = f'too short: {n_effective:.1f} independent values'
     low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Estimate(share, min(low, share), max(high, share), n_effective, verdict)
+    return Estimate(share, min(low, share), max(high, share), n_effective, too_short(n_effective))
 
 
 def shared_by_neighbours(inefficiency: float, block_length: float) -> float:
@@ -150,8 +144,8 @@ def _stretches(values: FloatArray) -> int:
     return int(rarer[0]) + int(np.sum(rarer[1:] & ~rarer[:-1]))
 
 
-def _choose_blocks(values: FloatArray, inefficiency: float) -> tuple[FloatArray, bool]:
-    """Average as many blocks as are free of correlation; also whether such blocks exist."""
+def _choose_blocks(values: FloatArray, inefficiency: float) -> FloatArray:
+    """Average as many blocks as are free of correlation, or the fewest."""
     n = len(values)
     for count in range(min(MOST_BLOCKS, n // 2), FEWEST_BLOCKS - 1, -1):
         length = n // count
@@ -160,8 +154,8 @@ def _choose_blocks(values: FloatArray, inefficiency: float) -> tuple[FloatArray,
         means = _block_means(values, count)
         deviation = means - means.mean()
         if deviation[1:] @ deviation[:-1] < 2 / math.sqrt(count) * (deviation @ deviation):
-            return means, True
-    return _block_means(values, FEWEST_BLOCKS), False
+            return means
+    return _block_means(values, FEWEST_BLOCKS)
 
 
 def _block_means(values: FloatArray, count: int) -> FloatArray:

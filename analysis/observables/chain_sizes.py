@@ -54,6 +54,7 @@ class ChainSizes(Observable[ChainResult]):
         '10.1063/1.1628670); lengths in sigma.'
     )
     result = ChainResult
+    panels = ('chain sizes',)
     names = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
 
     bond_type: str | None = option(

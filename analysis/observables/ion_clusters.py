@@ -145,6 +145,7 @@ class IonClusters(Observable[ClusterResult]):
         'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
     )
     result = ClusterResult
+    panels = tuple(each.name for each in (_SIZES, _FRACTIONS, _COORDINATION, _PERCOLATION))
     names = (
         *(scalar.name for scalar in SCALARS.values()),
         *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),
@@ -197,6 +198,7 @@ class IonClusters(Observable[ClusterResult]):
                 label = 'percolation, any axis'
             drawn = (Combination.PROPORTION, FRACTION, _PERCOLATION, label, axis == 'any')
             found.append(Quantity(name, '1', _judged(estimate, result.verdict, FRACTION), *drawn))
+        found = [replace(each, follows=WATCHED) for each in found]
         distance = Estimate(result.contact_distance)
         return [*found, Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE)]
 

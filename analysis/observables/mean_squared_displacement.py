@@ -72,6 +72,7 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
         '10.1002/andp.19053220806) at lags of 1/128 to 1/16 of the run, where the MSD is linear.'
     )
     result = DisplacementResult
+    panels = ('diffusion coefficients', 'exponents of the MSD')
 
     def correlator(self, run: Run) -> Correlator[FloatArray, DisplacementResult]:
         return _MeanSquares(run)

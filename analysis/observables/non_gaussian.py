@@ -35,6 +35,7 @@ class NonGaussian(TimeCorrelation[NonGaussianResult]):
         'motion of beads differs most. The drift of the centre of mass is taken off.'
     )
     result = NonGaussianResult
+    panels = ('non-Gaussian parameter',)
 
     def correlator(self, run: Run) -> Correlator[FloatArray, NonGaussianResult]:
         return _Moments(run)

@@ -55,6 +55,7 @@ class PairCorrelation(Observable[PairCorrelationResult]):
         'sigma. Bonded pairs count.'
     )
     result = PairCorrelationResult
+    panels = ('pair correlation peaks',)
     names = tuple(map(_quantity_name, PAIRS))
 
     def begin(self, run: Run) -> Accumulator[PairCorrelationResult]:

@@ -86,6 +86,9 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         'these beside the times.'
     )
     result = RelaxationResult
+    panels = tuple(
+        f'relaxation times, {each}' for each in ('P1', 'P2', 'F_s at q*', 'F_s at pi/sigma')
+    )
 
     sigma: float = option(
         1.0, 'bead diameter, for q = pi/sigma (default: 1)', type=float, metavar='LENGTH'

@@ -27,6 +27,7 @@ from analysis.observable import (
     Quantity,
 )
 from analysis.plotting import plot_curves
+from analysis.sampling.production import ENERGY
 from analysis.sampling.run import Run
 from user_input import UserError
 
@@ -89,6 +90,7 @@ class StressRelaxation(Observable[StressResult]):
         "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
     )
     result = StressResult
+    panels = ('viscosity',)
     names = ('shear_viscosity',)
     needs_trajectory = False
     needs_log = True
@@ -99,7 +101,8 @@ class StressRelaxation(Observable[StressResult]):
     def quantities(self, result: StressResult) -> list[Quantity]:
         panel = Panel('viscosity', r'viscosity [$\epsilon \tau / \sigma^3$]', scale='log')
         drawn = (Combination.POSITIVE_TIME, NOT_NEGATIVE, panel)
-        return [Quantity('shear_viscosity', 'epsilon tau/sigma^3', result.viscosity, *drawn)]
+        unit, follows = 'epsilon tau/sigma^3', (ENERGY,)
+        return [Quantity('shear_viscosity', unit, result.viscosity, *drawn, follows=follows)]
 
     def curves(self, result: StressResult) -> dict[str, Curve]:
         return {

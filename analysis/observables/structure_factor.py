@@ -54,6 +54,7 @@ class StructureFactor(Observable[StructureFactorResult]):
         '4th ed., ch. 4.1); q in 1/sigma. Main peak q* of the smoothed curve.'
     )
     result = StructureFactorResult
+    panels = ('structure factor peak',)
     names = ('structure_factor_peak',)
 
     def begin(self, run: Run) -> Accumulator[StructureFactorResult]:

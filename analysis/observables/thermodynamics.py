@@ -19,7 +19,11 @@ from analysis.observable import (
     Panel,
     Quantity,
 )
+from analysis.sampling.production import ENERGY
 from analysis.sampling.run import Run
+
+# Relative; less is within what the discretisation of time does to a kinetic temperature.
+TEMPERATURE_TOLERANCE = 0.01
 
 _DENSITY = Panel('density', r'density [$\sigma^{-3}$]')
 _PRESSURE = Panel('pressure', r'pressure [$\epsilon/\sigma^3$]')
@@ -31,6 +35,8 @@ _QUANTITIES = {
     'pressure': ('epsilon/sigma^3', UNLIMITED, _PRESSURE),
     'potential_energy_per_bead': ('epsilon', UNLIMITED, _ENERGY),
 }
+
+_FOLLOWS_ENERGY = ('pressure', 'potential_energy_per_bead')
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
         'reduced units.'
     )
     result = ThermodynamicsResult
+    panels = (_DENSITY.name, _PRESSURE.name, _ENERGY.name)
     names = tuple(_QUANTITIES)
     needs_log = True
     never_precise = {
@@ -79,6 +86,7 @@ class Thermodynamics(Observable[ThermodynamicsResult]):
                 limits=limits,
                 panel=panel,
                 is_key=name == 'density',
+                follows=(ENERGY,) if name in _FOLLOWS_ENERGY else (),
             )
             for name, (unit, limits, panel) in _QUANTITIES.items()
         ]
@@ -93,12 +101,30 @@ def _averages(run: Run) -> ThermodynamicsResult:
         'pressure': np.mean([log[name] for name in diagonal], axis=0),
         'potential_energy_per_bead': log['potential_energy'] / n,
     }
-    rows, verdict = slice(production.first_row, None), production.verdict
-    found = {name: mean_with_interval(each[rows]) for name, each in series.items()}
+    verdict = production.verdict
+    found = {
+        name: mean_with_interval(each[production.first_row :]) for name, each in series.items()
+    }
     if verdict:
         found = {name: replace(each, verdict=verdict) for name, each in found.items()}
+    if run.kT is not None:
+        first = 0 if verdict else production.first_row
+        found['temperature'] = _of_a_bath(series['temperature'][first:], run.kT)
     volume = log['volume'] if run.equilibration_volume is None else run.equilibration_volume
     return ThermodynamicsResult(density=_density(n, volume), **found)
+
+
+def _of_a_bath(temperature: FloatArray, kT: float) -> Estimate:
+    """Average a temperature that a thermostat keeps, whatever the energy still does.
+
+    It is known, so neither a drift of the energy nor a slow thermostat makes it doubtful: only a
+    mean that is off the bath has a verdict.
+    """
+    found = mean_with_interval(temperature)
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    is_off = abs(found.value - kT) > max(found.high - found.low, TEMPERATURE_TOLERANCE * kT)
+    return replace(found, verdict=f'not that of the bath, {kT:g}' if is_off else '')
 
 
 def _density(n_beads: int, volume: FloatArray) -> Estimate:

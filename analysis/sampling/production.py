@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
+from analysis.estimators.drift import Drift, drift_of
 from analysis.estimators.equilibration import Equilibration, detect_equilibration
 from analysis.geometry import contact_graph
 from analysis.geometry.ions import Ions, find_ions, has_ions
@@ -15,6 +16,9 @@ from analysis.io.trajectory import Trajectory
 from analysis.sampling.contact_distance import contact_distance
 from analysis.sampling.frame_selection import evenly_spaced
 from user_input import UserError
+
+
+ENERGY = 'potential_energy'
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,15 @@ class Production:
         first_settled_frame: For correlations in time, which an association of ions that still
             drifts would slow down; at least `first_frame`.
         verdict: Empty, or why the energy is not believed to be stationary.
+        drifts: By name of a watched series, over the part that counts: replicas may show together
+            what none shows alone.
     """
 
     first_row: int = 0
     first_frame: int = 0
     first_settled_frame: int = 0
     verdict: str = ''
+    drifts: Mapping[str, Drift] = field(default_factory=dict)
 
 
 def where_energy_settles(thermo: Mapping[str, FloatArray], steps: IntArray) -> Production:
@@ -40,11 +47,12 @@ def where_energy_settles(thermo: Mapping[str, FloatArray], steps: IntArray) -> P
 
     The thermo log has columns of shape (R,); `steps` are those of the frames, shape (F,).
     """
-    found = detect_equilibration(thermo['potential_energy'])
+    found = detect_equilibration(thermo[ENERGY])
     # An energy that never settles has no better start than the first frame; the verdict says so.
     step = thermo['step'][found.start] if found.is_equilibrated else 0
     frame = int(np.searchsorted(steps, step))
-    return Production(found.start, frame, frame, found.verdict)
+    drifts = {ENERGY: drift_of(thermo[ENERGY][found.start :])}
+    return Production(found.start, frame, frame, found.verdict, drifts)
 
 
 def where_ions_settle(production: Production, trajectory: Trajectory) -> Production:
@@ -59,6 +67,8 @@ def where_ions_settle(production: Production, trajectory: Trajectory) -> Product
     except UserError:  # too few ions for a contact distance
         return production
     found = association_equilibration(series)
+    drifts = {name: drift_of(series[name][found.start :]) for name in WATCHED}
+    production = replace(production, drifts=production.drifts | drifts)
     if not found.is_equilibrated:
         return production
     settled = int(np.searchsorted(trajectory.steps, trajectory.steps[frames[found.start]]))

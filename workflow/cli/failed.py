@@ -14,7 +14,12 @@ from rich.text import Text
 
 from user_input import UserError
 from workflow.jobs import files as job_files
-from workflow.jobs.failures import Failure, composition_text, read_failure
+from workflow.jobs.failures import (
+    Failure,
+    composition_text,
+    read_failure,
+    read_refusal,
+)
 from workflow.jobs.workspace import checked_project
 from workflow.results.tables import PLAIN_WIDTH
 
@@ -70,6 +75,15 @@ def print_failures(jobs: Sequence[Job], stream: TextIO) -> None:
             'model, in a sweep of another name.',
             file=stream,
         )
+
+
+def print_refusals(jobs: Sequence[Job], stream: TextIO) -> None:
+    """Print why each of `jobs` could not be run the last time, and what can be done."""
+    print('Could not be run the last time:', file=stream)
+    for job in jobs:
+        why = read_refusal(Path(job.path))
+        print(f'{job.id[:8]} ({composition_text(job)}): {why}', file=stream)
+    print('Once that is done, the same simulate, run or submit takes them up.', file=stream)
 
 
 def print_whole_failure(job: Job, stream: TextIO) -> None:

@@ -26,13 +26,29 @@ except ImportError as missing:
     sys.exit(2)
 
 from analysis.observables import OBSERVABLES
-from user_input import EXIT_USER_ERROR, UserError, environment_error, exits_on_user_error
+from user_input import (
+    EXIT_USER_ERROR,
+    UserError,
+    environment_error,
+    exits_on_user_error,
+    nearest_name,
+    shortened,
+)
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
+from workflow.cluster.request import why_no_engine
 from workflow.engines.errors import SimulationFailed
 from workflow.engines.mpi import leading_or_following
 from workflow.engines.settings import asked_ranks, started_ranks
 from workflow.jobs import files as job_files
-from workflow.jobs.failures import failed_among, is_failed, mark_failed_by_follower, read_failure
+from workflow.jobs.failures import (
+    clear_refusal,
+    failed_among,
+    is_failed,
+    mark_failed_by_follower,
+    read_failure,
+    read_refusal,
+    record_refusal,
+)
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
 from workflow.jobs.workspace import checked_project, jobs_by_sweep
@@ -48,6 +64,7 @@ from workflow.process import (
 from workflow.stages.table import ENGINE_STAGES
 
 _LOOK = 'python project.py failed says why, retry runs them again.'
+_ENGINE_OPERATIONS = {stage.name for stage in ENGINE_STAGES}
 _KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: UserError}
 
 
@@ -97,9 +114,7 @@ class JobProject(FlowProject):
         found = self._operations_named(names)
         if found is None:
             found = list(self.operations)
-        groups = self.groups
-        members = [list(groups[name].operations) if name in groups else [name] for name in found]
-        operations = {operation for each in members for operation in each}
+        operations = self._operations_in(found)
         if operations & {observable.name for observable in OBSERVABLES}:
             found += ['production'] if 'production' not in operations else []
         type(self).selected = frozenset(operations)
@@ -118,20 +133,42 @@ class JobProject(FlowProject):
         leave_if_asked()
 
     def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
-        """Submit operations; see `_operations_named` for `names`."""
-        super().submit(names=self._operations_named(names), **options)
+        """Submit operations; see `_operations_named` for `names`.
+
+        Raises:
+            UserError: If simulations are among them, and the Python that they will run in, which is
+                this one, has no engine for them.
+        """
+        found = self._operations_named(names)
+        simulates = self._operations_in(found or list(self.operations)) & _ENGINE_OPERATIONS
+        if simulates and (why := why_no_engine()):
+            if not options.get('pretend'):
+                raise UserError(f'nothing was submitted: {why}')
+            print(f'note: this would not be submitted: {why}', file=sys.stderr)
+        super().submit(names=found, **options)
+
+    def _operations_in(self, names: list[str]) -> set[str]:
+        groups = self.groups
+        members = [list(groups[name].operations) if name in groups else [name] for name in names]
+        return {operation for each in members for operation in each}
 
     def _operations_named(self, names: list[str] | None) -> list[str] | None:
         """Find operations by patterns; a group only by its full name.
 
         A pattern such as `.*` would else select operations by themselves and in their groups, which
-        signac-flow refuses.
+        signac-flow refuses. UserError for one that fits nothing: it would pass it over.
         """
         if names is None:
             return None
         found: list[str] = []
         for name in names:
-            matching = [each for each in self.operations if re.fullmatch(name, each)]
+            try:
+                matching = [each for each in self.operations if re.fullmatch(name, each)]
+            except re.error as error:
+                raise UserError(f"-o '{name}': no regular expression ({error}).") from None
+            if not matching and name not in self.groups:
+                nearest = nearest_name(name, [*self.operations, *self.groups])
+                raise UserError(f"-o '{name}': no operation or group is named so. {nearest}")
             found += [name] if name in self.groups or not matching else matching
         return found
 
@@ -166,6 +203,14 @@ def failed(job: Job) -> str | None:
         return None
     where = '' if failure.step is None else f' at step {failure.step}'
     return f'FAILED: {failure.stage} {failure.kind}{where}'
+
+
+@JobProject.label
+def refused(job: Job) -> str | None:
+    """Say what a job needs before it can be run."""
+    why = '' if is_failed(job.path) else read_refusal(Path(job.path))
+    first = why.partition('\n')[0].replace(f'{job.path}{os.sep}', '')
+    return f'COULD NOT BE RUN: {shortened(first)}' if first else None
 
 
 def not_failed(job: Job) -> bool:
@@ -203,10 +248,18 @@ def run_on(job: Job, work: Callable[[Any], None]) -> None:
     """
     from workflow.stages.job_context import StageIsDone, job_context
 
+    folder = Path(job.path)
+    clear_refusal(folder)
     try:
         work(job_context(job))
     except StageIsDone as done:
         print(done, file=sys.stderr)
+    except Exception as error:
+        mistake = error if isinstance(error, UserError) else environment_error(error)
+        # Who holds it, or that it failed, is recorded elsewhere.
+        if mistake is not None and not isinstance(error, JobIsHeld) and not is_failed(folder):
+            record_refusal(folder, mistake)
+        raise
     leave_if_asked()
 
 

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from signac.job import calc_id
 
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, error_context
+from workflow.cluster.description import Speed
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
 from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
 from workflow.results.sweep_results import CLAIMS, checked_report
+from workflow.stages.held_at_pressure import check_held_at_pressure
 from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
 from workflow.sweep.time_step import check_time_step
+from workflow.sweep.work import CHARGED, estimated_work
+
+Item = TypeVar('Item')
 
 MOST_JOBS = 100_000
+# More are made only where somebody says yes.
+MOST_UNASKED = 1000
 
 
-def init_sweep(path: Path) -> SweepJobs:
-    """Make the jobs of a sweep file, keeping those that exist; UserError if it cannot be built."""
+def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
+    """Make the jobs of a sweep file, keeping those that exist.
+
+    Raises:
+        UserError: If it cannot be built, or makes many jobs and the user, unless `is_agreed`, does
+            not agree to them.
+    """
     sweep, model = load_sweep(path)
     if number_of_points(sweep) > MOST_JOBS:  # asked before they are made, which takes a while
         raise UserError(
@@ -39,11 +56,14 @@ def init_sweep(path: Path) -> SweepJobs:
         values = [as_plain_values(point) for point in points]
         if len({json.dumps(each, sort_keys=True) for each in values}) < len(values):
             raise UserError('a composition or a value of the grid is there twice: remove one.')
-        for point in points:
-            if point.replica == 0:
-                _check_can_be_built(point, model)
+        if not is_agreed:
+            _ask_for_many(points, values, model)
+        first = [point for point in points if point.replica == 0]
+        for point in _shown('building one melt of each state', first):
+            if warning := _check_can_be_built(point, model):
+                print(f'warning: {path}: {warning}', file=sys.stderr)
     project = open_project()
-    jobs = [make_job(project, each) for each in values]
+    jobs = [make_job(project, each) for each in _shown('making jobs', values)]
     job_files.write_models((Path(job.path) for job in jobs), model)
     sweeps = project.document.setdefault(SWEEPS, {})
     ids = [job.id for job in jobs]
@@ -62,8 +82,39 @@ def init_sweep(path: Path) -> SweepJobs:
     return SweepJobs(sweep.name, jobs)
 
 
-def _check_can_be_built(point: StatePoint, model: Model) -> None:
-    """Build the melt once, to say now what would otherwise be said in the middle of the night."""
+def _ask_for_many(points: list[StatePoint], values: list[dict[str, Any]], model: Model) -> None:
+    """Ask whether jobs that are new are to be made, where there are many; UserError if not."""
+    workspace = Path.cwd() / 'workspace'
+    there = set(os.listdir(workspace)) if workspace.is_dir() else set()
+    ids = [calc_id(each) for each in values]
+    new = [point for name, point in zip(ids, points, strict=True) if name not in there]
+    if len(new) <= MOST_UNASKED:
+        return
+    work = sum(estimated_work(point, model) for point in new)
+    hours = work / CHARGED / Speed().cpu_core / 3600
+    what = f'this makes {len(new)} jobs, about {hours:.2g} core-hours at their longest'
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(f'{what}: give --yes to make them.')
+    if input(f'{what}. Make them? [y/N] ').strip().lower() not in ('y', 'yes'):
+        raise UserError('no job was made.')
+
+
+def _shown(doing: str, items: list[Item]) -> Iterable[Item]:
+    """Go through `items`, with a bar on a terminal where it takes a while."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, doing, transient=True, console=Console(stderr=True))
+
+
+def _check_can_be_built(point: StatePoint, model: Model) -> str:
+    """Build the melt once, to say now what would otherwise be said in the middle of the night.
+
+    Returns:
+        What may go wrong, or nothing.
+    """
     frame = melt_of(point, model)
     field = force_field(model, point.bjerrum_length)
     box = np.asarray(frame.configuration.box[:3], dtype=float)
@@ -77,3 +128,4 @@ def _check_can_be_built(point: StatePoint, model: Model) -> None:
         except UserError:
             choose_mesh(positions, charges, box, *request)
     check_time_step(point, frame, field)
+    return check_held_at_pressure(point, model.density, frame, field)

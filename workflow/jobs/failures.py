@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -134,9 +135,33 @@ def refuse_failed(folder: Path) -> None:
         )
 
 
+def record_refusal(folder: Path, error: Exception) -> None:
+    """Keep why the job in `folder` could not be run, which is not its simulation's failure."""
+    with suppress(OSError):  # of a full disk, it may be
+        (folder / job_files.REFUSAL).write_text(f'{error}\n')
+
+
+def read_refusal(folder: Path) -> str:
+    """Read why the job in `folder` could not be run the last time; empty if it could."""
+    try:
+        return (folder / job_files.REFUSAL).read_text(errors='replace').strip()
+    except OSError:
+        return ''
+
+
+def clear_refusal(folder: Path) -> None:
+    """Remove what `record_refusal` kept."""
+    (folder / job_files.REFUSAL).unlink(missing_ok=True)
+
+
 def failed_among(jobs: Iterable[Any]) -> list[Any]:
     """Select the signac jobs that are marked as failed."""
     return [job for job in jobs if is_failed(job.path)]
+
+
+def refused_among(jobs: Iterable[Any]) -> list[Any]:
+    """Select the signac jobs that could not be run the last time, and did not fail."""
+    return [job for job in jobs if not is_failed(job.path) and read_refusal(Path(job.path))]
 
 
 def composition_text(job: Any) -> str:

@@ -26,6 +26,7 @@ TRAJECTORY = 'trajectory.gsd'
 THERMO = 'thermo.h5'
 PRODUCTION = 'production.json'
 FAILURE = 'failure.json'
+REFUSAL = 'refusal.txt'
 
 # Of records that are read back: what is of another type, or no number, is damage.
 AS_WRITTEN = ConfigDict(extra='ignore', strict=True, allow_inf_nan=False)

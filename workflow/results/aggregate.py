@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.estimators.drift import shared_drift
 from analysis.estimators.estimate import Estimate, exponentiated
 from analysis.estimators.pooling import Replicates, pooled_intervals
 from analysis.observable import Combination, Quantity
@@ -202,11 +203,27 @@ def _rows_of(
     for state, by_replica, estimate in zip(states, found, estimates, strict=True):
         first, n = next(iter(by_replica.values())), len(state.results)
         reasons = [estimate.verdict] if estimate.verdict else []
+        if not any(each.estimate.verdict for each in by_replica.values()):  # no run alone shows it
+            reasons += _shared_drifts(state, first.follows)
         if len(by_replica) < n:
             reasons.append(f'{n - len(by_replica)} of {n} replicas do not have it')
         reasons += _imprecise(first.combination, estimate, state.precision.get(first.name))
         judged = replace(first, estimate=replace(estimate, verdict='; '.join(reasons)))
         yield Row(state.place, observable, judged, by_replica, method)
+
+
+def _shared_drifts(state: State, names: Sequence[str]) -> list[str]:
+    """Say which of the named series drift in the mean of the replicas."""
+    reasons = []
+    for name in names:
+        drifts = [each.drifts[name] for each in state.results if name in each.drifts]
+        mean, is_significant = shared_drift(drifts) if drifts else (None, False)
+        if mean is not None and is_significant:
+            reasons.append(
+                f'the replicas drift together: {name.replace("_", " ")} by {mean.change:+.2g} of '
+                f'its standard deviations within the run, with an error of {mean.error:.1g}'
+            )
+    return reasons
 
 
 def _order(state: State) -> Any:

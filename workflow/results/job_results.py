@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from analysis.estimators.drift import Drift
 from analysis.estimators.estimate import Curve
 from analysis.observable import Outcome, Quantity
 from analysis.observables import OBSERVABLES
+from analysis.sampling.production import Production
 from analysis.serialise import from_json
 from user_input import UserError
 from workflow.jobs import files as job_files
@@ -23,12 +25,14 @@ _BY_NAME = {observable.name: observable for observable in OBSERVABLES}
 class JobResult:
     """What one finished job has found, and what made it, by name of the observable.
 
-    An outcome is without a result where the observable does not apply or was refused.
+    An outcome is without a result where the observable does not apply or was refused. Drifts are
+    those of the watched series, by name.
     """
 
     state_point: Mapping[str, Any]
     outcomes: Mapping[str, Outcome]
     provenance: Mapping[str, Mapping[str, Any]]
+    drifts: Mapping[str, Drift] = field(default_factory=dict)
     job: str = ''
 
     def quantities(self, observable: str) -> list[Quantity]:
@@ -65,4 +69,15 @@ def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult |
             raise UserError(
                 f'{path}: cannot be read ({error}). Delete it to analyse the job again.'
             ) from None
-    return JobResult(state_point, outcomes, made, folder.name)
+    return JobResult(state_point, outcomes, made, _drifts(folder), folder.name)
+
+
+def _drifts(folder: Path) -> Mapping[str, Drift]:
+    """Read the drifts of the watched series; none where an earlier version found the window."""
+    path = folder / job_files.PRODUCTION
+    try:
+        content = json.dumps(job_files.read_json(path)['result'])
+        production: Production = from_json(Production, content.encode())
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return production.drifts

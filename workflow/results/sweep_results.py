@@ -174,10 +174,19 @@ def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
                     f"report.overview: '{name}': no observable is named '{observable}'. "
                     f'{nearest_name(observable, known)}'
                 )
+            if not is_curve and name not in (panels := _panels()):
+                raise UserError(
+                    f"report.overview: no panel is named '{name}'. {nearest_name(name, panels)} "
+                    'A curve is named OBSERVABLE:CURVE.'
+                )
     claims = None
     if report.claims is not None:
         claims = read_claims(report.claims, path, model).model_dump(mode='json')
     return {'report': report.model_dump(mode='json'), CLAIMS: claims}
+
+
+def _panels() -> list[str]:
+    return [name for each in OBSERVABLES for name in each.panels]
 
 
 def report_is_current(sweep: SweepJobs) -> bool:

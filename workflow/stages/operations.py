@@ -30,7 +30,7 @@ from workflow.stages.coulomb_check import coulomb_record
 from workflow.stages.job_context import JobContext, holding, remove_leftovers
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.relax import relax, state_of
-from workflow.stages.review import equilibrium_of, is_precise
+from workflow.stages.review import equilibrium_of, is_precise, why_not_equilibrated
 from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SUBSTEPS, read_substeps
@@ -104,6 +104,9 @@ def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
         folder, frame, end, record = run
         equilibrated, row = equilibrium_of(folder)
         record.update(equilibrated=equilibrated, equilibrated_from=row)
+        if not equilibrated:
+            record['not_equilibrated'] = why_not_equilibrated(folder)
+            print(f'{stage.name}: not equilibrated at its limit: {record["not_equilibrated"]}')
         if job.point.pressure is not None:
             end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][row:])
         with products.writing(job.folder, stage.product(stage.last_product)) as path:

@@ -148,7 +148,7 @@ class _Run:
 
     def _set_up(self, segment: Segment, state: State, shortened_by: int) -> Simulation:
         soft = isinstance(segment.integrator, SoftPushOff)
-        mesh = None if soft else self.system.mesh(state)
+        mesh = None if soft else self.system.mesh_under_way(state)
         simulation = self.system.simulation(
             state, segment.integrator, mesh, segment.name, shortened_by=shortened_by
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from analysis.estimators.equilibration import detect_equilibration
 from analysis.io.open_trajectory import open_trajectory
 from analysis.observable import Combination, TimeCorrelation, analyse
@@ -27,6 +29,24 @@ def equilibrium_of(folder: StageFolder) -> tuple[bool, int]:
     settled = all(each.is_equilibrated for each in found)
     share = 1 - start / len(columns['step'])
     return settled and share >= _EQUILIBRATED_SHARE, start
+
+
+def why_not_equilibrated(folder: StageFolder) -> str:
+    """Say what of volume and energy has not settled, and how the volume has changed."""
+    columns = read_rows(folder.thermo)
+    found = {name: detect_equilibration(columns[name]) for name in ('volume', 'potential_energy')}
+    share = f'settled only for less than {_EQUILIBRATED_SHARE:.0%} of the run'
+    reasons = [
+        f'{name.replace("_", " ")}: {each.verdict or share}'
+        for name, each in found.items()
+        if each.verdict or each.start > (1 - _EQUILIBRATED_SHARE) * len(columns[name])
+    ]
+    volume = columns['volume']
+    if np.ptp(volume) > 0:
+        tenth = max(1, len(volume) // 10)
+        change = volume[:tenth].mean() / volume[-tenth:].mean() - 1
+        reasons.append(f'the density changed by {change:+.1%} from its first to its last tenth')
+    return '; '.join(reasons)
 
 
 def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -> bool:

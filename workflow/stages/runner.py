@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from user_input import UserError
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import (
     THERMO_COLUMNS,
     Integrator,
@@ -68,10 +69,9 @@ def run_plan(
 
     Raises:
         Interrupted: If a stop was requested; a checkpoint is written before.
-        SimulationFailed: If the engine gives up, or the motion became unstable; nothing that is not
-            sound is in the files.
-        UserError: If the box is too small, no mesh reaches the requested error, or the outputs
-            on disk are not what was written.
+        SimulationFailed: If the engine gives up, the motion became unstable, the box is too small
+            or no mesh reaches the requested error; nothing that is not sound is in the files.
+        UserError: If the outputs on disk are not what was written.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     n_beads = len(start.positions)
@@ -135,7 +135,7 @@ class _Run:
         if _next_review(plan, state.step - 1) == state.step and review(self._folder):
             return state
         try:
-            simulation = self._set_up(state)
+            simulation = self._set_up(state, self._system.mesh_under_way(state))
         except SimulationFailed as failure:
             failure.found_at(state.step, state.step, [])
             raise
@@ -156,8 +156,9 @@ class _Run:
                     raise Interrupted(f'{plan.name} stopped at step {state.step}')
                 short_steps_end = self.substeps.at(state.step) != self._shortened_by
                 if short_steps_end or box_has_changed(self._mesh_box, state.box):
+                    mesh = self._system.mesh_under_way(state)
                     simulation.close()
-                    simulation = self._set_up(state)
+                    simulation = self._set_up(state, mesh)
             return state
         except SimulationFailed as failure:
             self._look_back(simulation, failure)
@@ -165,8 +166,8 @@ class _Run:
         finally:
             simulation.close()
 
-    def _set_up(self, state: State) -> Simulation:
-        mesh, plan = self._system.mesh(state), self._plan
+    def _set_up(self, state: State, mesh: CoulombMesh | None) -> Simulation:
+        plan = self._plan
         self._mesh_box = state.box
         self._shortened_by = self.substeps.at(state.step)
         simulation = self._system.simulation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import MutableSequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from workflow.engines.contract import (
     State,
     in_shorter_steps,
 )
+from workflow.engines.errors import BoxTooSmall
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.stability import Limits, limits_of
 from workflow.stages.substeps import InSubsteps
@@ -81,6 +83,13 @@ class System:
             self.engine.mesh_sizes,
         )
 
+    def mesh_under_way(self, state: State) -> CoulombMesh | None:
+        """Choose the mesh of a state that a run came to; BoxTooSmall if its box allows none."""
+        try:
+            return self.mesh(state)
+        except UserError as error:
+            raise BoxTooSmall(str(error), state.step) from None
+
     def simulation(
         self,
         state: State,
@@ -130,6 +139,6 @@ def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
         raise UserError(
             f'the box has an edge of {np.min(box):.2f} sigma, but the cut-off of {needed:g} sigma '
             f'needs more than {needed_edge / _LEAST_SHARE_OF_EDGE:.2f}: take more or longer chains '
-            f'(at least {(needed_edge / edge) ** 3:.1f} times as many beads).'
+            f'(at least {math.ceil(10 * (needed_edge / edge) ** 3) / 10:g} times as many beads).'
         )
     return largest

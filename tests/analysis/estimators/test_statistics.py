@@ -142,3 +142,26 @@ def test_an_interval_leaves_out_what_cannot_be() -> None:
     estimate = Estimate(0.99, 0.95, 1.03, 40.0).within(0.0, 1.0)
     assert (estimate.low, estimate.high) == (0.95, 1.0)
     assert Estimate(0.99, None, None, 1.0).within(0.0, 1.0).low is None
+
+
+def two_scales(n, generator):
+    """Half of the variance fast, and half slow, worth about 40 values of 2000."""
+    return (autoregressive(n, 0.3, generator) + autoregressive(n, 0.98, generator)) / np.sqrt(2)
+
+
+def test_a_slow_motion_under_fast_noise_is_no_drift():
+    """The end of such a series looks like many independent values: Chodera's start is there."""
+    generator = np.random.default_rng(14)
+    found = [detect_equilibration(two_scales(2000, generator)) for _ in range(60)]
+    assert np.mean([each.is_equilibrated for each in found]) > 0.85
+    assert np.mean([each.start == 0 for each in found]) > 0.85
+
+
+@pytest.mark.parametrize('memory', [0.97, 0.985])
+def test_one_threshold_leaves_intervals_that_hold(memory):
+    """33 and 15 independent values: with a higher threshold fewer intervals hold, not more."""
+    generator = np.random.default_rng(15)
+    found = [mean_with_interval(autoregressive(2000, memory, generator)) for _ in range(400)]
+    for_all = [each.low < 0 < each.high for each in found if not each.verdict]
+    assert len(for_all) > 300
+    assert np.mean(for_all) > 0.92

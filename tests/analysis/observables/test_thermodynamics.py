@@ -5,6 +5,7 @@ import pytest
 
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.thermodynamics import Thermodynamics
+from analysis.sampling.production import Production
 from analysis.sampling.run import Run
 
 N, ROWS = 5, 400
@@ -46,3 +47,19 @@ def test_density_is_that_of_the_equilibration_at_constant_pressure():
     found = measure(np.full(ROWS, 50.0), equilibration_volume=volume).density
     assert found.value == pytest.approx(np.mean(N / volume))
     assert found.low < 0.2 < found.high
+
+
+def test_a_temperature_of_a_bath_is_doubted_only_where_it_is_off():
+    """A slow thermostat leaves few independent values of it, and a drifting energy does not."""
+    log = log_of(np.full(ROWS, 50.0))
+    time = np.arange(ROWS)
+    log['kinetic_energy'] = 9.0 + np.sin(2 * np.pi * time / (ROWS / 3))
+    log['potential_energy'] = log['potential_energy'] + time / 100
+    drifts = Production(first_row=300, verdict='not equilibrated: it still drifts')
+    trajectory = ArrayTrajectory(np.zeros((1, N, 3)), 5.0)
+    found = Thermodynamics().compute(Run(trajectory, log, drifts, kT=1.5))
+    assert found.temperature.value == pytest.approx(1.5, rel=0.01)
+    assert not found.temperature.verdict
+    assert found.potential_energy_per_bead.verdict == found.pressure.verdict == drifts.verdict
+    off = Thermodynamics().compute(Run(trajectory, log_of(np.full(ROWS, 50.0)), drifts, kT=1.6))
+    assert 'the bath, 1.6' in off.temperature.verdict

@@ -1,5 +1,7 @@
 """Where production begins: after what the energy, and then the ions, take to settle."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,9 @@ def test_frames_count_from_where_the_energy_settles(steps):
 def test_an_energy_at_rest_counts_from_the_start():
     energy = np.random.default_rng(2).normal(size=ROWS)
     log = {'step': 10 * np.arange(ROWS), 'potential_energy': energy}
-    assert where_energy_settles(log, np.arange(0, 10_000, 100)) == Production()
+    found = where_energy_settles(log, np.arange(0, 10_000, 100))
+    assert replace(found, drifts={}) == Production()
+    assert abs(found.drifts['potential_energy'].change) < 0.5
 
 
 def test_an_energy_that_drifts_has_a_verdict_and_all_frames():
@@ -72,7 +76,7 @@ def test_correlations_count_from_where_the_ions_settle():
     assert (found.first_row, found.first_frame, found.verdict) == (7, 10, '')
     # Settled before the energy: nothing changes.
     late = Production(first_frame=100, first_settled_frame=100)
-    assert where_ions_settle(late, pairs_that_meet(300, 10)) == late
+    assert replace(where_ions_settle(late, pairs_that_meet(300, 10)), drifts={}) == late
 
 
 def test_the_settled_frame_is_one_of_all_frames():
@@ -85,7 +89,7 @@ def test_the_settled_frame_is_one_of_all_frames():
 
 def test_ions_that_never_settle_are_none_or_too_few_change_nothing():
     given = Production(first_frame=3, first_settled_frame=3)
-    assert where_ions_settle(given, pairs_that_meet(100, 60)) == given
+    assert replace(where_ions_settle(given, pairs_that_meet(100, 60)), drifts={}) == given
     assert where_ions_settle(given, ArrayTrajectory(np.zeros((9, 4, 3)), 5.0)) == given
     apart = np.repeat([[[0.0, 0, 0], [4.0, 4, 4]]], 20, axis=0)
     assert where_ions_settle(given, ArrayTrajectory(apart, 9.0, charge=[1, -1])) == given

@@ -1,0 +1,46 @@
+"""What is refused, or warned of, before a melt is equilibrated at constant pressure."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.systems import melt, state_point
+from user_input import UserError
+from workflow.stages.held_at_pressure import attracts, check_held_at_pressure
+from workflow.sweep.state_point import StatePoint
+
+
+def check(point: StatePoint) -> str:
+    frame, field = melt(point)
+    return check_held_at_pressure(point, 0.85, frame, field)
+
+
+def at_pressure(pressure: float, **changes: object) -> StatePoint:
+    values: dict[str, object] = {'density': None, 'pressure': pressure}
+    return state_point('isp', {'DOPA': 1.0}, **values | changes)
+
+
+# The cut-off of 2.5 sigma and the buffer ask for an edge of 5.98: 214 beads at 1 per sigma^3.
+@pytest.mark.parametrize(
+    ('repeat_units', 'outcome'), [(17, 'refused'), (18, 'warned'), (20, 'nothing')]
+)
+def test_a_box_that_may_shrink_too_far_is_told_of(repeat_units: int, outcome: str) -> None:
+    point = at_pressure(0.0, chains=4, degree_of_polymerisation=repeat_units)
+    if outcome == 'refused':
+        with pytest.raises(UserError, match=r'5\.89 sigma.*5\.98.*as many beads'):
+            check(point)
+    else:
+        assert bool(check(point)) == (outcome == 'warned')
+    at_density = at_pressure(0.0).model_copy(update={'pressure': None, 'density': 0.85})
+    assert not check(at_density)
+
+
+def test_what_attracts_nowhere_evaporates() -> None:
+    repulsive = state_point('kremer_grest', {'M': 1.0}, density=None, pressure=0.0, chains=30)
+    with pytest.raises(UserError, match=r"grid\.density.*0\.85.*pressure above 0"):
+        check(repulsive)
+    assert not check(repulsive.model_copy(update={'pressure': 1.0}))
+    frame, field = melt(repulsive)
+    assert not attracts(frame, field)
+    frame, field = melt(at_pressure(0.0))
+    assert attracts(frame, field)

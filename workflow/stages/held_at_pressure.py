@@ -1,0 +1,73 @@
+"""Whether a melt at constant pressure keeps together, in a large enough box: asked at `init`."""
+
+from __future__ import annotations
+
+import numpy as np
+from gsd.hoomd import Frame
+from numpy.typing import NDArray
+
+from models.force_field import WCA_CUT, ForceField
+from user_input import UserError
+from workflow.stages.system import check_box
+from workflow.sweep.state_point import StatePoint
+
+# Beads per volume, each counted as the cube of its diameter. Melts of isp at pressure 0 and kT 1
+# come to 0.87 (only LSP) to 0.97 (only DOPA); randomly close-packed spheres to 1.22.
+_USUAL_DENSITY, _DENSEST = 1.0, 1.1
+
+
+def check_held_at_pressure(
+    point: StatePoint, model_density: float, frame: Frame, field: ForceField
+) -> str:
+    """Check a melt that is to be equilibrated at constant pressure, as it was built.
+
+    Returns:
+        A warning of a box that would become too small at a density that melts hardly reach, or
+        nothing.
+
+    Raises:
+        UserError: If nothing holds the melt together, or the box would become too small at a
+            density that melts often have.
+    """
+    if point.pressure is None:
+        return ''
+    if point.pressure <= 0 and not attracts(frame, field):
+        raise UserError(
+            f"'grid.pressure' = {point.pressure:g}: nothing in model '{point.model}' attracts "
+            '(all pair interactions are repulsive, without charges), so that the melt would '
+            "evaporate. Give 'grid.density' in its place (that of the model is "
+            f'{model_density:g}), or a pressure above 0.'
+        )
+    for density, how_often in ((_USUAL_DENSITY, 'as melts often do'), (_DENSEST, 'at most')):
+        try:
+            check_box(_edges_at(density, frame, field), field)
+        except UserError as error:
+            message = (
+                f"at 'grid.pressure' = {point.pressure:g} the box may shrink: where {density:g} "
+                f'diameters cubed fill a sigma^3, {how_often}, {error}'
+            )
+            if density == _USUAL_DENSITY:
+                raise UserError(message) from None
+            return message
+    return ''
+
+
+def attracts(frame: Frame, field: ForceField) -> bool:
+    """Check whether a pair of the beads of a melt attracts: a well that is not cut off, or charges.
+
+    Charges count wherever there are some: a neutral melt of them is held by them.
+    """
+    charges = frame.particles.charge
+    if field.is_charged and charges is not None and np.any(charges):
+        return True
+    there = np.unique(frame.particles.typeid)
+    pairs = np.ix_(there, there)
+    reaches_well = field.pair_cutoff[pairs] > WCA_CUT * field.pair_sigma[pairs] * (1 + 1e-6)
+    return bool(np.any(reaches_well & (field.pair_epsilon[pairs] > 0)))
+
+
+def _edges_at(density: float, frame: Frame, field: ForceField) -> NDArray[np.float64]:
+    """Scale the box to a density of the beads, each counted as the cube of its diameter."""
+    edges = np.asarray(frame.configuration.box[:3], dtype=float)
+    volume = float((field.sigma[frame.particles.typeid] ** 3).sum()) / density
+    return np.asarray(edges * np.cbrt(volume / edges.prod()))
