@@ -12,8 +12,8 @@ LAGS_PER_DECADE = 8
 # Origins closer than this part of the lag add hardly anything that is independent.
 ORIGINS_PER_LAG_TIME = 8
 MOST_ORIGINS = 100
-# A lag needs a few independent stretches of the run.
-LONGEST_LAG = 1 / 3
+# Longer ones have origins in less than half of the run.
+LONGEST_LAG = 1 / 2
 FEWEST_ORIGINS = 4
 BLOCKS = 8
 SAMPLED_ORIGINS = 256

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from analysis.estimators.decay import Decay, StretchedExponential
+from analysis.estimators.decay import Decay, Tail
 from analysis.estimators.distribution import Distribution
 from analysis.estimators.equilibration import Equilibration
 from analysis.estimators.estimate import Curve, Estimate
@@ -87,15 +88,16 @@ def clusters(
 
 
 def correlation(time: float, beta: float = 0.55, longer_than: float | None = None) -> Relaxation:
-    fit = StretchedExponential(0.95, time, beta)
-    mean = Estimate(fit.mean_time, fit.mean_time / 1.2, fit.mean_time * 1.2)
+    tail = Tail(time, beta, fitted_from=0.0, begins=7 * time, share=0.1)
+    mean_time = time * math.gamma(1 + 1 / beta)
+    mean = Estimate(mean_time, mean_time / 1.2, mean_time * 1.2)
     one_over_e = Estimate(time, time / 1.1, time * 1.1)
     if longer_than is not None:
         verdict = 'not decayed to 1/e within the longest lag'
         mean = one_over_e = Estimate(low=longer_than, verdict=verdict)
-    value = fit(TIME)
+    value = tail(TIME)
     curve = Curve(TIME, value, value - 0.02, value + 0.02, 'time', 'C(t)', 'log', fit=value)
-    return Relaxation(curve, Decay(one_over_e, mean, fit))
+    return Relaxation(curve, Decay(one_over_e, mean, tail))
 
 
 def relaxation(

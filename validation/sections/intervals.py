@@ -213,13 +213,13 @@ def _time(value: float) -> Quantity:
 
 
 def relaxation_rows(engine: str) -> Iterator[Row]:
-    """1/e times and mean times of stretched exponentials, with the log-spaced schedule."""
+    """1/e times and mean times of rotors, with the log-spaced schedule."""
     generator = np.random.default_rng(5)
     doublings, n_blocks = 7, 32
     steps = log_spaced_steps(n_blocks, doublings)
     plan = plan_correlations(steps)
     for tau in (8.0, 60.0, 120.0, 200.0):
-        outcomes: dict[str, list[Outcome]] = {'1/e time': [], 'mean time of the fit': []}
+        outcomes: dict[str, list[Outcome]] = {'1/e time': [], 'mean time': []}
         for _ in range(CURVES):
             step = np.sqrt(2 * np.diff(steps, prepend=0) / tau)[:, None]
             angle = np.cumsum(generator.normal(size=(len(steps), ROTORS)) * step, axis=0)
@@ -229,7 +229,7 @@ def relaxation_rows(engine: str) -> Iterator[Row]:
             np.add.at(counts, (plan.block, plan.lag_index), 1)
             decay = decay_times(plan.lags.astype(float), sums, counts, float(plan.duration))
             outcomes['1/e time'].append(holds(decay.one_over_e, tau))
-            outcomes['mean time of the fit'].append(holds(decay.mean, tau))
+            outcomes['mean time'].append(holds(decay.mean, tau))
         for name, each in outcomes.items():
             relaxation_times = plan.duration / tau
             found = Coverage.of(
