@@ -78,7 +78,7 @@ def test_report_escapes_what_it_is_given(written: Path) -> None:
 
 def test_report_says_what_is_against_its_numbers(written: Path) -> None:
     text = text_of(written / 'report.html')
-    assert 'Slower than the runs can show. 4: p2_time_backbone, p2_1_over_e_time_backbone' in text
+    assert 'Slower than the runs can show. 4: p2_1_over_e_time_backbone, p2_time_backbone' in text
     assert 'Too few independent values within a run.' in text
     assert 'About 1.6 times as much for the worst of them' in text
     assert 'In 1 of 2 runs of the equilibration stage no equilibrium' in text

@@ -181,17 +181,16 @@ def _of_state(quantities: Sequence[Quantity], found: Estimate) -> Estimate:
     n = int(found.n_effective)
     if n < len(quantities) and not reasons:
         reasons = [f'{len(quantities) - n} of {len(quantities)} replicas have no value']
-    if found.verdict:
-        reasons.append(found.verdict)
     value, low, high = found.value, found.low, found.high
-    if value is not None:
-        if first.combination is Combination.PROPORTION:
-            low, high = _at_least_within_runs(estimates, value, low, high)
-        if low is None or high is None or not high - low > 1e-9 * abs(value):
-            are_given = all(each.low == each.value == each.high for each in estimates)
-            if not reasons and value not in first.limits and not are_given:
-                reasons = ['no interval: all replicas are the same']
-            low = high = None
+    if value is not None and first.combination is Combination.PROPORTION:
+        low, high = _at_least_within_runs(estimates, value, low, high)
+    if value is not None and (low is None or high is None or not high - low > 1e-9 * abs(value)):
+        low = high = None
+        are_given = all(each.low == each.value == each.high for each in estimates)
+        if not reasons and value not in first.limits and not are_given:
+            reasons = [found.verdict or 'no interval: all replicas are the same']
+    elif found.verdict:
+        reasons.append(found.verdict)
     return Estimate(value, low, high, float(n), '; '.join(reasons)).within(*first.limits)
 
 
