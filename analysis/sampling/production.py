@@ -17,7 +17,6 @@ from analysis.sampling.contact_distance import contact_distance
 from analysis.sampling.frame_selection import evenly_spaced
 from user_input import UserError
 
-
 ENERGY = 'potential_energy'
 
 
