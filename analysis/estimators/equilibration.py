@@ -66,9 +66,10 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     if transient is None:
         return _equilibration(n, 0, statistical_inefficiency(values))
     starts = np.unique(np.linspace(0, n - FEWEST_INDEPENDENT, START_CANDIDATES).astype(int))
-    starts = starts[transient.shifts(starts, n) < SHIFT_IN_ERRORS]
+    latest = n - int(LEAST_PART_LEFT * n)
+    starts = starts[(transient.shifts(starts, n) < SHIFT_IN_ERRORS) & (starts <= latest)]
     if len(starts) == 0:  # its last third is the best there is
-        return _equilibration(n, n - int(LEAST_PART_LEFT * n), transient.inefficiency, drifts=True)
+        return _equilibration(n, latest, transient.inefficiency, drifts=True)
     inefficiencies = np.array(
         [max(transient.inefficiency, statistical_inefficiency(values[each:])) for each in starts]
     )
@@ -82,7 +83,7 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
 def _equilibration(n: int, start: int, inefficiency: float, drifts: bool = False) -> Equilibration:
     n_effective = (n - start) / inefficiency
     verdict = too_short(n_effective)
-    if drifts or n - start < LEAST_PART_LEFT * n:
+    if drifts:
         verdict = f'not equilibrated: it still drifts at frame {start} of {n}'
     return Equilibration(start, n_effective, inefficiency, not verdict, verdict)
 

@@ -67,7 +67,7 @@ def where_ions_settle(production: Production, trajectory: Trajectory) -> Product
         return production
     found = association_equilibration(series)
     drifts = {name: drift_of(series[name][found.start :]) for name in WATCHED}
-    production = replace(production, drifts=production.drifts | drifts)
+    production = replace(production, drifts={**production.drifts, **drifts})
     if not found.is_equilibrated:
         return production
     settled = int(np.searchsorted(trajectory.steps, trajectory.steps[frames[found.start]]))

@@ -37,7 +37,7 @@ def test_a_box_that_may_shrink_too_far_is_told_of(repeat_units: int, outcome: st
 
 def test_what_attracts_nowhere_evaporates() -> None:
     repulsive = state_point('kremer_grest', {'M': 1.0}, density=None, pressure=0.0, chains=30)
-    with pytest.raises(UserError, match=r"grid\.density.*0\.85.*pressure above 0"):
+    with pytest.raises(UserError, match=r'grid\.density.*0\.85.*pressure above 0'):
         check(repulsive)
     assert not check(repulsive.model_copy(update={'pressure': 1.0}))
     frame, field = melt(repulsive)

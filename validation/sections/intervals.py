@@ -21,6 +21,7 @@ from scipy.special import ndtri
 from analysis.arrays import FloatArray
 from analysis.estimators.decay import decay_times
 from analysis.estimators.distribution import distribution
+from analysis.estimators.drift import drift_of, shared_drift
 from analysis.estimators.equilibration import detect_equilibration
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
@@ -63,6 +64,8 @@ def jobs() -> Iterator[Job]:
         ('relaxation', relaxation_rows),
         ('diffusion', diffusion_rows),
         ('detection', detection_rows),
+        ('detection under noise', two_scale_rows),
+        ('shared drift', drift_rows),
         ('means', mean_rows),
         ('proportions', proportion_rows),
         ('distributions', distribution_rows),
@@ -100,6 +103,15 @@ def mean_rows(engine: str) -> Iterator[Row]:
                 ),
             )
             yield found.exact()
+    for memory, worth in ((0.5, 12), (0.5, 20), (0.98, 12), (0.98, 20)):
+        n = int(worth * inefficiency_of(memory))
+        outcomes = (
+            holds(mean_with_interval(autoregressive(n, memory, generator)), 0.0)
+            for _ in range(SHARES)
+        )
+        yield Coverage.of(
+            f'mean_with_interval: {n} frames, memory {memory:g}, worth {worth} values', outcomes
+        ).stated('near the threshold, what passes is what came out too high')
 
 
 def proportion_rows(engine: str) -> Iterator[Row]:
@@ -299,6 +311,72 @@ def detection_rows(engine: str) -> Iterator[Row]:
                 yield coverage.exact()
             elif coverage.offered >= FEWEST_OFFERED:
                 yield coverage.stated('the noise hides a transient that fills much of the run')
+
+
+def drift_rows(engine: str) -> Iterator[Row]:
+    """Lines in replicas: how often their mean is called drifting, without one and with one."""
+    generator = np.random.default_rng(9)
+    for n, memory, fast in ((600, 0.9, 0.0), (2000, 0.98, 0.0), (2000, 0.98, 0.5)):
+        slow_error = math.sqrt(12 * (1 - fast) * inefficiency_of(memory) / n)
+        for replicas in (2, 4):
+            for errors in (0, 3):
+                line = errors * slow_error * np.linspace(-0.5, 0.5, n)
+                seen = 0
+                for _ in range(CLAIMED_DETECTIONS):
+                    found = [
+                        drift_of(line + _two_scales(n, memory, fast, generator))
+                        for _ in range(replicas)
+                    ]
+                    seen += shared_drift(found)[1]
+                share = seen / CLAIMED_DETECTIONS
+                what = f'{replicas} replicas of {n} values, memory {memory:g}'
+                what += ', half of it under fast noise' if fast else ''
+                claim = f'shared_drift: {what}, a drift of {errors} errors of one'
+                measured = f'called drifting {100 * share:.1f} %'
+                if errors:
+                    yield stated(claim, NO_ENGINE, 'constructed series', measured, 'the power')
+                else:
+                    yield judged(
+                        claim,
+                        NO_ENGINE,
+                        'constructed series',
+                        measured,
+                        'at most 3 %',
+                        holds=share <= 0.03,
+                    )
+
+
+def _two_scales(n: int, memory: float, fast: float, generator: np.random.Generator) -> FloatArray:
+    """A share of the variance without memory, and the rest with it, shape (n,)."""
+    slow = math.sqrt(1 - fast) * autoregressive(n, memory, generator)
+    return np.asarray(slow + math.sqrt(fast) * generator.normal(size=n))
+
+
+def two_scale_rows(engine: str) -> Iterator[Row]:
+    """Slow motion under fast noise, as an energy under a slow thermostat has it."""
+    generator = np.random.default_rng(10)
+    for n, memory in ((2000, 0.98), (2000, 0.96)):
+        outcomes: list[Outcome] = []
+        for _ in range(CLAIMED_DETECTIONS):
+            series = _two_scales(n, memory, 0.5, generator)
+            found = detect_equilibration(series)
+            if found.is_equilibrated:
+                outcomes.append(holds(mean_with_interval(series[found.start :]), 0.0))
+            else:
+                outcomes.append((False, False))
+        called = sum(offered for offered, _ in outcomes) / len(outcomes)
+        what = f'half of the variance fast, half with memory {memory:g}, {n} values'
+        yield judged(
+            f'detect_equilibration: {what}',
+            NO_ENGINE,
+            'constructed series',
+            f'called equilibrated {100 * called:.0f} %',
+            'at least 90 %',
+            holds=called >= 0.9,
+        )
+        yield Coverage.of(
+            f'mean_with_interval after detect_equilibration: {what}', outcomes
+        ).exact()
 
 
 def _detection(
