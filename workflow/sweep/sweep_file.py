@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from models.chain_length import ChainLengths, Monodisperse
+from models.definitions import DefinitionsTable
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
 from user_input import StrictModel, error_context, read_toml, shortened, validate
@@ -97,6 +98,7 @@ class Sweep(StrictModel):
         model: Name of a shipped model, or path of a model file beside the sweep file.
         compositions: Each a monomer -> mole fraction.
         replicas: Independent jobs per state.
+        definitions: What its results are defined with; part of no state point.
     """
 
     name: SweepName
@@ -108,6 +110,7 @@ class Sweep(StrictModel):
     chain_lengths: ChainLengths = Monodisperse()
     protocol: Protocol = Protocol()
     report: ReportTable = ReportTable()
+    definitions: DefinitionsTable = DefinitionsTable()
 
 
 def load_sweep(path: Path) -> tuple[Sweep, Model]:
