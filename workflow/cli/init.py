@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from user_input import UserError, error_context
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
-from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
+from workflow.jobs.workspace import SWEEPS, Project, SweepJobs, open_project
 from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
+from workflow.sweep.limits import Limits, ProtocolTable, join_limits
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
 from workflow.sweep.time_step import check_time_step
@@ -47,7 +49,8 @@ def init_sweep(path: Path) -> SweepJobs:
     job_files.write_models((Path(job.path) for job in jobs), model)
     sweeps = project.document.setdefault(SWEEPS, {})
     ids = [job.id for job in jobs]
-    left_out = set(sweeps.get(sweep.name, {}).get('jobs', [])) - set(ids)
+    before = list(sweeps.get(sweep.name, {}).get('jobs', []))
+    left_out = set(before) - set(ids)
     if left_out:
         print(
             f'{len(left_out)} jobs of an earlier {sweep.name!r} are no longer part of it: '
@@ -59,7 +62,21 @@ def init_sweep(path: Path) -> SweepJobs:
         CLAIMS: shown[CLAIMS],
         'model': {'name': model.name, 'description': model.description.strip()},
     }
+    _record_limits(project, {*ids, *before})
     return SweepJobs(sweep.name, jobs)
+
+
+def _record_limits(project: Project, ids: AbstractSet[str]) -> None:
+    """Keep with each job what is asked of it by all sweeps that have it."""
+    asked: dict[str, list[dict[str, Limits]]] = {}
+    for content in project.document[SWEEPS]().values():
+        limits = ProtocolTable.model_validate(content['sweep']['protocol']).limits
+        for job_id in ids & set(content['jobs']):
+            asked.setdefault(job_id, []).append(limits)
+    for job_id, several in asked.items():
+        folder = Path(project.workspace) / job_id
+        if folder.is_dir():
+            job_files.write_limits(folder, join_limits(several))
 
 
 def _check_can_be_built(point: StatePoint, model: Model) -> None:

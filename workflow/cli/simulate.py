@@ -108,7 +108,8 @@ def _longest_first(jobs: Sequence[Job]) -> list[Job]:
             point = read_state_point(dict(job.cached_statepoint), job.id)
             if point.model_hash not in models:
                 models[point.model_hash] = job_files.read_model(Path(job.path), point)
-            work[job.id] = estimated_work(point, models[point.model_hash])
+            limits = job_files.read_limits(Path(job.path))
+            work[job.id] = estimated_work(point, models[point.model_hash], limits)
     return sorted(jobs, key=lambda job: -work.get(job.id, 0.0))
 
 

@@ -25,13 +25,6 @@ class State:
     place: Place
     results: tuple[JobResult, ...]
 
-    @property
-    def precision(self) -> Mapping[str, float]:
-        """The relative half-widths that the sweep asks for, by name of the quantity."""
-        sample = self.results[0].state_point.get('protocol', {}).get('sample', {})
-        precision: Mapping[str, float] = sample.get('precision', {})
-        return precision
-
 
 @dataclass(frozen=True)
 class Row:
@@ -72,10 +65,16 @@ class SweepTable:
     rows: tuple[Row, ...]
 
 
-def tabulate(name: str, axis: Axis, results: Iterable[JobResult]) -> SweepTable:
-    """Bring the results of a sweep's jobs together, of those that have finished."""
+def tabulate(
+    name: str, axis: Axis, results: Iterable[JobResult], precision: Mapping[str, float]
+) -> SweepTable:
+    """Bring the results of a sweep's jobs together, of those that have finished.
+
+    `precision` is what the sweep asks for: relative half-widths, by name of the quantity.
+    """
     states = group_states(results, axis)
-    return SweepTable(name, axis, tuple(states), tuple(r for s in states for r in _rows_of(s)))
+    rows = tuple(row for state in states for row in _rows_of(state, precision))
+    return SweepTable(name, axis, tuple(states), rows)
 
 
 def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
@@ -92,7 +91,7 @@ def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
     return sorted(states, key=_order)
 
 
-def _rows_of(state: State) -> Iterator[Row]:
+def _rows_of(state: State, precision: Mapping[str, float]) -> Iterator[Row]:
     """Make one row for each quantity."""
     for observable in OBSERVABLES:
         by_name: dict[str, list[Quantity]] = {}
@@ -100,7 +99,9 @@ def _rows_of(state: State) -> Iterator[Row]:
             for quantity in result.quantities(observable.name):
                 by_name.setdefault(quantity.name, []).append(quantity)
         for quantities in by_name.values():
-            yield Row(state.place, observable.name, _over_replicas(state, quantities))
+            wanted = precision.get(quantities[0].name)
+            found = _over_replicas(quantities, len(state.results), wanted)
+            yield Row(state.place, observable.name, found)
 
 
 def combine(quantities: Sequence[Quantity]) -> Estimate:
@@ -140,13 +141,12 @@ def combine(quantities: Sequence[Quantity]) -> Estimate:
     return _estimate(mean, low, high, len(values), reasons).within(*limits)
 
 
-def _over_replicas(state: State, quantities: Sequence[Quantity]) -> Quantity:
-    first, n = quantities[0], len(state.results)
-    found = combine(quantities)
+def _over_replicas(quantities: Sequence[Quantity], n: int, wanted: float | None) -> Quantity:
+    first, found = quantities[0], combine(quantities)
     reasons = [found.verdict] if found.verdict else []
     if len(quantities) < n:
         reasons.append(f'{n - len(quantities)} of {n} replicas do not have it')
-    reasons += _imprecise(first.combination, found, state.precision.get(first.name))
+    reasons += _imprecise(first.combination, found, wanted)
     return replace(first, estimate=replace(found, verdict='; '.join(reasons)))
 
 

@@ -6,7 +6,7 @@ import base64
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Background:
     Attributes:
         failed: Job, composition and why of each of the `n_jobs` that failed.
         description: Of the model.
+        protocol: That the sweep asks for, as plain values; without any none is shown.
         overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
         runs: One record of each run of a stage: engine, version, device and so on.
@@ -48,6 +49,7 @@ class Background:
     n_jobs: int
     failed: Sequence[Mapping[str, str]] = ()
     description: str = ''
+    protocol: Mapping[str, Any] = field(default_factory=dict)
     overview: Sequence[str] | None = None
     claims: Claims | None = None
     runs: Sequence[Mapping[str, Any]] = ()
@@ -109,7 +111,7 @@ def _render(
         description=background.description,
         simulated=described.simulated_systems(points, background.n_jobs),
         failed=background.failed,
-        stages=described.stages_of(points[0]),
+        stages=described.stages_of(points[0], background.protocol),
         tables=tables,
         notes=footnotes(tables),
         dynamics=dynamics,

@@ -63,6 +63,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         failed=_failures(sweep.jobs),
         description=(content.get('model') or {}).get('description', ''),
         overview=_report_table(content).overview,
+        protocol=content['sweep']['protocol'],
         claims=None if claims is None else Claims.model_validate(claims),
         runs=[run for record in records for run in record.get('runs', [])],
     )
@@ -83,7 +84,8 @@ def read_sweep_table(sweep: SweepJobs) -> SweepTable:
     results = [result for result in found if result is not None]
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
-    return tabulate(sweep.name, axis_of(sweep), results)
+    precision = _recorded(sweep)['sweep']['protocol']['sample']['precision']
+    return tabulate(sweep.name, axis_of(sweep), results, precision)
 
 
 def axis_of(sweep: SweepJobs) -> Axis:
