@@ -65,9 +65,12 @@ class ContactScan:
         if not len(values):
             return {}
         apart = np.diff(self.rows).mean() if len(self.rows) > 1 else 1.0
-        x, label = FACTORS, r"contact distances relative to $r_c$"
+        x, label = FACTORS, r'contact distances relative to $r_c$'
         if len(distances) == 1:
-            x, label = FACTORS * next(iter(distances.values())), r'contact distance $r_c$ [$\sigma$]'
+            x, label = (
+                FACTORS * next(iter(distances.values())),
+                r'contact distance $r_c$ [$\sigma$]',
+            )
         curves = {}
         for k, (name, y_label) in enumerate(LABELS.items()):
             series = values[:, k].T

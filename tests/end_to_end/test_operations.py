@@ -22,6 +22,7 @@ from workflow.stages.job_context import StageIsDone, job_context
 from workflow.stages.operations import run_stage
 from workflow.stages.table import STAGES, Kind, Stage, stage_named
 from workflow.stages.thermo_writer import read_hdf5
+from workflow.sweep.limits import Limits
 from workflow.sweep.protocol import Protocol, Sample
 from workflow.sweep.state_point import StatePoint, as_plain_values
 
@@ -149,7 +150,7 @@ def test_a_new_stage_is_a_row_and_a_table_of_the_protocol(
     plain = dict(job.cached_statepoint)
     without = HeldPoint.model_validate(plain)
     assert as_plain_values(without) == plain  # the job keeps its id
-    sample = plain['protocol']['sample'] | {'maximum_steps': 1280, 'minimum_steps': 1280}
+    sample = plain['protocol']['sample']
     point = HeldPoint.model_validate(plain | {'protocol': plain['protocol'] | {'hold': sample}})
     row = Stage(
         'hold',
@@ -163,6 +164,8 @@ def test_a_new_stage_is_a_row_and_a_table_of_the_protocol(
     monkeypatch.setattr(table, 'STAGES', (*STAGES, row))
     assert not row.is_part_of(job)
 
+    limits = {'hold': Limits(minimum_steps=1280, maximum_steps=1280)}
+    job_files.write_limits(Path(job.path), limits)
     context = replace(job_context(job), point=point)
     run_stage(row, context)
     assert read_hdf5(Path(job.fn('hold_thermo.h5')))['step'].tolist() == list(range(10, 1281, 10))

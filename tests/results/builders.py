@@ -217,10 +217,15 @@ def renamed_model() -> Model:
     return Model.model_validate(content)
 
 
-def table(results: list[JobResult], model: str = 'isp', **report: Any) -> SweepTable:
+def table(
+    results: list[JobResult],
+    model: str = 'isp',
+    precision: dict[str, float] | None = None,
+    **report: Any,
+) -> SweepTable:
     points = [result.state_point for result in results]
     axis = find_axis(ReportTable(**report), load_model(model), points)
-    return tabulate('demo', axis, results)
+    return tabulate('demo', axis, results, precision or {})
 
 
 def row(*interval: float | None, verdict: str = '', unit: str = '1', place: float = 0.0) -> Row:

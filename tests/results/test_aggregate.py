@@ -51,8 +51,8 @@ def combined(quantities: list[Quantity]) -> Estimate:
     return found
 
 
-def rows_of(results: list[JobResult]) -> dict[str, Row]:
-    return {row.quantity.name: row for row in table(results).rows}
+def rows_of(results: list[JobResult], precision: dict[str, float] | None = None) -> dict[str, Row]:
+    return {row.quantity.name: row for row in table(results, precision=precision).rows}
 
 
 def test_student_t_over_three_replicas() -> None:
@@ -181,17 +181,17 @@ def test_a_quantity_that_a_replica_lacks_is_not_converged() -> None:
 
 @pytest.mark.parametrize(('wanted', 'met'), [(0.2, True), (0.001, False)])
 def test_an_asked_precision_must_be_met_over_replicas(wanted: float, met: bool) -> None:
-    protocol = {'sample': {'precision': {'p2_time_backbone': wanted}}}
-    results = [job(0.5, r, protocol=protocol) for r in range(4)]
-    row = rows_of(results)['p2_time_backbone']
+    precision = {'p2_time_backbone': wanted}
+    results = [job(0.5, r) for r in range(4)]
+    row = rows_of(results, precision)['p2_time_backbone']
     value, low, high = row.estimate.value, row.estimate.low, row.estimate.high
     assert value is not None
     assert low is not None
     assert high is not None
     assert ((high - low) / 2 / value <= wanted) is met
     assert row.is_converged is met
-    assert rows_of(results)['p2_time_LSP-side'].is_converged
-    assert not rows_of(results[:1])['p2_time_backbone'].is_converged
+    assert rows_of(results, precision)['p2_time_LSP-side'].is_converged
+    assert not rows_of(results[:1], precision)['p2_time_backbone'].is_converged
 
 
 def test_a_system_without_ions_has_relaxation_alone() -> None:

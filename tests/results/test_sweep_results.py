@@ -139,17 +139,20 @@ def test_nothing_done_is_an_error(path: Path) -> None:
 def test_more_beads_steps_and_charges_are_more_work() -> None:
     sweep, model = load_sweep(Path(__file__).parents[2] / 'sweeps/demo.toml')
     points = [point for point in state_points(sweep, model) if point.replica == 0]
-    work = [estimated_work(point, model) for point in points]
+    limits = sweep.protocol.limits
+    work = [estimated_work(point, model, limits) for point in points]
     assert work == sorted(work)
     neutral, first_charged = points[0], points[1]
-    assert estimated_work(neutral, model) == 12 * 20 * 3 * (7 * 200 + 2000 + 8000 + 20480)
+    assert estimated_work(neutral, model, limits) == 12 * 20 * 3 * (7 * 200 + 2000 + 8000 + 20480)
+    longer = neutral.model_copy(update={'chains': 24})
+    assert estimated_work(longer, model, limits) == 2 * work[0]
     without_charges = first_charged.model_copy(update={'bjerrum_length': 0.0})
-    assert estimated_work(first_charged, model) > 2 * estimated_work(without_charges, model)
-    assert estimated_work(neutral.model_copy(update={'chains': 24}), model) == 2 * work[0]
+    work_without = estimated_work(without_charges, model, limits)
+    assert estimated_work(first_charged, model, limits) > 2 * work_without
 
 
 def test_work_of_a_plain_melt_needs_no_ions() -> None:
     values = {'model': 'kremer_grest', 'model_hash': '', 'composition': {'M': 1.0}}
     sizes = {'chains': 2, 'degree_of_polymerisation': 3, 'kT': 1.0, 'density': 0.85}
     point = StatePoint.model_validate(values | sizes | {'bjerrum_length': 0.0, 'replica': 0})
-    assert estimated_work(point, load_model('kremer_grest')) % (2 * 3) == 0
+    assert estimated_work(point, load_model('kremer_grest'), {}) % (2 * 3) == 0

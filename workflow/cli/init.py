@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +20,13 @@ from workflow.cluster.description import Speed
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
-from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
+from workflow.jobs.workspace import SWEEPS, Project, SweepJobs, open_project
 from workflow.results.definitions import GIVEN, NAMED, named_definitions
 from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.held_at_pressure import check_held_at_pressure
 from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
+from workflow.sweep.limits import Limits, ProtocolTable, join_limits
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
 from workflow.sweep.time_step import check_time_step
@@ -60,7 +62,7 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         if len({json.dumps(each, sort_keys=True) for each in values}) < len(values):
             raise UserError('a composition or a value of the grid is there twice: remove one.')
         if not is_agreed:
-            _ask_for_many(points, values, model)
+            _ask_for_many(points, values, model, sweep.protocol.limits)
         first = [point for point in points if point.replica == 0]
         for point in _shown('building one melt of each state', first):
             if warning := _check_can_be_built(point, model):
@@ -71,7 +73,8 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     sweeps = project.document.setdefault(SWEEPS, {})
     ids = [job.id for job in jobs]
     known = sweeps.get(sweep.name, {})
-    left_out = set(known.get('jobs', [])) - set(ids)
+    before = list(known.get('jobs', []))
+    left_out = set(before) - set(ids)
     if left_out:
         print(
             f'{len(left_out)} jobs of an earlier {sweep.name!r} are no longer part of it: '
@@ -85,10 +88,29 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         **{key: known[key] for key in (GIVEN,) if key in known},
         'model': {'name': model.name, 'description': model.description.strip()},
     }
+    _record_limits(project, {*ids, *before})
     return SweepJobs(sweep.name, jobs)
 
 
-def _ask_for_many(points: list[StatePoint], values: list[dict[str, Any]], model: Model) -> None:
+def _record_limits(project: Project, ids: AbstractSet[str]) -> None:
+    """Keep with each job what is asked of it by all sweeps that have it."""
+    asked: dict[str, list[dict[str, Limits]]] = {}
+    for content in project.document[SWEEPS]().values():
+        limits = ProtocolTable.model_validate(content['sweep']['protocol']).limits
+        for job_id in ids & set(content['jobs']):
+            asked.setdefault(job_id, []).append(limits)
+    for job_id, several in asked.items():
+        folder = Path(project.workspace) / job_id
+        if folder.is_dir():
+            job_files.write_limits(folder, join_limits(several))
+
+
+def _ask_for_many(
+    points: list[StatePoint],
+    values: list[dict[str, Any]],
+    model: Model,
+    limits: Mapping[str, Limits],
+) -> None:
     """Ask whether jobs that are new are to be made, where there are many; UserError if not."""
     workspace = Path.cwd() / 'workspace'
     there = set(os.listdir(workspace)) if workspace.is_dir() else set()
@@ -96,7 +118,7 @@ def _ask_for_many(points: list[StatePoint], values: list[dict[str, Any]], model:
     new = [point for name, point in zip(ids, points, strict=True) if name not in there]
     if len(new) <= MOST_UNASKED:
         return
-    work = sum(estimated_work(point, model) for point in new)
+    work = sum(estimated_work(point, model, limits) for point in new)
     hours = work / CHARGED / Speed().cpu_core / 3600
     what = f'this makes {len(new)} jobs, about {hours:.2g} core-hours at their longest'
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -105,9 +105,7 @@ def _define_sweeps(jobs: Sequence[Job], ended: Sequence[_Running]) -> None:
             define(sweep)
 
 
-def _run_side_by_side(
-    waiting: list[Job], parallel: int, stop: Collection[int]
-) -> list[_Running]:
+def _run_side_by_side(waiting: list[Job], parallel: int, stop: Collection[int]) -> list[_Running]:
     """Run a process for each job, and return those after which a job was not done."""
     if not waiting:
         return []
@@ -142,7 +140,8 @@ def _longest_first(jobs: Sequence[Job]) -> list[Job]:
             point = read_state_point(dict(job.cached_statepoint), job.id)
             if point.model_hash not in models:
                 models[point.model_hash] = job_files.read_model(Path(job.path), point)
-            work[job.id] = estimated_work(point, models[point.model_hash])
+            limits = job_files.read_limits(Path(job.path))
+            work[job.id] = estimated_work(point, models[point.model_hash], limits)
     return sorted(jobs, key=lambda job: -work.get(job.id, 0.0))
 
 

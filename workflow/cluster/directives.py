@@ -20,7 +20,7 @@ from workflow.engines.settings import (
     asked_ranks,
     choice_from_environment,
 )
-from workflow.jobs.files import MODEL, read_json
+from workflow.jobs.files import MODEL, read_json, read_limits
 from workflow.jobs.signac_files import state_point_of
 from workflow.stages.table import ENGINE_STAGES
 
@@ -117,9 +117,8 @@ def _steps(operation: str, job: Job) -> int:
     from workflow.sweep.state_point import read_state_point
 
     try:
-        return _ENGINE_STAGES[operation].most_steps(
-            read_state_point(state_point_of(job), 'state point')
-        )
+        point = read_state_point(state_point_of(job), 'state point')
+        return _ENGINE_STAGES[operation].most_steps(point, read_limits(Path(job.path)))
     except UserError:  # made by another version; the operation itself will report it
         return 0
 

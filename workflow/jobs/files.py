@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +15,10 @@ from workflow.jobs.atomic_writes import renaming, replacing
 
 if TYPE_CHECKING:  # `project.py status` reads no model and no state point
     from models.model import Model
+    from workflow.sweep.limits import Limits
     from workflow.sweep.state_point import StatePoint
 
+LIMITS = 'limits.json'
 MODEL = 'model.json'
 BUILT = 'init.gsd'
 RELAXED = 'relaxed.gsd'
@@ -94,3 +96,26 @@ def read_model(folder: Path, point: StatePoint) -> Model:
             f'{path}: is not the model that this job was made with. Run init with the sweep again.'
         )
     return model
+
+
+def write_limits(folder: Path, limits: Mapping[str, Limits]) -> None:
+    """Keep with a job what is asked of it, by stage: it is no part of its state point."""
+    text = _as_text({name: each.model_dump(mode='json') for name, each in limits.items()})
+    path = folder / LIMITS
+    if not path.exists() or path.read_text(errors='replace') != text:
+        with renaming(path) as temporary:  # as the model
+            temporary.write_text(text)
+
+
+def read_limits(folder: Path) -> dict[str, Limits]:
+    """Read what is asked of the stages of a job; UserError if that is missing or damaged."""
+    from workflow.sweep.limits import Limits
+
+    path = folder / LIMITS
+    try:
+        content = read_json(path)
+        return {str(name): validate(Limits, each, str(path)) for name, each in content.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(
+            f'{path}: cannot be read ({error}). Run init with the sweep again.'
+        ) from None

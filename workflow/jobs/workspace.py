@@ -17,9 +17,9 @@ SWEEPS = 'sweeps'
 # Which version of this project's layout a workspace has is in the project document. Raise it, and
 # teach `cli/migrate.py`, when a state point, a file of a job or the project document comes to mean
 # something else; a new file or key that older code would pass over does not need it.
-FORMAT = 3
+FORMAT = 4
 # Those that `migrate` takes over; None is for before formats were recorded.
-FORMATS_BEFORE = (None, 2)
+FORMATS_BEFORE = (None, 2, 3)
 _FORMAT_KEY = 'workspace_format'
 
 Job = Any

@@ -33,13 +33,6 @@ class State:
     place: Place
     results: tuple[JobResult, ...]
 
-    @property
-    def precision(self) -> Mapping[str, float]:
-        """The relative half-widths that the sweep asks for, by name of the quantity."""
-        sample = self.results[0].state_point.get('protocol', {}).get('sample', {})
-        precision: Mapping[str, float] = sample.get('precision', {})
-        return precision
-
 
 @dataclass(frozen=True)
 class Row:
@@ -88,8 +81,13 @@ class SweepTable:
     rows: tuple[Row, ...]
 
 
-def tabulate(name: str, axis: Axis, results: Iterable[JobResult]) -> SweepTable:
-    """Bring the results of a sweep's jobs together, of those that have finished."""
+def tabulate(
+    name: str, axis: Axis, results: Iterable[JobResult], precision: Mapping[str, float]
+) -> SweepTable:
+    """Bring the results of a sweep's jobs together, of those that have finished.
+
+    `precision` is what the sweep asks for: relative half-widths, by name of the quantity.
+    """
     states = group_states(results, axis)
     rows: list[list[Row]] = [[] for _ in states]
     for observable in OBSERVABLES:
@@ -101,7 +99,7 @@ def tabulate(name: str, axis: Axis, results: Iterable[JobResult]) -> SweepTable:
                     of_state[result.state_point['replica']] = each
         for found in by_name.values():
             members = [states[k] for k in found]
-            made = _rows_of(observable.name, members, list(found.values()))
+            made = _rows_of(observable.name, members, list(found.values()), precision)
             for k, row in zip(found, made, strict=True):
                 rows[k].append(row)
     return SweepTable(name, axis, tuple(states), tuple(itertools.chain.from_iterable(rows)))
@@ -195,7 +193,10 @@ def _of_state(quantities: Sequence[Quantity], found: Estimate) -> Estimate:
 
 
 def _rows_of(
-    observable: str, states: Sequence[State], found: Sequence[Mapping[int, Quantity]]
+    observable: str,
+    states: Sequence[State],
+    found: Sequence[Mapping[int, Quantity]],
+    precision: Mapping[str, float],
 ) -> Iterator[Row]:
     """Make one row of a quantity for each state that has it."""
     estimates, method = combine([list(each.values()) for each in found])
@@ -206,7 +207,7 @@ def _rows_of(
             reasons += _shared_drifts(state, first.follows)
         if len(by_replica) < n:
             reasons.append(f'{n - len(by_replica)} of {n} replicas do not have it')
-        reasons += _imprecise(first.combination, estimate, state.precision.get(first.name))
+        reasons += _imprecise(first.combination, estimate, precision.get(first.name))
         judged = replace(first, estimate=replace(estimate, verdict='; '.join(reasons)))
         yield Row(state.place, observable, judged, by_replica, method)
 

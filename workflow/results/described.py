@@ -45,9 +45,8 @@ def simulated_systems(points: Sequence[Mapping[str, Any]], n_jobs: int) -> list[
     return lines
 
 
-def stages_of(point: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """List stage, integrator and length of the protocol of a state point."""
-    protocol = point.get('protocol')
+def stages_of(point: Mapping[str, Any], protocol: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """List stage, integrator and length of the protocol of a sweep, for one of its state points."""
     if not protocol:
         return []
     push_off, anneal = protocol['push_off'], protocol['anneal']
@@ -62,7 +61,7 @@ def stages_of(point: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ensemble = f'constant pressure: {melt}, barostat time {equilibrate["barostat_time"]:g} tau'
     friction = f'{push_off["friction"]:g}'
     heights = ', '.join(f'{height:g}' for height in push_off['heights'])
-    asked = ', '.join(f'{k} {v:g}' for k, v in sample.get('precision', {}).items())
+    asked = ', '.join(f'{k} {v:g}' for k, v in sample['precision'].items())
     until = f', until the relative 95 % half-width is: {asked}' if asked else ''
     return [
         (

@@ -45,6 +45,7 @@ class Background:
     Attributes:
         failed: Job, composition and why of each of the `n_jobs` that failed.
         description: Of the model.
+        protocol: That the sweep asks for, as plain values; without any none is shown.
         overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
         level: Rate of false decisions at this look at the sweep.
@@ -56,6 +57,7 @@ class Background:
     n_jobs: int
     failed: Sequence[Mapping[str, str]] = ()
     description: str = ''
+    protocol: Mapping[str, Any] = field(default_factory=dict)
     overview: Sequence[str] | None = None
     claims: Claims | None = None
     level: float = LEVEL
@@ -130,7 +132,7 @@ def _render(
         description=background.description,
         simulated=described.simulated_systems(points, background.n_jobs),
         failed=background.failed,
-        stages=described.stages_of(points[0]),
+        stages=described.stages_of(points[0], background.protocol),
         tables=tables,
         notes=footnotes(tables),
         dynamics=dynamics,

@@ -65,6 +65,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         failed=_failures(sweep.jobs),
         description=(content.get('model') or {}).get('description', ''),
         overview=_report_table(content).overview,
+        protocol=content['sweep']['protocol'],
         claims=_claims(content),
         level=level_of(wanted, looks),
         decided=looks[-1].decided if looks else {},
@@ -121,7 +122,8 @@ def read_sweep_table(sweep: SweepJobs) -> SweepTable:
     results = [result for result in found if result is not None]
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
-    return tabulate(sweep.name, axis_of(sweep), results)
+    precision = _recorded(sweep)['sweep']['protocol']['sample']['precision']
+    return tabulate(sweep.name, axis_of(sweep), results, precision)
 
 
 def axis_of(sweep: SweepJobs) -> Axis:

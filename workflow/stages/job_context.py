@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow.jobs.files import read_limits
 from workflow.jobs.lock import hold
 from workflow.jobs.signac_files import read_job_document, state_point_of
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.table import ENGINE_STAGES, Stage
+from workflow.sweep.limits import Limits
 from workflow.sweep.state_point import StatePoint, read_state_point
 
 
@@ -27,6 +30,11 @@ class JobContext:
     folder: Path
     point: StatePoint
     record: Any
+
+    @cached_property
+    def limits(self) -> dict[str, Limits]:
+        """What is asked of its stages, by name; UserError if that is missing or damaged."""
+        return read_limits(self.folder)
 
 
 def job_context(job: Any) -> JobContext:

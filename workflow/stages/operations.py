@@ -33,13 +33,14 @@ from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.relax import relax, state_of
 from workflow.stages.review import equilibrium_of, is_precise, why_not_equilibrated
 from workflow.stages.runner import Plan, run_plan
+from workflow.stages.segments import total_steps
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SUBSTEPS, read_substeps
 from workflow.stages.system import System
 from workflow.stages.table import Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
-from workflow.sweep.state_point import StatePoint, as_plain_values, derive_seed, melt_of
+from workflow.sweep.state_point import as_plain_values, derive_seed, melt_of
 
 
 def run_stage(stage: Stage, job: JobContext) -> None:
@@ -74,7 +75,7 @@ def _relax(stage: Stage, job: JobContext) -> None:
     start = _frame(job, stage)
     folder = StageFolder(job.folder, stage.name)
     with stop_requests() as stop, _running(job, stage, _system(job, start)) as (_, system):
-        progress = ProgressWriter(job.folder, stage.name, stage.most_steps(job.point))
+        progress = ProgressWriter(job.folder, stage.name, total_steps(job.point))
         state = relax(folder.path, system, job.point, start, stop, progress)
         (relaxed,) = stage.products
         with products.writing(job.folder, stage.product(relaxed)) as path:
@@ -92,7 +93,7 @@ def _reviewed_run(
         start = state_of(frame)
         if not folder.checkpoint.exists():
             record.update(coulomb_record(system, start))
-        end = run_plan(folder, system, _plan(stage, job.point), start, review, stop)
+        end = run_plan(folder, system, _plan(stage, job), start, review, stop)
         record['steps'] = end.step
         with products.writing(job.folder, stage.product(stage.products[0])) as path:
             write_hdf5(folder.thermo, path, job.point.protocol.time_step)
@@ -115,7 +116,7 @@ def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
 
 
 def _run_until_precise(stage: Stage, job: JobContext) -> None:
-    precision, kT = getattr(stage.limits(job.point), 'precision', {}), job.point.kT
+    precision, kT = job.limits[stage.name].precision, job.point.kT
     given = read_definitions(job.folder)
     definitions = None if given is None else given.definitions
 
@@ -128,16 +129,16 @@ def _run_until_precise(stage: Stage, job: JobContext) -> None:
         products.move_in(run[0].trajectory, job.folder, stage.product(stage.last_product))
 
 
-def _plan(stage: Stage, point: StatePoint) -> Plan:
+def _plan(stage: Stage, job: JobContext) -> Plan:
     assert stage.integrator is not None  # of all that are no RELAX
-    limits, log_period = stage.limits(point), point.protocol.log_period
+    limits, log_period = job.limits[stage.name], job.point.protocol.log_period
     return Plan(
         stage.name,
-        stage.integrator(point),
+        stage.integrator(job.point),
         limits.minimum_steps,
         limits.maximum_steps,
         log_period,
-        limits.schedule(log_period),
+        stage.table(job.point).schedule(log_period),
     )
 
 

@@ -6,7 +6,7 @@ Every list of stages follows from this one. A new stage is a row here, a table o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from workflow.jobs.signac_files import state_point_of
 from workflow.stages.segments import at_pressure, total_steps
 
 if TYPE_CHECKING:
+    from workflow.sweep.limits import Limits
     from workflow.sweep.protocol import OpenEnded
     from workflow.sweep.state_point import StatePoint
 
@@ -65,19 +66,19 @@ class Stage:
         """Return one of its files, as a product."""
         return Product(name, self.name, self.last_product)
 
-    def limits(self, point: StatePoint) -> OpenEnded:
+    def table(self, point: StatePoint) -> OpenEnded:
         """Look up its table in the protocol, of a stage that runs until a review is content."""
-        limits: OpenEnded = getattr(point.protocol, self.name)
-        return limits
+        table: OpenEnded = getattr(point.protocol, self.name)
+        return table
 
-    def most_steps(self, point: StatePoint) -> int:
-        """Count the steps that it takes at most."""
+    def most_steps(self, point: StatePoint, limits: Mapping[str, Limits]) -> int:
+        """Count the steps that it takes at most, with the limits of all stages."""
         match self.kind:
             case Kind.BUILD:
                 return 0
             case Kind.RELAX:
                 return total_steps(point)
-        return self.limits(point).maximum_steps
+        return limits[self.name].maximum_steps
 
     def is_part_of(self, job: Any) -> bool:
         """Check whether a signac job has this stage."""
@@ -90,9 +91,9 @@ def _at_constant_volume(point: StatePoint) -> Integrator:
 
 
 def _towards_equilibrium(point: StatePoint) -> Integrator:
-    protocol, limits = point.protocol, point.protocol.equilibrate
+    protocol, table = point.protocol, point.protocol.equilibrate
     if point.pressure is None:
-        return ConstantVolume(protocol.time_step, point.kT, limits.thermostat_time)
+        return ConstantVolume(protocol.time_step, point.kT, table.thermostat_time)
     return at_pressure(point, point.pressure, point.kT)
 
 

@@ -1,18 +1,14 @@
-"""The stages of a simulation as a user writes them: part of the state point.
+"""What shapes the trajectory of each stage: part of the state point.
 
-Lengths are in steps, times in tau, energies in epsilon, distances in sigma.
+How long a stage runs is no part of it: see `limits`. Lengths are in steps, times in tau, energies
+in epsilon, distances in sigma.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from user_input import StrictModel
 from workflow.sweep.frame_schedule import BlockSchedule
@@ -20,9 +16,8 @@ from workflow.sweep.frame_schedule import BlockSchedule
 Steps = Annotated[int, Field(gt=0, le=2**53)]  # to which a float can count
 Positive = Annotated[float, Field(gt=0)]
 
-_FEWEST_ROWS = 40
-# Correlations need some origins at every lag, also after a start that is left out.
-_FEWEST_BLOCKS = 8
+# Of the log of a stage.
+FEWEST_ROWS = 40
 
 
 class PushOff(StrictModel):
@@ -48,57 +43,31 @@ class Anneal(StrictModel):
 
 
 class OpenEnded(StrictModel):
-    """A stage that runs until a review is content, between two limits."""
+    """A stage that runs until a review is content; for how long at most, `limits` say."""
 
-    minimum_steps: Steps
-    maximum_steps: Steps
+    thermostat_time: Positive
 
     def schedule(self, log_period: int) -> BlockSchedule:
         """Plan when frames are written; by default few, which only show how the melt changed."""
-        spacing = max(log_period, self.minimum_steps // 20 // log_period * log_period)
-        return BlockSchedule(spacing, 1)
-
-    @model_validator(mode='after')
-    def _limits_are_ordered(self) -> Self:
-        if self.minimum_steps > self.maximum_steps:
-            raise ValueError(
-                f'minimum_steps {self.minimum_steps} exceeds maximum_steps {self.maximum_steps}'
-            )
-        return self
+        return BlockSchedule(FEWEST_ROWS // 2 * log_period, 1)
 
 
 class Equilibrate(OpenEnded):
-    """Run until equilibration is detected, or the limit is reached."""
+    """Run until equilibration is detected."""
 
-    minimum_steps: Steps = 10_000
-    maximum_steps: Steps = 200_000
     thermostat_time: Positive = 1.0
     barostat_time: Positive = 5.0
 
 
 class Sample(OpenEnded):
-    """Run at constant volume until the precision is reached, or the limit.
+    """Run at constant volume until the precision is reached.
 
-    Frames are log-spaced: see `BlockSchedule`. `precision` asks for the relative half-width of the
-    95 % interval of a quantity, by its name in the results.
+    Frames are log-spaced: see `BlockSchedule`.
     """
 
-    minimum_steps: Steps = 100_000
-    maximum_steps: Steps = 2_000_000
     thermostat_time: Positive = 10.0
     shortest_interval: Steps = 10
     doublings: Annotated[int, Field(ge=1, le=40)] = 10
-    precision: dict[str, Positive] = {}
-
-    @model_validator(mode='after')
-    def _holds_some_blocks(self) -> Self:
-        block = self.schedule(1).block
-        if self.minimum_steps < _FEWEST_BLOCKS * block:
-            raise ValueError(
-                f'minimum_steps {self.minimum_steps} is shorter than {_FEWEST_BLOCKS} blocks of '
-                f'frames, each shortest_interval * 2^doublings = {block} steps'
-            )
-        return self
 
     def schedule(self, log_period: int) -> BlockSchedule:
         """Plan when frames are written, whatever the log's period."""
@@ -122,14 +91,3 @@ class Protocol(StrictModel):
         # A sweep that does not ask for an optional stage has the jobs that it had before there was
         # one: the ids of jobs are made of this.
         return {name: value for name, value in serialise(self).items() if value is not None}
-
-    @model_validator(mode='after')
-    def _logs_often_enough(self) -> Self:
-        tables = (getattr(self, name) for name in type(self).model_fields)
-        shortest = min(each.minimum_steps for each in tables if isinstance(each, OpenEnded))
-        if self.log_period > shortest // _FEWEST_ROWS:
-            raise ValueError(
-                f'log_period {self.log_period} is too long for a stage of {shortest} steps: '
-                f'at least {_FEWEST_ROWS} rows are needed'
-            )
-        return self

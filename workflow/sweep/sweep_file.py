@@ -22,7 +22,7 @@ from models.definitions import DefinitionsTable
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
 from user_input import StrictModel, error_context, read_toml, shortened, validate
-from workflow.sweep.protocol import Protocol
+from workflow.sweep.limits import ProtocolTable
 from workflow.sweep.state_point import StatePoint
 from workflow.sweep.sweep_name import SweepName
 
@@ -144,7 +144,7 @@ class Sweep(StrictModel):
     grid: Grid
     sequence: SequenceStatistics = IdealSequence()
     chain_lengths: ChainLengths = Monodisperse()
-    protocol: Protocol = Protocol()
+    protocol: ProtocolTable = ProtocolTable()
     report: ReportTable = ReportTable()
     definitions: DefinitionsTable = DefinitionsTable()
 
@@ -187,6 +187,7 @@ def number_of_points(sweep: Sweep) -> int:
 
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
     """List the state points of a sweep, in the order of its file."""
+    protocol = sweep.protocol.without_limits
     for composition in sweep.compositions:
         for point in sweep.grid.points(model):
             for replica in range(sweep.replicas.minimum):
@@ -196,7 +197,7 @@ def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
                     composition=_normalised(composition),
                     sequence=sweep.sequence,
                     chain_lengths=sweep.chain_lengths,
-                    protocol=sweep.protocol,
+                    protocol=protocol,
                     replica=replica,
                     **point,
                 )
