@@ -138,7 +138,7 @@ def _row(name: str, estimate: Estimate, unit: str) -> str:
         interval = f'{low:.4g} to {high:.4g}'
     worth = '' if estimate.n_effective is None else f'{estimate.n_effective:.1f}'
     row = f'{name}{value:>11}  {interval:24}{worth:>8}  {unit}'
-    return f'{row}  {estimate.verdict}'.rstrip()
+    return f'{row}  {estimate.against}'.rstrip()
 
 
 def _check_figure(path: Path) -> None:

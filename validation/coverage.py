@@ -86,6 +86,6 @@ class Coverage:
 
 def holds(estimate: Estimate, truth: float) -> Outcome:
     """Whether an interval is offered without a verdict, and holds the truth."""
-    if estimate.low is None or estimate.high is None or estimate.verdict:
+    if estimate.low is None or estimate.high is None or estimate.against:
         return False, False
     return True, estimate.low <= truth <= estimate.high

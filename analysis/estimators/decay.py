@@ -179,11 +179,10 @@ def _with_interval(
 ) -> Estimate:
     found = np.array([v for v in without_one if v is not None])
     if n_blocks < FEWEST_BLOCKS:
-        return Estimate(
-            value, verdict=f'only {n_blocks} stretches of the run have origins there: no interval'
-        )
+        few = f'only {n_blocks} stretches of the run have origins there: no interval'
+        return Estimate(value, interval_verdict=few)
     if len(found) < len(without_one):
-        return Estimate(value, verdict='does not hold without one of its blocks')
+        return Estimate(value, interval_verdict='does not hold without one of its blocks')
     low, high = jackknife(np.log([value]), np.log(found)[:, None], n_blocks - 1)
     # Neighbouring blocks share what is correlated across their border, as in `statistics`.
     shared = value / block_length
@@ -193,4 +192,4 @@ def _with_interval(
         verdict = 'longer than half a block: the interval may be too narrow'
     wider = 1 / math.sqrt(1 - shared)
     low, high = (math.log(value) + wider * (end - math.log(value)) for end in (low, high))
-    return Estimate(value, math.exp(low[0]), math.exp(min(high[0], 700)), verdict=verdict)
+    return Estimate(value, math.exp(low[0]), math.exp(min(high[0], 700)), interval_verdict=verdict)

@@ -23,7 +23,9 @@ class Estimate:
         low: Lower end of the interval; of a bound, what the number is larger than; else None.
         high: Upper end of the interval; of a bound, what the number is smaller than; else None.
         n_effective: How many independent values the data are worth; None where not known.
-        verdict: Empty where all is well, else why the number is not to be trusted.
+        verdict: Empty where all is well, else why the value is not to be trusted.
+        interval_verdict: Why its interval is not, or why there is none, where the value is sound:
+            other runs tell how far it may be off.
     """
 
     value: float | None = None
@@ -31,6 +33,12 @@ class Estimate:
     high: float | None = None
     n_effective: float | None = None
     verdict: str = ''
+    interval_verdict: str = ''
+
+    @property
+    def against(self) -> str:
+        """All that speaks against it; empty where nothing does."""
+        return '; '.join(dict.fromkeys(filter(None, (self.verdict, self.interval_verdict))))
 
     @property
     def is_bound(self) -> bool:
@@ -40,7 +48,7 @@ class Estimate:
     @property
     def is_converged(self) -> bool:
         """Whether there is an interval and nothing speaks against it."""
-        return self.value is not None and self.low is not None and not self.verdict
+        return self.value is not None and self.low is not None and not self.against
 
     def within(self, lowest: float, highest: float) -> Estimate:
         """Cut the interval to the values that the quantity can have."""
@@ -82,7 +90,7 @@ def exponentiated(logarithm: Estimate) -> Estimate:
     """Estimate a quantity from the estimate of its natural logarithm."""
     ends = (logarithm.value, logarithm.low, logarithm.high)
     value, low, high = (None if end is None else math.exp(min(end, 700.0)) for end in ends)
-    return Estimate(value, low, high, logarithm.n_effective, logarithm.verdict)
+    return replace(logarithm, value=value, low=low, high=high)
 
 
 def mean_curve(curves: Sequence[Curve]) -> Curve:

@@ -39,9 +39,9 @@ def mean_with_interval(
         return Estimate(None, None, None, 0.0, 'no values')
     mean = float(values.mean())
     if n < 2 * FEWEST_BLOCKS:
-        return Estimate(mean, None, None, float(n), f'only {n} frames: no interval')
+        return Estimate(mean, None, None, float(n), '', f'only {n} frames: no interval')
     if not varies(values):
-        return Estimate(mean, None, None, 1.0, 'the same in every frame: no interval')
+        return Estimate(mean, None, None, 1.0, '', 'the same in every frame: no interval')
     g = statistical_inefficiency(values)
     blocks = _choose_blocks(values, g)
     shared = shared_by_neighbours(g, n // len(blocks))
@@ -52,7 +52,7 @@ def mean_with_interval(
         # This error rests on all the independent values, so it needs no quantile of few blocks.
         error = math.sqrt(values.var(ddof=1) * g / n)
         half = max(half, student_quantile(max(n / g - 1, 1), confidence) * error)
-    return Estimate(mean, mean - half, mean + half, n / g, too_short(n / g))
+    return Estimate(mean, mean - half, mean + half, n / g, '', too_short(n / g))
 
 
 def proportion_with_interval(
@@ -82,7 +82,8 @@ def proportion_with_interval(
     root = math.sqrt(share * (1 - share) / n_effective + z**2 / (4 * n_effective**2))
     half = z / weight * root
     low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Estimate(share, min(low, share), max(high, share), n_effective, too_short(n_effective))
+    verdict = too_short(n_effective)
+    return Estimate(share, min(low, share), max(high, share), n_effective, '', verdict)
 
 
 def shared_by_neighbours(inefficiency: float, block_length: float) -> float:

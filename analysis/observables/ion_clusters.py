@@ -254,12 +254,12 @@ class IonClusters(Observable[ClusterResult]):
 
 def _judged(estimate: Estimate, overall: str, limits: tuple[float, float]) -> Estimate:
     """Add to an estimate what speaks against the whole analysis."""
-    verdict = estimate.verdict
+    own = estimate.interval_verdict
     # A mean at a limit is the same in every frame: it has no interval, and nothing is wrong.
     if estimate.value in limits and estimate.low is None and estimate.n_effective == 1:
-        verdict = ''
-    both = '; '.join(dict.fromkeys(each for each in (overall, verdict) if each))
-    return replace(estimate, verdict=both)
+        own = ''
+    verdict = '; '.join(dict.fromkeys(filter(None, (overall, estimate.verdict))))
+    return replace(estimate, verdict=verdict, interval_verdict=own)
 
 
 class _Clusters(Accumulator[ClusterResult]):

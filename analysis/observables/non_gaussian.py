@@ -81,12 +81,16 @@ class _Moments(Displacements[NonGaussianResult]):
         peak = Estimate(verdict='nothing moves')
         if np.isfinite(value).any():
             top = int(np.nanargmax(value))
-            peak = Estimate(float(value[top]), verdict=f'only {len(filled)} stretches of the run')
+            peak = Estimate(
+                float(value[top]), interval_verdict=f'only {len(filled)} stretches of the run'
+            )
             if len(filled) >= FEWEST_BLOCKS:
                 low, high = jackknife(value, others)
                 peak = Estimate(float(value[top]), float(low[top]), float(high[top]))
                 if not np.isfinite(low[top]):
-                    peak = Estimate(float(value[top]), verdict='one stretch of the run has it all')
+                    peak = Estimate(
+                        float(value[top]), interval_verdict='one stretch of the run has it all'
+                    )
         x_label = f'time $t$ [{self._unit}]'.replace('tau', r'$\tau$')
         return Curve(given.time, value, low, high, x_label, r'$\alpha_2(t)$', 'log'), peak
 

@@ -98,5 +98,5 @@ def _with_interval(peak: float | None, verdict: str, others: FloatArray) -> Esti
         return Estimate(peak, verdict=verdict or 'is not found without one of the frames')
     low, high = jackknife(np.array([peak]), np.array(found, dtype=float)[:, None])
     if low[0] == high[0]:
-        return Estimate(peak, verdict='at the same shell in all frames: no interval')
+        return Estimate(peak, interval_verdict='at the same shell in all frames: no interval')
     return Estimate(peak, float(low[0]), float(high[0]), float(len(others)))

@@ -246,3 +246,12 @@ def test_a_drift_that_only_the_replicas_together_show_is_told() -> None:
     for name in ('temperature', 'density', 'ion_coordination_number'):
         assert 'drift' not in rows[name].estimate.verdict
     assert 'drift' not in rows_of(together[:1])['pressure'].estimate.verdict
+
+
+def test_replicas_make_good_for_intervals_that_a_run_cannot_give() -> None:
+    doubted = [
+        replace(mean(value), estimate=Estimate(value, interval_verdict='too short'))
+        for value in (1.0, 1.1, 0.9)
+    ]
+    assert combined(doubted).verdict == ''
+    assert 'too short' in combined(doubted[:1]).verdict

@@ -335,7 +335,7 @@ def agree(first: Estimate, second: Estimate, wider: float = 1.0) -> bool | None:
 
 def ends(estimate: Estimate) -> tuple[float, float, float] | None:
     """Mean and ends of the interval of an estimate that is to be trusted, else None."""
-    if estimate.value is None or estimate.low is None or estimate.high is None or estimate.verdict:
+    if estimate.value is None or estimate.low is None or estimate.high is None or estimate.against:
         return None
     return estimate.value, estimate.low, estimate.high
 

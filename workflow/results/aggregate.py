@@ -233,7 +233,10 @@ def _order(state: State) -> Any:
 
 def _verdicts(estimates: Sequence[Estimate]) -> list[str]:
     """List the verdicts of the replicas, each once, with how many share it."""
-    n, counts = len(estimates), Counter(each.verdict for each in estimates if each.verdict)
+    n = len(estimates)
+    # The spread of several replicas tells what the intervals of the runs themselves may not.
+    verdicts = [each.against if n == 1 else each.verdict for each in estimates]
+    counts = Counter(filter(None, verdicts))
     return [
         verdict if count == n else f'{verdict} ({count} of {n} replicas)'
         for verdict, count in counts.items()

@@ -60,7 +60,7 @@ def write_values_by_run(path: Path, table: SweepTable) -> None:
             for name in result.outcomes:
                 for quantity in result.quantities(name):
                     found = quantity.estimate
-                    values = (found.value, found.low, found.high, found.n_effective, found.verdict)
+                    values = (found.value, found.low, found.high, found.n_effective, found.against)
                     lines.append([*first, *run, quantity.name, quantity.unit, *values, *last])
     write_csv(path, [*leading, 'replica', 'job', *_RUN_COLUMNS, *others], lines)
 

@@ -82,7 +82,7 @@ def is_precise(
         if quantity.name in precision:
             found = quantity.estimate
             width = half_width(quantity.combination, found.value, found.low, found.high)
-            if found.verdict or not width <= precision[quantity.name]:
+            if found.against or not width <= precision[quantity.name]:
                 return False
     return True
 

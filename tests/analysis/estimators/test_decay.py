@@ -118,7 +118,7 @@ def test_times_that_rest_on_one_block_have_no_interval():
     for time in (decay.one_over_e, decay.mean):
         assert time.value == pytest.approx(10, rel=0.01)
         assert (time.low, time.high) == (None, None)
-        assert time.verdict == 'does not hold without one of its blocks'
+        assert time.interval_verdict == 'does not hold without one of its blocks'
 
 
 @pytest.mark.parametrize(('duration', 'is_doubted'), [(8 * 21.0, False), (8 * 19.0, True)])
@@ -129,7 +129,7 @@ def test_a_time_longer_than_half_a_block_is_doubted(duration, is_doubted):
     for time in (decay.one_over_e, decay.mean):
         assert time.value == pytest.approx(10, rel=0.04)
         assert time.low < time.value < time.high
-        assert ('longer than half a block' in time.verdict) is is_doubted
+        assert ('longer than half a block' in time.interval_verdict) is is_doubted
 
 
 def test_too_few_blocks_give_no_interval():
@@ -139,5 +139,5 @@ def test_too_few_blocks_give_no_interval():
     decay = decay_times(LAGS, counts * EXPONENTIAL, counts, 300.0)
     assert decay.one_over_e.value == pytest.approx(10, rel=0.05)
     assert decay.one_over_e.low is None
-    assert 'only 2' in decay.one_over_e.verdict
+    assert 'only 2' in decay.one_over_e.interval_verdict
     assert decay.mean.low is None

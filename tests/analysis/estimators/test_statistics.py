@@ -45,7 +45,7 @@ def test_short_series_do_not_pass_for_independent_ones():
 
 def test_too_short_says_so():
     generator = np.random.default_rng(3)
-    assert 'too short' in mean_with_interval(autoregressive(200, 0.99, generator)).verdict
+    assert 'too short' in mean_with_interval(autoregressive(200, 0.99, generator)).against
     assert not mean_with_interval([1.0, 2.0]).is_converged
     assert mean_with_interval([1.0, 2.0]).low is None
     assert mean_with_interval(np.ones(100)).low is None
@@ -162,6 +162,6 @@ def test_one_threshold_leaves_intervals_that_hold(memory):
     """33 and 15 independent values: with a higher threshold fewer intervals hold, not more."""
     generator = np.random.default_rng(15)
     found = [mean_with_interval(autoregressive(2000, memory, generator)) for _ in range(400)]
-    for_all = [each.low < 0 < each.high for each in found if not each.verdict]
+    for_all = [each.low < 0 < each.high for each in found if not each.against]
     assert len(for_all) > 300
     assert np.mean(for_all) > 0.92
