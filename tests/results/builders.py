@@ -82,7 +82,7 @@ def clusters(
             'largest_cluster_fraction': estimate(largest, 0.02),
             'free_ion_fraction': estimate(0.2 * (1 - largest), 0.005),
             'coordination_number': estimate(2.4, 0.02),
-            'percolation_dimension': Estimate(3.0, None, None, 1.0, 'the same in every frame'),
+            'percolation_dimension': Estimate(3.0, None, None, 1.0, '', 'the same in every frame'),
         },
         percolation={**axes, 'any': estimate(percolates, 0.06)},
         series={'number_average_size': np.ones(10)},
