@@ -189,4 +189,6 @@ def _make(jobs: SweepJobs, points: Sequence[dict[str, Any]]) -> list[str]:
     added = [make_job(project, point) for point in points]
     model = job_files.read_model(first, read_state_point(dict(state_point_of(jobs.jobs[0])), ''))
     job_files.write_models((Path(job.path) for job in added), model)
+    for job in added:
+        job_files.write_limits(Path(job.path), job_files.read_limits(first))
     return [str(job.id) for job in added]

@@ -1,0 +1,136 @@
+"""Replicas that are added to a sweep until it is decided: where, how many, and when it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import signac
+
+from tests.results.builders import job_result, relaxation, state_point, table
+from user_input import UserError
+from workflow.jobs import files as job_files
+from workflow.jobs.workspace import SWEEPS, SweepJobs
+from workflow.results.looks import Look, level_of, look_is_due, planned_sizes, take_look
+from workflow.results.verdicts import Finding
+from workflow.sweep.sweep_file import Replicas, Sweep, load_sweep
+
+SWEEP = Path(__file__).parents[2] / 'sweeps' / 'demo.toml'
+
+
+def sweep(**changes: Any) -> Sweep:
+    recorded, _ = load_sweep(SWEEP)
+    wanted = {'replicas': {'minimum': 2, 'maximum': 6}, 'decide': 'claims'} | changes
+    return Sweep.model_validate(recorded.model_dump() | wanted)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> SweepJobs:
+    """Jobs of two replicas of three states, in a workspace, whose runs took 1000 steps each."""
+    from models.model import load_model
+
+    model = load_model('isp')
+    project = signac.init_project(tmp_path)
+    made = []
+    for x in (0.0, 0.5, 1.0):
+        for replica in (0, 1):
+            point = state_point(x, replica, model_hash=model.content_hash())
+            job = project.open_job(point).init()
+            job.document['runs'] = [{'stage': 'sample', 'steps': 1000, 'seconds': 3600.0}]
+            job_files.write_limits(Path(job.path), sweep().protocol.limits)
+            made.append(job)
+    job_files.write_models((Path(job.path) for job in made), model)
+    recorded = {'jobs': [job.id for job in made], 'sweep': sweep().model_dump(mode='json')}
+    project.document[SWEEPS] = {'demo': recorded}
+    return SweepJobs('demo', made)
+
+
+def results(jobs: SweepJobs) -> Any:
+    found = [
+        job_result(job.cached_statepoint, relaxation=relaxation({'backbone': 10.0}))
+        for job in jobs.jobs
+    ]
+    return table(found)
+
+
+def open_at(*places: float) -> Finding:
+    gains = tuple({'lsp_fraction': x, 'kT': 1.0} for x in places)
+    return Finding('a', 'b', 'q', 'seen', 'undecided', gains_at=gains)
+
+
+def replicas_of(jobs: SweepJobs) -> dict[float, list[int]]:
+    found: dict[float, list[int]] = {}
+    for job in jobs.jobs[0].project:
+        composition = job.statepoint()['composition']
+        found.setdefault(composition.get('LSP', 0.0), []).append(job.statepoint()['replica'])
+    return {x: sorted(each) for x, each in sorted(found.items())}
+
+
+def test_sizes_grow_by_a_half() -> None:
+    assert planned_sizes(Replicas(minimum=3, maximum=12)) == [3, 5, 8, 12]
+    assert planned_sizes(Replicas(minimum=2, maximum=2)) == [2]
+
+
+def test_the_levels_of_all_looks_keep_the_rate() -> None:
+    first, last = level_of(sweep(), []), level_of(sweep(), [Look(1, 12, 0.1, {}, [], 4, '')] * 2)
+    assert first < 0.01 < last < 0.05
+    fixed, _ = load_sweep(SWEEP)
+    assert level_of(fixed.model_copy(update={'decide': None}), []) == 0.05
+
+
+def test_replicas_are_added_where_they_tell_most(jobs: SweepJobs) -> None:
+    look = take_look(jobs, sweep(), results(jobs), [open_at(0.0, 1.0)])
+    assert (look.added, look.end) == (2, '')
+    assert replicas_of(jobs) == {0.0: [0, 1, 2], 0.5: [0, 1], 1.0: [0, 1, 2]}
+    content = jobs.jobs[0].project.document[SWEEPS]['demo']()
+    assert len(content['jobs']) == 8
+    assert look_is_due(content)
+    added = jobs.jobs[0].project.open_job(id=content['jobs'][-1])
+    assert added.isfile(job_files.MODEL)
+    assert added.isfile(job_files.LIMITS)
+
+
+def test_what_is_decided_ends_it(jobs: SweepJobs) -> None:
+    decided = Finding('a', 'b', 'q', 'seen', 'agrees')
+    look = take_look(jobs, sweep(), results(jobs), [decided])
+    assert (look.added, look.end, look.decided) == (0, 'all is decided', {'a q': 'agrees'})
+    assert not look_is_due(jobs.jobs[0].project.document[SWEEPS]['demo']())
+    assert str(look).endswith('1 decided. All is decided.')
+
+
+@pytest.mark.parametrize(
+    ('budget', 'added', 'end'),
+    [
+        ({'steps': 6000}, 0, 'the budget is spent'),
+        ({'steps': 7500}, 1, ''),
+        ({'core_hours': 8.5}, 2, ''),
+    ],
+)
+def test_a_budget_is_kept(jobs: SweepJobs, budget: Any, added: int, end: str) -> None:
+    look = take_look(jobs, sweep(budget=budget), results(jobs), [open_at(0.0, 1.0)])
+    assert (look.added, look.end) == (added, end)
+
+
+def test_a_precision_adds_to_the_states_that_miss_it(jobs: SweepJobs) -> None:
+    found = results(jobs)
+    look = take_look(jobs, sweep(decide={'p2_time_backbone': 1e-6}), found, [])
+    assert look.added == 3
+    assert take_look(jobs, sweep(decide={'p2_time_backbone': 10.0}), found, []).end
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'decide': None}, "a maximum needs decide = 'claims'"),
+        ({'replicas': 3}, 'decide: needs replicas'),
+        ({'replicas': {'minimum': 4, 'maximum': 3}}, 'minimum 4 exceeds maximum 3'),
+        ({'budget': {'steps': 0}}, 'greater than 0'),
+        ({'budget': {}}, 'either steps or core_hours'),
+        ({'decide': {'ion_coordination_number': 0.1}}, 'is in protocol.sample.precision too'),
+        ({'report': {}}, "'claims' needs a file of claims"),
+    ],
+)
+def test_contradictions_are_refused(changes: Any, message: str) -> None:
+    with pytest.raises((UserError, ValueError), match=message):
+        sweep(**changes)
