@@ -13,6 +13,7 @@ from analysis.estimators.intervals import FEWEST_BLOCKS, jackknife
 # Student's t with 2 degrees takes one event to 5.3, and Poisson's distribution to 5.6.
 FEWEST_SEEN = 3
 BINS_PER_DECADE = 8
+CUMULATIVE_POINTS = 120
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,16 @@ def log_binned(found: Distribution, x_label: str, y_label: str) -> Curve:
         half = np.sqrt(np.bincount(own, ((found.high - found.low) / 2) ** 2, len(bins))) / width
         low, high = np.maximum(density - half, 0), density + half
     return Curve(centre, density, low, high, x_label, y_label, 'log', 'log', outside=0.0)
+
+
+def cumulative(found: Distribution, x_label: str, y_label: str) -> Curve:
+    """Add up the probability from each value on, at whole values from 1 up, evenly in logarithms.
+
+    A spike, as of one cluster of nearly all ions, is a step in it, whatever the bins.
+    """
+    last = int(found.values.max()) + 1
+    every = np.unique(np.geomspace(1, last, CUMULATIVE_POINTS).round().astype(int))
+    below = np.concatenate([[0.0], np.cumsum(found.probability)])
+    value = 1 - below[np.searchsorted(found.values, every)]
+    x = every.astype(np.float64)
+    return Curve(x, np.maximum(value, 0.0), None, None, x_label, y_label, 'log', outside=0.0)

@@ -242,8 +242,9 @@ def pooled_intervals(states: Sequence[Replicates]) -> Pooled:
     """Estimate each state of a sweep, with the spread of replicas that the states share.
 
     Student's t with the pooled spread, which counts as four more replicas beside the state's own,
-    where Bartlett's test does not object to its being shared; else each state has its own. No interval is narrower than the errors within the runs allow, and
-    where a single replica has no pooled spread, that error is its interval, with a verdict.
+    where Bartlett's test does not object to its being shared; else each state has its own. No
+    interval is narrower than the errors within the runs allow, and where a single replica has no
+    pooled spread, that error is its interval, with a verdict.
     """
     spread = Spread.of(states)
     units = np.eye(len(states))

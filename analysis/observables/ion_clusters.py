@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.estimators.distribution import Distribution, distribution, log_binned
+from analysis.estimators.distribution import (
+    Distribution,
+    cumulative,
+    distribution,
+    log_binned,
+)
 from analysis.estimators.equilibration import Equilibration
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
@@ -143,11 +148,11 @@ class IonClusters(Observable[ClusterResult]):
     title = 'Ion clusters'
     definition = (
         'An ion cluster is a connected set of ions: a cation and an anion are in contact when '
-        'closer than r_c, by default the first minimum of g(r) of their species. A cluster percolates along an '
-        'axis when a closed path of its contacts winds round the periodic box along it (Livraghi '
-        'et al. 2021, doi 10.1021/acs.jctc.1c00423); the probability is the share of the frames in '
-        'which some cluster does, in a box of one size. P(n) is the share of clusters of n ions, '
-        'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
+        'closer than r_c, by default the first minimum of g(r) of their species. A cluster '
+        'percolates along an axis when a closed path of its contacts winds round the periodic box '
+        'along it (Livraghi et al. 2021, doi 10.1021/acs.jctc.1c00423); the probability is the '
+        'share of the frames in which some cluster does, in a box of one size. P(n) is the share '
+        'of clusters of n ions, averaged in logarithmic bins. Lengths in sigma.'
     )
     result = ClusterResult
     panels = tuple(each.name for each in (_SIZES, _FRACTIONS, _COORDINATION, _PERCOLATION))
@@ -218,7 +223,9 @@ class IonClusters(Observable[ClusterResult]):
         charges = result.charge_distribution
         size = 'cluster size $n$ [ions]'
         curves = {
-            'share of ions': log_binned(result.weight_distribution, size, '$P_w(n)$'),
+            'share of ions': cumulative(
+                result.weight_distribution, size, r'ions in clusters of $\geq n$'
+            ),
             'share of clusters': log_binned(result.number_distribution, size, '$P(n)$'),
             'net charge': Curve(
                 charges.values.astype(np.float64),
@@ -248,8 +255,7 @@ class IonClusters(Observable[ClusterResult]):
 
     def plot(self, result: ClusterResult, ax: Axes) -> None:
         curves = self.curves(result)
-        plot_curves(ax, {name: curves[name] for name in ('share of ions', 'share of clusters')})
-        ax.set_ylabel('$P_w(n)$, $P(n)$')
+        plot_curves(ax, {'share of clusters': curves['share of clusters']})
 
 
 def _judged(estimate: Estimate, overall: str, limits: tuple[float, float]) -> Estimate:

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from analysis.estimators.distribution import Distribution, distribution, log_binned
+from analysis.estimators.distribution import (
+    Distribution,
+    cumulative,
+    distribution,
+    log_binned,
+)
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import merge_blocks, shared_by_neighbours
 
@@ -75,3 +80,12 @@ def test_small_values_stay_and_errors_add_in_squares():
     assert curve.value[-1] == pytest.approx(0.2 / 4)
     assert curve.high[-1] - curve.value[-1] == pytest.approx(0.05 / 4)
     assert curve.low[-1] == pytest.approx((0.2 - 0.05) / 4)
+
+
+def test_a_spike_is_a_step_of_the_cumulative_share() -> None:
+    found = Distribution(np.array([1, 3, 239]), np.array([0.1, 0.2, 0.7]), None, None)
+    curve = cumulative(found, 'n', 'P')
+    assert curve.x[0] == 1
+    at = dict(zip(curve.x.astype(int).tolist(), curve.value.tolist(), strict=True))
+    expected = {1: 1.0, 2: 0.9, 3: 0.9, 4: 0.7, 240: 0.0}
+    assert {n: at[n] for n in expected} == pytest.approx(expected)
