@@ -178,10 +178,12 @@ class Combination:
                 degrees.append(math.inf)
                 alone = True
         variance = sum(variances)
-        shares = sum(v**2 / d for v, d in zip(variances, degrees, strict=True))
-        freedom = variance**2 / shares if shares > 0 else math.inf
         if spread.degrees_of_freedom:
-            freedom = min(freedom, spread.degrees_of_freedom)
+            # Not their sum: what they have of the pooled variance, they have in common.
+            freedom = min(degrees, default=math.inf)
+        else:
+            shares = sum(v**2 / d for v, d in zip(variances, degrees, strict=True))
+            freedom = variance**2 / shares if shares > 0 else math.inf
         within = math.hypot(*(weight * each.error_within for weight, each in used))
         sides = {int(np.sign(w)) * int(c) for w, each in used for c in each.censored if c}
         return cls(
