@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -43,22 +44,22 @@ class Replicates:
         """How many replicas there are."""
         return len(self.values)
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Of the values, bounds at their limits."""
         return float(np.mean(self.values))
 
-    @property
+    @cached_property
     def is_censored(self) -> bool:
         """Whether a value is a bound."""
         return bool(np.any(self.censored))
 
-    @property
+    @cached_property
     def variance(self) -> float:
         """Of one replica, from these; not a number for fewer than two."""
         return float(np.var(self.values, ddof=1)) if self.n > 1 else math.nan
 
-    @property
+    @cached_property
     def error_within(self) -> float:
         """Standard error of the mean by the errors within the runs; not a number if unknown."""
         return float(np.sqrt(np.sum(self.errors**2))) / self.n
@@ -178,10 +179,12 @@ class Combination:
                 degrees.append(math.inf)
                 alone = True
         variance = sum(variances)
-        shares = sum(v**2 / d for v, d in zip(variances, degrees, strict=True))
-        freedom = variance**2 / shares if shares > 0 else math.inf
         if spread.degrees_of_freedom:
-            freedom = min(freedom, spread.degrees_of_freedom)
+            # Not their sum: what they have of the pooled variance, they have in common.
+            freedom = min(degrees, default=math.inf)
+        else:
+            shares = sum(v**2 / d for v, d in zip(variances, degrees, strict=True))
+            freedom = variance**2 / shares if shares > 0 else math.inf
         within = math.hypot(*(weight * each.error_within for weight, each in used))
         sides = {int(np.sign(w)) * int(c) for w, each in used for c in each.censored if c}
         return cls(
@@ -227,7 +230,7 @@ class Combination:
         half = self.half_width(confidence)
         if self.side is None:
             return Estimate(None, None, None, n, 'bounds in both directions')
-        if not half > 1e-9 * abs(self.value):
+        if not self.has_error:
             why = 'no interval: all replicas are the same' if half == 0 else 'no interval'
             return Estimate(None if self.side else self.value, None, None, n, why)
         verdict = ONE_REPLICA if self.rests_on_one else ''
@@ -279,11 +282,9 @@ def bartlett(variances: FloatArray, degrees: FloatArray) -> float:
 def _estimate(state: Replicates, mean: Combination) -> Estimate:
     n = float(state.n)
     if not state.is_censored:
-        return (
-            Estimate(state.mean, None, None, n, 'one replica: no interval')
-            if state.n == 1 and not math.isfinite(mean.error)
-            else mean.estimate(n)
-        )
+        if state.n == 1 and not math.isfinite(mean.error):
+            return Estimate(state.mean, None, None, n, 'one replica: no interval')
+        return mean.estimate(n)
     # What holds for all replicas: one with a value is no longer and no shorter than it.
     if np.any(state.censored > 0) and np.any(state.censored < 0):
         return Estimate(None, None, None, n, 'bounds in both directions')

@@ -4,7 +4,7 @@ Everything here is synthetic. A sweep has 3 to 8 states with 2 to 8 replicas eac
 each sweep, in half of them the same for all states; its values are normal, lognormal or of a gamma
 distribution, and spread alike or not. Without an effect, at most 5 % may be decided, in either
 direction; coverage must lie within 93 and 97 %. 2.5 counting errors beside that are allowed: 0.54 %
-for 10 000 sweeps. Trends are those of `trend_test`; differences of `contrast` are between two
+for 10,000 sweeps. Trends are those of `trend_test`; differences of `contrast` are between two
 states drawn by chance, and the maximum of `maximum_test` at one. Rows that are stated claim
 nothing: they show how far to trust.
 """
@@ -29,7 +29,7 @@ from validation.job import NO_ENGINE, Job
 
 TITLE = 'Decisions of a sweep'
 
-SWEEPS, ADAPTIVE, POWERED = 10_000, 10_000, 1000
+SWEEPS, STATED, BOUNDS, ADAPTIVE, POWERED = 10_000, 3000, 3000, 3000, 1000
 MOST_FALSE = 0.05
 # Of a gamma distribution of shape 4, and of a lognormal one with this deviation of the logarithm:
 # both are skewed by about 1.
@@ -115,9 +115,9 @@ def unequal_rows(engine: str) -> Iterator[Row]:
         ('one state at the end spreads 3 times as much', 8, one_wide, None),
         ('one state at the end spreads 3 times as much, 2 replicas', 9, one_wide, 2),
     ):
-        yield from Tally.of(what, seed, normal, spreads, n, SWEEPS // 2).stated_rows(why)
+        yield from Tally.of(what, seed, normal, spreads, n, STATED).stated_rows(why)
     yield from Tally.of(
-        'gamma values, spreads that double along the axis', 10, gamma, rising, None, SWEEPS // 2
+        'gamma values, spreads that double along the axis', 10, gamma, rising, None, STATED
     ).stated_rows(why + ': ranks tell skewed values of equal means apart')
 
 
@@ -206,7 +206,7 @@ def bound_rows(engine: str) -> Iterator[Row]:
     for limit, part in ((1.0, 'a sixth'), (0.0, 'half')):
         decided = np.zeros(3)
         outcomes = []
-        for _ in range(SWEEPS // 2):
+        for _ in range(BOUNDS):
             k = int(generator.integers(3, 9))
             states = [
                 cut(state(place, lognormal(generator, int(size))), limit)
@@ -220,7 +220,7 @@ def bound_rows(engine: str) -> Iterator[Row]:
             outcomes += [within_bound(each, 0.0) for each in (found[0].effect, found[1].effect)]
         what = f'lognormal values, {part} of them bounds'
         for name, count in zip(('trends', 'differences', 'maxima'), decided, strict=True):
-            yield false_decisions(f'{name}, {what}', int(count), SWEEPS // 2)
+            yield false_decisions(f'{name}, {what}', int(count), BOUNDS)
         yield Coverage.of(
             f'slopes and differences, or bounds of them, {what}', outcomes
         ).conservative('a bound has one side')
@@ -259,14 +259,14 @@ def within_rows(engine: str) -> Iterator[Row]:
 
 
 def adaptive_rows(engine: str) -> Iterator[Row]:
-    """Replicas are added, one or two a state, until the trend is decided, or after the last look."""
+    """Replicas are added until the sweep is decided, or the last look is over."""
     for looks, what, seed in (
         (4, 'a replica to each state', 14),
         (10, 'a replica to each state', 15),
         (6, 'two to each of the half of the states that spread most', 16),
     ):
         generator = np.random.default_rng(seed)
-        tried = ADAPTIVE // 2
+        tried = ADAPTIVE
         decided, plain, slopes = np.zeros(2), 0, []
         for number in range(tried):
             k = int(generator.integers(3, 9 if looks < 10 else 6))
@@ -309,7 +309,7 @@ def power_rows(engine: str) -> Iterator[Row]:
         for change in (1.5, 3.0, 6.0):
             generator = np.random.default_rng(17)
             line = change * places(k)
-            trends, ends, separate, none = 0, 0, 0, 0
+            trends, ends, separate = 0, 0, 0
             for _ in range(POWERED):
                 states = [state(p, p * change + normal(generator, n)) for p in places(k)]
                 trends += trend_test(states).direction == 1
