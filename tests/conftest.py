@@ -23,6 +23,7 @@ import pytest
 
 from project import main
 from tests.systems import melt
+from workflow.cli.messages import show_messages
 from workflow.engines.contract import Engine, State
 from workflow.engines.mpi import select_engine
 from workflow.engines.selection import available_engines
@@ -35,6 +36,7 @@ from workflow.stages.system import System
 from workflow.sweep.state_point import StatePoint, as_plain_values
 
 ROOT = Path(__file__).parents[1]
+show_messages()  # as every command does
 RelaxedMelt = Callable[[StatePoint, Engine, float], tuple[System, State]]
 
 HOOMD_IS_MISSING = 'needs HOOMD-blue, which is not on PyPI: conda env create -f environment.yml'

@@ -175,10 +175,6 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
     assert '4 of 4 jobs are done already' in run_here(folder, 'simulate', 'sweep.toml').said
     assert time.monotonic() - started < 10
     assert (folder / 'results/small/report.html').stat().st_mtime_ns == written
-    # Results from elsewhere keep their time, which may be before that of the report.
-    os.utime(jobs[0] / 'clusters.json', (1, 1))
-    assert run_here(folder, 'simulate', 'sweep.toml').returncode == 0
-    assert (folder / 'results/small/report.html').stat().st_mtime_ns > written
 
 
 def assert_coulomb_error_is_as_requested(jobs: list[Path]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from analysis.observables import OBSERVABLES
 from analysis.observables.ion_clusters import ClusterResult, ClusterShapes, Pairs
 from analysis.observables.segmental_relaxation import Relaxation, RelaxationResult
 from analysis.observables.thermodynamics import ThermodynamicsResult
+from analysis.serialise import to_json
 from models.model import Model, load_model
 from workflow.results.aggregate import Row, SweepTable, combine, tabulate
 from workflow.results.axis import Axis, find_axis
@@ -146,6 +149,17 @@ def job_result(point: dict[str, Any], **results: Any) -> JobResult:
         for name, each in results.items()
     }
     return JobResult(point, outcomes, {})
+
+
+def write_results_of(job: Path, **results: Any) -> None:
+    """Write results of a job by observable; a text says why one was refused."""
+    for name, found in results.items():
+        is_refused = isinstance(found, str)
+        content = {
+            'refusal': found if is_refused else '',
+            'result': None if found is None or is_refused else json.loads(to_json(found)),
+        }
+        (job / f'{name}.json').write_text(json.dumps(content))
 
 
 def with_result(result: JobResult, name: str, found: Any) -> JobResult:

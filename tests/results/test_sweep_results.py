@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import pytest
 
 from analysis.observables import OBSERVABLES
-from analysis.serialise import to_json
 from models.model import load_model
-from tests.results.builders import thermodynamics
+from tests.results.builders import thermodynamics, write_results_of
 from user_input import UserError
 from workflow.cli.init import init_sweep
 from workflow.jobs.workspace import SWEEPS, SweepJobs, recorded_sweep
@@ -60,12 +58,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def finish(sweep: SweepJobs) -> None:
     """Give every job results."""
-    found = {'thermodynamics': thermodynamics()}
+    nothing = {observable.name: None for observable in OBSERVABLES}
     for job in sweep.jobs:
-        for observable in OBSERVABLES:
-            result = found.get(observable.name)
-            content = {'refusal': '', 'result': result and json.loads(to_json(result))}
-            Path(job.fn(f'{observable.name}.json')).write_text(json.dumps(content))
+        write_results_of(Path(job.path), **nothing | {'thermodynamics': thermodynamics()})
 
 
 def test_how_results_are_shown_makes_no_other_jobs(path: Path) -> None:

@@ -34,6 +34,7 @@ from user_input import (
     nearest_name,
     shortened,
 )
+from workflow.cli.messages import show_messages
 from workflow.cluster.environment import SlurmCluster as _  # noqa: F401 - known by being defined
 from workflow.cluster.request import why_no_engine
 from workflow.engines.errors import SimulationFailed
@@ -276,6 +277,7 @@ def _many(jobs: int) -> str:
 @exits_on_user_error
 def main(project: type[JobProject]) -> int:
     """Run a command of this project, or one of signac-flow; give the exit code."""
+    show_messages()
     try:
         return _main(project)
     except Interrupted as stopped:

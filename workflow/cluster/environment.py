@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from workflow.cluster.request import (
     quoted_command,
     request_of,
 )
+
+_logger = logging.getLogger(__name__)
 
 _SECONDS_FOR_AN_ANSWER = 60
 # All others that squeue lists (configuring, requeued, suspended, ...) will run or run on: to
@@ -65,7 +68,7 @@ class Queue(SlurmScheduler):
                 yield ClusterJob(name, _STATES.get(state, JobStatus.queued))
             return
         type(self)._silent = reason
-        print(f'note: the queue of Slurm cannot be read ({reason}).', file=sys.stderr)
+        _logger.warning('note: the queue of Slurm cannot be read (%s).', reason)
 
     def submit(self, script: str, *, pretend: bool = False, **options: Any) -> bool:
         """Hand a script to sbatch, or print it; UserError if it might submit jobs twice."""

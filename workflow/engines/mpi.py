@@ -7,6 +7,7 @@ rank alone found leaves the others waiting inside the engine: that rank says why
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 import traceback
@@ -22,6 +23,8 @@ from workflow.engines.settings import EngineChoice, choice_from_environment, sta
 
 if TYPE_CHECKING:  # `project.py status` imports this module and must stay light
     from workflow.engines import contract
+
+_logger = logging.getLogger(__name__)
 
 # Rank 0 knows more: if it failed too, it is to write the mark.
 _SECONDS_FOR_RANK_0 = 2.0
@@ -67,7 +70,7 @@ def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
         yield True
     except UserError as error:
         if _Lead.is_alone:  # nobody comes to say it after the end
-            print(f'error: {error}', file=sys.stderr)
+            _logger.error('error: %s', error)
         raise
     finally:
         if _Lead.is_alone:
@@ -153,7 +156,7 @@ def follow(engine: contract.Engine, communicator: Any, mark_failed: MarkFailed) 
             if not is_lone(error):
                 continue  # rank 0 fails alike, and says so
             time.sleep(_SECONDS_FOR_RANK_0)
-            print(f'error: {error}', file=sys.stderr, flush=True)
+            _logger.error('error: %s', error)
             if job and isinstance(error, SimulationFailed):
                 mark_failed(job[0], job[1], error, engine.describe())
             communicator.Abort(1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,8 @@ from typing import TextIO
 
 from user_input import UserError
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
+
+_logger = logging.getLogger(__name__)
 
 # A job is left to the process that runs it: EX_TEMPFAIL, "try again later", of sysexits.h.
 EXIT_HELD = 75
@@ -49,7 +51,7 @@ def hold(folder: Path, doing: str = '', lock: str = LOCK) -> Iterator[None]:
         before = _name_in(file)
         if before:
             _refuse_if_alive_elsewhere(folder, before, doing)
-            print(f'{folder.name}: taken over from {before}, which is gone', file=sys.stderr)
+            _logger.warning('%s: taken over from %s, which is gone', folder.name, before)
         file.truncate(0)
         file.write(f'process {os.getpid()} on {socket.gethostname()}')
         file.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import signac
 
 from user_input import UserError
 from workflow.jobs.signac_files import read_project_document, translate_signac_errors
+
+_logger = logging.getLogger(__name__)
 
 SWEEPS = 'sweeps'
 # Which version of this project's layout a workspace has is in the project document. Raise it, and
@@ -57,7 +60,9 @@ def open_project() -> Any:
     """Open the signac project of this folder, or make one; UserError if this version cannot."""
     with translate_signac_errors():
         if (above := _project_above()) is not None:
-            print(f'A new project is made in {Path.cwd()}, apart from the one in {above}.')
+            _logger.info(
+                'A new project is made in %s, apart from the one in %s.', Path.cwd(), above
+            )
         project = signac.init_project()
         check_format(project)
     return project

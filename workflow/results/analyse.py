@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection
 from contextlib import ExitStack
 from typing import Any
@@ -29,6 +30,8 @@ from workflow.jobs.products import Product, result_product
 from workflow.stages.job_context import JobContext, remove_leftovers
 from workflow.stages.table import stage_product
 from workflow.sweep.state_point import as_plain_values
+
+_logger = logging.getLogger(__name__)
 
 STRUCTURE_PRODUCT = Product(job_files.STRUCTURE, 'production', job_files.STRUCTURE)
 _PRODUCTION = Product(job_files.PRODUCTION, 'production', job_files.STRUCTURE)
@@ -77,7 +80,7 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
         for observable in missing:
             outcome = outcomes.get(observable.name, Outcome())
             if outcome.refusal:
-                print(f'{observable.name}: {outcome.refusal}')
+                _logger.info('%s: %s', observable.name, outcome.refusal)
             _write(job, result_product(observable.name), outcome.result, outcome.refusal)
 
 

@@ -6,6 +6,7 @@ run again.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ from workflow.stages.table import Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.state_point import as_plain_values, derive_seed, melt_of
+
+_logger = logging.getLogger(__name__)
 
 
 def run_stage(stage: Stage, job: JobContext) -> None:
@@ -108,7 +111,9 @@ def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
         record.update(equilibrated=equilibrated, equilibrated_from=row)
         if not equilibrated:
             record['not_equilibrated'] = why_not_equilibrated(folder)
-            print(f'{stage.name}: not equilibrated at its limit: {record["not_equilibrated"]}')
+            _logger.info(
+                '%s: not equilibrated at its limit: %s', stage.name, record['not_equilibrated']
+            )
         if job.point.pressure is not None:
             end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][row:])
         with products.writing(job.folder, stage.product(stage.last_product)) as path:

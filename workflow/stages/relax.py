@@ -7,6 +7,7 @@ at a higher temperature, and cooling.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from workflow.stages.stability import check_finite
 from workflow.stages.substeps import Substeps, read_substeps
 from workflow.stages.system import System
 from workflow.sweep.state_point import StatePoint, derive_seed
+
+_logger = logging.getLogger(__name__)
 
 STAGE = 'relax'
 
@@ -54,10 +57,10 @@ def relax(
     # Their steps say where in the segments a state belongs; there are no outputs to agree with.
     checkpoint, notes = read_latest_checkpoint(saved, lambda _: '', start.particles.N)
     for note in notes:
-        print(f'{STAGE}: {note}')
+        _logger.info('%s: %s', STAGE, note)
     state = state_of(start) if checkpoint is None else checkpoint.state
     if state.step:
-        print(f'{STAGE}: resuming from step {state.step}')
+        _logger.info('%s: resuming from step %d', STAGE, state.step)
     run = _Run(system, saved, read_substeps(folder), stop, progress, state.step)
     first = 0
     for segment in segments(point):

@@ -6,6 +6,7 @@ names only when the stage is done, so a product that exists is whole.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ from workflow.stages.system import System
 from workflow.stages.thermo_writer import ThermoLog, as_records
 from workflow.stages.trajectory_writer import TrajectoryLog
 from workflow.sweep.frame_schedule import BlockSchedule
+
+_logger = logging.getLogger(__name__)
 
 # Reviews come at lengths that grow by this factor, so that their cost stays a fixed share.
 _REVIEW_GROWTH = 1.25
@@ -77,11 +80,11 @@ def run_plan(
     n_beads = len(start.positions)
     checkpoint, notes = read_latest_checkpoint(folder.checkpoint, folder.fault, n_beads)
     for note in notes:
-        print(f'{plan.name}: {note}')
+        _logger.info('%s: %s', plan.name, note)
     if checkpoint is None:
         checkpoint = Checkpoint(start)
     elif checkpoint.state.step:
-        print(f'{plan.name}: resuming from step {checkpoint.state.step}')
+        _logger.info('%s: resuming from step %d', plan.name, checkpoint.state.step)
     time_step = plan.integrator.time_step
     with (
         TrajectoryLog(
@@ -234,7 +237,7 @@ class _Run:
         try:
             rows = np.concatenate([rows, simulation.take_thermo_rows()])
         except Exception as error:  # an engine that failed may not be able to say
-            print(f'{self._plan.name}: the last thermo rows are lost ({error})')
+            _logger.info('%s: the last thermo rows are lost (%s)', self._plan.name, error)
         failure.found_at(
             simulation.step, self.latest.state.step, as_records(rows[-_ROWS_TO_LOOK_BACK:])
         )
