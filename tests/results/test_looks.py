@@ -16,6 +16,7 @@ from workflow.results.looks import Look, level_of, look_is_due, planned_sizes, t
 from workflow.results.verdicts import Finding
 from workflow.sweep.sweep_file import Replicas, Sweep, load_sweep
 
+PRECISE = {'sample': {'precision': {'pressure': 0.1}}}
 SWEEP = Path(__file__).parents[2] / 'sweeps' / 'demo.toml'
 
 
@@ -127,7 +128,7 @@ def test_a_precision_adds_to_the_states_that_miss_it(jobs: SweepJobs) -> None:
         ({'replicas': {'minimum': 4, 'maximum': 3}}, 'minimum 4 exceeds maximum 3'),
         ({'budget': {'steps': 0}}, 'greater than 0'),
         ({'budget': {}}, 'either steps or core_hours'),
-        ({'decide': {'ion_coordination_number': 0.1}}, 'is in protocol.sample.precision too'),
+        ({'decide': {'pressure': 0.1}, 'protocol': PRECISE}, 'is in protocol.sample.precision too'),
         ({'report': {}}, "'claims' needs a file of claims"),
     ],
 )
