@@ -22,6 +22,7 @@ MOST_REPLICAS = 1000
 DRAWS, SEED = 2000, 1
 # Beyond as many values the distribution of the trend statistic is taken as normal.
 MOST_EXACT = 50
+OPEN = 'there are too few values beside the bounds'
 NO_ERROR = 'neither replicas nor the runs themselves give an error'
 
 
@@ -88,8 +89,8 @@ def contrast(
     """
     spread = Spread.of(states)
     found, p, sign = _compare(states, first, second, spread)
-    if math.isnan(p):
-        return undecided(NO_ERROR)
+    if not (sign or found.has_error):
+        return undecided(_why(states))
     sizes = [states[first].n, states[second].n]
     text = 'Difference of two means by Student t' + _how(spread, found)
     return _decision(sign if p <= level else 0, p, found, (level, level), sizes, text)
@@ -108,8 +109,8 @@ def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL)
         return undecided('there is one state only')
     spread = Spread.of(states)
     compared = [(i, *_compare(states, index, i, spread)) for i in others]
-    if any(math.isnan(p) for _, _, p, _ in compared):
-        return undecided(NO_ERROR)
+    if not any(sign or found.has_error for _, found, _, sign in compared):
+        return undecided(_why(states))
     # From those clearly below zero to those clearly above.
     rival, found, p, sign = min(compared, key=lambda each: each[3] * (1 - each[2]))
     if sign < 0:
@@ -192,7 +193,7 @@ def _too_few(p: float, slope: Combination, level: float, states: Sequence[Replic
     sizes = np.array([each.n for each in states])
     effect = slope.estimate(float(sizes.sum()))
     if any(each.is_censored for each in states):
-        return replace(undecided('bounds leave the order of too many values open'), effect=effect)
+        return replace(undecided(OPEN), effect=effect)
     more: int | None = 1 + bisect.bisect_left(
         range(1, MOST_REPLICAS), -level, key=lambda more: -_least_p(sizes + more)
     )
@@ -246,16 +247,20 @@ def _difference(
 def _compare(
     states: Sequence[Replicates], first: int, second: int, spread: Spread
 ) -> tuple[Combination, float, int]:
-    """Compute a difference, its two-sided p, not a number without an error, and its sign."""
+    """Compute a difference, its two-sided p, and its sign: 1 and 0 where nothing can be compared."""
     found = _difference(states, first, second, spread)
     if found.has_error:
         return found, found.p(), int(np.sign(found.value))
     pair = [states[second], states[first]]
     if not any(each.is_censored for each in pair):
-        return found, math.nan, 0
+        return found, 1.0, 0
     places = np.repeat([0.0, 1.0], [each.n for each in pair])
-    p, sign, _ = _rank_test(_pair_scores(pair), places, LEVEL)
-    return found, p, sign
+    p, sign, attained = _rank_test(_pair_scores(pair), places, LEVEL)
+    return (found, p, sign) if attained else (found, 1.0, 0)
+
+
+def _why(states: Sequence[Replicates]) -> str:
+    return OPEN if any(each.is_censored for each in states) else NO_ERROR
 
 
 def _how(spread: Spread, found: Combination) -> str:
