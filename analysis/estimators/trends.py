@@ -247,7 +247,7 @@ def _difference(
 def _compare(
     states: Sequence[Replicates], first: int, second: int, spread: Spread
 ) -> tuple[Combination, float, int]:
-    """Compute a difference, its two-sided p, and its sign: 1 and 0 where nothing can be compared."""
+    """Compute a difference, its two-sided p, 1 where nothing can be compared, and its sign."""
     found = _difference(states, first, second, spread)
     if found.has_error:
         return found, found.p(), int(np.sign(found.value))
