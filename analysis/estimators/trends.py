@@ -6,12 +6,12 @@ import bisect
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 import numpy as np
 
-from analysis.arrays import FloatArray
+from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.pooling import Combination, Replicates, Spread
 
@@ -22,6 +22,7 @@ MOST_REPLICAS = 1000
 DRAWS, SEED = 2000, 1
 # Beyond as many values the distribution of the trend statistic is taken as normal.
 MOST_EXACT = 50
+OPEN = 'there are too few values beside the bounds'
 NO_ERROR = 'neither replicas nor the runs themselves give an error'
 
 
@@ -62,15 +63,10 @@ def trend_test(states: Sequence[Replicates], level: float = LEVEL) -> Decision:
     if len(np.unique(places)) < 2:
         return undecided('there are values at one place only')
     p, sign, attained = _rank_test(_pair_scores(states), np.repeat(places, sizes), level)
-    if not attained:
-        if any(each.is_censored for each in states):
-            return undecided('bounds leave the order of too many values open')
-        return undecided(
-            f'{sum(sizes)} values at {len(np.unique(places))} places are too few for a p of '
-            f'{level:.2g}, whatever their order'
-        )
     spread = Spread.of(states)
     slope = Combination.of(states, _slope_weights(places, np.array(sizes)), spread)
+    if not attained:
+        return _too_few(p, slope, level, states)
     text = 'Jonckheere-Terpstra over the values of all replicas, since it assumes no shape'
     if spread.differs and slope.has_error and slope.side == 0:
         p = max(p, slope.p())
@@ -93,8 +89,8 @@ def contrast(
     """
     spread = Spread.of(states)
     found, p, sign = _compare(states, first, second, spread)
-    if math.isnan(p):
-        return undecided(NO_ERROR)
+    if not (sign or found.has_error):
+        return undecided(_why(states))
     sizes = [states[first].n, states[second].n]
     text = 'Difference of two means by Student t' + _how(spread, found)
     return _decision(sign if p <= level else 0, p, found, (level, level), sizes, text)
@@ -113,8 +109,8 @@ def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL)
         return undecided('there is one state only')
     spread = Spread.of(states)
     compared = [(i, *_compare(states, index, i, spread)) for i in others]
-    if any(math.isnan(p) for _, _, p, _ in compared):
-        return undecided(NO_ERROR)
+    if not any(sign or found.has_error for _, found, _, sign in compared):
+        return undecided(_why(states))
     # From those clearly below zero to those clearly above.
     rival, found, p, sign = min(compared, key=lambda each: each[3] * (1 - each[2]))
     if sign < 0:
@@ -192,6 +188,30 @@ def _decision(
     return Decision(direction, p, found.estimate(float(sum(sizes))), power(0), more, text)
 
 
+def _too_few(p: float, slope: Combination, level: float, states: Sequence[Replicates]) -> Decision:
+    """Say of a trend that no order of the values could decide it, and how many more could."""
+    sizes = np.array([each.n for each in states])
+    effect = slope.estimate(float(sizes.sum()))
+    if any(each.is_censored for each in states):
+        return replace(undecided(OPEN), effect=effect)
+    more: int | None = 1 + bisect.bisect_left(
+        range(1, MOST_REPLICAS), -level, key=lambda more: -_least_p(sizes + more)
+    )
+    by_power = _more(lambda more: _power(slope, sizes.tolist(), more, level, slope.value))
+    if slope.has_error:
+        more = None if by_power is None else max(more or 1, by_power)
+    why = f'{sizes.sum()} values at {len(sizes)} places are too few for a p of {level:.2g}'
+    return replace(undecided(why), p=p, effect=effect, more_replicas=more)
+
+
+def _least_p(sizes: IntArray) -> float:
+    """Compute the two-sided p of Jonckheere and Terpstra where no value is out of order."""
+    from scipy import special
+
+    logarithm = special.gammaln(sizes + 1).sum() - special.gammaln(sizes.sum() + 1)
+    return float(2 * np.exp(logarithm))
+
+
 def _more(power: Callable[[int], float]) -> int | None:
     more = bisect.bisect_left(range(1, MOST_REPLICAS + 1), POWER, key=power) + 1
     return more if more <= MOST_REPLICAS else None
@@ -227,21 +247,25 @@ def _difference(
 def _compare(
     states: Sequence[Replicates], first: int, second: int, spread: Spread
 ) -> tuple[Combination, float, int]:
-    """Compute a difference, its two-sided p, not a number without an error, and its sign."""
+    """Compute a difference, its two-sided p, 1 where nothing can be compared, and its sign."""
     found = _difference(states, first, second, spread)
     if found.has_error:
         return found, found.p(), int(np.sign(found.value))
     pair = [states[second], states[first]]
     if not any(each.is_censored for each in pair):
-        return found, math.nan, 0
+        return found, 1.0, 0
     places = np.repeat([0.0, 1.0], [each.n for each in pair])
-    p, sign, _ = _rank_test(_pair_scores(pair), places, LEVEL)
-    return found, p, sign
+    p, sign, attained = _rank_test(_pair_scores(pair), places, LEVEL)
+    return (found, p, sign) if attained else (found, 1.0, 0)
+
+
+def _why(states: Sequence[Replicates]) -> str:
+    return OPEN if any(each.is_censored for each in states) else NO_ERROR
 
 
 def _how(spread: Spread, found: Combination) -> str:
     if not found.has_error:
-        return '; by the order of the values alone, since bounds leave no spread.'
+        return '; the order of the values alone, since they leave no spread.'
     if found.rests_on_one:
         return '; errors within the runs alone, since there is one replica and no shared spread.'
     if spread.degrees_of_freedom:
