@@ -18,7 +18,7 @@ import pytest
 from analysis.observables import OBSERVABLES
 from tests.conftest import ROOT, needs_hoomd, run_here
 from tests.end_to_end.test_project import SWEEP
-from tests.results.builders import thermodynamics, write_results_of
+from tests.results.builders import thermodynamics, write_definitions_of, write_results_of
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 from workflow.process import (
@@ -264,6 +264,7 @@ def test_an_operation_of_any_kind_leaves_a_held_job_alone(
 
 def test_a_report_is_written_by_one_process_at_a_time(two_short: Path) -> None:
     for job in jobs_of(two_short):
+        write_definitions_of(job)
         write_results_of(job, thermodynamics=thermodynamics(), relaxation=None)
     results = two_short / 'results/small'
     results.mkdir(parents=True)
