@@ -246,7 +246,7 @@ def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long
     [
         ('build', ['model.json'], 'running.lock'),
         ('production', ['trajectory.gsd'], 'running.lock'),
-        ('msd', ['trajectory.gsd', 'production.json'], 'msd.lock'),
+        ('msd', ['trajectory.gsd', 'production.json', 'structure.json'], 'msd.lock'),
     ],
 )
 def test_an_operation_of_any_kind_leaves_a_held_job_alone(
