@@ -18,7 +18,7 @@ import pytest
 from analysis.observables import OBSERVABLES
 from tests.conftest import ROOT, needs_hoomd, run_here
 from tests.end_to_end.test_project import SWEEP
-from tests.results.builders import thermodynamics, write_results_of
+from tests.results.builders import thermodynamics, write_definitions_of, write_results_of
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 from workflow.process import (
@@ -31,7 +31,7 @@ from workflow.process import (
 )
 
 LONG = 10_000_000
-MEASURED = ('thermodynamics', 'relaxation')
+MEASURED = ('thermodynamics', 'msd')  # which wait for no definitions
 HERE = f'on {socket.gethostname()}'
 
 
@@ -160,7 +160,7 @@ def test_a_signal_at_the_end_of_a_stage_stops_what_comes_next(two_short: Path) -
     process.send_signal(signal.SIGTERM)
     said = end(process, EXIT_INTERRUPTED)
     assert 'Run it again to resume' in said
-    assert not list(two_short.glob('workspace/*/relaxation.json'))
+    assert not list(two_short.glob('workspace/*/msd.json'))
     # One of the two has come to its end all the same, and is not said to be interrupted.
     (done,) = two_short.glob('workspace/*/trajectory.gsd')
     runs = json.loads((done.parent / 'signac_job_document.json').read_text())['runs']
@@ -246,7 +246,7 @@ def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long
     [
         ('build', ['model.json'], 'running.lock'),
         ('production', ['trajectory.gsd'], 'running.lock'),
-        ('msd', ['trajectory.gsd', 'production.json'], 'msd.lock'),
+        ('msd', ['trajectory.gsd', 'production.json', 'structure.json'], 'msd.lock'),
     ],
 )
 def test_an_operation_of_any_kind_leaves_a_held_job_alone(
@@ -264,7 +264,8 @@ def test_an_operation_of_any_kind_leaves_a_held_job_alone(
 
 def test_a_report_is_written_by_one_process_at_a_time(two_short: Path) -> None:
     for job in jobs_of(two_short):
-        write_results_of(job, thermodynamics=thermodynamics(), relaxation=None)
+        write_definitions_of(job)
+        write_results_of(job, thermodynamics=thermodynamics(), msd=None)
     results = two_short / 'results/small'
     results.mkdir(parents=True)
     with hold(results):
@@ -321,7 +322,7 @@ def test_simulate_leaves_a_held_job_to_its_holder_and_does_the_rest(two_short: P
     assert f'job {first.name} is left to process {os.getpid()} {HERE}, which runs it' in said
     assert 'failed' not in said
     assert not (first / 'trajectory.gsd').exists()
-    assert (second / 'relaxation.json').exists()
+    assert (second / 'msd.json').exists()
     runs = json.loads((second / 'signac_job_document.json').read_text())['runs']
     assert [run.get('ranks') for run in runs] == [None, None, 2]
 
@@ -339,7 +340,7 @@ def test_simulate_tells_which_signal_ended_a_job_and_does_the_rest(two_short: Pa
     os.kill(int(holder.split()[1]), signal.SIGKILL)
     said = end(process, 1)
     assert f'job {killed.name} failed: its process was ended by SIGKILL' in said
-    assert [(job / 'relaxation.json').exists() for job in jobs_of(two_short)].count(True) == 1
+    assert [(job / 'msd.json').exists() for job in jobs_of(two_short)].count(True) == 1
 
 
 def test_run_does_not_take_several_processes(two_short: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.observables import OBSERVABLES
 from models.model import load_model
-from tests.results.builders import thermodynamics, write_results_of
+from tests.results.builders import thermodynamics, write_definitions_of, write_results_of
 from user_input import UserError
 from workflow.cli.init import init_sweep
 from workflow.jobs.workspace import SWEEPS, SweepJobs, recorded_sweep
@@ -60,6 +60,7 @@ def finish(sweep: SweepJobs) -> None:
     """Give every job results."""
     nothing = {observable.name: None for observable in OBSERVABLES}
     for job in sweep.jobs:
+        write_definitions_of(Path(job.path))
         write_results_of(Path(job.path), **nothing | {'thermodynamics': thermodynamics()})
 
 
@@ -138,7 +139,7 @@ def test_more_beads_steps_and_charges_are_more_work() -> None:
     work = [estimated_work(point, model, limits) for point in points]
     assert work == sorted(work)
     neutral, first_charged = points[0], points[1]
-    assert estimated_work(neutral, model, limits) == 12 * 20 * 3 * (7 * 200 + 2000 + 8000 + 20480)
+    assert estimated_work(neutral, model, limits) == 12 * 20 * 3 * (7 * 200 + 2000 + 8000 + 12800)
     longer = neutral.model_copy(update={'chains': 24})
     assert estimated_work(longer, model, limits) == 2 * work[0]
     without_charges = first_charged.model_copy(update={'bjerrum_length': 0.0})
