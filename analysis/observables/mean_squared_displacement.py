@@ -11,6 +11,12 @@ import numpy as np
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
+from analysis.estimators.linear_regime import (
+    FEWEST_LAGS,
+    SharedPaths,
+    linear_regime,
+    shared_paths,
+)
 from analysis.geometry.topology import Snapshot
 from analysis.observable import (
     NOT_NEGATIVE,
@@ -27,13 +33,6 @@ from user_input import UserError
 R = TypeVar('R')
 
 FEWEST_BLOCKS = 4
-# Diffusion is looked for at lags from half a block down to this part of them: displacements over
-# longer ones are shared by neighbouring blocks, and the interval would be too narrow.
-LONGEST_IN_BLOCKS = 1 / 2
-LINEAR_PART = 1 / 8
-FEWEST_LAGS = 4
-# How far the exponent of MSD ~ t^a may lie from 1, and how well it must be known.
-EXPONENT_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,15 @@ class Displacement:
     Attributes:
         curve: <(r(t) - r(0))^2>; no intervals at lags longer than a block of the jackknife (an
             eighth of the run), where they would claim too much.
-        exponent: Of MSD ~ t^a over the lags of the fit.
-        diffusion: MSD/(6 t), from the slope; a verdict where the MSD is not linear.
+        exponent: Of MSD ~ t^a from `linear_from` on, or at the longest lags.
+        diffusion: A sixth of the slope; a verdict where the MSD is not linear.
+        linear_from: The shortest lag from which on the MSD is linear; None where it is not.
     """
 
     curve: Curve
     exponent: Estimate
     diffusion: Estimate
+    linear_from: float | None
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
     title = 'Mean squared displacement'
     definition = (
         '<(r(t) - r(0))^2> by particle type, less the drift of the centre of mass, which takes off '
-        '1/N of the own motion too. Diffusion coefficients are slopes/6 (Einstein 1905, doi '
-        '10.1002/andp.19053220806) at lags of 1/128 to 1/16 of the run, where the MSD is linear.'
+        '1/N of the own motion too. Diffusion coefficients are a sixth of the slope (Einstein 1905, '
+        'doi 10.1002/andp.19053220806) of 6 D t + c, fitted by generalised least squares from the '
+        'lag on from which the MSD is linear, to half the run at most.'
     )
     result = DisplacementResult
     panels = ('diffusion coefficients', 'exponents of the MSD')
@@ -101,6 +103,13 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
     def curves(self, result: DisplacementResult) -> dict[str, Curve]:
         return {name: each.curve for name, each in result.by_type.items()}
 
+    def notes(self, result: DisplacementResult) -> list[str]:
+        return [
+            f'{name}: linear from {each.linear_from:.4g} {result.time_unit} on'
+            for name, each in result.by_type.items()
+            if each.linear_from is not None
+        ]
+
 
 class Displacements(Correlator[FloatArray, R]):
     """Mean `powers` of the squared displacements of each particle type, less the drift of all."""
@@ -130,44 +139,29 @@ class Displacements(Correlator[FloatArray, R]):
 
 class _MeanSquares(Displacements[DisplacementResult]):
     def conclude(self, sums: BlockSums) -> DisplacementResult:
-        by_type = {name: _displacement(sums, k, self._unit) for k, name in enumerate(self._groups)}
+        paths = shared_paths(sums.time, sums.counts, sums.duration)
+        by_type = {
+            name: _displacement(sums, k, self._unit, paths) for k, name in enumerate(self._groups)
+        }
         return DisplacementResult(self._unit, by_type)
 
 
-def _displacement(given: BlockSums, which: int, unit: str) -> Displacement:
+def _displacement(given: BlockSums, which: int, unit: str, paths: SharedPaths) -> Displacement:
     time, sums, counts = given.time, given.sums[which], given.counts
-    block_length = given.duration / len(sums)
-    value = sums.sum(axis=0) / counts.sum(axis=0)
-    longest = LONGEST_IN_BLOCKS * block_length
-    used = (time <= longest) & (time >= LINEAR_PART * longest)
-    filled = np.flatnonzero(counts[:, used].all(axis=1))
-    # Every curve without one of the blocks that have origins at all lags of the fit.
-    others = (sums.sum(axis=0) - sums[filled]) / np.maximum(counts.sum(axis=0) - counts[filled], 1)
+    total = counts.sum(axis=0)
+    value = sums.sum(axis=0) / total
     low, high = np.full(len(time), np.nan), np.full(len(time), np.nan)
-    none = Estimate(verdict='not known: the lags are too few')
-    if len(filled) < FEWEST_BLOCKS:
-        none = Estimate(verdict=f'only {len(filled)} stretches of the run')
-    else:
-        low, high = jackknife(value, others)
-        low[time > block_length] = high[time > block_length] = np.nan
+    # Blocks share what is longer than they are: their spread would claim too much.
+    is_within = time <= given.duration / len(sums)
+    filled = np.flatnonzero(counts[:, is_within].all(axis=1))
+    if len(filled) >= FEWEST_BLOCKS:
+        without_one = (sums.sum(axis=0) - sums[filled]) / (total - counts[filled])
+        low, high = jackknife(value, without_one)
+        low[~is_within] = high[~is_within] = np.nan
     labels = (f'time $t$ [{unit}]', r'$\langle \Delta r^2 \rangle$ [$\sigma^2$]')
     curve = Curve(time, value, low, high, *labels, 'log', 'log')
-    if len(filled) < FEWEST_BLOCKS or used.sum() < FEWEST_LAGS or np.any(value[used] <= 0):
-        return Displacement(curve, none, none)
-    curves = np.concatenate([value[None], others])[:, used]
-    exponents = np.polyfit(np.log(time[used]), np.log(curves).T, 1)[0]
-    slopes = np.polyfit(time[used], curves.T, 1)[0] / 6
-    (a, end_low, end_high), slope = _with_ends(exponents), _with_ends(slopes)
-    worth, verdict = float(len(others)), ''
-    if abs(a - 1) > EXPONENT_TOLERANCE and not end_low <= 1 <= end_high:
-        verdict = f'not linear: MSD ~ t^{a:.2f} up to a sixteenth of the run'
-    elif end_high - end_low > 4 * EXPONENT_TOLERANCE:
-        verdict = f'not known to be linear: exponent {end_low:.2f} to {end_high:.2f}'
-    diffusion = Estimate(None, None, None, worth, verdict) if verdict else Estimate(*slope, worth)
-    return Displacement(curve, Estimate(a, end_low, end_high, worth), diffusion)
-
-
-def _with_ends(values: FloatArray) -> tuple[float, float, float]:
-    """Add an interval to a value, from it and those without each block in turn, shape (1 + n,)."""
-    low, high = jackknife(values[:1], values[1:, None])
-    return float(values[0]), float(low[0]), float(high[0])
+    if len(time) < FEWEST_LAGS or np.any(value <= 0):
+        none = Estimate(verdict='not known: the lags are too few, or nothing moves')
+        return Displacement(curve, none, none, None)
+    found = linear_regime(time, sums, counts, paths)
+    return Displacement(curve, found.exponent, found.diffusion, found.begins)

@@ -74,7 +74,8 @@ def _segments(engine: str) -> list[Row]:
         rate = rate_of_turns(degree)
         off = float(np.abs(curve.value - np.exp(-rate * curve.x)).max())
         claim = f'rotational diffusion: P{degree}(t) of bonds'
-        result.append(_within(claim, f'exp(-{rate:.4g} t)', off, 0.015))
+        # A lag of half the run has few independent origins.
+        result.append(_within(claim, f'exp(-{rate:.4g} t)', off, 0.04))
         for name, found_time in (('1/e', decay.one_over_e), ('mean', decay.mean)):
             claim = f'rotational diffusion: {name} time of P{degree}'
             time = found_time.value or math.nan
@@ -175,7 +176,7 @@ def _stretched(engine: str) -> list[Row]:
         blocks = truth + generator.normal(0, 0.02, (8, len(time)))
         means.append(decay_times(time, blocks, np.ones(blocks.shape), 1e4).mean.value or math.nan)
     claim = 'stretched exponential from 0.85 on, with noise of 0.02: mean time, average of 50'
-    return [_close(claim, f'{exact:.4g}', float(np.mean(means)), exact, 0.03)]
+    return [_close(claim, f'{exact:.4g}', float(np.mean(means)), exact, 0.05)]
 
 
 def _walkers(engine: str) -> list[Row]:

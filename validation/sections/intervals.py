@@ -18,7 +18,7 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.special import ndtri
 
-from analysis.arrays import FloatArray
+from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.decay import decay_times
 from analysis.estimators.distribution import distribution
 from analysis.estimators.drift import drift_of, shared_drift
@@ -254,18 +254,63 @@ def relaxation_rows(engine: str) -> Iterator[Row]:
 
 
 def diffusion_rows(engine: str) -> Iterator[Row]:
-    """Diffusion coefficients of Brownian walkers, with the log-spaced schedule."""
+    """Diffusion coefficients of walkers, with the log-spaced schedule."""
     generator = np.random.default_rng(8)
-    steps, n = log_spaced_steps(24, 5), 100
+    steps = log_spaced_steps(24, 5)
+    for name, paths in (
+        ('Brownian walkers', brownian_paths),
+        ('Langevin particles, ballistic up to 10 steps', langevin_paths),
+        ('walkers in cages that are forgotten within 5 steps', caged_paths),
+        ('chains of 4 that move as one, and rattle', chained_paths),
+    ):
+        for n in (20, 240):
+            outcomes = []
+            for _ in range(CURVES // 2):
+                positions = paths(steps, n, generator)
+                run = Run(ArrayTrajectory(positions, 50.0, steps=steps, time_step=1.0))
+                found = MeanSquaredDisplacement().compute(run).by_type['A'].diffusion
+                # Taking off the drift takes off the share of it in the motion of each.
+                independent = n // 4 if paths is chained_paths else n
+                outcomes.append(holds(found, 1 - 1 / independent))
+            yield Coverage.of(f'diffusion coefficient: {n} {name}', outcomes).exact()
+
+
+def brownian_paths(steps: IntArray, n: int, generator: np.random.Generator) -> FloatArray:
+    """Draw paths with a diffusion coefficient of 1, shape (F, n, 3)."""
     deviation = np.sqrt(2 * np.diff(steps, prepend=0))[:, None, None]
-    outcomes = []
-    for _ in range(CURVES):
-        positions = np.cumsum(generator.normal(size=(len(steps), n, 3)) * deviation, axis=0)
-        run = Run(ArrayTrajectory(positions, 50.0, steps=steps, time_step=1.0))
-        found = MeanSquaredDisplacement().compute(run).by_type['A'].diffusion
-        # Taking off the drift takes off 1/N of the motion.
-        outcomes.append(holds(found, 1 - 1 / n))
-    yield Coverage.of(f'diffusion coefficient: {n} walkers, {len(steps)} frames', outcomes).exact()
+    return np.asarray(np.cumsum(generator.normal(size=(len(steps), n, 3)) * deviation, axis=0))
+
+
+def langevin_paths(steps: IntArray, n: int, generator: np.random.Generator) -> FloatArray:
+    """Draw paths of free Langevin particles whose velocities are forgotten within 10 steps."""
+    memory = 10.0
+    velocity = generator.normal(size=(n, 3)) / math.sqrt(memory)
+    positions = np.zeros((len(steps), n, 3))
+    for k, gap in enumerate(np.diff(steps).tolist()):
+        kept = math.exp(-gap / memory)
+        # Covariance of the noise in velocity and position, exact for any gap.
+        mixed = (1 - kept) ** 2
+        spread = 2 * gap - memory * (3 - 4 * kept + kept**2)
+        root = np.linalg.cholesky([[(1 - kept**2) / memory, mixed], [mixed, spread]])
+        noise = np.einsum('ab,bni->ani', root, generator.normal(size=(2, n, 3)))
+        positions[k + 1] = positions[k] + memory * (1 - kept) * velocity + noise[1]
+        velocity = kept * velocity + noise[0]
+    return positions
+
+
+def caged_paths(steps: IntArray, n: int, generator: np.random.Generator) -> FloatArray:
+    """Draw paths that first rattle, then diffuse: an Ornstein-Uhlenbeck part beside the walk."""
+    inside = generator.normal(size=(len(steps), n, 3))
+    for k, gap in enumerate(np.diff(steps).tolist()):
+        kept = math.exp(-gap / 5)
+        inside[k + 1] = kept * inside[k] + math.sqrt(1 - kept**2) * inside[k + 1]
+    return brownian_paths(steps, n, generator) + 2 * inside
+
+
+def chained_paths(steps: IntArray, n: int, generator: np.random.Generator) -> FloatArray:
+    """Draw paths in fours that share their walk, so they are worth a quarter of their number."""
+    rattle = generator.normal(size=(len(steps), n, 3))
+    return np.repeat(brownian_paths(steps, n // 4, generator), 4, axis=1) + rattle
 
 
 # Standard deviations and part of the run of a transient; whether a mean after it is claimed.

@@ -1,0 +1,161 @@
+"""Where a mean squared displacement is linear, and the diffusion coefficient from there on.
+
+Displacements over different lags share parts of the paths, so their means are correlated, the more
+the longer the lags. The line 6 D t + c is therefore fitted by generalised least squares, with the
+covariance of Brownian paths (Bulerjahn, von Bulow and Hummer 2020, doi 10.1063/5.0008312; McCluskey,
+Coles and Morgan 2025, doi 10.1021/acs.jctc.4c01249): squared displacements of two stretches of a
+path covary as the square of the time that they share.
+
+How large the error is, the blocks say, not that model: beads of one chain do not move independently.
+But displacements that are longer than a block are shared by several of them. By how much the spread
+of the blocks is too small for that, and what number of independent blocks it is worth, follows from
+the model, exactly for Brownian paths.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arrays import BoolArray, FloatArray
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.intervals import student_quantile
+
+FEWEST_LAGS = 4
+# How far the exponent of MSD ~ t^a may lie from 1, and how well it must be known.
+EXPONENT_TOLERANCE, LARGEST_SPREAD = 0.1, 0.4
+# In half widths of its interval: what is found beside the line, a part that dies away.
+LARGEST_TRANSIENT = 0.8
+# Parts of all times from t_min on are looked for, at every third lag.
+EVERY_LAG = 3
+# Where nothing is linear, the exponent is that of the last lags, up to this factor in time.
+LAST_LAGS = 8
+
+
+@dataclass(frozen=True)
+class LinearRegime:
+    """Where a mean squared displacement (MSD) is linear.
+
+    Attributes:
+        exponent: Of MSD ~ t^a from `begins` on; of the last lags where nothing is linear.
+        diffusion: A sixth of the slope; a verdict where nothing is linear.
+        begins: The first lag of the line; None where nothing is linear.
+    """
+
+    exponent: Estimate
+    diffusion: Estimate
+    begins: float | None
+
+
+@dataclass(frozen=True)
+class SharedPaths:
+    """How far means over the blocks of a run covary on Brownian paths, relative to their squares.
+
+    Attributes:
+        of_lags: Covariance of the means of all blocks, shape (L, L).
+        of_deviations: What the blocks add to the deviations of these, shape (B, L, B, L).
+    """
+
+    of_lags: FloatArray
+    of_deviations: FloatArray
+
+
+def shared_paths(time: FloatArray, counts: FloatArray, duration: float) -> SharedPaths:
+    """Compute the covariance for lags (L,) of which the blocks have the numbers of origins (B, L).
+
+    In each block the origins are taken as evenly spread.
+    """
+    n_blocks, n_lags = counts.shape
+    block_length = duration / n_blocks
+    origins, members = [], []
+    for lag, n_origins in zip(time, counts.T.astype(int), strict=True):
+        block = np.repeat(np.arange(n_blocks), n_origins)
+        place = np.arange(len(block)) - np.repeat(np.cumsum(n_origins) - n_origins, n_origins)
+        length = np.minimum(block_length, duration - lag - block * block_length)
+        origins.append(block * block_length + length * (place + 0.5) / n_origins[block])
+        members.append((block == np.arange(n_blocks)[:, None]).astype(float))
+    sums = np.empty((n_blocks, n_lags, n_blocks, n_lags))
+    for k in range(n_lags):
+        for m in range(k + 1):
+            first, second = origins[k][:, None], origins[m][None, :]
+            shared = np.minimum(first + time[k], second + time[m]) - np.maximum(first, second)
+            sums[:, k, :, m] = members[k] @ np.maximum(shared, 0) ** 2 @ members[m].T
+            sums[:, m, :, k] = sums[:, k, :, m].T
+    scale = counts.sum(axis=0) * time
+    sums /= scale[:, None, None] * scale
+    # What a block adds to a deviation is its sum, less what the mean gives for its origins.
+    part = counts / counts.sum(axis=0)
+    centred = sums - part[:, :, None, None] * sums.sum(axis=0)
+    centred -= centred.sum(axis=2)[:, :, None, :] * part
+    return SharedPaths(sums.sum(axis=(0, 2)), centred)
+
+
+def linear_regime(
+    time: FloatArray, sums: FloatArray, counts: FloatArray, paths: SharedPaths
+) -> LinearRegime:
+    """Find from which lag on a mean squared displacement is linear, and fit the line.
+
+    It is the first lag from which on the exponent agrees with 1, and a part exp(-t/s) beside
+    the line is not found, for s of this lag and longer. Lags (L,), sums over the origins of each block, and their numbers (B, L).
+    """
+    total = counts.sum(axis=0)
+    mean = sums.sum(axis=0) / total
+    deviations = (sums - counts * mean) / total
+    log_time = np.log(time)
+    # Of MSD/t, whose relative errors are more alike.
+    line = np.stack([np.full(len(time), 6.0), 1 / time])
+    power = np.stack([log_time, np.ones(len(time))])
+
+    def exponent_from(is_used: BoolArray) -> Estimate:
+        return _coefficient(power, np.log(mean), deviations / mean, paths, is_used)
+
+    for k in range(len(time) - FEWEST_LAGS + 1):
+        is_used = time >= time[k]
+        exponent = exponent_from(is_used)
+        if _doubt(exponent):
+            continue
+        scales = time[k : len(time) - FEWEST_LAGS + 1 : EVERY_LAG]
+        bent = (np.stack([np.exp(-time / scale) / time, *line]) for scale in scales)
+        transients = (
+            _coefficient(each, mean / time, deviations / time, paths, is_used) for each in bent
+        )
+        if all(abs(t.value) < LARGEST_TRANSIENT * (t.high - t.value) for t in transients):
+            diffusion = _coefficient(line, mean / time, deviations / time, paths, is_used)
+            return LinearRegime(exponent, diffusion, float(time[k]))
+    exponent = exponent_from(time >= time[-1] / LAST_LAGS)
+    doubt = _doubt(exponent) or 'not linear: the slope still changes'
+    return LinearRegime(exponent, Estimate(verdict=doubt), None)
+
+
+def _doubt(exponent: Estimate) -> str:
+    a, low, high = exponent.value, exponent.low, exponent.high
+    if abs(a - 1) <= EXPONENT_TOLERANCE and high - low <= LARGEST_SPREAD:
+        return ''
+    if low <= 1 <= high:
+        return f'not known to be linear: exponent {low:.2f} to {high:.2f} at the longest lags'
+    return f'not linear: MSD ~ t^{a:.2f} at the longest lags'
+
+
+def _coefficient(
+    basis: FloatArray,
+    values: FloatArray,
+    deviations: FloatArray,
+    paths: SharedPaths,
+    is_used: BoolArray,
+) -> Estimate:
+    """Fit values (L,) by a basis (p, L), and estimate the coefficient of its first function."""
+    basis, deviations = basis[:, is_used], deviations[:, is_used]
+    weighted = np.linalg.solve(paths.of_lags[np.ix_(is_used, is_used)], basis.T).T
+    weights = np.linalg.solve(weighted @ basis.T, weighted)[0]
+    value = float(weights @ values[is_used])
+    influence = deviations @ weights
+    expected = paths.of_deviations[:, is_used][..., is_used]
+    of_blocks = np.einsum('l,blcm,m->bc', weights, expected, weights)
+    variance = weights @ paths.of_lags[np.ix_(is_used, is_used)] @ weights
+    trace = np.trace(of_blocks)
+    worth = float(trace**2 / (of_blocks**2).sum())
+    error = math.sqrt((influence**2).sum() * variance / trace)
+    half = student_quantile(worth) * error
+    return Estimate(value, value - half, value + half, worth)
