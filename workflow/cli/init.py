@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, error_context
+from workflow.cli.extend import extend_jobs
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
-from workflow.jobs.workspace import SWEEPS, Project, SweepJobs, open_project
+from workflow.jobs.workspace import SWEEPS, Project, SweepJobs, changes_since_init, open_project
 from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
@@ -49,25 +51,31 @@ def init_sweep(path: Path) -> SweepJobs:
     job_files.write_models((Path(job.path) for job in jobs), model)
     sweeps = project.document.setdefault(SWEEPS, {})
     ids = [job.id for job in jobs]
-    before = list(sweeps.get(sweep.name, {}).get('jobs', []))
-    left_out = set(before) - set(ids)
-    if left_out:
+    before = set(sweeps.get(sweep.name, {}).get('jobs', []))
+    if changes := changes_since_init(project, sweep, model):
+        print(f'{path} changed since init: {changes}.')
+    if before - set(ids):
         print(
-            f'{len(left_out)} jobs of an earlier {sweep.name!r} are no longer part of it: '
-            'give the sweep another name to keep both.'
+            f'Those of the earlier {sweep.name!r} stay, and are in no report: give the sweep '
+            'another name to keep both, or see python project.py prune.'
         )
     sweeps[sweep.name] = {
         'jobs': ids,
         'sweep': sweep.model_dump(mode='json'),
         CLAIMS: shown[CLAIMS],
-        'model': {'name': model.name, 'description': model.description.strip()},
+        'model': {
+            'name': model.name,
+            'description': model.description.strip(),
+            'hash': model.content_hash(),
+        },
     }
-    _record_limits(project, {*ids, *before})
+    extend_jobs(jobs, _record_limits(project, before.union(ids)))
     return SweepJobs(sweep.name, jobs)
 
 
-def _record_limits(project: Project, ids: AbstractSet[str]) -> None:
-    """Keep with each job what is asked of it by all sweeps that have it."""
+def _record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str, Limits]]:
+    """Keep with each job what all sweeps that have it ask of it; return what was asked before."""
+    before: dict[str, dict[str, Limits]] = {}
     asked: dict[str, list[dict[str, Limits]]] = {}
     for content in project.document[SWEEPS]().values():
         limits = ProtocolTable.model_validate(content['sweep']['protocol']).limits
@@ -76,7 +84,10 @@ def _record_limits(project: Project, ids: AbstractSet[str]) -> None:
     for job_id, several in asked.items():
         folder = Path(project.workspace) / job_id
         if folder.is_dir():
+            with suppress(UserError):  # there is none yet, or it is damaged: it is written anew
+                before[job_id] = job_files.read_limits(folder)
             job_files.write_limits(folder, join_limits(several))
+    return before
 
 
 def _check_can_be_built(point: StatePoint, model: Model) -> None:
