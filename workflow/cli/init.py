@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +17,20 @@ from signac.job import calc_id
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, error_context
+from workflow.cli.extend import extend_jobs
 from workflow.cluster.description import Speed
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
-from workflow.jobs.workspace import SWEEPS, Project, SweepJobs, open_project
+from workflow.jobs.workspace import (
+    LOOKS,
+    SWEEPS,
+    Project,
+    SweepJobs,
+    added_replicas,
+    changes_since_init,
+    open_project,
+)
 from workflow.results.definitions import GIVEN, NAMED, named_definitions
 from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.held_at_pressure import check_held_at_pressure
@@ -71,29 +81,36 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     jobs = [make_job(project, each) for each in _shown('making jobs', values)]
     job_files.write_models((Path(job.path) for job in jobs), model)
     sweeps = project.document.setdefault(SWEEPS, {})
+    jobs += [project.open_job(id=each) for each in added_replicas(project, sweep, values)]
     ids = [job.id for job in jobs]
     known = sweeps.get(sweep.name, {})
-    before = list(known.get('jobs', []))
-    left_out = set(before) - set(ids)
-    if left_out:
+    before = set(known.get('jobs', []))
+    if changes := changes_since_init(project, sweep, model):
+        print(f'{path} changed since init: {changes}.')
+    if before - set(ids):
         print(
-            f'{len(left_out)} jobs of an earlier {sweep.name!r} are no longer part of it: '
-            'give the sweep another name to keep both.'
+            f'Those of the earlier {sweep.name!r} stay, and are in no report: give the sweep '
+            'another name to keep both, or see python project.py prune.'
         )
     sweeps[sweep.name] = {
         'jobs': ids,
         'sweep': sweep.model_dump(mode='json'),
         CLAIMS: shown[CLAIMS],
         NAMED: named,
-        **{key: known[key] for key in (GIVEN,) if key in known},
-        'model': {'name': model.name, 'description': model.description.strip()},
+        **{key: known[key] for key in (GIVEN, LOOKS) if key in known},
+        'model': {
+            'name': model.name,
+            'description': model.description.strip(),
+            'hash': model.content_hash(),
+        },
     }
-    _record_limits(project, {*ids, *before})
+    extend_jobs(jobs, _record_limits(project, before.union(ids)))
     return SweepJobs(sweep.name, jobs)
 
 
-def _record_limits(project: Project, ids: AbstractSet[str]) -> None:
-    """Keep with each job what is asked of it by all sweeps that have it."""
+def _record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str, Limits]]:
+    """Keep with each job what all sweeps that have it ask of it; return what was asked before."""
+    before: dict[str, dict[str, Limits]] = {}
     asked: dict[str, list[dict[str, Limits]]] = {}
     for content in project.document[SWEEPS]().values():
         limits = ProtocolTable.model_validate(content['sweep']['protocol']).limits
@@ -102,7 +119,10 @@ def _record_limits(project: Project, ids: AbstractSet[str]) -> None:
     for job_id, several in asked.items():
         folder = Path(project.workspace) / job_id
         if folder.is_dir():
+            with suppress(UserError):  # there is none yet, or it is damaged: it is written anew
+                before[job_id] = job_files.read_limits(folder)
             job_files.write_limits(folder, join_limits(several))
+    return before
 
 
 def _ask_for_many(

@@ -58,7 +58,7 @@ def migrate() -> None:
         with hold(workspace / name):
             pass  # nobody runs it: asked of all before one is changed
     moved = sum([_move_aside(workspace / name) for name in renamed])
-    _rename_in_sweeps(project, {name: new.name for name, new in renamed.items()})
+    _rename_in_sweeps(project, renamed)
     for name, new in renamed.items():
         _rename(workspace, name, new)
     record_format(project)
@@ -109,11 +109,15 @@ def _renamed(project: Project) -> dict[str, _NewName]:
     return found
 
 
-def _rename_in_sweeps(project: Project, names: Mapping[str, str]) -> None:
+def _rename_in_sweeps(project: Project, renamed: Mapping[str, _NewName]) -> None:
     """Give the jobs of the recorded sweeps their new names, in one write."""
     sweeps = project.document().get(SWEEPS, {})
     for content in sweeps.values():
+        members = [renamed[each] for each in content['jobs'] if each in renamed]
+        names = {name: new.name for name, new in renamed.items()}
         content['jobs'] = [names.get(each, each) for each in content['jobs']]
+        if members:
+            content['model'] |= {'hash': members[0].state_point['model_hash']}
     if sweeps:
         project.document[SWEEPS] = sweeps
 

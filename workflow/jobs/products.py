@@ -68,6 +68,18 @@ def move_in(path: Path, folder: Path, product: Product) -> None:
     synchronise(folder)
 
 
+def move_out(folder: Path, product: Product, path: Path) -> None:
+    """Undo `move_in`: the product becomes the file at `path`, in another folder of the disk."""
+    known = _checksum_file(folder, product)
+    known.parent.mkdir(exist_ok=True)
+    with open(known.parent / _LOCK, 'a') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.replace(folder / product.name, path)
+        synchronise(path.parent)
+        known.unlink(missing_ok=True)
+    synchronise(folder)
+
+
 def whole(folder: Path, product: Product) -> Path:
     """Verify a product, unless it came without a checksum; UserError if missing or corrupt."""
     path, known = folder / product.name, _checksum_file(folder, product)

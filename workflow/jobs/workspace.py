@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import signac
 
-from user_input import UserError
-from workflow.jobs.signac_files import read_project_document, translate_signac_errors
+from user_input import UserError, validate
+from workflow.jobs.signac_files import (
+    PROJECT_DOCUMENT,
+    read_project_document,
+    translate_signac_errors,
+)
+
+if TYPE_CHECKING:  # `project.py status` reads no sweep
+    from models.model import Model
+    from workflow.sweep.sweep_file import Sweep
 
 _logger = logging.getLogger(__name__)
 
 SWEEPS = 'sweeps'
+# In the project document, beside the sweep: what was found each time it was to be decided.
+LOOKS = 'looks'
 # Which version of this project's layout a workspace has is in the project document. Raise it, and
 # teach `cli/migrate.py`, when a state point, a file of a job or the project document comes to mean
 # something else; a new file or key that older code would pass over does not need it.
@@ -38,22 +50,76 @@ class SweepJobs:
 
 
 def recorded_sweep(path: Path) -> SweepJobs:
-    """Find the jobs that `init` made of a sweep file in this folder; UserError without any."""
+    """Find the jobs that `init` made of a sweep file in this folder; UserError without any.
+
+    What was changed in the file since is reported.
+    """
     from workflow.sweep.sweep_file import load_sweep
 
-    sweep, _ = load_sweep(path)
+    sweep, model = load_sweep(path)
     jobs: list[Job] = []
     with suppress(NoProject):
         project = checked_project()
         known = {job.id: job for job in project}
         recorded = project.document().get(SWEEPS, {}).get(sweep.name, {'jobs': []})
         jobs = [known[each] for each in recorded['jobs'] if each in known]
+        if jobs and (changes := changes_since_init(project, sweep, model)):
+            print(
+                f'{path} changed since init: {changes}. This is the sweep as it was then: '
+                f'python project.py init {path} takes up what is new.',
+                file=sys.stderr,
+            )
     if not jobs:
         raise UserError(
             f'{path}: there are no jobs of sweep {sweep.name!r} in this folder: '
             f'python project.py init {path} makes them, simulate runs them too.'
         )
     return SweepJobs(sweep.name, jobs)
+
+
+def changes_since_init(project: Project, sweep: Sweep, model: Model) -> str:
+    """Say what was changed in a sweep since its jobs were made, and which of them are kept."""
+    from workflow.sweep.changes import Recorded, describe_changes
+    from workflow.sweep.state_point import as_plain_values
+    from workflow.sweep.sweep_file import Sweep, state_points
+
+    content = project.document().get(SWEEPS, {}).get(sweep.name)
+    if content is None:
+        return ''
+    where = f'{PROJECT_DOCUMENT}, sweep {sweep.name}'
+    before = validate(Sweep, content['sweep'], where)
+    points = [as_plain_values(each) for each in state_points(sweep, model)]
+    ids = [project.open_job(each).id for each in points]
+    ids += added_replicas(project, sweep, points)
+    return describe_changes(
+        Recorded(before, content['jobs'], content['model'].get('hash', '')),
+        Recorded(sweep, ids, model.content_hash()),
+    )
+
+
+def added_replicas(
+    project: Project, sweep: Sweep, points: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """List the jobs that were added to a sweep beyond those of its file, to decide it.
+
+    The state points are those of the file; `maximum` is respected.
+    """
+    content = project.document().get(SWEEPS, {}).get(sweep.name)
+    if content is None or sweep.decide is None:
+        return []
+    first = {_without_replica(point) for point in points}
+    found = []
+    for job_id in content['jobs']:
+        with suppress(LookupError):
+            point = project.open_job(id=job_id).statepoint()
+            is_of_file = point['replica'] < sweep.replicas.minimum
+            if not is_of_file and point['replica'] < sweep.replicas.maximum:
+                found += [job_id] if _without_replica(point) in first else []
+    return found
+
+
+def _without_replica(point: Mapping[str, Any]) -> str:
+    return json.dumps({k: v for k, v in point.items() if k != 'replica'}, sort_keys=True)
 
 
 def open_project() -> Any:

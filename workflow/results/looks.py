@@ -17,7 +17,7 @@ from analysis.estimators.sequential import interim_level
 from workflow.jobs import files as job_files
 from workflow.jobs.provenance import RUNS
 from workflow.jobs.signac_files import make_job, read_job_document, state_point_of
-from workflow.jobs.workspace import SWEEPS, SweepJobs
+from workflow.jobs.workspace import LOOKS, SWEEPS, SweepJobs
 from workflow.results.aggregate import State, SweepTable
 from workflow.results.axis import Place
 from workflow.results.verdicts import LEVEL, Finding
@@ -25,7 +25,6 @@ from workflow.stages.review import half_width
 from workflow.sweep.state_point import read_state_point
 from workflow.sweep.sweep_file import Replicas, Sweep
 
-LOOKS = 'looks'
 GROWTH = 1.5
 
 

@@ -29,6 +29,7 @@ from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
 from workflow.process import stop_requests
 from workflow.stages.coulomb_check import coulomb_record
+from workflow.stages.extension import End, keep_end
 from workflow.stages.job_context import JobContext, holding, remove_leftovers
 from workflow.stages.mesh_record import MeshChoices
 from workflow.stages.relax import relax, state_of
@@ -121,17 +122,21 @@ def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
 
 
 def _run_until_precise(stage: Stage, job: JobContext) -> None:
-    precision, kT = job.limits[stage.name].precision, job.point.kT
+    precision, is_enough = job.limits[stage.name].precision, False
     given = read_definitions(job.folder)
     definitions = None if given is None else given.definitions
 
-    def is_enough(so_far: StageFolder) -> bool:
-        return is_precise(so_far, precision, kT, definitions)
+    def review(so_far: StageFolder) -> bool:
+        nonlocal is_enough
+        is_enough = is_precise(so_far, precision, job.point.kT, definitions)
+        return is_enough
 
-    with _reviewed_run(stage, job, is_enough) as run:
-        for name in job_files.results_of(stage.name):  # of a trajectory that was taken away since
-            (job.folder / name).unlink(missing_ok=True)
-        products.move_in(run[0].trajectory, job.folder, stage.product(stage.last_product))
+    with _reviewed_run(stage, job, review) as (folder, _, end, _):
+        if not folder.is_at_former_end:
+            for name in job_files.results_of(stage.name):  # of another or a shorter trajectory
+                (job.folder / name).unlink(missing_ok=True)
+        keep_end(folder, End(end.step, precision, is_enough))
+        products.move_in(folder.trajectory, job.folder, stage.product(stage.last_product))
 
 
 def _plan(stage: Stage, job: JobContext) -> Plan:

@@ -134,8 +134,11 @@ class _Run:
 
     def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
         plan, state = self._plan, self.latest.state
-        # A run that was killed in its review would else run to the next one.
-        if _next_review(plan, state.step - 1) == state.step and review(self._folder):
+        # A run that was killed in its review would else run to the next one; what was done before
+        # may be enough for what is asked now.
+        is_due = _next_review(plan, state.step - 1) == state.step
+        is_due |= state.step >= plan.minimum_steps and self._folder.is_at_former_end
+        if is_due and review(self._folder):
             return state
         try:
             simulation = self._set_up(state, self._system.mesh_under_way(state))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -86,6 +87,11 @@ def read_rows(path: Path) -> dict[str, NDArray[np.float64]]:
     whole = len(values) // len(THERMO_COLUMNS) * len(THERMO_COLUMNS)
     table = values[:whole].reshape(-1, len(THERMO_COLUMNS))
     return dict(zip(THERMO_COLUMNS, table.T, strict=True))
+
+
+def write_rows(path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
+    """Write a raw file of columns, each ``(n,)``: undoes `read_hdf5` of `write_hdf5`."""
+    np.column_stack([columns[name] for name in THERMO_COLUMNS]).astype(_RECORD).tofile(path)
 
 
 def as_records(rows: NDArray[np.float64]) -> list[dict[str, float | str]]:

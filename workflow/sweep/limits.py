@@ -49,6 +49,10 @@ class Limits(Lengths):
 
     precision: dict[str, Positive] = {}
 
+    def exceed(self, other: Limits) -> bool:
+        """Return whether a stage may have to run for longer than with `other`."""
+        return _joined(self, other) != other
+
 
 class EquilibrateTable(Equilibrate, Lengths):
     """`[protocol.equilibrate]` of a sweep file."""

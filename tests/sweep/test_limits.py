@@ -1,0 +1,69 @@
+"""How long a job runs is asked of it by its sweeps, and defines nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from workflow.stages.extension import End
+from workflow.sweep.limits import Limits, ProtocolTable, join_limits
+from workflow.sweep.protocol import Protocol
+
+
+def limits(least: int, most: int, **precision: float) -> Limits:
+    return Limits(minimum_steps=least, maximum_steps=most, precision=precision)
+
+
+def joined(*several: Limits) -> Limits:
+    return join_limits({'sample': each} for each in several)['sample']
+
+
+def test_the_protocol_of_a_simulation_is_the_same_for_all_limits() -> None:
+    asked = {'minimum_steps': 20_000, 'maximum_steps': 30_000}
+    table = ProtocolTable.model_validate(
+        {
+            'equilibrate': asked | {'barostat_time': 7.0},
+            'sample': asked | {'doublings': 4, 'precision': {'pressure': 0.1}},
+        }
+    )
+    plain = {'equilibrate': {'barostat_time': 7.0}, 'sample': {'doublings': 4}}
+    assert table.without_limits == Protocol.model_validate(plain)
+    assert table.limits == {
+        'equilibrate': limits(20_000, 30_000),
+        'sample': limits(20_000, 30_000, pressure=0.1),
+    }
+
+
+def test_a_job_of_two_sweeps_meets_what_both_ask() -> None:
+    assert joined(limits(10, 50), limits(20, 40)) == limits(20, 50)
+    found = joined(limits(10, 50, a=0.1, b=0.2), limits(20, 40, b=0.1, c=0.3))
+    assert found == limits(20, 50, a=0.1, b=0.1, c=0.3)
+    # The other asks for all of its steps, whatever the precision.
+    assert joined(limits(10, 50, a=0.1), limits(20, 40)) == limits(40, 50, a=0.1)
+    assert joined(limits(20, 40), limits(10, 50, a=0.1)) == limits(40, 50, a=0.1)
+
+
+@pytest.mark.parametrize(
+    ('asked', 'is_enough'),
+    [
+        (limits(10, 100, a=0.1), True),
+        (limits(10, 900, a=0.1), True),
+        (limits(10, 900, a=0.2), True),
+        (limits(100, 900, a=0.1), True),
+        (limits(110, 900, a=0.1), False),
+        (limits(10, 900, a=0.05), False),
+        (limits(10, 900, a=0.1, b=0.5), False),
+        (limits(10, 900), False),
+        (limits(10, 100, a=0.05), True),  # it may not run for longer
+    ],
+)
+def test_what_was_precise_at_its_end_is_enough_unless_more_is_asked(
+    asked: Limits, is_enough: bool
+) -> None:
+    assert End(100, {'a': 0.1}, is_precise=True).is_enough(asked) is is_enough
+
+
+def test_what_was_not_precise_at_its_end_is_enough_at_the_limit_alone() -> None:
+    end = End(100, {'a': 0.1}, is_precise=False)
+    assert end.is_enough(limits(10, 100, a=0.1))
+    assert not end.is_enough(limits(10, 101, a=0.1))
+    assert not end.is_enough(limits(10, 101, a=0.5))  # only a look tells

@@ -1,0 +1,58 @@
+"""Having jobs that are done go on, where more is asked of them than they were run for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from user_input import UserError
+from workflow.jobs import files as job_files
+from workflow.jobs.lock import JobIsHeld
+from workflow.stages.extension import read_end, reopen
+from workflow.stages.stage_folder import StageFolder
+from workflow.stages.table import STAGES, Kind
+from workflow.sweep.limits import Limits
+
+Job = Any
+
+
+def extend_jobs(jobs: Iterable[Job], before: Mapping[str, Mapping[str, Limits]]) -> None:
+    """Reopen the stages of `jobs` that are done and have run for less than is asked of them now.
+
+    `before` is what was asked of each, by its id. What is done is reported.
+    """
+    reopened, held, refused = 0, 0, []
+    for job in jobs:
+        folder, asked = Path(job.path), job_files.read_limits(Path(job.path))
+        for stage in STAGES:
+            is_done = (folder / stage.last_product).exists()
+            if stage.kind is not Kind.UNTIL_PRECISE or not stage.is_part_of(job) or not is_done:
+                continue
+            limits = asked[stage.name]
+            end = read_end(StageFolder(folder, stage.name))
+            if end is None:
+                known = before.get(job.id, {}).get(stage.name)
+                if known is not None and limits.exceed(known):
+                    refused.append(f'job {job.id} was finished before it could be extended')
+            elif not end.is_enough(limits):
+                try:
+                    reopen(folder, stage)
+                    reopened += 1
+                except JobIsHeld:
+                    held += 1
+                except UserError as error:
+                    refused.append(str(error))
+    if reopened:
+        print(f'{_jobs(reopened)} done before: going on from the last state, unless precise.')
+    if held:
+        print(f'{_jobs(held)} being run: run this again when that is done, to go on from there.')
+    if refused:
+        print(
+            f'{_jobs(len(refused))} cannot go on and stay as they are: take more replicas, which '
+            f'narrow intervals too. The first: {refused[0]}'
+        )
+
+
+def _jobs(number: int) -> str:
+    return '1 job' if number == 1 else f'{number} jobs'

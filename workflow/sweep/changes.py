@@ -1,0 +1,89 @@
+"""What a user has changed in a sweep file since its jobs were made, in one short text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workflow.sweep.limits import Limits
+from workflow.sweep.sweep_file import Sweep
+
+# Of a sweep file, what makes no job another.
+_NO_PART = {'name', 'report', 'compositions'}
+_MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A sweep and what became of it: the ids of its jobs, and the hash of its model's content."""
+
+    sweep: Sweep
+    jobs: Collection[str]
+    model_hash: str
+
+
+def describe_changes(before: Recorded, after: Recorded) -> str:
+    """Say which jobs are kept, new or left out, and what was changed; '' if nothing was."""
+    old, new = set(before.jobs), set(after.jobs)
+    causes = list(_causes(before, after))
+    if not causes and old == new:
+        return ''
+    counts = [
+        f'{_jobs(len(old & new))} kept',
+        *([f'{len(new - old)} new'] if new - old else []),
+        *([f'{len(old - new)} no longer part of it'] if old - new else []),
+    ]
+    if len(causes) > _MOST_NAMED:
+        causes[_MOST_NAMED:] = [f'{len(causes) - _MOST_NAMED} more']
+    return ', '.join(counts) + (f': {"; ".join(causes)}' if causes else '')
+
+
+def _causes(before: Recorded, after: Recorded) -> Iterator[str]:
+    old, new = (each.sweep.model_dump(mode='json') for each in (before, after))
+    for what, one, other in (('added', new, old), ('removed', old, new)):
+        for composition in one['compositions']:
+            if composition not in other['compositions']:
+                text = ', '.join(f'{name} {x:.3g}' for name, x in composition.items())
+                yield f'composition {text} {what}'
+    is_same_model = old['model'] == new['model']
+    if is_same_model and before.model_hash and before.model_hash != after.model_hash:
+        yield 'the content of the model changed'
+    old, new = (dict(_leaves(each)) for each in (old, new))
+    for key in new | old:
+        if old.get(key) != new.get(key):
+            yield f'{key} {_text(old.get(key))} -> {_text(new.get(key))}{_sense(key, old, new)}'
+
+
+def _leaves(table: Mapping[str, Any], above: str = '') -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if above or name not in _NO_PART:
+            if isinstance(value, Mapping):
+                yield from _leaves(value, f'{above}{name}.')
+            else:
+                yield above + name, value
+
+
+def _sense(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Say in which direction what is asked of the jobs has changed."""
+    names = key.split('.')
+    if names[0] != 'protocol' or not set(names) & set(Limits.model_fields):
+        return ''
+    one, other = old.get(key), new.get(key)
+    if one is None or other is None:
+        return ''
+    if 'precision' in names:
+        return ' (tighter)' if other < one else ' (looser)'
+    return ' (longer)' if other > one else ' (shorter)'
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ', '.join(map(_text, value))
+    if value is None:
+        return 'none'
+    return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def _jobs(number: int) -> str:
+    return '1 job' if number == 1 else f'{number} jobs'
