@@ -215,7 +215,8 @@ class IonClusters(Observable[ClusterResult]):
             found.append(Quantity(name, '1', _judged(estimate, result.verdict, FRACTION), *drawn))
         found = [replace(each, follows=WATCHED) for each in found]
         if len(result.contact_distances) == 1:
-            distance = Estimate(*result.contact_distances.values())
+            (value,) = result.contact_distances.values()
+            distance = Estimate(value)
             found.append(Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE))
         return found
 
