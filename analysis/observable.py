@@ -116,6 +116,7 @@ class Observable(ABC, Generic[R]):
         definition: Formula, units and source, as plain text.
         result: Type of its results, a dataclass.
         source: The stage whose files it reads.
+        defined_by: The field of `Definitions` that it is measured with; empty for none.
         never_precise: Why no length of a run makes some of its quantities precise, by name.
         names: Of its quantities, where these are the same for all systems.
         panels: Names of all that its quantities can be drawn on.
@@ -128,6 +129,7 @@ class Observable(ABC, Generic[R]):
     source: ClassVar[str] = 'sample'
     needs_trajectory: ClassVar[bool] = True
     needs_log: ClassVar[bool] = False
+    defined_by: ClassVar[str] = ''
     never_precise: ClassVar[Mapping[str, str]] = {}
     names: ClassVar[tuple[str, ...]] = ()
     panels: ClassVar[tuple[str, ...]] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,23 @@ class ContactGraph:
         pairs: Particles in contact, each pair once, shape (E, 2).
         shifts: Box lengths to add to the second particle of each pair to bring it beside the
             first, shape (E, 3).
+        lengths: Distances of the pairs, shape (E,).
     """
 
     n: int
     pairs: IntArray
     shifts: IntArray
+    lengths: FloatArray
+
+    def only(self, is_kept: BoolArray) -> ContactGraph:
+        """Keep some of the contacts, by a mask of shape (E,)."""
+        kept = (self.pairs[is_kept], self.shifts[is_kept], self.lengths[is_kept])
+        return ContactGraph(self.n, *kept)
+
+    def within(self, limits: FloatArray, typeid: IntArray) -> ContactGraph:
+        """Keep contacts up to the limit of their types, (T, T); types of the particles, (N,)."""
+        first, second = self.pairs.T
+        return self.only(self.lengths <= limits[typeid[first], typeid[second]])
 
 
 @dataclass(frozen=True)
@@ -68,15 +81,28 @@ def contacts_between(
         UserError: If an edge of the box is shorter than twice the contact distance.
     """
     first, second = np.flatnonzero(is_first), np.flatnonzero(~is_first)
-    found = _query(positions[first], positions[second], box, distance)
+    found, lengths = _query(positions[first], positions[second], box, distance)
     pairs = np.stack([second[found[:, 0]], first[found[:, 1]]], axis=1)
-    return _graph(positions, box, pairs)
+    return _graph(positions, box, pairs, lengths)
 
 
 def contacts_among(positions: FloatArray, box: FloatArray, distance: float) -> ContactGraph:
     """Find contacts between any two particles; arguments and errors as for `contacts_between`."""
-    found = _query(positions, positions, box, distance)
-    return _graph(positions, box, found[found[:, 0] < found[:, 1]])
+    found, lengths = _query(positions, positions, box, distance)
+    once = found[:, 0] < found[:, 1]
+    return _graph(positions, box, found[once], lengths[once])
+
+
+def side_by_side(graphs: Sequence[ContactGraph]) -> ContactGraph:
+    """Join graphs of `n` particles each into one without contacts between them.
+
+    Many small graphs cost hardly more than one when they are looked at together.
+    """
+    n = graphs[0].n
+    pairs = np.concatenate([graph.pairs + k * n for k, graph in enumerate(graphs)])
+    shifts = np.concatenate([graph.shifts for graph in graphs])
+    lengths = np.concatenate([graph.lengths for graph in graphs])
+    return ContactGraph(n * len(graphs), pairs, shifts, lengths)
 
 
 def connected_components(graph: ContactGraph) -> Components:
@@ -164,8 +190,8 @@ def coordination(graph: ContactGraph) -> IntArray:
 
 def _query(
     points: FloatArray, query_points: FloatArray, box: FloatArray, distance: float
-) -> IntArray:
-    """Find pairs (index of query point, index of point) within `distance`, shape (E, 2)."""
+) -> tuple[IntArray, FloatArray]:
+    """Find pairs (query point, point) within `distance`, shape (E, 2), and how far apart, (E,)."""
     import freud
 
     if box.min() < 2 * distance:
@@ -176,12 +202,15 @@ def _query(
         )
     tree = freud.locality.AABBQuery(freud.box.Box(*box), points)
     found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
-    return np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
+    pairs = np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
+    return pairs, np.asarray(found.distances, dtype=np.float64)
 
 
-def _graph(positions: FloatArray, box: FloatArray, pairs: IntArray) -> ContactGraph:
+def _graph(
+    positions: FloatArray, box: FloatArray, pairs: IntArray, lengths: FloatArray
+) -> ContactGraph:
     raw = positions[pairs[:, 1]] - positions[pairs[:, 0]]
-    return ContactGraph(len(positions), pairs, -np.rint(raw / box).astype(np.int64))
+    return ContactGraph(len(positions), pairs, -np.rint(raw / box).astype(np.int64), lengths)
 
 
 def _spanning_forest(graph: ContactGraph, label: IntArray) -> IntArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +23,41 @@ class Ions:
         indices: Their indices among all particles, rising, shape (n,).
         is_cation: Shape (n,).
         charge: Charges in units of the smallest one, shape (n,).
+        typeid: Index into `type_names`, shape (n,).
     """
 
     indices: IntArray
     is_cation: BoolArray
     charge: FloatArray
+    typeid: IntArray
+    type_names: tuple[str, ...]
+
+    @property
+    def pairs(self) -> dict[str, tuple[IntArray, IntArray]]:
+        """Particles of a cation type and of an anion type, for each pair of them, as 'Li-S'."""
+        return {
+            pair: (
+                self.indices[self.is_cation & (self.typeid == cation)],
+                self.indices[~self.is_cation & (self.typeid == anion)],
+            )
+            for pair, (cation, anion) in self._pairs.items()
+        }
+
+    @property
+    def _pairs(self) -> dict[str, tuple[int, int]]:
+        cations, anions = np.unique(self.typeid[self.is_cation]), self.typeid[~self.is_cation]
+        return {
+            f'{self.type_names[cation]}-{self.type_names[anion]}': (int(cation), int(anion))
+            for cation in cations
+            for anion in np.unique(anions)
+        }
+
+    def limits(self, distances: Mapping[str, float]) -> FloatArray:
+        """Tabulate contact distances by pair of types, shape (T, T): of like ions the largest."""
+        table = np.full((len(self.type_names), len(self.type_names)), max(distances.values()))
+        for pair, (cation, anion) in self._pairs.items():
+            table[cation, anion] = table[anion, cation] = distances[pair]
+        return table
 
 
 def has_ions(topology: Topology) -> bool:
@@ -77,4 +108,5 @@ def find_ions(
             'the types of the ions (--cations, --anions).'
         )
     charge = sign * magnitude / magnitude.min() if is_charged else sign
-    return Ions(indices, is_cation, charge)
+    typeid = topology.typeid[indices].astype(np.int64)
+    return Ions(indices, is_cation, charge, typeid, tuple(topology.type_names))

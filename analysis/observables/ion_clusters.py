@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -36,8 +36,10 @@ from analysis.observable import (
     Quantity,
     option,
 )
+from analysis.observables.contact_scan import ContactScan
 from analysis.plotting import plot_curves
-from analysis.sampling.contact_distance import PairCorrelation, contact_distance
+from analysis.sampling.contact_distance import PairCorrelation, contact_distances
+from analysis.sampling.definitions import distances_by_pair, read_contact_distance
 from analysis.sampling.production import WATCHED, association_equilibration
 from analysis.sampling.run import Run
 from user_input import UserError
@@ -102,7 +104,8 @@ class ClusterResult:
     """Ion clusters of a trajectory; every estimate is over the equilibrated frames.
 
     Attributes:
-        pair_correlation: The g(+-) whose first minimum the contact distance is; None where given.
+        contact_distances: By pair of species, as 'Li-S'.
+        pair_correlations: The g(r) whose first minima these are; empty where they were given.
         steps: Steps of the frames looked at, shape (T,); `n_frames` of them are used.
         equilibration: Where in `steps` the estimates begin.
         percolation: Probability that some cluster percolates, along 'x', 'y', 'z' or 'any'.
@@ -110,13 +113,14 @@ class ClusterResult:
         number_distribution: Probability that a cluster has n ions.
         weight_distribution: Probability that an ion is in a cluster of n ions.
         charge_distribution: Probability that a cluster has the net charge z.
+        against_contact_distance: What the choice of contact distances changes, by name.
         verdict: Empty, or why the results are not to be trusted.
     """
 
     n_ions: int
     pairs: Pairs
-    contact_distance: float
-    pair_correlation: PairCorrelation | None
+    contact_distances: dict[str, float]
+    pair_correlations: dict[str, PairCorrelation]
     steps: IntArray
     n_frames: int
     equilibration: Equilibration
@@ -127,6 +131,7 @@ class ClusterResult:
     weight_distribution: Distribution
     charge_distribution: Distribution
     shapes: ClusterShapes
+    against_contact_distance: dict[str, Curve]
     verdict: str
 
 
@@ -138,7 +143,7 @@ class IonClusters(Observable[ClusterResult]):
     title = 'Ion clusters'
     definition = (
         'An ion cluster is a connected set of ions: a cation and an anion are in contact when '
-        'closer than r_c, by default the first minimum of g(+-). A cluster percolates along an '
+        'closer than r_c, by default the first minimum of g(r) of their species. A cluster percolates along an '
         'axis when a closed path of its contacts winds round the periodic box along it (Livraghi '
         'et al. 2021, doi 10.1021/acs.jctc.1c00423); the probability is the share of the frames in '
         'which some cluster does, in a box of one size. P(n) is the share of clusters of n ions, '
@@ -146,6 +151,7 @@ class IonClusters(Observable[ClusterResult]):
     )
     result = ClusterResult
     panels = tuple(each.name for each in (_SIZES, _FRACTIONS, _COORDINATION, _PERCOLATION))
+    defined_by = 'contact_distances'
     names = (
         *(scalar.name for scalar in SCALARS.values()),
         *(f'percolation_probability_{axis}' for axis in (*AXES, 'any')),
@@ -155,10 +161,11 @@ class IonClusters(Observable[ClusterResult]):
         'contact_distance': 'has no interval within a run, so that no length would be enough.'
     }
 
-    contact_distance: float | None = option(
+    contact_distance: float | Mapping[str, float] | None = option(
         None,
-        'largest distance of a contact; default: first minimum of g(+-)',
-        type=float,
+        'largest distance of a contact, or several by species: Li-S=1.3,Na-S=1.6; default: first '
+        'minimum of g(r)',
+        type=read_contact_distance,
         metavar='R',
     )
     pairs: Pairs = option(
@@ -178,14 +185,17 @@ class IonClusters(Observable[ClusterResult]):
         return has_ions(topology)
 
     def begin(self, run: Run) -> Accumulator[ClusterResult]:
-        distance = self.contact_distance
-        if distance is not None and not (np.isfinite(distance) and distance > 0):
-            raise UserError(f'contact distance {distance}: give a positive length.')
         ions = find_ions(run.topology, self.cations, self.anions)
-        found = None
-        if distance is None:
-            distance, found = contact_distance(run.frames, ions, run.even_frames)
-        return _Clusters(run, ions, distance, found, self.pairs)
+        found: dict[str, PairCorrelation] = {}
+        if self.contact_distance is not None:
+            distances = distances_by_pair(self.contact_distance, ions.pairs)
+            if missing := sorted(ions.pairs.keys() - distances):
+                raise UserError(f'contact distance: that of {missing[0]} is missing.')
+        elif run.definitions is not None:
+            distances = run.definitions.contact_distance_values(ions.pairs)
+        else:
+            distances, found = contact_distances(run.frames, ions, run.even_frames)
+        return _Clusters(run, ions, distances, found, self.pairs)
 
     def quantities(self, result: ClusterResult) -> list[Quantity]:
         found = [
@@ -199,8 +209,10 @@ class IonClusters(Observable[ClusterResult]):
             drawn = (Combination.PROPORTION, FRACTION, _PERCOLATION, label, axis == 'any')
             found.append(Quantity(name, '1', _judged(estimate, result.verdict, FRACTION), *drawn))
         found = [replace(each, follows=WATCHED) for each in found]
-        distance = Estimate(result.contact_distance)
-        return [*found, Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE)]
+        if len(result.contact_distances) == 1:
+            distance = Estimate(*result.contact_distances.values())
+            found.append(Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE))
+        return found
 
     def curves(self, result: ClusterResult) -> dict[str, Curve]:
         charges = result.charge_distribution
@@ -216,17 +228,19 @@ class IonClusters(Observable[ClusterResult]):
                 outside=0.0,
             ),
             'radius of gyration': result.shapes.radius_of_gyration,
+            **result.against_contact_distance,
         }
-        if result.pair_correlation is not None:
-            curves['g(+-)'] = result.pair_correlation.curve
-        return curves
+        return curves | {f'g({pair})': g.curve for pair, g in result.pair_correlations.items()}
 
     def notes(self, result: ClusterResult) -> list[str]:
         first = result.steps[len(result.steps) - result.n_frames]
-        source = 'given' if result.pair_correlation is None else 'first minimum of g(+-)'
+        source = 'first minimum of g(r)' if result.pair_correlations else 'given'
         return [
             f'{result.n_ions} ions, {result.pairs} pairs in contact',
-            f'contact distance {result.contact_distance:.4g} ({source})',
+            *(
+                f'contact distance {pair} {distance:.4g} ({source})'
+                for pair, distance in result.contact_distances.items()
+            ),
             f'{result.n_frames} of {len(result.steps)} evenly spaced frames, from step {first} to '
             f'{result.steps[-1]}',
             f'verdict: {result.verdict or "equilibrated"}',
@@ -255,14 +269,16 @@ class _Clusters(Accumulator[ClusterResult]):
         self,
         run: Run,
         ions: Ions,
-        distance: float,
-        found: PairCorrelation | None,
+        distances: dict[str, float],
+        found: dict[str, PairCorrelation],
         pairs: Pairs,
     ) -> None:
         self.frames = run.even_frames
         self._steps = run.frames.steps[self.frames]
-        self._ions, self._distance, self._found, self._pairs = ions, distance, found, pairs
+        self._ions, self._distances, self._found, self._pairs = ions, distances, found, pairs
+        self._limits = ions.limits(distances)
         n, n_frames = len(ions.indices), len(self.frames)
+        self._scan = ContactScan(n_frames, self._limits, ions.typeid)
         self._n_blocks = min(BLOCKS, n_frames)
         self._block_of = np.arange(n_frames) * self._n_blocks // n_frames
         self._series = {name: np.full(n_frames, np.nan) for name in SCALARS}
@@ -278,10 +294,15 @@ class _Clusters(Accumulator[ClusterResult]):
         ions, row, n = self._ions, self._row, len(self._ions.indices)
         block = self._block_of[row]
         positions, box = snapshot.positions[ions.indices], snapshot.box
-        unlike = contact_graph.contacts_between(positions, box, ions.is_cation, self._distance)
+        is_scanned = row in self._scan.rows and 2 * self._scan.reach <= box.min()
+        reach = self._scan.reach if is_scanned else float(self._limits.max())
+        unlike = contact_graph.contacts_between(positions, box, ions.is_cation, reach)
         graph = unlike
         if self._pairs is Pairs.ANY:
-            graph = contact_graph.contacts_among(positions, box, self._distance)
+            graph = contact_graph.contacts_among(positions, box, reach)
+        if is_scanned:
+            self._scan.add(row, unlike, graph)
+        unlike, graph = (each.within(self._limits, ions.typeid) for each in (unlike, graph))
         components = contact_graph.connected_components(graph)
         form = contact_graph.shapes(positions, box, components)
         size = components.size
@@ -322,8 +343,8 @@ class _Clusters(Accumulator[ClusterResult]):
         return ClusterResult(
             n_ions=len(self._ions.indices),
             pairs=self._pairs,
-            contact_distance=self._distance,
-            pair_correlation=self._found,
+            contact_distances=self._distances,
+            pair_correlations=self._found,
             steps=self._steps,
             n_frames=n_frames,
             equilibration=equilibration,
@@ -339,6 +360,7 @@ class _Clusters(Accumulator[ClusterResult]):
             weight_distribution=distribution(sizes, number * sizes, shared),
             charge_distribution=distribution(charges, charge, shared),
             shapes=_mean_shapes(sizes, form, shared),
+            against_contact_distance=self._scan.curves(self._distances, start, inefficiency),
             verdict='; '.join(filter(None, (equilibration.verdict, *self._doubts()))),
         )
 
@@ -346,7 +368,7 @@ class _Clusters(Accumulator[ClusterResult]):
         if np.any(np.diff(self._steps) <= 0):
             yield 'the steps of the frames do not rise: without their order no interval counts'
         if not np.any(self._series['coordination_number']):
-            yield f'no two ions came within the contact distance of {self._distance:g}'
+            yield f'no two ions came within the contact distance of {self._limits.max():g}'
 
 
 def _mean_shapes(sizes: IntArray, sums: FloatArray, shared: float) -> ClusterShapes:

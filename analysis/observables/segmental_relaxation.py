@@ -25,8 +25,8 @@ from analysis.observable import (
     TimeCorrelation,
     option,
 )
-from analysis.observables.structure_factor import main_peak
 from analysis.plotting import plot_curves
+from analysis.sampling.main_peak import main_peak
 from analysis.sampling.run import Run
 from user_input import UserError
 
@@ -91,9 +91,13 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     panels = tuple(
         f'relaxation times, {each}' for each in ('P1', 'P2', 'F_s at q*', 'F_s at pi/sigma')
     )
+    defined_by = 'wave_number'
 
     sigma: float = option(
         1.0, 'bead diameter, for q = pi/sigma (default: 1)', type=float, metavar='LENGTH'
+    )
+    wave_number: float | None = option(
+        None, 'q* of F_s; default: main peak of S(q)', type=float, metavar='Q'
     )
 
     def applies_to(self, topology: Topology) -> bool:
@@ -102,12 +106,15 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     def correlator(self, run: Run) -> Correlator[_State, RelaxationResult]:
         if not (np.isfinite(self.sigma) and self.sigma > 0):
             raise UserError(f'sigma {self.sigma}: give a positive length.')
+        given = self.wave_number
+        if given is not None and not (np.isfinite(given) and given > 0):
+            raise UserError(f'wave number {given}: give a positive one.')
         if len(run.topology.bonds) == 0:
             raise UserError(
                 f'{run.frames.path}: no bonds, so no segments to relax. Write them into the GSD '
                 'file, or give the LAMMPS data file (--data).'
             )
-        return _BondsAndPositions(run, self.sigma)
+        return _BondsAndPositions(run, self.sigma, given)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
         unit, kind_of_time = result.time_unit, (Combination.POSITIVE_TIME, NOT_NEGATIVE)
@@ -190,7 +197,7 @@ class _State:
 class _BondsAndPositions(Correlator[_State, RelaxationResult]):
     """Correlations of all bond types, then of all groups at each wave number."""
 
-    def __init__(self, run: Run, sigma: float) -> None:
+    def __init__(self, run: Run, sigma: float, peak: float | None) -> None:
         topology = run.topology
         self._weights = topology.mass / topology.mass.sum()
         # Sorted by class, each class is one stretch of the array.
@@ -206,7 +213,7 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
             if is_member.any()
         }
         self._verdicts: list[str] = []
-        self._wave_numbers = self._find_wave_numbers(run, sigma)
+        self._wave_numbers = self._find_wave_numbers(run, sigma, peak)
         if run.time_step is None:
             self._verdicts.append('the time step is not known (--time-step): times are in steps')
         self._time_unit = run.time_unit
@@ -215,11 +222,16 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
         self._first_step = int(run.frames.steps[run.correlated_frames[0]])
         self._reference: FloatArray | None = None
 
-    def _find_wave_numbers(self, run: Run, sigma: float) -> dict[str, float]:
+    def _find_wave_numbers(self, run: Run, sigma: float, peak: float | None) -> dict[str, float]:
         if run.missing_images_reason:
             self._verdicts.append(f'no F_s: {run.missing_images_reason}')
             return {}
-        peak, reason = main_peak(run.frames, run.correlated_frames)
+        reason = ''
+        if peak is None and run.definitions is not None:
+            estimate = run.definitions.wave_number.estimate
+            peak, reason = estimate.value, estimate.verdict
+        elif peak is None:
+            peak, reason = main_peak(run.frames, run.correlated_frames)
         if peak is None:
             self._verdicts.append(f'no F_s at the peak of S(q): {reason}')
             return {'pi/sigma': float(np.pi / sigma)}

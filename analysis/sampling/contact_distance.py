@@ -1,14 +1,15 @@
-"""The contact distance of ions: the first minimum of g(r) between cations and anions."""
+"""The contact distance of two species: the first minimum of their pair correlation function."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve
+from analysis.estimators.turning_points import lowest_point
 from analysis.geometry.ions import Ions
 from analysis.io.trajectory import Trajectory
 from analysis.sampling.frame_selection import spread_out
@@ -21,9 +22,30 @@ REACH = 4.0
 # Half the smallest edge, less a margin for rounding.
 PART_OF_HALF_BOX = 0.98
 SMOOTHING_BINS = 2.5
+# A Gaussian of width s averages 2 s sqrt(pi) bins.
+_BINS_AVERAGED = 2 * SMOOTHING_BINS * np.sqrt(np.pi)
 # A minimum counts when the curve rises again by this many standard errors.
 RISE_IN_ERRORS = 4.0
 LEAST_RISE = 0.02
+FEWEST_BINS = 5
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Pairs of two species by their distance, summed over frames.
+
+    Attributes:
+        edges: Of the bins, from 0, shape (n + 1,).
+        counts: Pairs seen, shape (n,).
+        ideal: Pairs of an ideal gas, for which g(r) = 1, shape (n,).
+        centres: Particles of the first species in all frames.
+    """
+
+    edges: FloatArray
+    counts: FloatArray
+    ideal: FloatArray
+    centres: float
+    n_frames: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,7 @@ class PairCorrelation:
     """The pair correlation function of two groups, against the centres of the bins.
 
     Attributes:
+        curve: g(r).
         first_minimum: Distance of the first minimum after the first peak; None with a verdict why.
     """
 
@@ -40,46 +63,106 @@ class PairCorrelation:
     verdict: str = ''
 
 
-def contact_distance(
+def contact_distances(
     trajectory: Trajectory, ions: Ions, frames: IntArray
-) -> tuple[float, PairCorrelation]:
-    """Find the first minimum of g(+-), and g(+-) itself, in at most 100 frames; or UserError."""
-    cations, anions = ions.indices[ions.is_cation], ions.indices[~ions.is_cation]
-    found = pair_correlation(trajectory, cations, anions, frames)
-    if found.first_minimum is None:
-        why = f'no contact distance: {found.verdict}'
-        raise UserError(f'{trajectory.path}: {why}. Give one (--contact-distance).')
-    return found.first_minimum, found
+) -> tuple[dict[str, float], dict[str, PairCorrelation]]:
+    """Find the first minimum of g(r) of each pair of species of ions, and g(r), or a UserError."""
+    found = {
+        pair: pair_correlation_of(counts)
+        for pair, counts in count_pairs(trajectory, ions.pairs, frames).items()
+    }
+    distances = {}
+    for pair, each in found.items():
+        if each.first_minimum is None:
+            raise UserError(
+                f'{trajectory.path}: no contact distance of {pair}: {each.verdict}. Give one '
+                '(--contact-distance).'
+            )
+        distances[pair] = each.first_minimum
+    return distances, found
 
 
 def pair_correlation(
     trajectory: Trajectory, group: IntArray, other: IntArray, frames: IntArray
 ) -> PairCorrelation:
     """Average g(r) between two groups without common members over at most 100 of the frames."""
+    (counts,) = count_pairs(trajectory, {'': (group, other)}, frames).values()
+    return pair_correlation_of(counts)
+
+
+def count_pairs(
+    trajectory: Trajectory, groups: Mapping[str, tuple[IntArray, IntArray]], frames: IntArray
+) -> dict[str, PairCounts]:
+    """Count pairs of two groups without common members, by name, in at most 100 of the frames."""
     import freud
 
     chosen = spread_out(frames, MOST_FRAMES)
-    rdf: Any = None
-    n_pairs = 0.0
+    reach, density = 0.0, 0.0
+    rdfs: dict[str, freud.density.RDF] = {}
     for snapshot in (trajectory.read(int(frame)) for frame in chosen):
-        if rdf is None:
+        if not rdfs:
             spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
             reach = min(REACH * spacing, PART_OF_HALF_BOX * float(snapshot.box.min()) / 2)
-            rdf = freud.density.RDF(bins=BINS, r_max=reach)
+            rdfs = {name: freud.density.RDF(bins=BINS, r_max=reach) for name in groups}
         if 2 * reach > snapshot.box.min():
             raise UserError(
                 f'{trajectory.path}: the box shrinks to {snapshot.box.min():.4g}, less than twice '
                 f'the {reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
             )
-        system = (freud.box.Box(*snapshot.box), snapshot.positions[group])
-        rdf.compute(system, query_points=snapshot.positions[other], reset=not n_pairs)
-        n_pairs += len(group) * len(other) / float(np.prod(snapshot.box))
-    distance = np.asarray(rdf.bin_centers, dtype=np.float64)
-    g = np.asarray(rdf.rdf, dtype=np.float64)
-    shells = 4 * np.pi * distance**2 * (distance[1] - distance[0])
-    first_minimum, verdict = find_first_minimum(distance, g, shells * n_pairs)
+        box = freud.box.Box(*snapshot.box)
+        for name, (one, other) in groups.items():
+            points, query_points = snapshot.positions[one], snapshot.positions[other]
+            rdfs[name].compute((box, points), query_points=query_points, reset=not density)
+        density += 1 / float(np.prod(snapshot.box))
+    edges = np.linspace(0.0, reach, BINS + 1)
+    shells = 4 / 3 * np.pi * np.diff(edges**3)
+    return {
+        name: PairCounts(
+            edges,
+            np.asarray(rdfs[name].bin_counts, dtype=np.float64),
+            np.asarray(shells * len(one) * len(other) * density, dtype=np.float64),
+            float(len(one) * len(chosen)),
+            len(chosen),
+        )
+        for name, (one, other) in groups.items()
+    }
+
+
+def pool(states: Sequence[Sequence[PairCounts]]) -> PairCounts:
+    """Pool counts of runs, given by state: of each state the same number of centres.
+
+    So what is averaged is the density of the second species about a particle of the first, near
+    contact much the same in all states. Weighed by pairs, a state would count by the square of its
+    concentration; with equal weights for g(r), a dilute state by its inverse. The counts keep their
+    relative errors: they are scaled to vary as much as counts of single pairs do.
+    """
+    reach = min(run.edges[-1] for runs in states for run in runs)
+    edges = np.linspace(0.0, reach, BINS + 1)
+    counts, ideal, variance = (np.zeros(BINS) for _ in range(3))
+    for runs in states:
+        weight = 1 / sum(run.centres for run in runs)
+        for run in runs:
+            seen = _rebinned(run.counts, run.edges, edges)
+            counts += weight * seen
+            variance += weight**2 * seen
+            ideal += weight * _rebinned(run.ideal, run.edges, edges)
+    scale = counts.sum() / variance.sum() if variance.any() else 1.0
+    n_frames = sum(run.n_frames for runs in states for run in runs)
+    return PairCounts(edges, scale * counts, scale * ideal, scale * len(states), n_frames)
+
+
+def _rebinned(values: FloatArray, edges: FloatArray, onto: FloatArray) -> FloatArray:
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray(np.diff(np.interp(onto, edges, sums)), dtype=np.float64)
+
+
+def pair_correlation_of(pairs: PairCounts) -> PairCorrelation:
+    """Compute g(r) and its first minimum from counts."""
+    distance = (pairs.edges[1:] + pairs.edges[:-1]) / 2
+    g = pairs.counts / pairs.ideal
+    first_minimum, verdict = find_first_minimum(distance, g, pairs.ideal)
     curve = Curve(distance, g, x_label='distance $r$ [$\\sigma$]', y_label='$g_{+-}(r)$')
-    return PairCorrelation(curve, first_minimum, len(chosen), verdict)
+    return PairCorrelation(curve, first_minimum, pairs.n_frames, verdict)
 
 
 def find_first_minimum(
@@ -93,8 +176,7 @@ def find_first_minimum(
     from scipy.ndimage import gaussian_filter1d
 
     smooth = gaussian_filter1d(g, SMOOTHING_BINS)
-    # A Gaussian of width s averages 2 s sqrt(pi) bins.
-    counts = np.maximum(expected * 2 * SMOOTHING_BINS * np.sqrt(np.pi), 1e-12)
+    counts = np.maximum(expected * _BINS_AVERAGED, 1e-12)
     errors = np.sqrt(np.maximum(smooth, 1 / counts) / counts)
     rises = np.diff(smooth) > 0
     peaks = np.flatnonzero(rises[:-1] & ~rises[1:] & (smooth[1:-1] >= 1.2)) + 1
@@ -109,6 +191,28 @@ def find_first_minimum(
             continue
         error = float(np.hypot(errors[lowest], errors[k]))
         if lowest > start and smooth[k] - smooth[lowest] > max(LEAST_RISE, RISE_IN_ERRORS * error):
-            bottom = np.flatnonzero(smooth[start:k] <= smooth[lowest] + 1e-9) + start
-            return float(distance[round(bottom.mean())]), ''
+            return _lowest_between(distance, g, expected, smooth, start, lowest, k), ''
     return None, 'g(r) has no minimum after its first peak within half the box'
+
+
+def _lowest_between(
+    distance: FloatArray,
+    g: FloatArray,
+    expected: FloatArray,
+    smooth: FloatArray,
+    peak: int,
+    lowest: int,
+    risen: int,
+) -> float:
+    """Locate a minimum that is known to be between a peak and where the curve has risen again.
+
+    The square root of a count has the same error whatever the count, which the spline asks for. It
+    is given the lower half of the way down from the peak, and as much beyond the minimum.
+    """
+    root = np.sqrt(np.maximum(smooth, 0.0))
+    low = np.flatnonzero(root[peak:lowest] > (root[peak] + root[lowest]) / 2)
+    first = min(peak + int(low[-1]) + 1, lowest - FEWEST_BINS) if len(low) else peak
+    last = min(max(2 * lowest - first, risen), len(g) - 1)
+    part = slice(max(first, 0), last + 1)
+    tolerance = 0.5 / np.sqrt(expected[lowest] * _BINS_AVERAGED)
+    return lowest_point(distance[part], np.sqrt(g[part]), expected[part], float(tolerance))

@@ -13,7 +13,7 @@ from analysis.estimators.equilibration import Equilibration, detect_equilibratio
 from analysis.geometry import contact_graph
 from analysis.geometry.ions import Ions, find_ions, has_ions
 from analysis.io.trajectory import Trajectory
-from analysis.sampling.contact_distance import contact_distance
+from analysis.sampling.contact_distance import contact_distances
 from analysis.sampling.frame_selection import evenly_spaced
 from user_input import UserError
 
@@ -61,8 +61,9 @@ def where_ions_settle(production: Production, trajectory: Trajectory) -> Product
     ions = find_ions(trajectory.topology)
     frames = evenly_spaced(trajectory.steps, production.first_frame)
     try:
-        distance, _ = contact_distance(trajectory, ions, frames)
-        series = _association(trajectory, ions, distance, frames)
+        # Its own, as those of a sweep come of the productions of all its runs.
+        distances, _ = contact_distances(trajectory, ions, frames)
+        series = _association(trajectory, ions, ions.limits(distances), frames)
     except UserError:  # too few ions for a contact distance
         return production
     found = association_equilibration(series)
@@ -87,14 +88,15 @@ def association_equilibration(series: Mapping[str, FloatArray]) -> Equilibration
 
 
 def _association(
-    trajectory: Trajectory, ions: Ions, distance: float, frames: IntArray
+    trajectory: Trajectory, ions: Ions, limits: FloatArray, frames: IntArray
 ) -> dict[str, FloatArray]:
     series = {name: np.empty(len(frames)) for name in WATCHED}
     n = len(ions.indices)
     for row, frame in enumerate(frames):
         snapshot = trajectory.read(int(frame))
         positions = snapshot.positions[ions.indices]
-        graph = contact_graph.contacts_between(positions, snapshot.box, ions.is_cation, distance)
+        near = (positions, snapshot.box, ions.is_cation, float(limits.max()))
+        graph = contact_graph.contacts_between(*near).within(limits, ions.typeid)
         size = contact_graph.component_sizes(graph)
         series['number_average_size'][row] = n / len(size)
         series['weight_average_size'][row] = float((size.astype(float) ** 2).sum()) / n

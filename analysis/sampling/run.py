@@ -12,6 +12,7 @@ from analysis.arrays import FloatArray, IntArray
 from analysis.geometry.topology import Topology
 from analysis.io.trajectory import Trajectory
 from analysis.sampling.correlation_plan import CorrelationPlan, plan_correlations
+from analysis.sampling.definitions import Definitions
 from analysis.sampling.frame_selection import evenly_spaced, frames_from
 from analysis.sampling.image_check import missing_images_reason
 from analysis.sampling.production import Production
@@ -32,6 +33,8 @@ class Run:
         kT: Of the bath; None where not known.
         equilibration_volume: Volumes of the equilibration at constant pressure that came before,
             shape (T,); None takes those of the log.
+        definitions: What all runs that are compared are measured with; None where there is nothing
+            to compare, and the run is measured with its own.
     """
 
     trajectory: Trajectory | None = None
@@ -40,6 +43,7 @@ class Run:
     given_time_step: float | None = None
     kT: float | None = None
     equilibration_volume: FloatArray | None = None
+    definitions: Definitions | None = None
 
     def __post_init__(self) -> None:
         """Raise a UserError for a time step that is not positive."""

@@ -47,6 +47,13 @@ def state_point(ionic_fraction: float, replica: int = 0, **changes: Any) -> dict
     return as_plain_values(StatePoint.model_validate(values | changes))
 
 
+def against_contact_distance(percolates: float, largest: float) -> dict[str, Curve]:
+    x = np.linspace(0.9, 1.4, 5)
+    middle = {'coordination': 2.4, 'largest cluster': largest, 'percolation': percolates}
+    slope = np.linspace(-0.1, 0.1, 5)
+    return {f'{name} against r_c': Curve(x, value + slope) for name, value in middle.items()}
+
+
 def clusters(
     percolates: float = 0.5, largest: float = 0.6, seed: int = 0, verdict: str = ''
 ) -> ClusterResult:
@@ -64,8 +71,8 @@ def clusters(
     return ClusterResult(
         n_ions=320,
         pairs=Pairs.UNLIKE,
-        contact_distance=1.12,
-        pair_correlation=None,
+        contact_distances={'Li-S': 1.12},
+        pair_correlations={},
         steps=np.arange(10),
         n_frames=10,
         equilibration=Equilibration(0, 40.0, 1.0, not verdict, verdict),
@@ -83,6 +90,7 @@ def clusters(
         weight_distribution=distributions[1],
         charge_distribution=distributions[0],
         shapes=ClusterShapes(sizes, radius, radius),
+        against_contact_distance=against_contact_distance(percolates, largest),
         verdict=verdict,
     )
 

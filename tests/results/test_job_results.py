@@ -55,7 +55,7 @@ def test_a_job_is_read_only_when_all_its_results_are_there(tmp_path: Path) -> No
         ('clusters', ('result', 'n_ions'), 'many'),
         ('clusters', ('result', 'estimates'), None),
         ('clusters', ('result', 'estimates', 'free_ion_fraction'), 1.0),
-        ('clusters', ('result', 'contact_distance'), None),
+        ('clusters', ('result', 'contact_distances'), None),
         ('clusters', ('result', 'number_distribution', 'values'), ['a']),
         ('relaxation', ('result', 'time_unit'), 1),
         ('relaxation', ('result', 'p2', 'backbone', 'decay', 'mean'), 1.0),

@@ -21,8 +21,9 @@ from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.observables.stress_relaxation import stress_relaxation
-from analysis.observables.structure_factor import HIGHEST, LOWEST, SHELLS, StructureFactor
+from analysis.observables.structure_factor import StructureFactor
 from analysis.sampling.contact_distance import pair_correlation
+from analysis.sampling.main_peak import HIGHEST, LOWEST, SHELLS
 from analysis.sampling.run import Run
 from validation.claim import Row, judged, worst
 from validation.job import NO_ENGINE, Job

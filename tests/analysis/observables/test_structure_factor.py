@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.io.array_trajectory import ArrayTrajectory
-from analysis.observables.structure_factor import StructureFactor, main_peak
+from analysis.observables.structure_factor import StructureFactor
+from analysis.sampling.main_peak import main_peak
 from tests.analysis.builders import run_of
 
 

@@ -1,0 +1,30 @@
+"""Minima and maxima of noisy curves, by smoothing whose width follows from the data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.arrays import FloatArray
+
+_POINTS_PER_BIN = 10
+
+
+def lowest_point(
+    x: FloatArray, y: FloatArray, weights: FloatArray, tolerance: float = 0.0
+) -> float:
+    """Find where a noisy curve is lowest: the middle of where it is within `tolerance` of that.
+
+    The curve is a cubic smoothing spline, smoothed as generalised cross-validation asks for (Craven
+    and Wahba 1979, doi 10.1007/BF01404567). Rising x, values, and inverse variances up to a factor
+    have shape (n,), n >= 5.
+    """
+    from scipy.interpolate import make_smoothing_spline
+
+    fine = np.linspace(x[0], x[-1], _POINTS_PER_BIN * len(x))
+    curve = make_smoothing_spline(x, y, w=weights / weights.mean())(fine)
+    lowest = int(np.argmin(curve))
+    above = np.flatnonzero(curve > curve[lowest] + tolerance)
+    before, after = above[above < lowest], above[above > lowest]
+    first = before[-1] + 1 if len(before) else 0
+    last = after[0] - 1 if len(after) else len(fine) - 1
+    return float(fine[first] + fine[last]) / 2
