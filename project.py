@@ -25,7 +25,7 @@ from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
 from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
-from workflow.jobs.files import PRODUCTION, RESULTS, result_file
+from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, result_file
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
 from workflow.stages.table import STAGES, Stage, stage_named
@@ -69,14 +69,14 @@ for stage in STAGES:
 
 
 def find_production(job: Job) -> None:
-    """Find from where on the sampled run counts."""
+    """Find from where on the sampled run counts, and what is pooled over the sweep."""
     from workflow.results import analyse
 
     run_on(job, analyse.find_production)
 
 
 SAMPLED = stage_named('sample').last_product
-add_operation('production', find_production, [SAMPLED], PRODUCTION, analysis)
+add_operation('production', find_production, [SAMPLED], STRUCTURE, analysis)
 
 
 def measure(observable: Observable[Any], job: Job) -> None:
@@ -87,19 +87,42 @@ def measure(observable: Observable[Any], job: Job) -> None:
     run_on(job, partial(analyse.analyse_job, names=names))
 
 
+def _may_be_defined(*jobs: Job) -> bool:
+    from workflow.results.definitions import may_be_defined
+
+    return any(map(may_be_defined, sweeps_with(jobs)))
+
+
+def _are_defined(*jobs: Job) -> bool:
+    from workflow.results.definitions import are_defined
+
+    return all(map(are_defined, sweeps_with(jobs)))
+
+
+@Project.pre(_may_be_defined)
+@Project.post(_are_defined)
+@Project.operation(aggregator=each_sweep, directives=directives_of('definitions'))
+def definitions(*jobs: Job) -> None:
+    """Find contact distances and wave number from all jobs of a sweep, for all of them."""
+    from workflow.results.definitions import define, may_be_defined
+
+    for sweep in filter(may_be_defined, sweeps_with(jobs)):
+        define(sweep)
+
+
 for observable in OBSERVABLES:
     sampled = stage_named(observable.source).last_product
     add_operation(
         observable.name,
         partial(measure, observable),
-        [sampled, PRODUCTION],
+        [sampled, STRUCTURE, *([DEFINITIONS] if observable.defined_by else [])],
         result_file(observable.name),
         analysis,
     )
 
 
 def _all_analysed(*jobs: Job) -> bool:
-    return all(job.isfile(name) for job in jobs for name in RESULTS)
+    return all(job.isfile(name) for job in jobs for name in (DEFINITIONS, *RESULTS))
 
 
 def _no_look_is_due(*jobs: Job) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
+from models.definitions import DefinitionsTable
 from user_input import StrictModel
 
 AngleDegrees = Annotated[float, Field(ge=0.0, le=180.0)]
@@ -192,6 +193,7 @@ class ModelEntries(StrictModel):
         counter_ions: Charged bead type -> bead type of the free ion that neutralises it.
         bjerrum_length: At kT = 1: the Coulomb energy is q1 q2 bjerrum_length / r in units of
             epsilon whatever kT is.
+        definitions: How results are defined; no part of what is simulated.
         density: Beads (ions included) per sigma^3 at which a melt is built.
     """
 
@@ -208,3 +210,4 @@ class ModelEntries(StrictModel):
     counter_ions: dict[str, str] = Field(default_factory=dict)
     bjerrum_length: NonNegativeFloat = 0.0
     density: PositiveFloat
+    definitions: DefinitionsTable = DefinitionsTable()

@@ -33,9 +33,10 @@ class Model(ModelEntries):
     def content_hash(self) -> str:
         """Identify the content of the model by SHA-256 in hex, whatever the layout of its file.
 
-        Defaults count as written out; the description, which changes no result, does not count.
+        Defaults count as written out; description and definitions, which change no simulation, do
+        not count.
         """
-        content = self.model_dump(mode='json', exclude={'description'})
+        content = self.model_dump(mode='json', exclude={'description', 'definitions'})
         canonical = json.dumps(content, sort_keys=True, separators=(',', ':'))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

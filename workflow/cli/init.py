@@ -20,6 +20,7 @@ from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.signac_files import make_job
 from workflow.jobs.workspace import SWEEPS, SweepJobs, open_project
+from workflow.results.definitions import GIVEN, NAMED, named_definitions
 from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.held_at_pressure import check_held_at_pressure
 from workflow.stages.review import check_precision_names
@@ -50,6 +51,8 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
             'compositions, values or replicas, or several sweeps in folders of their own.'
         )
     shown = checked_report(path, sweep, model)
+    with error_context(path):
+        named = named_definitions(sweep, model)
     points = list(state_points(sweep, model))
     with error_context(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
@@ -67,7 +70,8 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     job_files.write_models((Path(job.path) for job in jobs), model)
     sweeps = project.document.setdefault(SWEEPS, {})
     ids = [job.id for job in jobs]
-    left_out = set(sweeps.get(sweep.name, {}).get('jobs', [])) - set(ids)
+    known = sweeps.get(sweep.name, {})
+    left_out = set(known.get('jobs', [])) - set(ids)
     if left_out:
         print(
             f'{len(left_out)} jobs of an earlier {sweep.name!r} are no longer part of it: '
@@ -77,6 +81,8 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         'jobs': ids,
         'sweep': sweep.model_dump(mode='json'),
         CLAIMS: shown[CLAIMS],
+        NAMED: named,
+        **{key: known[key] for key in (GIVEN,) if key in known},
         'model': {'name': model.name, 'description': model.description.strip()},
     }
     return SweepJobs(sweep.name, jobs)

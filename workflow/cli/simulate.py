@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from workflow.jobs.failures import failed_among, is_failed, read_failure, read_r
 from workflow.jobs.lock import EXIT_HELD, holder_of
 from workflow.jobs.progress import read_progress
 from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
+from workflow.results.definitions import are_defined, define, may_be_defined, sweeps_of
 from workflow.results.sweep_results import places_on_axis
 from workflow.stages.table import is_done
 from workflow.sweep.state_point import read_state_point
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _PROJECT_FILE = Path(__file__).parents[2] / 'project.py'
 # Everything but the operations over a whole sweep.
-_OPERATIONS = '^(?!(report|decide)$).*'
+_OPERATIONS = '^(?!(definitions|report|decide)$).*'
 _LOG = 'run.log'
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_LINES = 15.0
@@ -60,23 +61,60 @@ class _Running:
 def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     """Run all operations of `jobs`, `parallel` at a time, and show how far they are.
 
+    First all that needs no definitions; these are found when all have sampled; then the rest.
+
     Returns:
         0 if all are done, EXIT_INTERRUPTED if it or one of its jobs was stopped, 1 if a job failed,
         now or before (those that are marked as failed are not run), EXIT_HELD if all that is not
         done is run by other processes.
     """
-    waiting = [job for job in jobs if not is_done(job)]
-    if len(waiting) < len(jobs):
-        print(f'{len(jobs) - len(waiting)} of {len(jobs)} jobs are done already')
-    left_out = failed_among(waiting)
-    waiting = [job for job in waiting if not is_failed(job.path)]
+    _define_sweeps(jobs, [])
+    done = sum(map(is_done, jobs))
+    if done:
+        print(f'{done} of {len(jobs)} jobs are done already')
+    left_out = failed_among(jobs)
     if left_out:
         print(f'{len(left_out)} of {len(jobs)} jobs failed before and are left out')
-    waiting = _longest_first(waiting)
+    waiting = [job for job in jobs if not (is_done(job) or is_failed(job.path))]
+    with _stop_mark() as stop:
+        first = _run_side_by_side(_longest_first(waiting), parallel, stop)
+        sampled = [each.job for each in first if each.job.isfile(job_files.STRUCTURE)]
+        ended = [each for each in first if each.process.returncode or each.job not in sampled]
+        if not stop:
+            _define_sweeps(jobs, ended)
+            defined = [job for job in sampled if job.isfile(job_files.DEFINITIONS)]
+            ended += _run_side_by_side(defined, parallel, stop)
+    if stop:
+        print('stopped. The same command resumes it.')
+        return EXIT_INTERRUPTED
+    if len(defined) < len(sampled):
+        print(
+            f'{len(sampled) - len(defined)} jobs are sampled, and wait for the rest of their '
+            'sweep: contact distances and wave number are found from all of it.'
+        )
+    codes = [_report_end(each) for each in ended] + [1 for _ in left_out]
+    return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def _define_sweeps(jobs: Sequence[Job], ended: Sequence[_Running]) -> None:
+    """Define the sweeps of jobs that have sampled, without those that came to a bad end."""
+    held = {each.job.id for each in ended if each.process.returncode == EXIT_HELD}
+    without = {each.job.id for each in ended} - held
+    for sweep in sweeps_of(jobs):
+        if not are_defined(sweep) and may_be_defined(sweep, without):
+            define(sweep)
+
+
+def _run_side_by_side(
+    waiting: list[Job], parallel: int, stop: Collection[int]
+) -> list[_Running]:
+    """Run a process for each job, and return those after which a job was not done."""
+    if not waiting:
+        return []
     total = len(waiting)
     running: list[_Running] = []
     ended: list[_Running] = []
-    with _stop_mark() as stop, _display(places_on_axis(waiting)) as display:
+    with _display(places_on_axis(waiting)) as display:
         try:
             while (waiting and not stop) or running:
                 while waiting and len(running) < parallel and not stop:
@@ -86,17 +124,13 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
                     _interrupt(running)
                 for each in [each for each in running if each.process.poll() is not None]:
                     running.remove(each)
-                    if not is_done(each.job) and not stop:
+                    if not is_done(each.job):
                         ended.append(each)
                 display.show(running, total - len(waiting) - len(running), total)
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         finally:
             _interrupt(running)  # whatever ended this loop, none is left behind
-    if stop:
-        print('stopped. The same command resumes it.')
-        return EXIT_INTERRUPTED
-    codes = [_report_end(each) for each in ended] + [1 for _ in left_out]
-    return next((code for code in _WORST_FIRST if code in codes), 0)
+    return ended
 
 
 def _longest_first(jobs: Sequence[Job]) -> list[Job]:

@@ -25,7 +25,7 @@ from workflow.jobs.signac_files import state_point_of
 from workflow.stages.table import ENGINE_STAGES
 
 _ENGINE_STAGES = {stage.name: stage for stage in ENGINE_STAGES}
-_ANALYSES = {'production', *(observable.name for observable in OBSERVABLES)}
+_ANALYSES = {'production', 'definitions', *(observable.name for observable in OBSERVABLES)}
 
 # An estimate that is too short costs another wait in the queue, one too long a little priority.
 _SAFETY = 1.5

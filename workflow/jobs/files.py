@@ -25,6 +25,8 @@ EQUILIBRATION_THERMO = 'equilibration_thermo.h5'
 TRAJECTORY = 'trajectory.gsd'
 THERMO = 'thermo.h5'
 PRODUCTION = 'production.json'
+STRUCTURE = 'structure.json'
+DEFINITIONS = 'definitions.json'
 FAILURE = 'failure.json'
 REFUSAL = 'refusal.txt'
 
@@ -45,7 +47,7 @@ RESULTS = tuple(result_file(each.name) for each in OBSERVABLES)
 def results_of(stage: str) -> tuple[str, ...]:
     """Name the files that analyses of a stage leave."""
     found = [result_file(each.name) for each in OBSERVABLES if each.source == stage]
-    return (PRODUCTION, *found) if found else ()
+    return (PRODUCTION, STRUCTURE, *found) if found else ()
 
 
 def read_json(path: Path) -> Any:

@@ -7,47 +7,65 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from typing import Any
 
+from analysis.geometry.ions import find_ions, has_ions
 from analysis.io.open_trajectory import open_trajectory
 from analysis.io.thermo_log import ThermoLog, read_thermo_log
 from analysis.io.trajectory import Trajectory
 from analysis.observable import Outcome, analyse
 from analysis.observables import OBSERVABLES
+from analysis.sampling.contact_distance import count_pairs
+from analysis.sampling.definitions import Structure
+from analysis.sampling.frame_selection import spread_out
+from analysis.sampling.main_peak import sum_shells
 from analysis.sampling.production import Production, where_energy_settles, where_ions_settle
 from analysis.sampling.run import Run
 from analysis.serialise import from_json, to_json
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
+from workflow.jobs.definitions import read_definitions
 from workflow.jobs.lock import hold
 from workflow.jobs.products import Product, result_product
 from workflow.stages.job_context import JobContext, remove_leftovers
 from workflow.stages.table import stage_product
 from workflow.sweep.state_point import as_plain_values
 
-_PRODUCTION = result_product('production')
+STRUCTURE_PRODUCT = Product(job_files.STRUCTURE, 'production', job_files.STRUCTURE)
+_PRODUCTION = Product(job_files.PRODUCTION, 'production', job_files.STRUCTURE)
+_FRAMES_FOR_SHELLS = 20
 
 
 def find_production(job: JobContext) -> None:
-    """Find from where on the rows and frames of the sampled run count."""
+    """Find from where on the sampled run counts, and there g(r) and S(q) for the whole sweep."""
     with hold(job.folder):
         remove_leftovers(job)
-        if (job.folder / job_files.PRODUCTION).exists():
+        if (job.folder / job_files.STRUCTURE).exists():
             return
         trajectory = _trajectory(job)
         log = _log(job, job_files.THERMO)
         found = where_ions_settle(where_energy_settles(log.columns, trajectory.steps), trajectory)
         _write(job, _PRODUCTION, found)
+        _write(job, STRUCTURE_PRODUCT, _structure(Run(trajectory, production=found)))
+
+
+def _structure(run: Run) -> Structure:
+    frames = run.even_frames
+    pairs = find_ions(run.topology).pairs if has_ions(run.topology) else {}
+    shells = sum_shells(run.frames, spread_out(frames, _FRAMES_FOR_SHELLS))
+    return Structure(count_pairs(run.frames, pairs, frames) if pairs else {}, shells)
 
 
 def analyse_job(job: JobContext, names: Collection[str]) -> None:
     """Measure those of the named observables that are missing, in one pass over the trajectory.
 
-    One that is refused is reported, and leaves a result that says why.
+    One that is refused is reported, and leaves a result that says why. One that the job has no
+    definitions for yet is left out.
     """
     with ExitStack() as locks:
         missing = []
+        is_defined = (job.folder / job_files.DEFINITIONS).exists()
         for observable in OBSERVABLES:
-            if observable.name in names:
+            if observable.name in names and (is_defined or not observable.defined_by):
                 locks.enter_context(hold(job.folder, lock=f'{observable.name}.lock'))
                 if not (job.folder / job_files.result_file(observable.name)).exists():
                     missing.append(observable)
@@ -68,6 +86,7 @@ def _run(job: JobContext) -> Run:
     with products.reading(job.folder, _PRODUCTION) as path:
         content = job_files.read_json(path)
         production: Production = from_json(Production, json.dumps(content['result']).encode())
+    given = read_definitions(job.folder)
     return Run(
         _trajectory(job),
         log.columns,
@@ -75,6 +94,7 @@ def _run(job: JobContext) -> Run:
         log.time_step,
         job.point.kT,
         _log(job, job_files.EQUILIBRATION_THERMO).columns['volume'],
+        None if given is None else given.definitions,
     )
 
 

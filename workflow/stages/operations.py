@@ -23,6 +23,7 @@ from workflow.engines.mpi import select_engine, tell_followers
 from workflow.engines.settings import choice_from_environment
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
+from workflow.jobs.definitions import read_definitions
 from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
 from workflow.process import stop_requests
@@ -115,7 +116,13 @@ def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
 
 def _run_until_precise(stage: Stage, job: JobContext) -> None:
     precision, kT = getattr(stage.limits(job.point), 'precision', {}), job.point.kT
-    with _reviewed_run(stage, job, lambda so_far: is_precise(so_far, precision, kT)) as run:
+    given = read_definitions(job.folder)
+    definitions = None if given is None else given.definitions
+
+    def is_enough(so_far: StageFolder) -> bool:
+        return is_precise(so_far, precision, kT, definitions)
+
+    with _reviewed_run(stage, job, is_enough) as run:
         for name in job_files.results_of(stage.name):  # of a trajectory that was taken away since
             (job.folder / name).unlink(missing_ok=True)
         products.move_in(run[0].trajectory, job.folder, stage.product(stage.last_product))

@@ -11,6 +11,7 @@ from analysis.estimators.equilibration import detect_equilibration
 from analysis.io.open_trajectory import open_trajectory
 from analysis.observable import Combination, TimeCorrelation, analyse
 from analysis.observables import OBSERVABLES
+from analysis.sampling.definitions import Definitions
 from analysis.sampling.production import where_energy_settles, where_ions_settle
 from analysis.sampling.run import Run
 from user_input import UserError, nearest_name
@@ -49,10 +50,16 @@ def why_not_equilibrated(folder: StageFolder) -> str:
     return '; '.join(reasons)
 
 
-def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -> bool:
+def is_precise(
+    folder: StageFolder,
+    precision: Mapping[str, float],
+    kT: float,
+    definitions: Definitions | None = None,
+) -> bool:
     """Check whether each quantity has an interval as narrow as asked for; without any, no.
 
-    `precision` is the relative half-width of the 95 % interval, by name of the quantity.
+    `precision` is the relative half-width of the 95 % interval, by name of the quantity. Before a
+    sweep has definitions, the run is measured with its own: intervals hardly depend on them.
     """
     if not precision:
         return False
@@ -67,7 +74,8 @@ def is_precise(folder: StageFolder, precision: Mapping[str, float], kT: float) -
     production = where_energy_settles(thermo, trajectory.steps)
     if any(isinstance(each, TimeCorrelation) for each in asked):
         production = where_ions_settle(production, trajectory)
-    outcomes = analyse(Run(trajectory, thermo, production, kT=kT), asked)
+    run = Run(trajectory, thermo, production, kT=kT, definitions=definitions)
+    outcomes = analyse(run, asked)
     if any(outcome.refusal for outcome in outcomes.values()):
         return False  # what is there so far cannot be analysed: it is not enough
     for quantity in (q for each in asked for q in each.quantities(outcomes[each.name].result)):

@@ -144,4 +144,5 @@ def stage_product(name: str) -> Product:
 def is_done(job: Any) -> bool:
     """Check whether a signac job has every file that its stages and analyses leave."""
     products = [name for stage in STAGES if stage.is_part_of(job) for name in stage.products]
-    return all(job.isfile(name) for name in (*products, job_files.PRODUCTION, *job_files.RESULTS))
+    products += [job_files.PRODUCTION, job_files.STRUCTURE, job_files.DEFINITIONS]
+    return all(job.isfile(name) for name in (*products, *job_files.RESULTS))

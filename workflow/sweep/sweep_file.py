@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from models.chain_length import ChainLengths, Monodisperse
+from models.definitions import DefinitionsTable
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
 from user_input import StrictModel, error_context, read_toml, shortened, validate
@@ -131,6 +132,7 @@ class Sweep(StrictModel):
         decide: What replicas are added for: 'claims', or quantities with the relative half-width of
             their 95 % interval over replicas; None adds none.
         budget: Nothing is added beyond it.
+        definitions: What its results are defined with; part of no state point.
     """
 
     name: SweepName
@@ -144,6 +146,7 @@ class Sweep(StrictModel):
     chain_lengths: ChainLengths = Monodisperse()
     protocol: Protocol = Protocol()
     report: ReportTable = ReportTable()
+    definitions: DefinitionsTable = DefinitionsTable()
 
     @model_validator(mode='after')
     def _replicas_are_added_for_something(self) -> Self:
