@@ -78,8 +78,8 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     waiting = [job for job in jobs if not (is_done(job) or is_failed(job.path))]
     with _stop_mark() as stop:
         first = _run_side_by_side(_longest_first(waiting), parallel, stop)
-        sampled = [each.job for each in first if each.job.isfile(job_files.STRUCTURE)]
-        ended = [each for each in first if each.process.returncode or each.job not in sampled]
+        ended = [each for each in first if not _has_sampled(each)]
+        sampled = [each.job for each in first if _has_sampled(each)]
         if not stop:
             _define_sweeps(jobs, ended)
             defined = [job for job in sampled if job.isfile(job_files.DEFINITIONS)]
@@ -94,6 +94,10 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         )
     codes = [_report_end(each) for each in ended] + [1 for _ in left_out]
     return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def _has_sampled(ended: _Running) -> bool:
+    return not ended.process.returncode and ended.job.isfile(job_files.STRUCTURE)
 
 
 def _define_sweeps(jobs: Sequence[Job], ended: Sequence[_Running]) -> None:
