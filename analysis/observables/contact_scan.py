@@ -17,10 +17,11 @@ from analysis.sampling.frame_selection import spread_out
 FACTORS = np.array([0.8, 0.9, 1.0, 1.1, 1.2])
 # A frame costs about three of those that only the run's own contact distance is asked for.
 MOST_FRAMES, PART_OF_FRAMES, FEWEST_FRAMES = 100, 3, 8
+PERCOLATION = 'percolation against r_c'
 LABELS = {
-    'coordination': 'mean coordination number',
-    'largest cluster': 'fraction of ions in the largest cluster',
-    'percolation': 'percolation probability',
+    'coordination against r_c': 'mean coordination number',
+    'largest cluster against r_c': 'fraction of ions in the largest cluster',
+    PERCOLATION: 'percolation probability',
 }
 
 
@@ -65,18 +66,19 @@ class ContactScan:
         if not len(values):
             return {}
         apart = np.diff(self.rows).mean() if len(self.rows) > 1 else 1.0
-        x, label = FACTORS, r"contact distances relative to $r_c$"
+        x, label = FACTORS, 'contact distances relative to $r_c$'
         if len(distances) == 1:
-            x, label = FACTORS * next(iter(distances.values())), r'contact distance $r_c$ [$\sigma$]'
+            (distance,) = distances.values()
+            x, label = FACTORS * distance, r'contact distance $r_c$ [$\sigma$]'
         curves = {}
         for k, (name, y_label) in enumerate(LABELS.items()):
             series = values[:, k].T
-            if name == 'percolation':
+            if name == PERCOLATION:
                 shorter = max(1.0, inefficiency / float(apart))
                 found = [proportion_with_interval(each, shorter) for each in series]
             else:
                 found = [mean_with_interval(each) for each in series]
-            curves[f'{name} against r_c'] = _curve(x, found, label, y_label)
+            curves[name] = _curve(x, found, label, y_label)
         return curves
 
 

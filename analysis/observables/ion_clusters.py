@@ -143,8 +143,9 @@ class IonClusters(Observable[ClusterResult]):
     title = 'Ion clusters'
     definition = (
         'An ion cluster is a connected set of ions: a cation and an anion are in contact when '
-        'closer than r_c, by default the first minimum of g(r) of their species. A cluster percolates along an '
-        'axis when a closed path of its contacts winds round the periodic box along it (Livraghi '
+        'closer than r_c, by default the first minimum of g(r) of their species. A cluster '
+        'percolates along an axis when a closed path of its contacts winds round the periodic box '
+        'along it (Livraghi '
         'et al. 2021, doi 10.1021/acs.jctc.1c00423); the probability is the share of the frames in '
         'which some cluster does, in a box of one size. P(n) is the share of clusters of n ions, '
         'P_w(n) the share of ions in them, averaged in logarithmic bins. Lengths in sigma.'
@@ -210,7 +211,8 @@ class IonClusters(Observable[ClusterResult]):
             found.append(Quantity(name, '1', _judged(estimate, result.verdict, FRACTION), *drawn))
         found = [replace(each, follows=WATCHED) for each in found]
         if len(result.contact_distances) == 1:
-            distance = Estimate(*result.contact_distances.values())
+            (value,) = result.contact_distances.values()
+            distance = Estimate(value)
             found.append(Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE))
         return found
 

@@ -38,13 +38,11 @@ class PairCounts:
         edges: Of the bins, from 0, shape (n + 1,).
         counts: Pairs seen, shape (n,).
         ideal: Pairs of an ideal gas, for which g(r) = 1, shape (n,).
-        centres: Particles of the first species in all frames.
     """
 
     edges: FloatArray
     counts: FloatArray
     ideal: FloatArray
-    centres: float
     n_frames: int
 
 
@@ -121,34 +119,23 @@ def count_pairs(
             edges,
             np.asarray(rdfs[name].bin_counts, dtype=np.float64),
             np.asarray(shells * len(one) * len(other) * density, dtype=np.float64),
-            float(len(one) * len(chosen)),
             len(chosen),
         )
         for name, (one, other) in groups.items()
     }
 
 
-def pool(states: Sequence[Sequence[PairCounts]]) -> PairCounts:
-    """Pool counts of runs, given by state: of each state the same number of centres.
+def pool(runs: Sequence[PairCounts]) -> PairCounts:
+    """Add up the counts of runs, so that each ion counts once.
 
-    So what is averaged is the density of the second species about a particle of the first, near
-    contact much the same in all states. Weighed by pairs, a state would count by the square of its
-    concentration; with equal weights for g(r), a dilute state by its inverse. The counts keep their
-    relative errors: they are scaled to vary as much as counts of single pairs do.
+    Neighbours at contact are about as many at all concentrations: a state weighs by its ions. With
+    equal weights for g(r), which is high where ions are few, the noise of these would prevail.
     """
-    reach = min(run.edges[-1] for runs in states for run in runs)
+    reach = min(run.edges[-1] for run in runs)
     edges = np.linspace(0.0, reach, BINS + 1)
-    counts, ideal, variance = (np.zeros(BINS) for _ in range(3))
-    for runs in states:
-        weight = 1 / sum(run.centres for run in runs)
-        for run in runs:
-            seen = _rebinned(run.counts, run.edges, edges)
-            counts += weight * seen
-            variance += weight**2 * seen
-            ideal += weight * _rebinned(run.ideal, run.edges, edges)
-    scale = counts.sum() / variance.sum() if variance.any() else 1.0
-    n_frames = sum(run.n_frames for runs in states for run in runs)
-    return PairCounts(edges, scale * counts, scale * ideal, scale * len(states), n_frames)
+    counts = np.sum([_rebinned(run.counts, run.edges, edges) for run in runs], axis=0)
+    ideal = np.sum([_rebinned(run.ideal, run.edges, edges) for run in runs], axis=0)
+    return PairCounts(edges, counts, ideal, sum(run.n_frames for run in runs))
 
 
 def _rebinned(values: FloatArray, edges: FloatArray, onto: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -90,55 +90,46 @@ def distances_by_pair(
     return {either_way[name]: float(distance) for name, distance in given.items()}
 
 
-def pool_definitions(states: Sequence[Sequence[Structure]]) -> Definitions:
-    """Find contact distances and wave number from the structures of runs, given by state.
+def pool_definitions(runs: Sequence[Structure]) -> Definitions:
+    """Find contact distances and wave number from the structures of runs of all states.
 
     Intervals are those of a jackknife over the runs, of three or more.
     """
-    pairs = dict.fromkeys(pair for runs in states for run in runs for pair in run.pairs)
+    pairs = dict.fromkeys(pair for run in runs for pair in run.pairs)
     distances = {
         pair: _pooled(
-            [[run.pairs[pair] for run in runs if pair in run.pairs] for runs in states],
+            [run.pairs[pair] for run in runs if pair in run.pairs],
             _first_minimum,
             'first minimum of the pooled g(r)',
         )
         for pair in pairs
     }
-    shells = [[run.shells for run in runs] for runs in states]
+    shells = [run.shells for run in runs]
     return Definitions(distances, _pooled(shells, _main_peak, 'main peak of the pooled S(q)'))
 
 
-def _first_minimum(states: Sequence[Sequence[PairCounts]]) -> tuple[float | None, str]:
-    found = pair_correlation_of(pool(states))
+def _first_minimum(runs: Sequence[PairCounts]) -> tuple[float | None, str]:
+    found = pair_correlation_of(pool(runs))
     return found.first_minimum, found.verdict
 
 
-def _main_peak(states: Sequence[Sequence[ShellSums]]) -> tuple[float | None, str]:
-    return peak_of(pool_shells(states))
+def _main_peak(runs: Sequence[ShellSums]) -> tuple[float | None, str]:
+    return peak_of(pool_shells(runs))
 
 
 def _pooled(
-    states: Sequence[Sequence[_Sums]],
-    find: Callable[[Sequence[Sequence[_Sums]]], tuple[float | None, str]],
+    runs: Sequence[_Sums],
+    find: Callable[[Sequence[_Sums]], tuple[float | None, str]],
     what: str,
 ) -> Definition:
-    states = [runs for runs in states if runs]
-    n_runs = sum(map(len, states))
-    source = f'{what} of {n_runs} runs of {len(states)} states'
-    value, verdict = find(states)
-    estimate = Estimate(value, n_effective=float(n_runs), verdict=verdict)
-    if value is None or n_runs < FEWEST_RUNS:
+    source = f'{what} of {len(runs)} runs'
+    value, verdict = find(runs)
+    estimate = Estimate(value, n_effective=float(len(runs)), verdict=verdict)
+    if value is None or len(runs) < FEWEST_RUNS:
         return Definition(estimate, source)
-    without = [find(others)[0] for others in _without_one(states)]
+    without = [find([*runs[:k], *runs[k + 1 :]])[0] for k in range(len(runs))]
     known = np.array([each for each in without if each is not None])
     if len(known) < len(without):
         return Definition(replace(estimate, verdict='is not found without one of the runs'), source)
     low, high = jackknife(np.array([value]), known[:, None])
     return Definition(replace(estimate, low=float(low[0]), high=float(high[0])), source)
-
-
-def _without_one(states: Sequence[Sequence[_Sums]]) -> Iterator[list[Sequence[_Sums]]]:
-    for k, runs in enumerate(states):
-        for j in range(len(runs)):
-            others = [*states[:k], [*runs[:j], *runs[j + 1 :]], *states[k + 1 :]]
-            yield [each for each in others if each]

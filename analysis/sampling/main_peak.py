@@ -67,23 +67,18 @@ def sum_shells(trajectory: Trajectory, frames: IntArray) -> ShellSums:
     return ShellSums(*np.sum(rows, axis=0))
 
 
-def pool_shells(states: Sequence[Sequence[ShellSums]]) -> ShellSums:
-    """Pool sums of runs, given by state, in common shells: each state counts the same.
+def pool_shells(runs: Sequence[ShellSums]) -> ShellSums:
+    """Add up the sums of runs in common shells.
 
-    S(q) of all particles is of the same size in all states, and most of them have one main peak.
+    S(q) of all particles is of one size in all states, so that each run counts the same.
     """
-    points = []
-    for runs in states:
-        q, s, number = (
-            np.concatenate([getattr(run, name) for run in runs])
-            for name in ('wave_number', 'intensity', 'number')
-        )
-        points.append(np.stack([q, s, number])[:, number > 0] / number.sum())
-    table = np.concatenate(points, axis=1)
+    table = np.concatenate([[run.wave_number, run.intensity, run.number] for run in runs], axis=1)
+    table = table[:, table[2] > 0]
     q = table[0] / table[2]
     edges = np.linspace(q.min(), q.max(), SHELLS + 1)
     shell = np.clip(np.digitize(q, edges) - 1, 0, SHELLS - 1)
-    return ShellSums(*(np.bincount(shell, each, SHELLS) for each in table))
+    sums = (np.bincount(shell, each, SHELLS).astype(np.float64) for each in table)
+    return ShellSums(*sums)
 
 
 def main_peak(trajectory: Trajectory, frames: IntArray) -> tuple[float | None, str]:

@@ -68,7 +68,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         now or before (those that are marked as failed are not run), EXIT_HELD if all that is not
         done is run by other processes.
     """
-    _define_sweeps(jobs, [])
+    _define_sweeps(jobs)
     done = sum(map(is_done, jobs))
     if done:
         print(f'{done} of {len(jobs)} jobs are done already')
@@ -81,7 +81,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         ended = [each for each in first if not _has_sampled(each)]
         sampled = [each.job for each in first if _has_sampled(each)]
         if not stop:
-            _define_sweeps(jobs, ended)
+            _define_sweeps(jobs)
             defined = [job for job in sampled if job.isfile(job_files.DEFINITIONS)]
             ended += _run_side_by_side(defined, parallel, stop)
     if stop:
@@ -100,18 +100,14 @@ def _has_sampled(ended: _Running) -> bool:
     return not ended.process.returncode and ended.job.isfile(job_files.STRUCTURE)
 
 
-def _define_sweeps(jobs: Sequence[Job], ended: Sequence[_Running]) -> None:
-    """Define the sweeps of jobs that have sampled, without those that came to a bad end."""
-    held = {each.job.id for each in ended if each.process.returncode == EXIT_HELD}
-    without = {each.job.id for each in ended} - held
+def _define_sweeps(jobs: Sequence[Job]) -> None:
+    """Give the jobs the definitions of their sweeps, where these are known or can be found."""
     for sweep in sweeps_of(jobs):
-        if not are_defined(sweep) and may_be_defined(sweep, without):
+        if not are_defined(sweep) and may_be_defined(sweep):
             define(sweep)
 
 
-def _run_side_by_side(
-    waiting: list[Job], parallel: int, stop: Collection[int]
-) -> list[_Running]:
+def _run_side_by_side(waiting: list[Job], parallel: int, stop: Collection[int]) -> list[_Running]:
     """Run a process for each job, and return those after which a job was not done."""
     if not waiting:
         return []

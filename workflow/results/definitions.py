@@ -8,7 +8,7 @@ until its sweep has others: then what was measured with the old ones is measured
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +28,8 @@ from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products
 from workflow.jobs.definitions import JobDefinitions, read_definitions, write_definitions
-from workflow.jobs.failures import is_failed
+from workflow.jobs.failures import failed_among, refused_among
 from workflow.jobs.lock import hold
-from workflow.jobs.signac_files import state_point_of
 from workflow.jobs.workspace import SWEEPS, Job, SweepJobs, sweeps_in
 from workflow.results.analyse import STRUCTURE_PRODUCT
 
@@ -60,17 +59,16 @@ def named_definitions(sweep: Sweep, model: Model) -> dict[str, Any]:
     return {'contact_distances': distances, 'wave_number': wave_number}
 
 
-def may_be_defined(sweep: SweepJobs, without: Collection[str] = ()) -> bool:
-    """Check whether no job is waited for: all have sampled that have not failed.
+def may_be_defined(sweep: SweepJobs) -> bool:
+    """Check whether all jobs have sampled that have not failed, nor could not be run.
 
-    Those `without` which it has to be done, by id, are not waited for. A sweep whose definitions
-    are recorded waits for none.
+    A sweep whose definitions are recorded waits for none.
     """
     if 'pooled' in _recorded(sweep).get(GIVEN, {}):
         return True
-    sampled = [job for job in sweep.jobs if job.isfile(job_files.STRUCTURE)]
-    rest = {job.id for job in sweep.jobs if not is_failed(job.path)}
-    return bool(sampled) and not rest - {job.id for job in sampled} - set(without)
+    missing = [job for job in sweep.jobs if not job.isfile(job_files.STRUCTURE)]
+    is_waited_for = len(missing) > len(failed_among(missing)) + len(refused_among(missing))
+    return len(missing) < len(sweep.jobs) and not is_waited_for
 
 
 def are_defined(sweep: SweepJobs) -> bool:
@@ -109,17 +107,15 @@ def define(sweep: SweepJobs) -> None:
 
 
 def _pooled(sweep: SweepJobs) -> Definitions:
-    states: dict[str, list[Structure]] = {}
+    found: list[Structure] = []
     for job in sweep.jobs:
         if job.isfile(job_files.STRUCTURE):
-            point = {k: v for k, v in state_point_of(job).items() if k != 'replica'}
             with products.reading(Path(job.path), STRUCTURE_PRODUCT) as path:
                 result = job_files.read_json(path)['result']
-                found: Structure = from_json(Structure, json.dumps(result).encode())
-            states.setdefault(json.dumps(point, sort_keys=True), []).append(found)
-    if not states:
+                found.append(from_json(Structure, json.dumps(result).encode()))
+    if not found:
         raise UserError(f'sweep {sweep.name}: no job has sampled, so there is nothing to pool.')
-    return pool_definitions(list(states.values()))
+    return pool_definitions(found)
 
 
 def _with_named(pooled: Definitions, named: Mapping[str, Any]) -> Definitions:
@@ -139,9 +135,8 @@ def _give(job: Job, given: JobDefinitions, sweeps: Mapping[str, Any]) -> None:
     before = read_definitions(folder)
     if before == given:
         return
-    if before is not None and before.sweep != given.sweep:
-        if job.id in sweeps.get(before.sweep, {}).get('jobs', ()):
-            return
+    if before is not None and before.sweep != given.sweep and _has(sweeps, before.sweep, job):
+        return
     with ExitStack() as locks:
         stale = [
             each
@@ -155,6 +150,10 @@ def _give(job: Job, given: JobDefinitions, sweeps: Mapping[str, Any]) -> None:
         for observable in stale:
             (folder / job_files.result_file(observable.name)).unlink(missing_ok=True)
         write_definitions(folder, given)
+
+
+def _has(sweeps: Mapping[str, Any], name: str, job: Job) -> bool:
+    return job.id in sweeps.get(name, {'jobs': ()})['jobs']
 
 
 def _differ(before: JobDefinitions, now: JobDefinitions, name: str) -> bool:
