@@ -66,7 +66,7 @@ def _kinds() -> list[_Kind]:
             'Longer equilibration: raise [protocol.equilibrate] maximum_steps, or anneal longer.',
         ),
         _Kind(
-            'longest lag|longer than half a block|not relaxed|origins there',
+            'longest lag|half a block|not relaxed|origins there|where the curve ends|extrapolated',
             'Slower than the runs can show.',
             longer,
         ),
@@ -76,6 +76,9 @@ def _kinds() -> list[_Kind]:
             'A shorter [protocol.sample] shortest_interval, or log_period.',
         ),
         _Kind(r'linear|lags are too few', 'No diffusive regime within the runs.', longer),
+        _Kind(
+            'no viscosity', 'The stress gives no viscosity.', 'Longer sampling, or more replicas.'
+        ),
         _Kind(
             r'too short: ([\d.]+) independent values, ([\d.]+) needed|too short',
             'Too few independent values within a run.',

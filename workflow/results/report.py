@@ -27,6 +27,7 @@ from workflow.results.tables import (
     footnotes,
     format_row,
     key_tables,
+    unbroken,
     write_summary,
     write_values_by_run,
 )
@@ -122,6 +123,7 @@ def _render(
     if background.claims:
         found = judge(background.claims, many, table.axis, background.level)
         findings = keep_decided(found, background.decided)
+    environment.filters['unbroken'] = unbroken
     return environment.get_template(REPORT).render(
         sweep=table.name,
         answer=_answer(findings, table, background.n_jobs),

@@ -143,7 +143,7 @@ def print_key_tables(table: SweepTable, stream: TextIO) -> None:
             shown.add_column(Text(name), justify='right', overflow='fold')
         for line in each.lines:
             styles = ['yellow' if cell.endswith(NOT_CONVERGED) else '' for cell in line]
-            cells = map(_unbroken, line) if is_terminal else line
+            cells = map(unbroken, line) if is_terminal else line
             shown.add_row(*map(Text, cells, styles))
         console.print(shown)
     for note in footnotes(tables):
@@ -167,6 +167,7 @@ def footnotes(tables: Sequence[KeyTable]) -> list[str]:
 
 
 def _key_table(title: str, rows: Sequence[Row], axis: Axis) -> KeyTable:
+    places = {tuple(row.place.values()): row.place for row in rows}
     by_place: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
         by_place.setdefault(tuple(row.place.values()), {})[row.quantity.name] = row
@@ -175,13 +176,18 @@ def _key_table(title: str, rows: Sequence[Row], axis: Axis) -> KeyTable:
     shown = {row.quantity.name: row.quantity for row in fullest}
     units = {quantity.unit for quantity in shown.values()}
     shared = units.pop() if len(units) == 1 else '1'
+    columns = [
+        name
+        for name in rows[0].place
+        if name == axis.column or len({place[name] for place in places.values()}) > 1
+    ]
     lines = []
-    for place, found in by_place.items():
-        cells = [value_text(value) for value in place]
+    for key, found in by_place.items():
+        cells = [value_text(places[key][name]) for name in columns]
         cells += [format_row(found[name]) if name in found else EMPTY for name in shown]
         lines.append((*cells, str(max(row.n_replicas for row in found.values()))))
     header = (
-        *(_column_name(column, axis) for column in rows[0].place),
+        *(_column_name(column, axis) for column in columns),
         *(_quantity_name(quantity, shared) for quantity in shown.values()),
         'n',
     )
@@ -197,8 +203,8 @@ def _quantity_name(quantity: Quantity, shared_unit: str) -> str:
     return name if quantity.unit in ('1', shared_unit) else f'{name} [{quantity.unit}]'
 
 
-def _unbroken(cell: str) -> str:
-    """Let a cell break, on a narrow terminal, before its interval only."""
+def unbroken(cell: str) -> str:
+    """Let a cell break, where it is narrow, before its interval only."""
     return cell.replace(', ', ',\N{NO-BREAK SPACE}').replace(' *', '\N{NO-BREAK SPACE}*')
 
 
