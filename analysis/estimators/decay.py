@@ -5,13 +5,13 @@ it loses at once in vibrations included. It is taken in three parts.
 
 - Measured: between lags ln(-ln C) is taken as straight in ln t, and before the first lag it goes on
   as between the first two. That is exact for exponentials and stretched exponentials, so it hardly
-  matters which lags there are. Linear interpolation of C would be off by 10 % at a factor of 4.
+  matters which lags there are.
 - The measured curve counts until it falls through 0.05, where noise takes over, or ends.
 - Beyond, exp(-(t/tau)^beta) goes on: the straight line of ln(-ln C) in ln t, fitted from t_min on,
   the 1/e time (or a quarter of the end of the measured curve, if that is earlier). What was lost
-  before t_min does not bind it. A third parameter, an amplitude, is not determined by the curves of
-  polymers, which bend in this plot: it ran to its limit in most of them, and the share of the tail
-  with it from 0.4 to 0.6.
+  before t_min does not bind it, but a curve that loses half at once gets too long a tail. A third
+  parameter, an amplitude, would not be determined: for the curves of a polymer melt it ran to its
+  limit, and took the share of the tail with it from 0.4 to 0.6.
 
 The share of the tail in the integral is known. More than a quarter is a verdict; more than a half
 leaves a bound, the measured part.
@@ -127,9 +127,11 @@ def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration
         return Decay(bound, bound, None)
     crossing = _crossing(time, curve, THRESHOLD)
     if crossing is None:
-        bound = Estimate(low=float(time[-1]), verdict='not decayed to 1/e within the longest lag')
+        verdict = 'not decayed to 1/e within the longest lag'
+        end = float(time[-1])
         # A curve that stays above 1/e has at least this integral.
-        return Decay(bound, Estimate(low=THRESHOLD * bound.low, verdict=bound.verdict), None)
+        at_least = Estimate(low=THRESHOLD * end, verdict=verdict)
+        return Decay(Estimate(low=end, verdict=verdict), at_least, None)
     kept = np.flatnonzero(counts.sum(axis=1) > 0)
     with np.errstate(invalid='ignore', divide='ignore'):
         others = (sums.sum(axis=0) - sums[kept]) / (counts.sum(axis=0) - counts[kept])

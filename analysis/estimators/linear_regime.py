@@ -2,14 +2,14 @@
 
 Displacements over different lags share parts of the paths, so their means are correlated, the more
 the longer the lags. The line 6 D t + c is therefore fitted by generalised least squares, with the
-covariance of Brownian paths (Bulerjahn, von Bulow and Hummer 2020, doi 10.1063/5.0008312; McCluskey,
-Coles and Morgan 2025, doi 10.1021/acs.jctc.4c01249): squared displacements of two stretches of a
-path covary as the square of the time that they share.
+covariance of Brownian paths (Bulerjahn, von Buelow and Hummer 2020, doi 10.1063/5.0008312;
+McCluskey, Coles and Morgan 2025, doi 10.1021/acs.jctc.4c01249): squared displacements of two
+stretches of a path covary as the square of the time that they share.
 
-How large the error is, the blocks say, not that model: beads of one chain do not move independently.
-But displacements that are longer than a block are shared by several of them. By how much the spread
-of the blocks is too small for that, and what number of independent blocks it is worth, follows from
-the model, exactly for Brownian paths.
+How large the error is, the blocks say, not that model: beads of one chain do not move
+independently. But displacements longer than a block are shared by several blocks. By how much the
+spread of the blocks is too small for that, and how many independent blocks it is worth, follows
+from the model, exactly for Brownian paths.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from analysis.estimators.estimate import Estimate
 from analysis.estimators.intervals import student_quantile
 
 FEWEST_LAGS = 4
-# How far the exponent of MSD ~ t^a may lie from 1, and how well it must be known.
-EXPONENT_TOLERANCE, LARGEST_SPREAD = 0.1, 0.4
+# How far the exponent of MSD ~ t^a may lie from 1, and what its interval may be around it.
+EXPONENT_TOLERANCE, LARGEST_SPREAD = 0.1, 0.2
 # In half widths of its interval: what is found beside the line, a part that dies away.
 LARGEST_TRANSIENT = 0.8
 # Parts of all times from t_min on are looked for, at every third lag.
@@ -97,8 +97,9 @@ def linear_regime(
 ) -> LinearRegime:
     """Find from which lag on a mean squared displacement is linear, and fit the line.
 
-    It is the first lag from which on the exponent agrees with 1, and a part exp(-t/s) beside
-    the line is not found, for s of this lag and longer. Lags (L,), sums over the origins of each block, and their numbers (B, L).
+    It is the first lag from which on the exponent agrees with 1, and no part exp(-t/s) is found
+    beside the line, for s of this lag and longer. Lags have shape (L,), sums over the origins of
+    each block, and the numbers of these, (B, L).
     """
     total = counts.sum(axis=0)
     mean = sums.sum(axis=0) / total
@@ -108,7 +109,7 @@ def linear_regime(
     line = np.stack([np.full(len(time), 6.0), 1 / time])
     power = np.stack([log_time, np.ones(len(time))])
 
-    def exponent_from(is_used: BoolArray) -> Estimate:
+    def exponent_from(is_used: BoolArray) -> _Coefficient:
         return _coefficient(power, np.log(mean), deviations / mean, paths, is_used)
 
     for k in range(len(time) - FEWEST_LAGS + 1):
@@ -121,21 +122,34 @@ def linear_regime(
         transients = (
             _coefficient(each, mean / time, deviations / time, paths, is_used) for each in bent
         )
-        if all(abs(t.value) < LARGEST_TRANSIENT * (t.high - t.value) for t in transients):
+        if all(abs(t.value) < LARGEST_TRANSIENT * t.half for t in transients):
             diffusion = _coefficient(line, mean / time, deviations / time, paths, is_used)
-            return LinearRegime(exponent, diffusion, float(time[k]))
+            return LinearRegime(exponent.estimate, diffusion.estimate, float(time[k]))
     exponent = exponent_from(time >= time[-1] / LAST_LAGS)
     doubt = _doubt(exponent) or 'not linear: the slope still changes'
-    return LinearRegime(exponent, Estimate(verdict=doubt), None)
+    return LinearRegime(exponent.estimate, Estimate(verdict=doubt), None)
 
 
-def _doubt(exponent: Estimate) -> str:
-    a, low, high = exponent.value, exponent.low, exponent.high
-    if abs(a - 1) <= EXPONENT_TOLERANCE and high - low <= LARGEST_SPREAD:
+@dataclass(frozen=True)
+class _Coefficient:
+    """A coefficient, half the width of its interval, and the blocks that it is worth."""
+
+    value: float
+    half: float
+    worth: float
+
+    @property
+    def estimate(self) -> Estimate:
+        return Estimate(self.value, self.value - self.half, self.value + self.half, self.worth)
+
+
+def _doubt(exponent: _Coefficient) -> str:
+    off, half = abs(exponent.value - 1), exponent.half
+    if off <= EXPONENT_TOLERANCE and half <= LARGEST_SPREAD:
         return ''
-    if low <= 1 <= high:
-        return f'not known to be linear: exponent {low:.2f} to {high:.2f} at the longest lags'
-    return f'not linear: MSD ~ t^{a:.2f} at the longest lags'
+    if off <= half:
+        return f'not known to be linear: exponent {exponent.value:.2f} +- {half:.2f}'
+    return f'not linear: MSD ~ t^{exponent.value:.2f} at the longest lags'
 
 
 def _coefficient(
@@ -144,7 +158,7 @@ def _coefficient(
     deviations: FloatArray,
     paths: SharedPaths,
     is_used: BoolArray,
-) -> Estimate:
+) -> _Coefficient:
     """Fit values (L,) by a basis (p, L), and estimate the coefficient of its first function."""
     basis, deviations = basis[:, is_used], deviations[:, is_used]
     weighted = np.linalg.solve(paths.of_lags[np.ix_(is_used, is_used)], basis.T).T
@@ -157,5 +171,4 @@ def _coefficient(
     trace = np.trace(of_blocks)
     worth = float(trace**2 / (of_blocks**2).sum())
     error = math.sqrt((influence**2).sum() * variance / trace)
-    half = student_quantile(worth) * error
-    return Estimate(value, value - half, value + half, worth)
+    return _Coefficient(value, student_quantile(worth) * error, worth)

@@ -69,9 +69,9 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
     title = 'Mean squared displacement'
     definition = (
         '<(r(t) - r(0))^2> by particle type, less the drift of the centre of mass, which takes off '
-        '1/N of the own motion too. Diffusion coefficients are a sixth of the slope (Einstein 1905, '
-        'doi 10.1002/andp.19053220806) of 6 D t + c, fitted by generalised least squares from the '
-        'lag on from which the MSD is linear, to half the run at most.'
+        '1/N of the own motion too. Diffusion coefficients D are those of the line 6 D t + c '
+        '(Einstein 1905, doi 10.1002/andp.19053220806), fitted by generalised least squares from '
+        'the lag on from which the MSD is linear, to half of the run at most.'
     )
     result = DisplacementResult
     panels = ('diffusion coefficients', 'exponents of the MSD')
