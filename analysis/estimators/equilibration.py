@@ -35,6 +35,7 @@ class Equilibration:
         start: Index of the first value to use.
         n_effective: Independent values from there on, as `inefficiency`.
         is_equilibrated: Whether enough of the series is left; the verdict says why not.
+        drifts: Whether that is because it drifts, and not because it is short.
     """
 
     start: int
@@ -42,6 +43,7 @@ class Equilibration:
     inefficiency: float
     is_equilibrated: bool
     verdict: str = ''
+    drifts: bool = False
 
 
 def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
@@ -85,7 +87,7 @@ def _equilibration(n: int, start: int, inefficiency: float, drifts: bool = False
     verdict = too_short(n_effective)
     if drifts:
         verdict = f'not equilibrated: it still drifts at frame {start} of {n}'
-    return Equilibration(start, n_effective, inefficiency, not verdict, verdict)
+    return Equilibration(start, n_effective, inefficiency, not verdict, verdict, drifts)
 
 
 @dataclass(frozen=True)

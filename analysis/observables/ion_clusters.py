@@ -204,7 +204,7 @@ class IonClusters(Observable[ClusterResult]):
 
     def quantities(self, result: ClusterResult) -> list[Quantity]:
         found = [
-            replace(each, estimate=_judged(result.estimates[key], result.verdict, each.limits))
+            replace(each, estimate=_judged(result.estimates[key], result, each.limits))
             for key, each in SCALARS.items()
         ]
         for axis, estimate in result.percolation.items():
@@ -212,7 +212,7 @@ class IonClusters(Observable[ClusterResult]):
             if axis == 'any':
                 label = 'percolation, any axis'
             drawn = (Combination.PROPORTION, FRACTION, _PERCOLATION, label, axis == 'any')
-            found.append(Quantity(name, '1', _judged(estimate, result.verdict, FRACTION), *drawn))
+            found.append(Quantity(name, '1', _judged(estimate, result, FRACTION), *drawn))
         found = [replace(each, follows=WATCHED) for each in found]
         if len(result.contact_distances) == 1:
             (value,) = result.contact_distances.values()
@@ -251,7 +251,7 @@ class IonClusters(Observable[ClusterResult]):
             ),
             f'{result.n_frames} of {len(result.steps)} evenly spaced frames, from step {first} to '
             f'{result.steps[-1]}',
-            f'verdict: {result.verdict or "equilibrated"}',
+            f'verdict: {result.verdict or result.equilibration.verdict or "equilibrated"}',
         ]
 
     def plot(self, result: ClusterResult, ax: Axes) -> None:
@@ -259,13 +259,17 @@ class IonClusters(Observable[ClusterResult]):
         plot_curves(ax, {'share of clusters': curves['share of clusters']})
 
 
-def _judged(estimate: Estimate, overall: str, limits: tuple[float, float]) -> Estimate:
-    """Add to an estimate what speaks against the whole analysis."""
+def _judged(estimate: Estimate, result: ClusterResult, limits: tuple[float, float]) -> Estimate:
+    """Add to an estimate what speaks against the whole analysis.
+
+    Few independent values of the association speak against intervals only, a drift against all.
+    """
     own = estimate.interval_verdict
     # A mean at a limit is the same in every frame: it has no interval, and nothing is wrong.
     if estimate.value in limits and estimate.low is None and estimate.n_effective == 1:
         own = ''
-    verdict = '; '.join(dict.fromkeys(filter(None, (overall, estimate.verdict))))
+    verdict = '; '.join(dict.fromkeys(filter(None, (result.verdict, estimate.verdict))))
+    own = own or ('' if result.equilibration.drifts else result.equilibration.verdict)
     return replace(estimate, verdict=verdict, interval_verdict=own)
 
 
@@ -368,7 +372,9 @@ class _Clusters(Accumulator[ClusterResult]):
             charge_distribution=distribution(charges, charge, shared),
             shapes=_mean_shapes(sizes, form, shared),
             against_contact_distance=self._scan.curves(self._distances, start, inefficiency),
-            verdict='; '.join(filter(None, (equilibration.verdict, *self._doubts()))),
+            verdict='; '.join(
+                filter(None, (equilibration.verdict * equilibration.drifts, *self._doubts()))
+            ),
         )
 
     def _doubts(self) -> Iterator[str]:

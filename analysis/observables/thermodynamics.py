@@ -124,7 +124,8 @@ def _of_a_bath(temperature: FloatArray, kT: float) -> Estimate:
     if found.value is None or found.low is None or found.high is None:
         return found
     is_off = abs(found.value - kT) > max(found.high - found.low, TEMPERATURE_TOLERANCE * kT)
-    return replace(found, verdict=f'not that of the bath, {kT:g}' if is_off else '')
+    verdict = f'not that of the bath, {kT:g}' if is_off else ''
+    return replace(found, verdict=verdict, interval_verdict='')
 
 
 def _density(n_beads: int, volume: FloatArray) -> Estimate:

@@ -29,7 +29,8 @@ class Production:
         first_frame: For averages without time.
         first_settled_frame: For correlations in time, which an association of ions that still
             drifts would slow down; at least `first_frame`.
-        verdict: Empty, or why the energy is not believed to be stationary.
+        verdict: Empty, or how the energy drifts. One too short to tell says nothing of other
+            quantities: each is judged by its own independent values.
         drifts: By name of a watched series, over the part that counts: replicas may show together
             what none shows alone.
     """
@@ -51,7 +52,8 @@ def where_energy_settles(thermo: Mapping[str, FloatArray], steps: IntArray) -> P
     step = thermo['step'][found.start] if found.is_equilibrated else 0
     frame = int(np.searchsorted(steps, step))
     drifts = {ENERGY: drift_of(thermo[ENERGY][found.start :])}
-    return Production(found.start, frame, frame, found.verdict, drifts)
+    verdict = found.verdict if found.drifts else ''
+    return Production(found.start, frame, frame, verdict, drifts)
 
 
 def where_ions_settle(production: Production, trajectory: Trajectory) -> Production:

@@ -26,7 +26,9 @@ from analysis.estimators.equilibration import detect_equilibration
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import (
+    ENOUGH_BLOCKS,
     ENOUGH_STRETCHES,
+    INEFFICIENCIES_PER_BLOCK,
     mean_with_interval,
     merge_blocks,
     proportion_with_interval,
@@ -102,7 +104,10 @@ def mean_rows(engine: str) -> Iterator[Row]:
                     for _ in range(SETS if n < 1000 else SETS // 2)
                 ),
             )
-            yield found.exact()
+            if worth < ENOUGH_BLOCKS * INEFFICIENCIES_PER_BLOCK:
+                yield found.conservative('with few blocks the larger of two errors is taken')
+            else:
+                yield found.exact()
     for memory, worth in ((0.5, 12), (0.5, 20), (0.98, 12), (0.98, 20)):
         n = int(worth * inefficiency_of(memory))
         outcomes = (

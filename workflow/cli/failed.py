@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from user_input import UserError
+from workflow.engines.errors import BoxTooSmall
 from workflow.jobs import files as job_files
 from workflow.jobs.failures import (
     Failure,
@@ -69,7 +70,7 @@ def print_failures(jobs: Sequence[Job], stream: TextIO) -> None:
         'To run them again: python project.py retry [JOB ...]',
         file=stream,
     )
-    if any(failure.after_retries for failure in failures):
+    if any(each.after_retries and each.kind != BoxTooSmall.kind for each in failures):
         print(
             'A job that fails again after a retry needs a smaller protocol.time_step, or a softer '
             'model, in a sweep of another name.',

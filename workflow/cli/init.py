@@ -140,7 +140,7 @@ def _ask_for_many(
         return
     work = sum(estimated_work(point, model, limits) for point in new)
     hours = work / CHARGED / Speed().cpu_core / 3600
-    what = f'this makes {len(new)} jobs, about {hours:.2g} core-hours at their longest'
+    what = f'this makes {len(new)} jobs, about {max(hours, 1):.0f} core-hours at their longest'
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError(f'{what}: give --yes to make them.')
     if input(f'{what}. Make them? [y/N] ').strip().lower() not in ('y', 'yes'):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from user_input import UserError
-from workflow.engines.errors import BlewUp
+from workflow.engines.errors import BlewUp, BoxTooSmall
 from workflow.jobs.failures import RETRIES, Failure, clear_failure, read_failure
 from workflow.jobs.lock import hold
 from workflow.stages.stage_folder import StageFolder
@@ -39,7 +39,9 @@ def make_ready(folder: Path, record: Any) -> str:
         where = 'its last good state' if begins is None else f'step {begins}'
         done = f'resumes from {where} of {failure.stage}'
         # What failed in other words may be a blow-up too, if it fails at the same place again.
-        if failure.kind == BlewUp.kind or failure.after_retries:
+        if failure.kind == BlewUp.kind or (
+            failure.after_retries and failure.kind != BoxTooSmall.kind
+        ):
             write_substeps(StageFolder(folder, failure.stage).path, short)
             done += f', with steps {short.shortened_by} times shorter until step {short.until}'
         # In the record before the mark goes: a retry that is killed here is only listed twice.

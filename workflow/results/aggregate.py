@@ -203,7 +203,7 @@ def _rows_of(
     for state, by_replica, estimate in zip(states, found, estimates, strict=True):
         first, n = next(iter(by_replica.values())), len(state.results)
         reasons = [estimate.verdict] if estimate.verdict else []
-        if not any(each.estimate.verdict for each in by_replica.values()):  # no run alone shows it
+        if not reasons:  # no run alone shows it
             reasons += _shared_drifts(state, first.follows)
         if len(by_replica) < n:
             reasons.append(f'{n - len(by_replica)} of {n} replicas do not have it')

@@ -38,13 +38,13 @@ def check_held_at_pressure(
             "evaporate. Give 'grid.density' in its place (that of the model is "
             f'{model_density:g}), or a pressure above 0.'
         )
-    for density, how_often in ((_USUAL_DENSITY, 'as melts often do'), (_DENSEST, 'at most')):
+    for density, how_often in ((_USUAL_DENSITY, 'often have'), (_DENSEST, 'hardly exceed')):
         try:
             check_box(_edges_at(density, frame, field), field)
         except UserError as error:
             message = (
-                f"at 'grid.pressure' = {point.pressure:g} the box may shrink: where {density:g} "
-                f'diameters cubed fill a sigma^3, {how_often}, {error}'
+                f"at 'grid.pressure' = {point.pressure:g} the box may shrink: at a density of "
+                f'{density:g} bead diameters cubed per volume, which melts {how_often}, {error}'
             )
             if density == _USUAL_DENSITY:
                 raise UserError(message) from None

@@ -59,7 +59,7 @@ def test_a_temperature_of_a_bath_is_doubted_only_where_it_is_off():
     trajectory = ArrayTrajectory(np.zeros((1, N, 3)), 5.0)
     found = Thermodynamics().compute(Run(trajectory, log, drifts, kT=1.5))
     assert found.temperature.value == pytest.approx(1.5, rel=0.01)
-    assert not found.temperature.verdict
+    assert not found.temperature.against
     assert found.potential_energy_per_bead.verdict == found.pressure.verdict == drifts.verdict
     off = Thermodynamics().compute(Run(trajectory, log_of(np.full(ROWS, 50.0)), drifts, kT=1.6))
     assert 'the bath, 1.6' in off.temperature.verdict

@@ -107,3 +107,11 @@ def test_the_series_that_settles_last_decides():
     assert detect_equilibration(rest['ignored']).start == 0
     drifting = series | {'coordination_number': np.linspace(0, 20, 500) + rest['ignored']}
     assert not association_equilibration(drifting).is_equilibrated
+
+
+def test_an_energy_too_short_to_tell_leaves_the_verdict_to_each_quantity():
+    slow = np.cumsum(np.random.default_rng(6).normal(size=ROWS))
+    slow = slow - np.linspace(slow[0], slow[-1], ROWS)  # a bridge: it wanders, and comes back
+    log = {'step': 10 * np.arange(ROWS), 'potential_energy': slow}
+    assert 'too short' in detect_equilibration(slow).verdict
+    assert not where_energy_settles(log, np.arange(0, 10_000, 100)).verdict
