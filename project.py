@@ -1,8 +1,9 @@
 """The operations on a job and on a sweep, in the order in which data flows.
 
-`python project.py init SWEEP`, `simulate`, `report`, `failed`, `retry` and `migrate` are this
-project's own commands; `status`, `run`, `submit` and `exec` are those of signac-flow. Imports that
-are heavy, or need an engine, are inside the operations: `status` must work on a login node.
+`python project.py init SWEEP`, `simulate`, `report`, `failed`, `retry`, `remove`, `prune` and
+`migrate` are this project's own commands; `status`, `run`, `submit` and `exec` are those of
+signac-flow. Imports that are heavy, or need an engine, are inside the operations: `status` must
+work on a login node.
 """
 
 from __future__ import annotations

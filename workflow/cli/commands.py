@@ -67,6 +67,15 @@ def main(arguments: Sequence[str]) -> int:
         help='only make them ready: the next simulate, run or submit takes them up',
     )
     _add_run_options(retry)
+    remove = commands.add_parser(
+        'remove', help='delete a sweep, and the jobs that are in no other one'
+    )
+    remove.add_argument('sweep', help='name of the sweep')
+    pruning = commands.add_parser('prune', help='delete the jobs that are in no sweep')
+    for command in (remove, pruning):
+        command.add_argument(
+            '--yes', action='store_true', help='do it; default: only show what would be deleted'
+        )
     commands.add_parser('migrate', help='take over a workspace of an earlier version')
     options = parser.parse_args(arguments)
     return COMMANDS[options.command](options)
@@ -183,6 +192,20 @@ def _migrate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _remove(options: argparse.Namespace) -> int:
+    from workflow.cli.remove import remove_sweep
+
+    remove_sweep(options.sweep, for_good=options.yes)
+    return 0
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from workflow.cli.remove import prune
+
+    prune(for_good=options.yes)
+    return 0
+
+
 def _point_to_failed(jobs: Sequence[Any]) -> None:
     """Say how many of `jobs` failed and what to do about it."""
     failed = failed_among(jobs)
@@ -230,4 +253,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     'failed': _failed,
     'retry': _retry,
     'migrate': _migrate,
+    'remove': _remove,
+    'prune': _prune,
 }

@@ -52,7 +52,12 @@ from workflow.jobs.failures import (
 )
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, read_progress
-from workflow.jobs.workspace import checked_project, jobs_by_sweep
+from workflow.jobs.workspace import (
+    checked_project,
+    jobs_by_sweep,
+    recorded_sweeps,
+    sweep_named,
+)
 from workflow.process import (
     EXIT_INTERRUPTED,
     STOP_SIGNALS,
@@ -120,6 +125,31 @@ class JobProject(FlowProject):
             found += ['production'] if 'production' not in operations else []
         type(self).selected = frozenset(operations)
         return found
+
+    @classmethod
+    def _add_job_selection_args(cls, parser: Any) -> None:
+        super()._add_job_selection_args(parser)
+        parser.add_argument('--sweep', metavar='NAME', help='Only select the jobs of this sweep.')
+
+    def _select_jobs_from_args(self, args: Any) -> Any:
+        """Select jobs; by `run` and `submit`, none that is in no sweep unless named by its id."""
+        sweep = vars(args).pop('sweep', None)  # signac-flow passes all others on
+        chosen = super()._select_jobs_from_args(args)
+        if sweep is not None:
+            members = set(sweep_named(self, sweep)['jobs'])
+        elif args.job_id or args.func not in (self._main_run, self._main_submit):
+            return chosen
+        else:
+            members = {job for each in recorded_sweeps(self).values() for job in each['jobs']}
+            outside = sum(job.id not in members for job in self)
+            if not outside:
+                return chosen
+            print(
+                f'{_many(outside)} of no sweep left out: -j JOB takes one all the same, '
+                'python project.py prune removes them.',
+                file=sys.stderr,
+            )
+        return [each for each in chosen if members.issuperset(job.id for job in each)]
 
     def _execute_operation(self, operation: Any, *options: Any) -> None:
         """Run one operation of `run`; an error of one job is reported, and stops no other."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import signac
 
-from user_input import UserError, validate
+from user_input import UserError, nearest_name, validate
 from workflow.jobs.signac_files import (
     PROJECT_DOCUMENT,
     read_project_document,
@@ -61,7 +61,7 @@ def recorded_sweep(path: Path) -> SweepJobs:
     with suppress(NoProject):
         project = checked_project()
         known = {job.id: job for job in project}
-        recorded = project.document().get(SWEEPS, {}).get(sweep.name, {'jobs': []})
+        recorded = recorded_sweeps(project).get(sweep.name, {'jobs': []})
         jobs = [known[each] for each in recorded['jobs'] if each in known]
         if jobs and (changes := changes_since_init(project, sweep, model)):
             print(
@@ -83,7 +83,7 @@ def changes_since_init(project: Project, sweep: Sweep, model: Model) -> str:
     from workflow.sweep.state_point import as_plain_values
     from workflow.sweep.sweep_file import Sweep, state_points
 
-    content = project.document().get(SWEEPS, {}).get(sweep.name)
+    content = recorded_sweeps(project).get(sweep.name)
     if content is None:
         return ''
     where = f'{PROJECT_DOCUMENT}, sweep {sweep.name}'
@@ -143,6 +143,20 @@ def _project_above() -> Path | None:
     return None if found.samefile(Path.cwd()) else found
 
 
+def recorded_sweeps(project: Project) -> dict[str, dict[str, Any]]:
+    """Read the sweeps of a project, by name."""
+    content: dict[str, dict[str, Any]] = project.document().get(SWEEPS, {})
+    return content
+
+
+def sweep_named(project: Project, name: str) -> dict[str, Any]:
+    """Read one sweep of a project; UserError if there is none of that name."""
+    sweeps = recorded_sweeps(project)
+    if name not in sweeps:
+        raise UserError(f"there is no sweep '{name}' in this project. {nearest_name(name, sweeps)}")
+    return sweeps[name]
+
+
 def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
     """Group jobs into the sweeps that they belong to; a job may be in several."""
     by_id = {job.id: job for job in jobs}
@@ -167,8 +181,7 @@ def sweeps_with(jobs: Sequence[Job]) -> list[SweepJobs]:
 
 def sweeps_in(job: Job) -> dict[str, dict[str, Any]]:
     """Read the sweeps of the project that `job` belongs to, by name."""
-    content: dict[str, dict[str, Any]] = job.project.document().get(SWEEPS, {})
-    return content
+    return recorded_sweeps(job.project)
 
 
 class NoProject(UserError):

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import math
 import shutil
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from analysis.observables import OBSERVABLES
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products
 from workflow.jobs.atomic_writes import replacing, synchronise
-from workflow.jobs.lock import hold
 from workflow.stages import thermo_writer, trajectory_writer
 from workflow.stages.checkpoint import DamagedCheckpoint, read_checkpoint
+from workflow.stages.job_context import holding_all
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.table import Stage
 from workflow.sweep.limits import Limits
@@ -81,11 +79,7 @@ def reopen(job_folder: Path, stage: Stage) -> None:
     """
     folder = StageFolder(job_folder, stage.name)
     log, trajectory = map(stage.product, stage.products)
-    with ExitStack() as locks:
-        locks.enter_context(hold(job_folder))
-        for observable in OBSERVABLES:
-            if observable.source == stage.name:
-                locks.enter_context(hold(job_folder, lock=f'{observable.name}.lock'))
+    with holding_all(job_folder):
         try:
             checkpoint = read_checkpoint(folder.last_checkpoint)
         except DamagedCheckpoint as error:

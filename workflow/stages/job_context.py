@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from analysis.observables import OBSERVABLES
 from workflow.jobs.files import read_limits
 from workflow.jobs.lock import hold
 from workflow.jobs.signac_files import read_job_document, state_point_of
@@ -51,6 +52,16 @@ def holding(job: JobContext, stage: Stage) -> Iterator[None]:
     with hold(job.folder):
         if (job.folder / stage.last_product).exists():
             raise StageIsDone(f'job {job.folder.name}: {stage.name} was done by another process.')
+        yield
+
+
+@contextmanager
+def holding_all(folder: Path) -> Iterator[None]:
+    """Hold the job in `folder` against runs and analyses; JobIsHeld if there is one."""
+    with ExitStack() as locks:
+        locks.enter_context(hold(folder))
+        for observable in OBSERVABLES:
+            locks.enter_context(hold(folder, lock=f'{observable.name}.lock'))
         yield
 
 

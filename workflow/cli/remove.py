@@ -1,0 +1,84 @@
+"""Deleting jobs: those of one sweep, or those that belong to none. Shown first, done if asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow.jobs.failures import composition_text
+from workflow.jobs.workspace import SWEEPS, Job, checked_project, recorded_sweeps, sweep_named
+from workflow.stages.job_context import holding_all
+from workflow.stages.table import is_done
+
+# Of a folder that is being deleted: signac takes it for no job.
+_REMOVED = 'removed.'
+_MOST_SHOWN = 20
+
+
+def remove_sweep(name: str, *, for_good: bool) -> None:
+    """Delete a sweep and the jobs that are in no other one, or show which these are.
+
+    Raises:
+        JobIsHeld: If one of them is being run: nothing is deleted then.
+        UserError: If there is no such sweep.
+    """
+    project = checked_project()
+    own = set(sweep_named(project, name)['jobs'])
+    sweeps = recorded_sweeps(project)
+    others = {job for each, content in sweeps.items() if each != name for job in content['jobs']}
+    jobs = [job for job in project if job.id in own - others]
+    shared = len(own & others)
+    if shared:
+        print(f'{shared} jobs of sweep {name} are in another one too, and stay.')
+    _show(jobs, for_good)
+    if for_good:
+        _refuse_held(jobs)
+        # Before its jobs: a removal that is killed leaves jobs of no sweep, which `prune` deletes.
+        del project.document[SWEEPS][name]
+        _delete(jobs)
+        print(f'Sweep {name} is removed; its report stays in {Path(project.path) / "results"}.')
+
+
+def prune(*, for_good: bool) -> None:
+    """Delete the jobs that are in no sweep, or show which these are; JobIsHeld if one is run."""
+    project = checked_project()
+    members = {job for content in recorded_sweeps(project).values() for job in content['jobs']}
+    jobs = [job for job in project if job.id not in members]
+    _show(jobs, for_good)
+    if for_good:
+        _refuse_held(jobs)
+        _delete(jobs)
+        for folder in Path(project.workspace).glob(f'{_REMOVED}*'):  # of a removal that was killed
+            shutil.rmtree(folder)
+
+
+def _show(jobs: Sequence[Job], for_good: bool) -> None:
+    for job in jobs[:_MOST_SHOWN]:
+        state = 'done' if is_done(job) else 'not done'
+        print(f'{job.id}  {composition_text(job)}  {state}  {_megabytes(Path(job.path)):.1f} MB')
+    if len(jobs) > _MOST_SHOWN:
+        print(f'... and {len(jobs) - _MOST_SHOWN} more')
+    count = '1 job' if len(jobs) == 1 else f'{len(jobs)} jobs'
+    size = f'{count}, {sum(_megabytes(Path(job.path)) for job in jobs):.1f} MB'
+    print(f'{size}: deleted.' if for_good else f'{size}: would be deleted by the same with --yes.')
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 1e6
+
+
+def _refuse_held(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        with holding_all(Path(job.path)):
+            pass
+
+
+def _delete(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        folder = Path(job.path)
+        with holding_all(folder):
+            gone = folder.with_name(_REMOVED + folder.name)
+            os.replace(folder, gone)
+        shutil.rmtree(gone)
