@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 _REPETITIONS = 3
 _REPLICAS = 50
 _STAGE_PRODUCTS = tuple(name for stage in STAGES for name in stage.products)
-_PRODUCTS = (*_STAGE_PRODUCTS, job_files.PRODUCTION, *job_files.RESULTS)
+_ANALYSED = (job_files.PRODUCTION, job_files.STRUCTURE, job_files.DEFINITIONS)
+_PRODUCTS = (*_STAGE_PRODUCTS, *_ANALYSED, *job_files.RESULTS)
 _OPERATIONS = (
     *(stage.name for stage in STAGES),
     'production',
@@ -79,8 +80,8 @@ class WorkspaceCommands(Benchmark):
         for folder in (bare / 'workspace').iterdir():
             for name in _OPERATIONS:
                 (folder / f'{name}.done').touch()
-        # The report would have something to do: results that are empty.
-        run = [*project, 'run', '-o', '^(?!report$).*']
+        # These would have something to do: results that are empty.
+        run = [*project, 'run', '-o', '^(?!(definitions|report)$).*']
         yield from _compare(case, 'run, nothing to do', (ours, run), (bare, [*other, 'run']))
 
 

@@ -15,18 +15,18 @@ from workflow.results.series import Series
 
 def definitions_statement(given: Mapping[str, JobDefinitions]) -> list[tuple[str, str]]:
     """State contact distances and wave number of the jobs, by id, and whether they are the same."""
-    values: dict[str, dict[str, list[str]]] = {}
-    for job, each in given.items():
+    values: dict[str, dict[str, float | None]] = {}
+    for each in given.values():
         definitions = each.definitions
         named = {f'Contact distance of {k}': v for k, v in definitions.contact_distances.items()}
         for name, found in {**named, 'Wave number q* of F_s': definitions.wave_number}.items():
             text = _definition_text(found, '1/sigma' if name.startswith('Wave') else 'sigma')
-            values.setdefault(name, {}).setdefault(text, []).append(job)
+            values.setdefault(name, {})[text] = found.estimate.value
     lines = []
     for name, texts in values.items():
         lines += [(name, text) for text in texts]
     sweeps = dict.fromkeys(each.sweep for each in given.values())
-    if any(len(texts) > 1 for texts in values.values()):
+    if any(len(set(texts.values())) > 1 for texts in values.values()):
         lines.append(
             (
                 'Not one definition',

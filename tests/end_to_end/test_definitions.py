@@ -1,0 +1,80 @@
+"""One definition for a sweep, from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+SWEEP = """
+name = 'small'
+model = 'isp'
+replicas = REPLICAS
+compositions = [{ LSP = 0.5, DOPA = 0.5 }, { LSP = 1 }]
+
+[grid]
+chains = 8
+degree_of_polymerisation = 8
+density = 0.85
+
+[protocol]
+time_step = 0.01
+coulomb_error = 1e-2
+push_off = { steps = 100 }
+anneal = { kT = 1.5, steps = 100, cooling_steps = 100 }
+equilibrate = { minimum_steps = 400, maximum_steps = 400 }
+sample = { minimum_steps = 1280, maximum_steps = 1280, doublings = 2 }
+"""
+
+
+def simulate(folder: Path, replicas: int, more: str = '') -> list[Path]:
+    (folder / 'sweep.toml').write_text(SWEEP.replace('REPLICAS', str(replicas)) + more)
+    command = [sys.executable, str(ROOT / 'project.py'), 'simulate', 'sweep.toml']
+    done = subprocess.run(
+        [*command, '--engine', 'lammps', '--parallel', '2'],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return sorted((folder / 'workspace').iterdir())
+
+
+def contact_distances(jobs: list[Path]) -> list[float]:
+    results = [json.loads((job / 'clusters.json').read_text())['result'] for job in jobs]
+    return [result['contact_distances']['Li-S'] for result in results]
+
+
+def wave_numbers(jobs: list[Path]) -> list[float]:
+    results = [json.loads((job / 'relaxation.json').read_text())['result'] for job in jobs]
+    return [result['wave_numbers']['peak'] for result in results]
+
+
+def stamps(jobs: list[Path], name: str) -> list[int]:
+    return [(job / name).stat().st_mtime_ns for job in jobs]
+
+
+def test_all_jobs_of_a_sweep_share_r_c_and_q(tmp_path: Path) -> None:
+    jobs = simulate(tmp_path, 1)
+    (distance,), (wave_number,) = set(contact_distances(jobs)), set(wave_numbers(jobs))
+    assert 1.0 < distance < 1.6
+
+    more = simulate(tmp_path, 2)
+    assert len(more) == 4
+    assert set(contact_distances(more)) == {distance}
+    assert set(wave_numbers(more)) == {wave_number}
+
+    before = {name: stamps(more, name) for name in ('trajectory.gsd', 'relaxation.json')}
+    simulate(tmp_path, 2, '\n[definitions]\ncontact_distance = 1.4\n')
+    assert set(contact_distances(more)) == {1.4}
+    assert {name: stamps(more, name) for name in before} == before
+    runs = [json.loads((job / 'signac_job_document.json').read_text())['runs'] for job in more]
+    assert [len(of_job) for of_job in runs] == [3] * 4
