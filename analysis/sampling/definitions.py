@@ -127,7 +127,7 @@ def _pooled(
     estimate = Estimate(value, n_effective=float(len(runs)), verdict=verdict)
     if value is None or len(runs) < FEWEST_RUNS:
         return Definition(estimate, source)
-    without = [find([*runs[:k], *runs[k + 1 :]])[0] for k in range(len(runs))]
+    without = [find(list(runs[:k]) + list(runs[k + 1 :]))[0] for k in range(len(runs))]
     known = np.array([each for each in without if each is not None])
     if len(known) < len(without):
         return Definition(replace(estimate, verdict='is not found without one of the runs'), source)
