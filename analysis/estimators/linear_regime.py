@@ -30,6 +30,9 @@ EXPONENT_TOLERANCE, LARGEST_SPREAD = 0.1, 0.2
 LARGEST_TRANSIENT = 0.8
 # Parts of all times from t_min on are looked for, at every third lag.
 EVERY_LAG = 3
+# What is just not found at the first lag that passes would make an interval too narrow
+# (measured: validation/sections/intervals.py): the line begins some lags later.
+LAGS_LATER = 2
 # Where nothing is linear, the exponent is that of the last lags, up to this factor in time.
 LAST_LAGS = 8
 
@@ -97,9 +100,9 @@ def linear_regime(
 ) -> LinearRegime:
     """Find from which lag on a mean squared displacement is linear, and fit the line.
 
-    It is the first lag from which on the exponent agrees with 1, and no part exp(-t/s) is found
-    beside the line, for s of this lag and longer. Lags have shape (L,), sums over the origins of
-    each block, and the numbers of these, (B, L).
+    It begins two lags after the first from which on the exponent agrees with 1, and no part
+    exp(-t/s) is found beside the line, for s of this lag and longer. Lags have shape (L,), sums
+    over the origins of each block, and the numbers of these, (B, L).
     """
     total = counts.sum(axis=0)
     mean = sums.sum(axis=0) / total
@@ -123,8 +126,10 @@ def linear_regime(
             _coefficient(each, mean / time, deviations / time, paths, is_used) for each in bent
         )
         if all(abs(t.value) < LARGEST_TRANSIENT * t.half for t in transients):
+            begins = time[min(k + LAGS_LATER, len(time) - FEWEST_LAGS)]
+            is_used = time >= begins
             diffusion = _coefficient(line, mean / time, deviations / time, paths, is_used)
-            return LinearRegime(exponent.estimate, diffusion.estimate, float(time[k]))
+            return LinearRegime(exponent_from(is_used).estimate, diffusion.estimate, float(begins))
     exponent = exponent_from(time >= time[-1] / LAST_LAGS)
     doubt = _doubt(exponent) or 'not linear: the slope still changes'
     return LinearRegime(exponent.estimate, Estimate(verdict=doubt), None)

@@ -262,11 +262,11 @@ def diffusion_rows(engine: str) -> Iterator[Row]:
     """Diffusion coefficients of walkers, with the log-spaced schedule."""
     generator = np.random.default_rng(8)
     steps = log_spaced_steps(24, 5)
-    for name, paths in (
-        ('Brownian walkers', brownian_paths),
-        ('Langevin particles, ballistic up to 10 steps', langevin_paths),
-        ('walkers in cages that are forgotten within 5 steps', caged_paths),
-        ('chains of 4 that move as one, and rattle', chained_paths),
+    for name, paths, independent_part in (
+        ('Brownian walkers', brownian_paths, 1),
+        ('Langevin particles, ballistic up to 10 steps', langevin_paths, 1),
+        ('walkers in cages that are forgotten within 5 steps', caged_paths, 1),
+        ('beads in chains of 4 that move as one, and rattle', chained_paths, 1 / 4),
     ):
         for n in (20, 240):
             outcomes = []
@@ -274,9 +274,8 @@ def diffusion_rows(engine: str) -> Iterator[Row]:
                 positions = paths(steps, n, generator)
                 run = Run(ArrayTrajectory(positions, 50.0, steps=steps, time_step=1.0))
                 found = MeanSquaredDisplacement().compute(run).by_type['A'].diffusion
-                # Taking off the drift takes off the share of it in the motion of each.
-                independent = n // 4 if paths is chained_paths else n
-                outcomes.append(holds(found, 1 - 1 / independent))
+                # Taking off the drift takes off its share in the motion of each.
+                outcomes.append(holds(found, 1 - 1 / (n * independent_part)))
             yield Coverage.of(f'diffusion coefficient: {n} {name}', outcomes).exact()
 
 

@@ -28,12 +28,14 @@ def test_walkers_of_two_types_diffuse_from_the_first_lag_on():
     steps = log_spaced_steps(16, block=32)
     positions = walk(steps, 120, np.random.default_rng(0)) * np.repeat([0.1, 0.3], 60)[:, None]
     result = analyse(positions, np.repeat([0, 1], 60), steps, time_step=TIME_STEP)
-    for name, exact in (('slow', 0.01 / TIME_STEP), ('fast', 0.09 / TIME_STEP)):
+    for name, own in (('slow', 0.01), ('fast', 0.09)):
         found = result.by_type[name]
+        # Less the drift of the centre of mass, to which all 120 contribute.
+        exact = (own * (1 - 2 / 120) + (0.01 + 0.09) / 2 / 120) / TIME_STEP
         assert found.curve.value == pytest.approx(6 * exact * found.curve.x, rel=0.3)
         assert found.exponent.low < 1 < found.exponent.high
         assert found.diffusion.low < exact < found.diffusion.high < 1.2 * exact
-        assert found.linear_from <= 8 * TIME_STEP
+        assert found.linear_from <= 12 * TIME_STEP
         assert not found.diffusion.verdict
     assert any('slow: linear from' in note for note in MeanSquaredDisplacement().notes(result))
 
