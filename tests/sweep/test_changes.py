@@ -44,6 +44,11 @@ def test_a_sweep_that_is_the_same_is_not_reported() -> None:
             '2 jobs kept, 2 no longer part of it: replicas 2 -> 1',
         ),
         (
+            {'replicas': {'minimum': 2, 'maximum': 5}, 'decide': 'claims'},
+            JOBS,
+            '4 jobs kept: replicas 2 -> 2 to 5; decide none -> claims',
+        ),
+        (
             {'compositions': [{'DOPA': 1}, {'LSP': 1}]},
             ('c', 'd', 'e', 'f'),
             '2 jobs kept, 2 new, 2 no longer part of it: composition LSP 1 added; '
