@@ -17,6 +17,7 @@ SWEEP: dict[str, Any] = {
     'grid': {'chains': 8, 'degree_of_polymerisation': 10, 'pressure': 0.0},
     'protocol': {'sample': {'precision': {'pressure': 0.1}}},
 }
+CLAIMS = {'claims': 'claims.toml'}
 JOBS = ('a', 'b', 'c', 'd')
 
 
@@ -42,6 +43,11 @@ def test_a_sweep_that_is_the_same_is_not_reported() -> None:
             {'replicas': 1},
             ('a', 'c'),
             '2 jobs kept, 2 no longer part of it: replicas 2 -> 1',
+        ),
+        (
+            {'replicas': {'minimum': 2, 'maximum': 5}, 'decide': 'claims', 'report': CLAIMS},
+            JOBS,
+            '4 jobs kept: replicas 2 -> 2 to 5; decide none -> claims',
         ),
         (
             {'compositions': [{'DOPA': 1}, {'LSP': 1}]},

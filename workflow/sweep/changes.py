@@ -58,7 +58,10 @@ def _causes(before: Recorded, after: Recorded) -> Iterator[str]:
 def _leaves(table: Mapping[str, Any], above: str = '') -> Iterator[tuple[str, Any]]:
     for name, value in table.items():
         if above or name not in _NO_PART:
-            if isinstance(value, Mapping):
+            if isinstance(value, Mapping) and set(value) == {'minimum', 'maximum'}:
+                ends = dict.fromkeys((value['minimum'], value['maximum']))
+                yield above + name, ' to '.join(map(str, ends))
+            elif isinstance(value, Mapping):
                 yield from _leaves(value, f'{above}{name}.')
             else:
                 yield above + name, value
