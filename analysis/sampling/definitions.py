@@ -16,7 +16,7 @@ from user_input import UserError, nearest_name
 
 FEWEST_RUNS = 3
 
-_Sums = TypeVar('_Sums', PairCounts, ShellSums)
+_Sums = TypeVar('_Sums')
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from analysis.observables import OBSERVABLES
 from analysis.serialise import to_json
 from tests.results.builders import job, state_point
 from user_input import UserError
+from workflow.jobs.files import DEFINITIONS
 from workflow.results.job_results import JobResult, read_job_result
 
 
 def write(folder: Path, result: JobResult, refusals: dict[str, str]) -> dict[str, Any]:
     contents = {}
+    (folder / DEFINITIONS).touch()
     for observable in OBSERVABLES:
         found = result.outcomes[observable.name].result
         contents[observable.name] = {

@@ -53,7 +53,7 @@ class JobResult:
 
 def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:
     """Read the results of a job, None while one is missing; UserError if one cannot be read."""
-    if not all((folder / name).exists() for name in job_files.RESULTS):
+    if not all((folder / name).exists() for name in (job_files.DEFINITIONS, *job_files.RESULTS)):
         return None
     outcomes, made = {}, {}
     for observable in OBSERVABLES:

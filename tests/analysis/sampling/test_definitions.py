@@ -150,7 +150,8 @@ def test_what_the_contact_distance_changes():
     assert scan['coordination against r_c'].x == pytest.approx([0.8, 0.9, 1.0, 1.1, 1.2], rel=1e-6)
     # At 0.9 itself rounding decides.
     assert scan['coordination against r_c'].value[[0, 2, 3, 4]].tolist() == [0, 1, 2, 2]
-    largest = scan['largest cluster against r_c'].value[[0, 2, 3, 4]]
-    assert largest == pytest.approx([0.1, 0.2, 1, 1])
+    assert scan['largest cluster against r_c'].value[[0, 2, 3, 4]] == pytest.approx(
+        [0.1, 0.2, 1, 1]
+    )
     assert scan['percolation against r_c'].value[[0, 2, 3, 4]].tolist() == [0, 0, 1, 1]
     assert found.estimates['coordination_number'].value == 1
