@@ -45,6 +45,7 @@ def simulate(folder: Path, replicas: int, more: str = '') -> list[Path]:
         timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert 'wait for' not in done.stdout
     return sorted((folder / 'workspace').iterdir())
 
 

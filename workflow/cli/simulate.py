@@ -107,14 +107,14 @@ def _define_sweeps(jobs: Sequence[Job]) -> None:
             define(sweep)
 
 
-def _run_side_by_side(waiting: list[Job], parallel: int, stop: Collection[int]) -> list[_Running]:
+def _run_side_by_side(jobs: Sequence[Job], parallel: int, stop: Collection[int]) -> list[_Running]:
     """Run a process for each job, and return those after which a job was not done."""
-    if not waiting:
+    if not jobs:
         return []
-    total = len(waiting)
+    waiting, total = list(jobs), len(jobs)
     running: list[_Running] = []
     ended: list[_Running] = []
-    with _display(places_on_axis(waiting)) as display:
+    with _display(places_on_axis(jobs)) as display:
         try:
             while (waiting and not stop) or running:
                 while waiting and len(running) < parallel and not stop:
