@@ -89,8 +89,8 @@ def main_peak(trajectory: Trajectory, frames: IntArray) -> tuple[float | None, s
 def peak_of(sums: ShellSums) -> tuple[float | None, str]:
     """Find the wave number of the main peak, or why there is none.
 
-    It is the centre of the upper half of the peak, above 1, which many shells have a part in: the
-    highest of them is a matter of chance (five times as far apart in runs of the same state).
+    It is the centre of the upper half of the peak, above 1, which many shells have a part in: which
+    of them is the highest is a matter of chance.
     """
     from scipy.ndimage import gaussian_filter1d
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # In the project document, beside the sweep: what its files name, and what its jobs are given.
 NAMED, GIVEN = 'named_definitions', 'definitions'
-_LOCK = 'definitions.lock'
+_LOCK = '.definitions.lock'  # in the folder of the project
 
 
 def named_definitions(sweep: Sweep, model: Model) -> dict[str, Any]:
