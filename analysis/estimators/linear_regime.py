@@ -10,6 +10,9 @@ How large the error is, the blocks say, not that model: beads of one chain do no
 independently. But displacements longer than a block are shared by several blocks. By how much the
 spread of the blocks is too small for that, and how many independent blocks it is worth, follows
 from the model, exactly for Brownian paths.
+
+The limit: motion that is hardly subdiffusive for long, such as a quarter faster at short times, is
+told from a line too late, and the interval is too narrow (validation/sections/intervals.py).
 """
 
 from __future__ import annotations
