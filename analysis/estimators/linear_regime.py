@@ -18,7 +18,7 @@ told from a line too late, and the interval is too narrow (validation/sections/i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,8 @@ EVERY_LAG = 3
 # What is just not found at the first lag that passes would make an interval too narrow
 # (measured: validation/sections/intervals.py): the line begins some lags later.
 LAGS_LATER = 2
+# That the same data choose where the line begins adds to the error, by this factor (as measured).
+CHOSEN = 1.1
 # Where nothing is linear, the exponent is that of the last lags, up to this factor in time.
 LAST_LAGS = 8
 
@@ -132,6 +134,7 @@ def linear_regime(
             begins = time[min(k + LAGS_LATER, len(time) - FEWEST_LAGS)]
             is_used = time >= begins
             diffusion = _coefficient(line, mean / time, deviations / time, paths, is_used)
+            diffusion = replace(diffusion, half=CHOSEN * diffusion.half)
             return LinearRegime(exponent_from(is_used).estimate, diffusion.estimate, float(begins))
     exponent = exponent_from(time >= time[-1] / LAST_LAGS)
     doubt = _doubt(exponent) or 'not linear: the slope still changes'
