@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.arrays import FloatArray, IntArray
+from analysis.arrays import BoolArray, FloatArray, IntArray
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.intervals import student_quantile
 from analysis.estimators.pooling import Replicates, pooled_intervals
@@ -101,8 +101,9 @@ def equal_rows(engine: str) -> Iterator[Row]:
 
 def skewed_rows(engine: str) -> Iterator[Row]:
     """Skewed values."""
-    yield from Tally.of('lognormal values, equal spreads', 3, lognormal, equal).rows()
-    yield from Tally.of('gamma values, equal spreads', 4, gamma, equal).rows()
+    for what, seed, draw in (('lognormal', 3, lognormal), ('gamma', 4, gamma)):
+        found = Tally.of(f'{what} values, equal spreads', seed, draw, equal, None, SWEEPS // 2)
+        yield from found.rows()
 
 
 def unequal_rows(engine: str) -> Iterator[Row]:
@@ -260,46 +261,66 @@ def within_rows(engine: str) -> Iterator[Row]:
 
 def adaptive_rows(engine: str) -> Iterator[Row]:
     """Replicas are added until the sweep is decided, or the last look is over."""
-    for looks, what, seed in (
-        (4, 'a replica to each state', 14),
-        (10, 'a replica to each state', 15),
-        (6, 'two to each of the half of the states that spread most', 16),
+    for looks, start, by_spread, seed in (
+        (4, 2, False, 14),
+        (10, 3, False, 15),
+        (6, 3, True, 16),
+        (6, 2, True, 17),
     ):
         generator = np.random.default_rng(seed)
-        tried = ADAPTIVE
-        decided, plain, slopes = np.zeros(2), 0, []
-        for number in range(tried):
-            k = int(generator.integers(3, 9 if looks < 10 else 6))
+        decided, slopes = np.zeros(3), []
+        for number in range(ADAPTIVE):
             draw = (normal, lognormal, gamma)[number % 3]
-            values = [draw(generator, 2) for _ in range(k)]
-            is_open, naive = np.ones(2, dtype=bool), False
-            for look in range(1, looks + 1):
-                states = [state(p, v) for p, v in zip(places(k), values, strict=True)]
-                level = interim_level(look, looks)
-                found = trend_test(states, level), contrast(states, 0, k - 1, level)
-                naive |= trend_test(states).direction != 0
-                is_open &= [each.direction == 0 for each in found]
-                if not is_open[0] or look == looks:
-                    slopes.append(holds(found[0].effect, 0.0))
-                if not is_open.any():
-                    break
-                if 'two' in what:
-                    order = np.argsort([-v.std() for v in values])
-                    more = np.where(np.isin(np.arange(k), order[: (k + 1) // 2]), 2, 0)
-                else:
-                    more = np.ones(k, dtype=int)
-                values = [
-                    np.append(v, draw(generator, int(m))) for v, m in zip(values, more, strict=True)
-                ]
-            decided += ~is_open
-            plain += naive
-        where = f'{looks} looks, {what} after each'
-        yield false_decisions(f'trends, {where}', int(decided[0]), tried)
-        yield false_decisions(f'differences of the ends, {where}', int(decided[1]), tried)
+            its_decisions, slope = _adapt(generator, draw, looks, start, by_spread=by_spread)
+            decided += its_decisions
+            slopes.append(holds(slope, 0.0))
+        added = (
+            'two to the half of the states that spread most' if by_spread else 'one to each state'
+        )
+        where = f'{looks} looks, {start} replicas at first, then {added}'
+        yield false_decisions(f'trends, {where}', int(decided[0]), ADAPTIVE)
+        if by_spread and start == 2:
+            yield stated(
+                f'false decisions: differences of the ends, {where}', NO_ENGINE, REFERENCE,
+                percent(int(decided[1]), ADAPTIVE),
+                'spreads that came out small by chance are never seen to be larger',
+            )  # fmt: skip
+        else:
+            yield false_decisions(
+                f'differences of the ends, {where}', int(decided[1]), ADAPTIVE
+            )  # fmt: skip
         yield stated(
             f'false decisions: trends, {where}, 5 % at each look', NO_ENGINE, REFERENCE,
-            percent(plain, tried), 'what the levels of the looks are for',
+            percent(int(decided[2]), ADAPTIVE), 'what the levels of the looks are for',
         )  # fmt: skip
+        yield Coverage.of(f'interval of the slope at the end, {where}', slopes).stated(
+            'it is that of a sweep with one look'
+        )
+
+
+def _adapt(
+    generator: np.random.Generator, draw: Draw, looks: int, start: int, *, by_spread: bool
+) -> tuple[BoolArray, Estimate]:
+    """Add replicas until trend and difference are decided.
+
+    Whether these two are, and the trend at 5 % at one of the looks; and the slope at the end.
+    """
+    k = int(generator.integers(3, 9 if looks < 10 else 6))
+    values = [draw(generator, start) for _ in range(k)]
+    decided = np.zeros(3, dtype=bool)
+    for look in range(1, looks + 1):
+        states = [state(p, v) for p, v in zip(places(k), values, strict=True)]
+        level = interim_level(look, looks)
+        trend, difference = trend_test(states, level), contrast(states, 0, k - 1, level)
+        decided |= [trend.direction != 0, difference.direction != 0, trend.p <= MOST_FALSE]
+        if decided.all():
+            break
+        more = np.ones(k, dtype=int)
+        if by_spread:
+            order = np.argsort([-v.std() for v in values])
+            more = np.where(np.isin(np.arange(k), order[: (k + 1) // 2]), 2, 0)
+        values = [np.append(v, draw(generator, int(m))) for v, m in zip(values, more, strict=True)]
+    return decided, trend.effect
 
 
 def power_rows(engine: str) -> Iterator[Row]:
