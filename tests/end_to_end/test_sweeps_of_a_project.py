@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import signac
 
+from models.model import SHIPPED_MODELS
 from tests.conftest import run_here
 from tests.end_to_end.test_bad_input import SWEEP
 from workflow.jobs.lock import EXIT_HELD, hold
@@ -74,9 +76,8 @@ def test_a_sweep_selects_for_run_status_and_submit(
 def test_a_sweep_is_removed_with_the_jobs_that_no_other_has(folder: Path) -> None:
     before = jobs(folder)
     shown = run_here(folder, 'remove', 'small').stdout
-    assert '1 jobs of sweep small are in another one too, and stay' in shown
-    assert '1 job, ' in shown
-    assert 'would be deleted by the same with --yes' in shown
+    assert 'In another sweep too, and kept: 1 of 2 jobs of sweep small' in shown
+    assert 'With --yes sweep small is removed, and these jobs are deleted: 1 job, ' in shown
     assert jobs(folder) == before
     assert run_here(folder, 'remove', 'small', '--yes').returncode == 0
     assert len(jobs(folder)) == len(before) - 1
@@ -103,3 +104,22 @@ def test_jobs_that_are_run_or_analysed_are_not_deleted(folder: Path, lock: str) 
     with hold(folder / 'workspace' / jobs(folder, (2.0,))[-1], lock=lock):
         assert run_here(folder, 'prune', '--yes').returncode == EXIT_HELD
     assert jobs(folder) == before
+
+
+def test_a_job_of_two_sweeps_runs_for_as_long_as_both_ask(folder: Path) -> None:
+    longer = SWEEP.replace("'small'", "'longer'") + '[protocol.sample]\nmaximum_steps = 3000000\n'
+    (folder / 'sweep.toml').write_text(longer)
+    assert '1 jobs' in run_here(folder, 'init', 'sweep.toml').stdout
+    limits = [json.loads(path.read_text()) for path in folder.glob('workspace/*/limits.json')]
+    assert sorted(each['sample']['maximum_steps'] for each in limits) == [2000000] * 4 + [3000000]
+    assert 'changed' not in run_here(folder, 'init', 'sweep.toml').stdout
+
+
+def test_an_edited_model_file_is_told_with_its_jobs(folder: Path) -> None:
+    model = (SHIPPED_MODELS / 'isp.toml').read_text()
+    (folder / 'own.toml').write_text(model)
+    (folder / 'sweep.toml').write_text(SWEEP.replace("'isp'", "'own.toml'"))
+    assert run_here(folder, 'init', 'sweep.toml').returncode == 0
+    (folder / 'own.toml').write_text(model.replace('density = 0.85', 'density = 0.8', 1))
+    said = run_here(folder, 'init', 'sweep.toml').stdout
+    assert '0 jobs kept, 1 new, 1 no longer part of it: the content of the model changed' in said

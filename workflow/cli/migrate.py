@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.observable import Observable
+from analysis.observables import OBSERVABLES
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs.atomic_writes import synchronise
@@ -24,12 +26,13 @@ from workflow.jobs.workspace import (
     record_format,
     refusal_of,
 )
+from workflow.results.job_results import read_outcome
 from workflow.stages.table import STAGES, is_done
 from workflow.sweep.limits import Limits, split_limits
 from workflow.sweep.state_point import read_state_point
 
 # Within a job: results that are made anew, with their checksums.
-ASIDE = 'results_of_format_2'
+ASIDE = 'results_of_earlier_format'
 # While a job is renamed: what becomes its state point.
 _NEXT_STATE_POINT = f'{STATE_POINT}.next'
 
@@ -159,7 +162,8 @@ def _check(job: Any, state_point: dict[str, Any]) -> None:
 
 def _move_aside(folder: Path) -> int:
     """Move results of an older kind into a folder of their own; give their number."""
-    old = [name for name in job_files.RESULTS if _is_old(folder / name)]
+    files = [(job_files.result_file(each.name), each) for each in OBSERVABLES]
+    old = [name for name, observable in files if _is_old(folder / name, observable)]
     if not old:
         return 0
     with hold(folder):
@@ -171,11 +175,10 @@ def _move_aside(folder: Path) -> int:
     return len(old)
 
 
-def _is_old(path: Path) -> bool:
+def _is_old(path: Path, observable: Observable[Any]) -> bool:
     try:
-        content = job_files.read_json(path)
-    except FileNotFoundError:
-        return False
-    except ValueError:  # it is damaged: the analysis makes it anew
+        if path.exists():
+            read_outcome(path, observable)
+    except UserError:  # of an older kind, or damaged: the analysis makes it anew
         return True
-    return not (isinstance(content, dict) and 'result' in content)
+    return False

@@ -31,14 +31,16 @@ def remove_sweep(name: str, *, for_good: bool) -> None:
     jobs = [job for job in project if job.id in own - others]
     shared = len(own & others)
     if shared:
-        print(f'{shared} jobs of sweep {name} are in another one too, and stay.')
-    _show(jobs, for_good)
-    if for_good:
+        print(f'In another sweep too, and kept: {shared} of {len(own)} jobs of sweep {name}.')
+    total = _show(jobs)
+    if not for_good:
+        print(f'With --yes sweep {name} is removed, and these jobs are deleted: {total}.')
+    else:
         _refuse_held(jobs)
         # Before its jobs: a removal that is killed leaves jobs of no sweep, which `prune` deletes.
         del project.document[SWEEPS][name]
         _delete(jobs)
-        print(f'Sweep {name} is removed; its report stays in {Path(project.path) / "results"}.')
+        print(f'Sweep {name} is removed, and {total}. Its report stays in the folder results.')
 
 
 def prune(*, for_good: bool) -> None:
@@ -46,23 +48,26 @@ def prune(*, for_good: bool) -> None:
     project = checked_project()
     members = {job for content in recorded_sweeps(project).values() for job in content['jobs']}
     jobs = [job for job in project if job.id not in members]
-    _show(jobs, for_good)
-    if for_good:
+    total = _show(jobs)
+    if not for_good:
+        print(f'With --yes these jobs, which are in no sweep, are deleted: {total}.')
+    else:
         _refuse_held(jobs)
         _delete(jobs)
+        print(f'{total} in no sweep: deleted.')
         for folder in Path(project.workspace).glob(f'{_REMOVED}*'):  # of a removal that was killed
             shutil.rmtree(folder)
 
 
-def _show(jobs: Sequence[Job], for_good: bool) -> None:
+def _show(jobs: Sequence[Job]) -> str:
+    """List jobs, and sum up what they are."""
     for job in jobs[:_MOST_SHOWN]:
         state = 'done' if is_done(job) else 'not done'
         print(f'{job.id}  {composition_text(job)}  {state}  {_megabytes(Path(job.path)):.1f} MB')
     if len(jobs) > _MOST_SHOWN:
         print(f'... and {len(jobs) - _MOST_SHOWN} more')
     count = '1 job' if len(jobs) == 1 else f'{len(jobs)} jobs'
-    size = f'{count}, {sum(_megabytes(Path(job.path)) for job in jobs):.1f} MB'
-    print(f'{size}: deleted.' if for_good else f'{size}: would be deleted by the same with --yes.')
+    return f'{count}, {sum(_megabytes(Path(job.path)) for job in jobs):.1f} MB'
 
 
 def _megabytes(folder: Path) -> float:

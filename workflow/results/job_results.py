@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.estimators.drift import Drift
 from analysis.estimators.estimate import Curve
-from analysis.observable import Outcome, Quantity
+from analysis.observable import Observable, Outcome, Quantity
 from analysis.observables import OBSERVABLES
 from analysis.sampling.production import Production
 from analysis.serialise import from_json
@@ -58,18 +58,22 @@ def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult |
     outcomes, made = {}, {}
     for observable in OBSERVABLES:
         path = products.whole(folder, products.result_product(observable.name))
-        try:
-            content = job_files.read_json(path)
-            result = content['result']
-            if result is not None:
-                result = from_json(observable.result, json.dumps(result).encode())
-            outcomes[observable.name] = Outcome(result, str(content['refusal']))
-            made[observable.name] = dict(content.get(provenance.KEY) or {})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f'{path}: cannot be read ({error}). Delete it to analyse the job again.'
-            ) from None
+        outcomes[observable.name], made[observable.name] = read_outcome(path, observable)
     return JobResult(state_point, outcomes, made, _drifts(folder), folder.name)
+
+
+def read_outcome(path: Path, observable: Observable[Any]) -> tuple[Outcome, dict[str, Any]]:
+    """Read what one observable has found, and what made it; UserError if it cannot be read."""
+    try:
+        content = job_files.read_json(path)
+        result = content['result']
+        if result is not None:
+            result = from_json(observable.result, json.dumps(result).encode())
+        return Outcome(result, str(content['refusal'])), dict(content.get(provenance.KEY) or {})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f'{path}: cannot be read ({error}). Delete it to analyse the job again.'
+        ) from None
 
 
 def _drifts(folder: Path) -> Mapping[str, Drift]:
