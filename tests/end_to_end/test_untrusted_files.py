@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_job_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_size_that_is_not_there_is_not_asked_for(tmp_path: Path) -> None:
     (tmp_path / 'many.toml').write_text(
-        (ROOT / 'sweeps' / 'demo.toml').read_text().replace('replicas = 2', 'replicas = 1000000000')
+        (ROOT / 'sweeps' / 'demo.toml').read_text().replace('replicas = 3', 'replicas = 1000000000')
     )
     done = subprocess.run(
         [sys.executable, str(ROOT / 'project.py'), 'init', 'many.toml'],

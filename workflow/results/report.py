@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import shutil
 from collections import Counter
@@ -22,6 +23,7 @@ from workflow.results.causes import causes_of
 from workflow.results.claims import Claims
 from workflow.results.figures import OVERVIEW, SweepFigure, write_figures
 from workflow.results.series import Series, all_series
+from workflow.results.stated_definitions import onset_statements
 from workflow.results.tables import (
     column_names,
     footnotes,
@@ -52,6 +54,7 @@ class Background:
         level: Rate of false decisions at this look at the sweep.
         decided: Verdicts of earlier looks.
         looks: What each of them found, in words.
+        definitions: Contact distances and wave number, as names and values.
         runs: One record of each run of a stage: engine, version, device and so on.
     """
 
@@ -64,6 +67,7 @@ class Background:
     level: float = LEVEL
     decided: Mapping[str, str] = field(default_factory=dict)
     looks: Sequence[str] = ()
+    definitions: Sequence[tuple[str, str]] = ()
     runs: Sequence[Mapping[str, Any]] = ()
 
 
@@ -140,6 +144,10 @@ def _render(
         dynamics=dynamics,
         overview=[each for each in shown if each['observable'] == OVERVIEW],
         onsets=onsets(many, table.axis),
+        definitions=[
+            *background.definitions,
+            *itertools.chain.from_iterable(map(onset_statements, many)),
+        ],
         claims=background.claims,
         findings=findings,
         sections=[

@@ -51,8 +51,10 @@ def write_sweep_results(sweep: SweepJobs) -> SweepTable:
 
 
 def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
+    from workflow.results.definitions import definitions_of
     from workflow.results.looks import level_of, looks_of
     from workflow.results.report import Background, write_results
+    from workflow.results.stated_definitions import definitions_statement
 
     # Before they are read: a result that comes while figures are drawn is not in this report.
     stamps = _stamps(sweep.jobs)
@@ -70,6 +72,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         level=level_of(wanted, looks),
         decided=looks[-1].decided if looks else {},
         looks=list(map(str, looks)),
+        definitions=definitions_statement(definitions_of(sweep.jobs)),
         runs=[run for record in records for run in record.get('runs', [])],
     )
     write_results(folder, table, background)
