@@ -116,13 +116,15 @@ class JobProject(FlowProject):
             raise JobIsHeld(f'{_many(len(held))} left to the process that runs them.')
 
     def _select(self, names: list[str] | None) -> list[str]:
-        """List operations and groups to run; with an analysis, also its production window."""
+        """List operations and groups to run; with an analysis, also what it needs before."""
         found = self._operations_named(names)
         if found is None:
             found = list(self.operations)
         operations = self._operations_in(found)
-        if operations & {observable.name for observable in OBSERVABLES}:
-            found += ['production'] if 'production' not in operations else []
+        chosen = [observable for observable in OBSERVABLES if observable.name in operations]
+        before = ['production'] if chosen else []
+        before += ['definitions'] if any(observable.defined_by for observable in chosen) else []
+        found += [name for name in before if name not in operations]
         type(self).selected = frozenset(operations)
         return found
 
