@@ -114,7 +114,7 @@ def test_the_analyses_of_a_run_share_one_pass(
 ) -> None:
     run(folder, monkeypatch, 'run', '-o', chosen)
     neutral = {name for name in NAMES if name != 'clusters'}  # which takes ions
-    assert sorted(sum(passes, [])) == sorted(neutral)
+    assert sorted(name for each in passes for name in each) == sorted(neutral)
     # Relaxation may have to wait for the definitions of the sweep.
     assert passes[1:] in ([], [['relaxation']])
     assert results(folder) == {*NAMES, 'production'}
