@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.estimators.distribution import (
-    Distribution,
-    cumulative,
-    distribution,
-    log_binned,
-)
+from analysis.estimators.distribution import Distribution, cumulative, distribution, log_binned
 from analysis.estimators.equilibration import Equilibration
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
