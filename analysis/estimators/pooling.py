@@ -16,7 +16,7 @@ from analysis.estimators.intervals import CONFIDENCE, student_quantile
 
 # Where spreads are equal, this part of the sweeps is not pooled.
 HOMOGENEITY_LEVEL = 0.05
-# Few replicas hide spreads that differ by a factor of three: of eight states with three replicas,
+# Few replicas hide spreads that differ by a factor of three. Of eight states with three replicas,
 # one of which spread so, its differences were decided wrongly in 19 % with the pooled spread alone,
 # in 12 % with this weight beside its own. Where spreads are equal it costs a tenth of the width.
 SHARED_WEIGHT = 4
