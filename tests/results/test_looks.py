@@ -12,7 +12,14 @@ from tests.results.builders import job_result, relaxation, state_point, table
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs.workspace import SWEEPS, SweepJobs
-from workflow.results.looks import Look, level_of, look_is_due, planned_sizes, take_look
+from workflow.results.looks import (
+    Look,
+    level_of,
+    look_is_due,
+    looks_of,
+    planned_sizes,
+    take_look,
+)
 from workflow.results.verdicts import Finding
 from workflow.sweep.sweep_file import Replicas, Sweep, load_sweep
 
@@ -93,10 +100,16 @@ def test_replicas_are_added_where_they_tell_most(jobs: SweepJobs) -> None:
 
 
 def test_what_is_decided_ends_it(jobs: SweepJobs) -> None:
-    decided = Finding('a', 'b', 'q', 'seen', 'agrees')
+    decided = Finding('More of it, less.', 'b', 'q', 'seen', 'agrees')
     look = take_look(jobs, sweep(), results(jobs), [decided])
-    assert (look.added, look.end, look.decided) == (0, 'all is decided', {'a q': 'agrees'})
-    assert not look_is_due(jobs.jobs[0].project.document[SWEEPS]['demo']())
+    assert (look.added, look.end, look.decided) == (
+        0,
+        'all is decided',
+        {'More of it, less. q': 'agrees'},
+    )
+    content = jobs.jobs[0].project.document[SWEEPS]['demo']()
+    assert not look_is_due(content)
+    assert looks_of(content) == [look]
     assert str(look).endswith('1 decided. All is decided.')
 
 

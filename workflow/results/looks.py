@@ -71,7 +71,7 @@ def planned_sizes(replicas: Replicas) -> list[int]:
 
 def looks_of(content: Mapping[str, Any]) -> list[Look]:
     """Read the looks that were taken at a sweep, from what is recorded of it."""
-    return [Look(**look) for look in content.get(LOOKS, [])]
+    return [Look(**look | {'decided': dict(look['decided'])}) for look in content.get(LOOKS, [])]
 
 
 def level_of(sweep: Sweep, looks: Sequence[Look]) -> float:
@@ -120,7 +120,8 @@ def take_look(
     # The jobs last: a look that is recorded without them would not be taken again.
     document['jobs'] = [job.id for job in jobs.jobs] + made
     document.setdefault(LOOKS, [])
-    document[LOOKS].append(dict(vars(look)))
+    # As pairs: signac takes no keys with dots.
+    document[LOOKS].append(vars(look) | {'decided': [list(each) for each in decided.items()]})
     return look
 
 
