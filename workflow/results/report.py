@@ -49,6 +49,7 @@ class Background:
         failed: Job, composition and why of each of the `n_jobs` that failed.
         description: Of the model.
         protocol: That the sweep asks for, as plain values; without any none is shown.
+        note: What a reader has to know of the sweep.
         overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
         level: Rate of false decisions at this look at the sweep.
@@ -62,6 +63,7 @@ class Background:
     failed: Sequence[Mapping[str, str]] = ()
     description: str = ''
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ''
     overview: Sequence[str] | None = None
     claims: Claims | None = None
     level: float = LEVEL
@@ -136,6 +138,7 @@ def _render(
         looks=background.looks,
         tests=list(dict.fromkeys(each.test.partition(';')[0] for each in findings if each.test)),
         description=background.description,
+        note=background.note,
         simulated=described.simulated_systems(points, background.n_jobs),
         failed=background.failed,
         stages=described.stages_of(points[0], background.protocol),

@@ -67,6 +67,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         failed=_failures(sweep.jobs),
         description=(content.get('model') or {}).get('description', ''),
         overview=_report_table(content).overview,
+        note=_report_table(content).note.strip(),
         protocol=content['sweep']['protocol'],
         claims=_claims(content),
         level=level_of(wanted, looks),

@@ -113,12 +113,14 @@ class ReportTable(StrictModel):
         overview: What the first figure shows: names of panels, or OBSERVABLE:CURVE; None takes the
             key results.
         claims: File of claims that the results are held against.
+        note: What a reader has to know of the sweep, such as how far its size matters.
     """
 
     x: str | None = None
     label: str | None = None
     overview: Annotated[list[str], Field(min_length=1)] | None = None
     claims: str | None = None
+    note: str = ''
 
 
 class Sweep(StrictModel):
