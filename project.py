@@ -29,7 +29,7 @@ from workflow.cluster.directives import directives_of
 from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, result_file
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
-from workflow.stages.table import STAGES, Stage, stage_named
+from workflow.stages.table import STAGES, Stage, is_done, stage_named
 
 
 class Project(JobProject):
@@ -126,13 +126,17 @@ def _all_analysed(*jobs: Job) -> bool:
     return all(job.isfile(name) for job in jobs for name in (DEFINITIONS, *RESULTS))
 
 
+def _all_done(*jobs: Job) -> bool:
+    return all(map(is_done, jobs))
+
+
 def _no_look_is_due(*jobs: Job) -> bool:
     from workflow.results.sweep_results import look_is_due
 
     return not any(map(look_is_due, sweeps_with(jobs)))
 
 
-@Project.pre(_all_analysed)
+@Project.pre(_all_done)
 @Project.post(_no_look_is_due)
 @Project.operation(aggregator=each_sweep, directives=directives_of('decide'))
 def decide(*jobs: Job) -> None:

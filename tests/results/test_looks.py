@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ import signac
 from tests.results.builders import job_result, relaxation, state_point, table
 from user_input import UserError
 from workflow.jobs import files as job_files
+from workflow.jobs.asked import record_limits
 from workflow.jobs.workspace import SWEEPS, SweepJobs
+from workflow.results.aggregate import State
 from workflow.results.looks import (
     Look,
+    lengthen,
     level_of,
     look_is_due,
     looks_of,
@@ -148,3 +153,34 @@ def test_a_precision_adds_to_the_states_that_miss_it(jobs: SweepJobs) -> None:
 def test_contradictions_are_refused(changes: Any, message: str) -> None:
     with pytest.raises((UserError, ValueError), match=message):
         sweep(**changes)
+
+
+def test_runs_that_give_only_bounds_are_made_longer_before_there_are_more(jobs: SweepJobs) -> None:
+    found = results(jobs)
+    places = ({'lsp_fraction': 0.0, 'kT': 1.0},)
+    short = Finding('a', 'b', 'q', 'seen', 'undecided', gains_at=places, bounds_at=places)
+    found = dataclasses.replace(found, states=tuple(map(with_jobs(jobs), found.states)))
+    project = jobs.jobs[0].project
+    ids = {job.id for job in jobs.jobs}
+    for expected in (2, 4, 8):
+        assert lengthen(jobs, sweep(), found, [short]) == 2
+        record_limits(project, ids)
+        steps = {job.id: job_files.read_limits(Path(job.path))['sample'] for job in jobs.jobs}
+        asked = [steps[job.id].minimum_steps // 12800 for job in jobs.jobs]
+        assert asked == [expected, expected, 1, 1, 1, 1]
+    assert lengthen(jobs, sweep(), found, [short]) == 0
+    assert lengthen(jobs, sweep(budget={'steps': 6500}), found, [short]) == 0
+
+
+def with_jobs(jobs: SweepJobs) -> Any:
+    """Tells the results of a state which jobs they are of."""
+    ids = {json.dumps(job.statepoint(), sort_keys=True): job.id for job in jobs.jobs}
+
+    def of(state: State) -> State:
+        named = [
+            dataclasses.replace(each, job=ids[json.dumps(dict(each.state_point), sort_keys=True)])
+            for each in state.results
+        ]
+        return State(state.place, tuple(named))
+
+    return of

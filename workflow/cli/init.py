@@ -6,8 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,15 +15,15 @@ from signac.job import calc_id
 from models.force_field import force_field
 from models.model import Model
 from user_input import UserError, error_context
-from workflow.cli.extend import extend_jobs
 from workflow.cluster.description import Speed
 from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
+from workflow.jobs.asked import record_limits
 from workflow.jobs.signac_files import make_job
 from workflow.jobs.workspace import (
+    LENGTHENED,
     LOOKS,
     SWEEPS,
-    Project,
     SweepJobs,
     added_replicas,
     changes_since_init,
@@ -33,10 +31,11 @@ from workflow.jobs.workspace import (
 )
 from workflow.results.definitions import GIVEN, NAMED, named_definitions
 from workflow.results.sweep_results import CLAIMS, checked_report
+from workflow.stages.extend_jobs import extend_jobs
 from workflow.stages.held_at_pressure import check_held_at_pressure
 from workflow.stages.review import check_precision_names
 from workflow.stages.system import check_box
-from workflow.sweep.limits import Limits, ProtocolTable, join_limits
+from workflow.sweep.limits import Limits
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
 from workflow.sweep.time_step import check_time_step
@@ -97,32 +96,15 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         'sweep': sweep.model_dump(mode='json'),
         CLAIMS: shown[CLAIMS],
         NAMED: named,
-        **{key: known[key] for key in (GIVEN, LOOKS) if key in known},
+        **{key: known[key] for key in (GIVEN, LENGTHENED, LOOKS) if key in known},
         'model': {
             'name': model.name,
             'description': model.description.strip(),
             'hash': model.content_hash(),
         },
     }
-    extend_jobs(jobs, _record_limits(project, before.union(ids)))
+    extend_jobs(jobs, record_limits(project, before.union(ids)))
     return SweepJobs(sweep.name, jobs)
-
-
-def _record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str, Limits]]:
-    """Keep with each job what all sweeps that have it ask of it; return what was asked before."""
-    before: dict[str, dict[str, Limits]] = {}
-    asked: dict[str, list[dict[str, Limits]]] = {}
-    for content in project.document[SWEEPS]().values():
-        limits = ProtocolTable.model_validate(content['sweep']['protocol']).limits
-        for job_id in ids & set(content['jobs']):
-            asked.setdefault(job_id, []).append(limits)
-    for job_id, several in asked.items():
-        folder = Path(project.workspace) / job_id
-        if folder.is_dir():
-            with suppress(UserError):  # there is none yet, or it is damaged: it is written anew
-                before[job_id] = job_files.read_limits(folder)
-            job_files.write_limits(folder, join_limits(several))
-    return before
 
 
 def _ask_for_many(

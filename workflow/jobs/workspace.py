@@ -29,6 +29,8 @@ _logger = logging.getLogger(__name__)
 SWEEPS = 'sweeps'
 # In the project document, beside the sweep: what was found each time it was to be decided.
 LOOKS = 'looks'
+# By what factor a job samples longer than its sweep file says, to decide the sweep.
+LENGTHENED = 'lengthened'
 # Which version of this project's layout a workspace has is in the project document. Raise it, and
 # teach `cli/migrate.py`, when a state point, a file of a job or the project document comes to mean
 # something else; a new file or key that older code would pass over does not need it.

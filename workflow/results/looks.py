@@ -2,7 +2,9 @@
 
 Each look holds the claims against all runs so far, at a level that keeps the rate of false
 decisions over all looks (`interim_level`); what is decided stays decided. Where something is open,
-replicas are added to the states that tell most about it.
+replicas are added to the states that tell most about it. Where it is open because runs are too
+short to give more than bounds, these are made longer first, which is no look: nothing is decided
+then.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from analysis.estimators.sequential import interim_level
 from workflow.jobs import files as job_files
 from workflow.jobs.provenance import RUNS
 from workflow.jobs.signac_files import make_job, read_job_document, state_point_of
-from workflow.jobs.workspace import LOOKS, SWEEPS, SweepJobs
+from workflow.jobs.workspace import LENGTHENED, LOOKS, SWEEPS, SweepJobs
 from workflow.results.aggregate import State, SweepTable
 from workflow.results.axis import Place
 from workflow.results.verdicts import LEVEL, Finding
@@ -26,6 +28,7 @@ from workflow.sweep.state_point import read_state_point
 from workflow.sweep.sweep_file import Replicas, Sweep
 
 GROWTH = 1.5
+MOST_LENGTHENING = 8
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,29 @@ def look_is_due(content: Mapping[str, Any]) -> bool:
         return False
     looks = looks_of(content)
     return not looks or (not looks[-1].end and looks[-1].jobs < len(content['jobs']))
+
+
+def lengthen(jobs: SweepJobs, sweep: Sweep, table: SweepTable, findings: Sequence[Finding]) -> int:
+    """Double the sampling of the states whose bounds leave claims open, and count their jobs.
+
+    It is recorded, and left to `record_limits` and `extend_jobs` to do. Nothing is asked of states
+    that sample 8 times as long already, nor beyond the budget.
+    """
+    document = jobs.jobs[0].project.document[SWEEPS][jobs.name]
+    before = dict(document().get(LENGTHENED, {}))
+    places = [place for each in findings for place in each.bounds_at]
+    wanted = {
+        result.job: 2 * before.get(result.job, 1)
+        for state in table.states
+        if state.place in places
+        for result in state.results
+    }
+    wanted = {job: factor for job, factor in wanted.items() if factor <= MOST_LENGTHENING}
+    extra = sum(factor // 2 for factor in wanted.values())
+    if not wanted or _within_budget(jobs, sweep, extra) < extra:
+        return 0
+    document[LENGTHENED] = before | wanted
+    return len(wanted)
 
 
 def take_look(
@@ -172,12 +198,13 @@ def _within_budget(jobs: SweepJobs, sweep: Sweep, wanted: int) -> int:
         return wanted
     spent = 0.0
     for job in jobs.jobs:
-        for run in read_job_document(job).get(RUNS, []):
-            if sweep.budget.steps is not None:
-                spent += float(run.get('steps', 0))
-            else:
-                cores = int(run.get('threads') or 1) * int(run.get('ranks') or 1)
-                spent += float(run.get('seconds', 0)) * cores / 3600
+        runs = read_job_document(job).get(RUNS, [])
+        if sweep.budget.steps is not None:  # a run that goes on counts from the first step
+            spent += sum({run['stage']: float(run.get('steps', 0)) for run in runs}.values())
+            continue
+        for run in runs:
+            cores = int(run.get('threads') or 1) * int(run.get('ranks') or 1)
+            spent += float(run.get('seconds', 0)) * cores / 3600
     limit = float(sweep.budget.steps or sweep.budget.core_hours or 0)
     each = spent / len(jobs.jobs)
     return min(wanted, max(0, int((limit - spent) / each))) if each else wanted

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from workflow.results.aggregate import SweepTable
     from workflow.results.axis import Axis
     from workflow.results.claims import Claims
-    from workflow.results.looks import Look
 
 # In the project document, beside the sweep.
 CLAIMS = 'claims'
@@ -91,15 +90,20 @@ def look_is_due(sweep: SweepJobs) -> bool:
     return looks.look_is_due(_recorded(sweep))
 
 
-def look_at(sweep: SweepJobs) -> Look:
-    """Look at a sweep whose jobs are done, and add the replicas that it needs to be decided.
+def look_at(sweep: SweepJobs) -> str:
+    """Look at a sweep whose jobs are done, and add the runs or the length that decide it.
+
+    Returns:
+        What was found and done.
 
     Raises:
         UserError: If no job is done, or a result cannot be read.
     """
-    from workflow.results.looks import level_of, looks_of, take_look
+    from workflow.jobs.asked import record_limits
+    from workflow.results.looks import lengthen, level_of, looks_of, take_look
     from workflow.results.series import all_series
     from workflow.results.verdicts import judge, keep_decided
+    from workflow.stages.extend_jobs import extend_jobs
 
     content, table = _recorded(sweep), read_sweep_table(sweep)
     wanted, claims = Sweep.model_validate(content['sweep']), _claims(content)
@@ -107,7 +111,11 @@ def look_at(sweep: SweepJobs) -> Look:
     if claims is not None:
         found = judge(claims, all_series(table), table.axis, level_of(wanted, looks))
         findings = keep_decided(found, looks[-1].decided if looks else {})
-    return take_look(sweep, wanted, table, findings)
+    if longer := lengthen(sweep, wanted, table, findings):
+        project = sweep.jobs[0].project
+        extend_jobs(sweep.jobs, record_limits(project, {job.id for job in sweep.jobs}))
+        return f'{longer} jobs give only bounds, and sample twice as long.'
+    return str(take_look(sweep, wanted, table, findings))
 
 
 def _claims(content: Mapping[str, Any]) -> Claims | None:

@@ -48,6 +48,7 @@ class Finding:
         cure: What would decide it.
         test: Which test was used, and why.
         gains_at: Where more replicas would tell most, while it is undecided.
+        bounds_at: Those of them where longer runs would: they have only bounds.
     """
 
     claim: str
@@ -61,6 +62,7 @@ class Finding:
     cure: str = ''
     test: str = ''
     gains_at: tuple[Place, ...] = ()
+    bounds_at: tuple[Place, ...] = ()
 
     @property
     def key(self) -> str:
@@ -111,7 +113,7 @@ def judge(
 def keep_decided(findings: Sequence[Finding], decided: Mapping[str, str]) -> list[Finding]:
     """Keep the verdicts of an earlier look at a sweep that has got more replicas since."""
     return [
-        replace(each, verdict=decided[each.key], cure='', gains_at=())
+        replace(each, verdict=decided[each.key], cure='', gains_at=(), bounds_at=())
         if each.key in decided
         else each
         for each in findings
@@ -285,8 +287,10 @@ def _finding(
         found += f' Against it: {test.against}.' if test.against else ''
     found = ' '.join(filter(None, (found, doubts)))
     measures = (verdict, test.effect, p, decision.power, cure, decision.test)
-    gains_at = () if is_decided else tuple(row.place for _, row in test.decided_by)
-    return Finding(claim.text, claim.source, name, found, *measures, gains_at)
+    gains = [] if is_decided else [row for _, row in test.decided_by]
+    bounds = [row for row in gains if row.estimate.is_bound]
+    gains_at, bounds_at = (tuple(row.place for row in rows) for rows in (gains, bounds))
+    return Finding(claim.text, claim.source, name, found, *measures, gains_at, bounds_at)
 
 
 def _cure(decision: Decision) -> str:

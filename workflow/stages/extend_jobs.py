@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from workflow.stages.extension import read_end, reopen
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.table import STAGES, Kind
 from workflow.sweep.limits import Limits
+
+_logger = logging.getLogger(__name__)
 
 Job = Any
 
@@ -44,13 +47,19 @@ def extend_jobs(jobs: Iterable[Job], before: Mapping[str, Mapping[str, Limits]])
                 except UserError as error:
                     refused.append(str(error))
     if reopened:
-        print(f'{_jobs(reopened)} done before: going on from the last state, unless precise.')
+        _logger.info(
+            '%s done before: going on from the last state, unless precise.', _jobs(reopened)
+        )
     if held:
-        print(f'{_jobs(held)} being run: run this again when that is done, to go on from there.')
+        _logger.info(
+            '%s being run: run this again when that is done, to go on from there.', _jobs(held)
+        )
     if refused:
-        print(
-            f'{_jobs(len(refused))} cannot go on and stay as they are: take more replicas, which '
-            f'narrow intervals too. The first: {refused[0]}'
+        _logger.info(
+            '%s cannot go on and stay as they are: take more replicas, which narrow intervals '
+            'too. The first: %s',
+            _jobs(len(refused)),
+            refused[0],
         )
 
 

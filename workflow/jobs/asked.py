@@ -1,0 +1,42 @@
+"""What all sweeps of a project ask of each of its jobs: the limits of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from user_input import UserError
+from workflow.jobs import files as job_files
+from workflow.jobs.workspace import LENGTHENED, SWEEPS, Project
+from workflow.sweep.limits import Limits, ProtocolTable, join_limits
+
+# The stage that is made longer to decide a sweep.
+SAMPLE = 'sample'
+
+
+def record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str, Limits]]:
+    """Keep with each job what all sweeps that have it ask of it; return what was asked before."""
+    before: dict[str, dict[str, Limits]] = {}
+    asked: dict[str, list[dict[str, Limits]]] = {}
+    for content in project.document[SWEEPS]().values():
+        limits = ProtocolTable.model_validate(content['sweep']['protocol']).limits
+        for job_id in ids & set(content['jobs']):
+            factor = content.get(LENGTHENED, {}).get(job_id, 1)
+            asked.setdefault(job_id, []).append(_lengthened(limits, factor))
+    for job_id, several in asked.items():
+        folder = Path(project.workspace) / job_id
+        if folder.is_dir():
+            with suppress(UserError):  # there is none yet, or it is damaged: it is written anew
+                before[job_id] = job_files.read_limits(folder)
+            job_files.write_limits(folder, join_limits(several))
+    return before
+
+
+def _lengthened(limits: dict[str, Limits], factor: int) -> dict[str, Limits]:
+    sample = limits[SAMPLE]
+    longer: dict[str, Any] = {
+        name: factor * getattr(sample, name) for name in ('minimum_steps', 'maximum_steps')
+    }
+    return limits | {SAMPLE: sample.model_copy(update=longer)}
