@@ -26,6 +26,7 @@ from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
 from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
+from workflow.jobs.failures import is_failed
 from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, result_file
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
@@ -126,8 +127,10 @@ def _all_analysed(*jobs: Job) -> bool:
     return all(job.isfile(name) for job in jobs for name in (DEFINITIONS, *RESULTS))
 
 
-def _all_done(*jobs: Job) -> bool:
-    return all(map(is_done, jobs))
+def _all_ended(*jobs: Job) -> bool:
+    """Return whether all jobs are done or failed, and some are done."""
+    done = [job for job in jobs if is_done(job)]
+    return bool(done) and all(job in done or is_failed(job.path) for job in jobs)
 
 
 def _no_look_is_due(*jobs: Job) -> bool:
@@ -136,15 +139,16 @@ def _no_look_is_due(*jobs: Job) -> bool:
     return not any(map(look_is_due, sweeps_with(jobs)))
 
 
-@Project.pre(_all_done)
+@Project.pre(_all_ended)
 @Project.post(_no_look_is_due)
 @Project.operation(aggregator=each_sweep, directives=directives_of('decide'))
 def decide(*jobs: Job) -> None:
     """Add replicas to a sweep that is to be decided and is not."""
-    from workflow.results.sweep_results import look_at
+    from workflow.results.sweep_results import look_at, look_is_due
 
     for sweep in sweeps_with(jobs):
-        look_at(sweep)
+        if look_is_due(sweep):
+            print(f'sweep {sweep.name}: {look_at(sweep)}')
 
 
 def _report_is_current(*jobs: Job) -> bool:

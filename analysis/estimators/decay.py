@@ -124,7 +124,8 @@ def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration
         return Decay(nothing, nothing, None)
     if curve[0] <= THRESHOLD:
         bound = Estimate(high=float(time[0]), verdict='decayed before the shortest lag')
-        return Decay(bound, bound, None)
+        # What is left may last: the integral has no bound.
+        return Decay(bound, Estimate(verdict=bound.verdict), None)
     crossing = _crossing(time, curve, THRESHOLD)
     if crossing is None:
         verdict = 'not decayed to 1/e within the longest lag'
@@ -186,7 +187,7 @@ def _with_interval(
     if len(found) < len(without_one):
         return Estimate(value, interval_verdict='does not hold without one of its blocks')
     low, high = jackknife(np.log([value]), np.log(found)[:, None], n_blocks - 1)
-    # Neighbouring blocks share what is correlated across their border, as in `statistics`.
+    # Neighbouring blocks share what is correlated across their border.
     shared = value / block_length
     verdict = ''
     if shared > MOST_SHARED:

@@ -229,7 +229,7 @@ class Combination:
         return float(p)
 
     def estimate(self, n: float, confidence: float = CONFIDENCE) -> Estimate:
-        """Value and interval; where bounds leave a side open, the end of the other side alone."""
+        """Give value and interval, or the one end that bounds leave."""
         half = self.half_width(confidence)
         if self.side is None:
             return Estimate(None, None, None, n, 'bounds in both directions')

@@ -38,6 +38,7 @@ class Decision:
         more_replicas: How many more of each state would decide it at a chance of 80 %, were the
             effect as seen; 0 if it is decided; None if more than 1000, or if there is no effect.
         test: One sentence: the test, and why; or why nothing can be decided.
+        rival: Of a maximum, the state that it is hardest to be told from, or clearest below.
     """
 
     direction: int
@@ -46,6 +47,7 @@ class Decision:
     power: float
     more_replicas: int | None
     test: str
+    rival: int | None = None
 
 
 def trend_test(states: Sequence[Replicates], level: float = LEVEL) -> Decision:
@@ -122,7 +124,10 @@ def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL)
     )
     share = level / len(others) if sign < 0 else level
     sizes = [states[index].n, states[rival].n]
-    return _decision(direction, p, found, (share, share), sizes, text + _how(spread, found))
+    return replace(
+        _decision(direction, p, found, (share, share), sizes, text + _how(spread, found)),
+        rival=rival,
+    )
 
 
 def no_dependence(states: Sequence[Replicates], margin: float, level: float = LEVEL) -> Decision:

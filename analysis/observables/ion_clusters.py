@@ -329,8 +329,8 @@ class _Clusters(Accumulator[ClusterResult]):
 
     def conclude(self) -> ClusterResult:
         equilibration = association_equilibration(self._series)
-        # A series that never settles has no better start than its first frame.
-        start = equilibration.start if equilibration.is_equilibrated else 0
+        # A series that drifts has no better start than its first frame.
+        start = 0 if equilibration.drifts else equilibration.start
         starts = np.searchsorted(self._block_of, np.arange(self._n_blocks))
         first_block = min(int(np.searchsorted(starts, start)), len(starts) - 1)
         start = int(starts[first_block])

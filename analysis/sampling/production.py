@@ -48,8 +48,8 @@ def where_energy_settles(thermo: Mapping[str, FloatArray], steps: IntArray) -> P
     The thermo log has columns of shape (R,); `steps` are those of the frames, shape (F,).
     """
     found = detect_equilibration(thermo[ENERGY])
-    # An energy that never settles has no better start than the first frame; the verdict says so.
-    step = thermo['step'][found.start] if found.is_equilibrated else 0
+    # An energy that drifts has no better start than the first frame; the verdict says so.
+    step = 0 if found.drifts else thermo['step'][found.start]
     frame = int(np.searchsorted(steps, step))
     drifts = {ENERGY: drift_of(thermo[ENERGY][found.start :])}
     verdict = found.verdict if found.drifts else ''
@@ -71,7 +71,7 @@ def where_ions_settle(production: Production, trajectory: Trajectory) -> Product
     found = association_equilibration(series)
     drifts = {name: drift_of(series[name][found.start :]) for name in WATCHED}
     production = replace(production, drifts={**production.drifts, **drifts})
-    if not found.is_equilibrated:
+    if found.drifts:
         return production
     settled = int(np.searchsorted(trajectory.steps, trajectory.steps[frames[found.start]]))
     return replace(production, first_settled_frame=max(production.first_frame, settled))

@@ -26,6 +26,7 @@ from workflow.results.looks import (
     take_look,
 )
 from workflow.results.verdicts import Finding
+from workflow.stages.stage_folder import StageFolder
 from workflow.sweep.sweep_file import Replicas, Sweep, load_sweep
 
 PRECISE = {'sample': {'precision': {'pressure': 0.1}}}
@@ -52,6 +53,8 @@ def jobs(tmp_path: Path) -> SweepJobs:
             job = project.open_job(point).init()
             job.document['runs'] = [{'stage': 'sample', 'steps': 1000, 'seconds': 3600.0}]
             job_files.write_limits(Path(job.path), sweep().protocol.limits)
+            end = {'steps': 12800, 'precision': {}, 'is_precise': False}
+            job_files.write_json(StageFolder(Path(job.path), 'sample').end, end)
             made.append(job)
     job_files.write_models((Path(job.path) for job in made), model)
     recorded = {'jobs': [job.id for job in made], 'sweep': sweep().model_dump(mode='json')}
@@ -109,13 +112,13 @@ def test_what_is_decided_ends_it(jobs: SweepJobs) -> None:
     look = take_look(jobs, sweep(), results(jobs), [decided])
     assert (look.added, look.end, look.decided) == (
         0,
-        'all is decided',
-        {'More of it, less. q': 'agrees'},
+        'all that can be is decided',
+        {decided.key: 'agrees'},
     )
     content = jobs.jobs[0].project.document[SWEEPS]['demo']()
     assert not look_is_due(content)
     assert looks_of(content) == [look]
-    assert str(look).endswith('1 decided. All is decided.')
+    assert str(look).endswith('1 decided. All that can be is decided.')
 
 
 @pytest.mark.parametrize(
@@ -184,3 +187,25 @@ def with_jobs(jobs: SweepJobs) -> Any:
         return State(state.place, tuple(named))
 
     return of
+
+
+def test_the_number_of_the_look_sets_the_size_whichever_states_were_open(jobs: SweepJobs) -> None:
+    """Else there are more looks than their levels keep the rate of false decisions for."""
+    wide = sweep(replicas={'minimum': 2, 'maximum': 5})
+    sizes = planned_sizes(wide.replicas)
+    looks = []
+    for place in (0.0, 1.0, 0.0, 1.0):
+        now = SweepJobs('demo', list(jobs.jobs[0].project))
+        if look_is_due(now.jobs[0].project.document[SWEEPS]['demo']()):
+            looks.append(take_look(now, wide, results(now), [open_at(place)]))
+    assert len(looks) == len(sizes) == 3
+    assert replicas_of(jobs) == {0.0: [0, 1, 2], 0.5: [0, 1], 1.0: [0, 1, 2, 3, 4]}
+    assert looks[-1].end
+
+
+def test_a_changed_budget_or_maximum_takes_it_up_again(jobs: SweepJobs) -> None:
+    content = jobs.jobs[0].project.document[SWEEPS]['demo']
+    take_look(jobs, sweep(budget={'steps': 6000}), results(jobs), [open_at(0.0)])
+    assert not look_is_due(content())
+    content['looks'][-1]['end'] = ''  # as init does where the sweep file was changed
+    assert look_is_due(content())

@@ -110,7 +110,7 @@ def _simulate(options: argparse.Namespace) -> int:
     sweep = init_sweep(options.sweep, is_agreed=options.yes)
     print(f'{len(sweep.jobs)} jobs on {engine}')
     code = simulate_jobs(sweep.jobs, options.parallel)
-    while not code and look_is_due(sweep):
+    while code in (0, 1) and _all_ended(sweep.jobs) and look_is_due(sweep):
         look = look_at(sweep)
         print(look)
         sweep = recorded_sweep(options.sweep)
@@ -121,6 +121,14 @@ def _simulate(options: argparse.Namespace) -> int:
         _point_to_failed(sweep.jobs)
         return code
     return _write_report(sweep) or code
+
+
+def _all_ended(jobs: Sequence[Any]) -> bool:
+    """Return whether all jobs are done or failed, and some are done."""
+    from workflow.stages.table import is_done
+
+    done = [job for job in jobs if is_done(job)]
+    return bool(done) and len(done) + len(failed_among(jobs)) >= len(jobs)
 
 
 def _engine(options: argparse.Namespace) -> str:

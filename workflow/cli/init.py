@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,6 +68,8 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     points = list(state_points(sweep, model))
     with error_context(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
+        if isinstance(sweep.decide, dict):
+            check_precision_names(sweep.decide, model.beads, model.bonds, 'decide')
         values = [as_plain_values(point) for point in points]
         if len({json.dumps(each, sort_keys=True) for each in values}) < len(values):
             raise UserError('a composition or a value of the grid is there twice: remove one.')
@@ -96,7 +99,7 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         'sweep': sweep.model_dump(mode='json'),
         CLAIMS: shown[CLAIMS],
         NAMED: named,
-        **{key: known[key] for key in (GIVEN, LENGTHENED, LOOKS) if key in known},
+        **_found_before(known, set(ids), is_changed=bool(changes)),
         'model': {
             'name': model.name,
             'description': model.description.strip(),
@@ -105,6 +108,23 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     }
     extend_jobs(jobs, record_limits(project, before.union(ids)))
     return SweepJobs(sweep.name, jobs)
+
+
+def _found_before(
+    known: Mapping[str, Any], ids: AbstractSet[str], *, is_changed: bool
+) -> dict[str, Any]:
+    """Keep what was found of a sweep, if it still has jobs that it was found from.
+
+    A sweep that was changed is looked at again, whatever ended it.
+    """
+    if not ids & set(known.get('jobs', ())):
+        return {}
+    kept = {key: known[key] for key in (GIVEN, LENGTHENED, LOOKS) if key in known}
+    looks = [dict(look) for look in kept.get(LOOKS, ())]
+    if looks and is_changed:
+        looks[-1]['end'] = ''
+        kept[LOOKS] = looks
+    return kept
 
 
 def _ask_for_many(

@@ -136,7 +136,10 @@ def replicates(quantities: Sequence[Quantity], place: float = 0.0) -> Replicates
         is_lower = found.low is not None
         values.append(value if found.value is not None else low if is_lower else high)
         censored.append(0 if found.value is not None else 1 if is_lower else -1)
-        errors.append((high - low) / (2 * NORMAL_95))
+        half = (high - low) / 2
+        if is_log and found.low is not None and found.low <= 0:  # an end without a logarithm
+            half = high - value
+        errors.append(half / NORMAL_95)
     return Replicates(
         place,
         np.array(values, dtype=np.float64),

@@ -65,8 +65,10 @@ def _kinds() -> list[_Kind]:
             'Not equilibrated: the runs still drift.',
             'Longer equilibration: raise [protocol.equilibrate] maximum_steps, or anneal longer.',
         ),
+        _Kind(r'linear|lags are too few', 'No diffusive regime within the runs.', longer),
         _Kind(
-            'longest lag|half a block|not relaxed|origins there|where the curve ends|extrapolated',
+            'longest lag|no lag has|half a block|not relaxed|origins there|where the curve ends|'
+            'extrapolated',
             'Slower than the runs can show.',
             longer,
         ),
@@ -75,7 +77,6 @@ def _kinds() -> list[_Kind]:
             'Faster than frames or rows are written.',
             'A shorter [protocol.sample] shortest_interval, or log_period.',
         ),
-        _Kind(r'linear|lags are too few', 'No diffusive regime within the runs.', longer),
         _Kind(
             'no viscosity', 'The stress gives no viscosity.', 'Longer sampling, or more replicas.'
         ),
@@ -95,7 +96,11 @@ def _kinds() -> list[_Kind]:
             'Not found in all of the replicas.',
             'See the notes on the jobs; often longer sampling.',
         ),
-        _Kind('no interval|stretch', 'No interval.', 'More replicas, or longer sampling.'),
+        _Kind(
+            'no interval$|no interval:|one replica|stretch|one of its blocks|few to tell',
+            'No interval.',
+            'More replicas, or longer sampling.',
+        ),
     ]
 
 
@@ -113,7 +118,7 @@ def _cause(kind: _Kind, table: SweepTable, hours: float) -> Cause:
     if kind.factor > 1:
         cure += f' About {kind.factor:.2g} times as much for the worst of them'
         more = hours * (kind.factor - 1)
-        cure += f', {more:.2g} hours of one run at a time.' if hours else '.'
+        cure += f', {more:.2g} hours of one core for all runs.' if hours else '.'
     names = dict.fromkeys(row.quantity.name for row in kind.rows)
     states = list(dict.fromkeys(place_text(row.place, table.axis) for row in kind.rows))
     shown = '; '.join(states[:MOST_STATES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,6 +14,8 @@ from models.model import Model
 from user_input import StrictModel, UserError, nearest_name, read_toml, validate
 
 ROOT = Path(__file__).parents[2]
+# Places are written with two digits: 0.67 is 2/3.
+PLACE_TOLERANCE = 0.02
 
 
 class Expectation(StrictModel):
@@ -27,6 +30,12 @@ class Expectation(StrictModel):
     trend: Literal['falls', 'rises'] | None = None
     maximum_at: float | None = None
     greater: tuple[float, float] | None = None
+
+    @model_validator(mode='after')
+    def _two_places(self) -> Self:
+        if self.greater is not None and math.isclose(*self.greater, rel_tol=PLACE_TOLERANCE):
+            raise ValueError('greater: needs two different places')
+        return self
 
     @model_validator(mode='after')
     def _one(self) -> Self:

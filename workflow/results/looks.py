@@ -9,6 +9,7 @@ then.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from analysis.estimators.sequential import interim_level
+from analysis.estimators.trends import LEVEL
 from workflow.jobs import files as job_files
+from workflow.jobs.asked import SAMPLE, record_limits
 from workflow.jobs.provenance import RUNS
 from workflow.jobs.signac_files import make_job, read_job_document, state_point_of
-from workflow.jobs.workspace import LENGTHENED, LOOKS, SWEEPS, SweepJobs
-from workflow.results.aggregate import State, SweepTable
+from workflow.jobs.workspace import LENGTHENED, LOOKS, SWEEPS, Job, SweepJobs
+from workflow.results.aggregate import SweepTable
 from workflow.results.axis import Place
-from workflow.results.verdicts import LEVEL, Finding
+from workflow.results.verdicts import Finding
+from workflow.stages.extension import read_end
 from workflow.stages.review import half_width
+from workflow.stages.stage_folder import StageFolder
 from workflow.sweep.state_point import read_state_point
 from workflow.sweep.sweep_file import Replicas, Sweep
 
@@ -91,7 +96,10 @@ def look_is_due(content: Mapping[str, Any]) -> bool:
     if not content.get('sweep', {}).get('decide'):
         return False
     looks = looks_of(content)
-    return not looks or (not looks[-1].end and looks[-1].jobs < len(content['jobs']))
+    if not looks:
+        return True
+    # Where nothing was added and there is no end, the user has changed what ended it.
+    return not looks[-1].end and (not looks[-1].added or looks[-1].jobs < len(content['jobs']))
 
 
 def lengthen(jobs: SweepJobs, sweep: Sweep, table: SweepTable, findings: Sequence[Finding]) -> int:
@@ -100,6 +108,8 @@ def lengthen(jobs: SweepJobs, sweep: Sweep, table: SweepTable, findings: Sequenc
     It is recorded, and left to `record_limits` and `extend_jobs` to do. Nothing is asked of states
     that sample 8 times as long already, nor beyond the budget.
     """
+    if sweep.decide != 'claims':
+        return 0
     document = jobs.jobs[0].project.document[SWEEPS][jobs.name]
     before = dict(document().get(LENGTHENED, {}))
     places = [place for each in findings for place in each.bounds_at]
@@ -109,12 +119,24 @@ def lengthen(jobs: SweepJobs, sweep: Sweep, table: SweepTable, findings: Sequenc
         if state.place in places
         for result in state.results
     }
-    wanted = {job: factor for job, factor in wanted.items() if factor <= MOST_LENGTHENING}
+    wanted = {
+        job: factor
+        for job, factor in wanted.items()
+        if factor <= MOST_LENGTHENING and _can_go_on(jobs, job)
+    }
     extra = sum(factor // 2 for factor in wanted.values())
     if not wanted or _within_budget(jobs, sweep, extra) < extra:
         return 0
     document[LENGTHENED] = before | wanted
     return len(wanted)
+
+
+def _can_go_on(jobs: SweepJobs, job_id: str) -> bool:
+    """Check whether the end of its sampling was kept, which earlier versions did not."""
+    return any(
+        job.id == job_id and read_end(StageFolder(Path(job.path), SAMPLE)) is not None
+        for job in jobs.jobs
+    )
 
 
 def take_look(
@@ -126,70 +148,103 @@ def take_look(
     """
     document = jobs.jobs[0].project.document[SWEEPS][jobs.name]
     looks = looks_of(document())
-    level = level_of(sweep, looks)
-    places = _places_of_claims(findings)
+    places: dict[str, tuple[str, Sequence[Place]]] = {
+        each.key: (each.quantity, each.gains_at) for each in findings if each.gains_at
+    }
+    is_open = any(each.is_open for each in findings)
     if isinstance(sweep.decide, dict):
         places = _places_of_precision(table, sweep.decide)
-    wanted = _more_replicas(table, places, planned_sizes(sweep.replicas))
+        is_open = bool(places)
+    wanted = _more_replicas(
+        jobs,
+        table,
+        [place for _, each in places.values() for place in each],
+        _next_size(planned_sizes(sweep.replicas), len(looks)),
+    )
     fitting = _within_budget(jobs, sweep, len(wanted))
     end = ''
-    if not places:
-        end = 'all is decided'
+    if not is_open:
+        end = 'all that can be is decided'
     elif not wanted:
-        end = f'all states that matter have {sweep.replicas.maximum} replicas'
-    elif fitting < len(wanted):
-        end = 'the budget is spent' if not fitting else ''
+        end = f'nothing is left that up to {sweep.replicas.maximum} replicas would tell'
+    elif not fitting:
+        end = 'the budget is spent'
     wanted = wanted[:fitting]
     decided = {e.key: e.verdict for e in findings if e.verdict in ('agrees', 'disagrees')}
-    look = Look(len(looks) + 1, len(jobs.jobs), level, decided, list(places), len(wanted), end)
+    names = [name for name, _ in places.values()]
+    look = Look(
+        len(looks) + 1,
+        len(jobs.jobs),
+        level_of(sweep, looks),
+        decided,
+        names,
+        len(wanted),
+        end,
+    )
     made = _make(jobs, wanted)
-    # The jobs last: a look that is recorded without them would not be taken again.
-    document['jobs'] = [job.id for job in jobs.jobs] + made
+    factors = dict(document().get(LENGTHENED, {}))
+    document[LENGTHENED] = factors | _factors_of(jobs, made, factors)
+    document['jobs'] = [job.id for job in jobs.jobs] + [job.id for job in made]
+    record_limits(jobs.jobs[0].project, {job.id for job in made})
+    # The look last: one that is recorded without its jobs would not be taken again.
     document.setdefault(LOOKS, [])
     # As pairs: signac takes no keys with dots.
     document[LOOKS].append(vars(look) | {'decided': [list(each) for each in decided.items()]})
     return look
 
 
-def _places_of_claims(findings: Sequence[Finding]) -> dict[str, list[Place]]:
-    return {each.quantity: list(each.gains_at) for each in findings if each.gains_at}
+def _next_size(sizes: Sequence[int], taken: int) -> int:
+    """Return how many replicas an open state gets; 0 at the last of the planned looks.
+
+    The number of the look sets it, whichever states were open before: else there would be more
+    looks than their levels were made for.
+    """
+    return sizes[taken + 1] if taken + 1 < len(sizes) else 0
 
 
 def _places_of_precision(
     table: SweepTable, precision: Mapping[str, float]
-) -> dict[str, list[Place]]:
-    """List, by quantity, the states where it is less precise than asked for."""
+) -> dict[str, tuple[str, Sequence[Place]]]:
+    """List, by quantity, its name and the states where it is less precise than asked for."""
     found: dict[str, list[Place]] = {}
     for row in table.rows:
         name, estimate = row.quantity.name, row.estimate
         ends = (estimate.value, estimate.low, estimate.high)
         if name in precision and half_width(row.quantity.combination, *ends) > precision[name]:
             found.setdefault(name, []).append(row.place)
-    return found
+    return {name: (name, places) for name, places in found.items()}
 
 
 def _more_replicas(
-    table: SweepTable, places: Mapping[str, Sequence[Place]], sizes: Sequence[int]
+    jobs: SweepJobs, table: SweepTable, places: Sequence[Place], size: int
 ) -> list[dict[str, Any]]:
     """List the state points to be added, first one for each state, then the second, and so on."""
-    wanted = [place for each in places.values() for place in each]
+    numbers: dict[str, list[int]] = {}
+    for job in jobs.jobs:  # those without a result, too
+        point = state_point_of(job)
+        numbers.setdefault(_state_of(point), []).append(int(point['replica']))
     added: list[tuple[int, dict[str, Any]]] = []
     for state in table.states:
-        if state.place in wanted:
-            numbers = [_replica(point) for point in _points(state)]
-            size = next((each for each in sizes if each > len(numbers)), len(numbers))
-            for k in range(size - len(numbers)):
-                point = dict(_points(state)[0]) | {'replica': max(numbers) + 1 + k}
-                added.append((k, point))
+        if state.place in places:
+            point = dict(state.results[0].state_point)
+            there = numbers[_state_of(point)]
+            first = max(there) + 1
+            added += [(k, point | {'replica': first + k}) for k in range(size - len(there))]
     return [point for _, point in sorted(added, key=lambda each: each[0])]
 
 
-def _points(state: State) -> list[Mapping[str, Any]]:
-    return [result.state_point for result in state.results]
+def _state_of(point: Mapping[str, Any]) -> str:
+    return json.dumps({k: v for k, v in point.items() if k != 'replica'}, sort_keys=True)
 
 
-def _replica(point: Mapping[str, Any]) -> int:
-    return int(point['replica'])
+def _factors_of(jobs: SweepJobs, made: Sequence[Job], factors: Mapping[str, int]) -> dict[str, int]:
+    """Find by what factor new jobs sample longer: as the others of their states."""
+    of_state: dict[str, int] = {}
+    for job in jobs.jobs:
+        state, factor = _state_of(state_point_of(job)), factors.get(job.id, 1)
+        of_state[state] = max(factor, of_state.get(state, 1))
+    found = {job.id: of_state.get(_state_of(state_point_of(job)), 1) for job in made}
+    return {job: factor for job, factor in found.items() if factor > 1}
 
 
 def _within_budget(jobs: SweepJobs, sweep: Sweep, wanted: int) -> int:
@@ -210,12 +265,10 @@ def _within_budget(jobs: SweepJobs, sweep: Sweep, wanted: int) -> int:
     return min(wanted, max(0, int((limit - spent) / each))) if each else wanted
 
 
-def _make(jobs: SweepJobs, points: Sequence[dict[str, Any]]) -> list[str]:
-    """Make jobs beside those that are there; return their ids."""
+def _make(jobs: SweepJobs, points: Sequence[dict[str, Any]]) -> list[Job]:
+    """Make jobs beside those that are there."""
     project, first = jobs.jobs[0].project, Path(jobs.jobs[0].path)
-    added = [make_job(project, point) for point in points]
+    made = [make_job(project, point) for point in points]
     model = job_files.read_model(first, read_state_point(dict(state_point_of(jobs.jobs[0])), ''))
-    job_files.write_models((Path(job.path) for job in added), model)
-    for job in added:
-        job_files.write_limits(Path(job.path), job_files.read_limits(first))
-    return [str(job.id) for job in added]
+    job_files.write_models((Path(job.path) for job in made), model)
+    return made

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from analysis.estimators.trends import LEVEL
 from analysis.observable import TimeCorrelation
 from analysis.observables import OBSERVABLES
 from workflow.jobs.atomic_writes import replacing
@@ -33,7 +34,7 @@ from workflow.results.tables import (
     write_summary,
     write_values_by_run,
 )
-from workflow.results.verdicts import LEVEL, Finding, judge, keep_decided, onsets
+from workflow.results.verdicts import Finding, judge, keep_decided, onsets
 
 SUMMARY = 'summary.csv'
 VALUES_BY_RUN = 'values_by_run.csv'

@@ -14,7 +14,7 @@ from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
 from workflow.jobs.lock import hold
 from workflow.jobs.signac_files import STATE_POINT, read_job_document, state_point_of
-from workflow.jobs.workspace import SWEEPS, Job, SweepJobs, sweeps_in
+from workflow.jobs.workspace import LOOKS, SWEEPS, Job, SweepJobs, sweeps_in
 from workflow.sweep.state_point import as_plain_values, read_state_point
 from workflow.sweep.sweep_file import ReportTable, Sweep, load_sweep, state_points
 
@@ -79,7 +79,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     pairs = zip(sweep.jobs, records, strict=True)
     made = provenance.of_sweep([(job.id, state_point_of(job), record) for job, record in pairs])
     job_files.write_json(folder / _PROVENANCE, made)
-    job_files.write_json(folder / _JOB_LIST, {'jobs': stamps, 'report': _shown_as(content)})
+    job_files.write_json(folder / _JOB_LIST, {'jobs': stamps, 'report': _made_of(content)})
     return table
 
 
@@ -213,7 +213,7 @@ def report_is_current(sweep: SweepJobs) -> bool:
     except (OSError, ValueError):
         return False
     found = _stamps(sweep.jobs)
-    is_of_these = listed == {'jobs': found, 'report': _shown_as(_recorded(sweep))}
+    is_of_these = listed == {'jobs': found, 'report': _made_of(_recorded(sweep))}
     return is_of_these and all(all(stamps) for stamps in found.values())
 
 
@@ -229,6 +229,11 @@ def _shown_as(content: Mapping[str, Any]) -> dict[str, Any]:
     """Find how a recorded sweep is shown; one recorded before there was a choice too."""
     report = content.get('sweep', {}).get('report') or ReportTable().model_dump(mode='json')
     return {'report': report, CLAIMS: content.get(CLAIMS)}
+
+
+def _made_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Find what else a report is made of: how it is shown, and the looks that were taken."""
+    return _shown_as(content) | {LOOKS: content.get(LOOKS, [])}
 
 
 def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:

@@ -155,8 +155,8 @@ def footnotes(tables: Sequence[KeyTable]) -> list[str]:
     if not tables:
         return ['No job has finished, or none has key results.']
     notes = [
-        '[low, high]: 95 % interval over the n replicas (Student t; of logarithms for times); '
-        '> and <: only a bound.'
+        '[low, high]: 95 % interval over the n replicas, by the spread that states share; > and <: '
+        'only a bound.'
     ]
     cells = (cell for table in tables for line in table.lines for cell in line)
     if any(cell.endswith(NOT_CONVERGED) for cell in cells):

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from analysis.estimators.estimate import Estimate, exponentiated
 from analysis.estimators.trends import (
+    LEVEL,
     Decision,
     contrast,
     maximum_test,
@@ -18,17 +19,13 @@ from analysis.estimators.trends import (
 from analysis.observable import Combination
 from workflow.results.aggregate import Row
 from workflow.results.axis import Axis, Place
-from workflow.results.claims import Claim, Claims, Expectation
+from workflow.results.claims import PLACE_TOLERANCE, Claim, Claims, Expectation
 from workflow.results.series import Series
 from workflow.results.tables import format_interval
 
 SETS_IN_ABOVE = 0.5
-# Places are written with two digits: 0.67 is 2/3.
-PLACE_TOLERANCE = 0.02
 NOT_TESTED = 'not tested'
 
-# The rate of false decisions.
-LEVEL = 0.05
 # A quantity that changes by less over the axis does not depend on it.
 INDEPENDENT_WITHIN = 0.1
 
@@ -48,6 +45,7 @@ class Finding:
         cure: What would decide it.
         test: Which test was used, and why.
         gains_at: Where more replicas would tell most, while it is undecided.
+        expected: What is claimed, as written in the file.
         bounds_at: Those of them where longer runs would: they have only bounds.
     """
 
@@ -63,11 +61,17 @@ class Finding:
     test: str = ''
     gains_at: tuple[Place, ...] = ()
     bounds_at: tuple[Place, ...] = ()
+    expected: str = ''
 
     @property
     def key(self) -> str:
         """What it is about, by which it is found again at a later look."""
-        return f'{self.claim} {self.quantity}'
+        return ' '.join((self.claim, self.quantity, self.expected))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was tested, and not decided."""
+        return self.verdict == 'undecided'
 
 
 @dataclass(frozen=True)
@@ -208,10 +212,13 @@ def maximum(points: Sequence[Point], axis: Axis, place: float, level: float = LE
     index = usable.index(top)
     decision = maximum_test(states, index, level)
     others = [point for point in usable if point is not top]
-    highest = max(others, key=lambda point: _known(point[1]))
-    seen = f'{_at(top, axis)}; the highest elsewhere {_at(highest, axis)}.'
-    effect = _effect_text(decision.effect, top[1], '')
-    return Comparison(1, seen, decision, effect, [top, highest])
+    rival = max(others, key=lambda point: _known(point[1]))
+    if decision.rival is not None:
+        rival = usable[decision.rival]
+    seen = f'{_at(top, axis)}; the hardest to tell from it {_at(rival, axis)}.'
+    where = f', {axis.text(top[0])} against {rival[0]:.3g}'
+    effect = _effect_text(decision.effect, top[1], where)
+    return Comparison(1, seen, decision, effect, [top, rival])
 
 
 def greater(
@@ -286,11 +293,13 @@ def _finding(
         verdict = 'disagrees' if test.against else 'agrees'
         found += f' Against it: {test.against}.' if test.against else ''
     found = ' '.join(filter(None, (found, doubts)))
+    assert claim.expect is not None  # it was tested
+    expected = claim.expect.model_dump_json(exclude_none=True)
     measures = (verdict, test.effect, p, decision.power, cure, decision.test)
     gains = [] if is_decided else [row for _, row in test.decided_by]
     bounds = [row for row in gains if row.estimate.is_bound]
     gains_at, bounds_at = (tuple(row.place for row in rows) for rows in (gains, bounds))
-    return Finding(claim.text, claim.source, name, found, *measures, gains_at, bounds_at)
+    return Finding(claim.text, claim.source, name, found, *measures, gains_at, bounds_at, expected)
 
 
 def _cure(decision: Decision) -> str:

@@ -103,17 +103,17 @@ def half_width(
 
 
 def check_precision_names(
-    precision: Mapping[str, float], particle_types: Iterable[str], bond_types: Iterable[str]
+    precision: Mapping[str, float],
+    particle_types: Iterable[str],
+    bond_types: Iterable[str],
+    where: str = 'protocol.sample.precision',
 ) -> None:
-    """Check the names of `[protocol.sample.precision]`; UserError for what cannot be precise."""
+    """Check the names of a table of precisions; UserError for what cannot be precise."""
     types, bonds = sorted(particle_types), sorted(bond_types)
     known = [name for each in OBSERVABLES for name in each.quantity_names(types, bonds)]
     never = {name: why for each in OBSERVABLES for name, why in each.never_precise.items()}
     for name in precision:
         if name in never:
-            raise UserError(f"protocol.sample.precision: '{name}' {never[name]}")
+            raise UserError(f"{where}: '{name}' {never[name]}")
         if name not in known:
-            raise UserError(
-                f"protocol.sample.precision: no result is named '{name}'. "
-                f'{nearest_name(name, known)}'
-            )
+            raise UserError(f"{where}: no result is named '{name}'. {nearest_name(name, known)}")

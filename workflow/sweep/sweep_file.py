@@ -161,6 +161,8 @@ class Sweep(StrictModel):
             raise ValueError("decide: 'claims' needs a file of claims, as `claims` in [report]")
         if self.budget is not None and self.decide is None:
             raise ValueError("budget: is that of adding replicas: it needs 'decide'")
+        if self.decide == {}:
+            raise ValueError("decide: name at least one quantity, or 'claims'")
         if isinstance(self.decide, dict):
             twice = sorted(self.decide.keys() & self.protocol.sample.precision.keys())
             if twice:
