@@ -28,6 +28,7 @@ from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
 from workflow.jobs.failures import is_failed
 from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, result_file
+from workflow.jobs.sweep_state import are_defined, look_is_due, may_be_defined, recorded
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
 from workflow.stages.table import STAGES, Stage, is_done, stage_named
@@ -90,14 +91,10 @@ def measure(observable: Observable[Any], job: Job) -> None:
 
 
 def _may_be_defined(*jobs: Job) -> bool:
-    from workflow.results.definitions import may_be_defined
-
     return any(map(may_be_defined, sweeps_with(jobs)))
 
 
 def _are_defined(*jobs: Job) -> bool:
-    from workflow.results.definitions import are_defined
-
     return all(map(are_defined, sweeps_with(jobs)))
 
 
@@ -106,7 +103,7 @@ def _are_defined(*jobs: Job) -> bool:
 @Project.operation(aggregator=each_sweep, directives=directives_of('definitions'))
 def definitions(*jobs: Job) -> None:
     """Find contact distances and wave number from all jobs of a sweep, for all of them."""
-    from workflow.results.definitions import define, may_be_defined
+    from workflow.results.definitions import define
 
     for sweep in filter(may_be_defined, sweeps_with(jobs)):
         define(sweep)
@@ -134,9 +131,7 @@ def _all_ended(*jobs: Job) -> bool:
 
 
 def _no_look_is_due(*jobs: Job) -> bool:
-    from workflow.results.sweep_results import look_is_due
-
-    return not any(map(look_is_due, sweeps_with(jobs)))
+    return not any(look_is_due(recorded(sweep)) for sweep in sweeps_with(jobs))
 
 
 @Project.pre(_all_ended)
@@ -144,10 +139,10 @@ def _no_look_is_due(*jobs: Job) -> bool:
 @Project.operation(aggregator=each_sweep, directives=directives_of('decide'))
 def decide(*jobs: Job) -> None:
     """Add replicas to a sweep that is to be decided and is not."""
-    from workflow.results.sweep_results import look_at, look_is_due
+    from workflow.results.sweep_results import look_at
 
     for sweep in sweeps_with(jobs):
-        if look_is_due(sweep):
+        if look_is_due(recorded(sweep)):
             print(f'sweep {sweep.name}: {look_at(sweep)}')
 
 

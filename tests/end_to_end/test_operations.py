@@ -124,12 +124,14 @@ def test_only_what_is_asked_for_is_measured(
     folder: Path, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(folder, monkeypatch, 'run', '-o', 'relaxation', 'thermodynamics')
-    assert passes == [['thermodynamics'], ['relaxation']]
+    # In one pass or two: signac-flow may find the definitions before or after the first.
+    assert sorted(name for each in passes for name in each) == ['relaxation', 'thermodynamics']
+    passes.clear()
     assert results(folder) == {'production', 'thermodynamics', 'relaxation'}
     (job,) = (folder / 'workspace').iterdir()
     monkeypatch.setattr(Project, 'selected', frozenset())  # another process
     run(folder, monkeypatch, 'exec', 'msd', job.name)
-    assert passes[2:] == [['msd']]
+    assert passes == [['msd']]
 
 
 class Held(Protocol):

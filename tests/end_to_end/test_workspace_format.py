@@ -108,7 +108,7 @@ def test_a_workspace_of_the_format_before_is_taken_over_by_one_command(
     (job / 'clusters.json').write_text('{"n_ions": 320}')
     (job / 'checksums').mkdir()
     (job / 'checksums/clusters.json.b2').write_text('of the old one')
-    (job / 'thermodynamics.json').write_text('{"result": null, "refusal": "of today"}')
+    (job / 'thermodynamics.json').write_text('{"result": null, "refusal": "which still reads"}')
     files = {path: path.read_bytes() for path in job.rglob('*') if path.is_file()}
 
     for command in COMMANDS:
@@ -118,7 +118,10 @@ def test_a_workspace_of_the_format_before_is_taken_over_by_one_command(
     aside = job / ASIDE
     assert (aside / 'clusters.json').read_text() == '{"n_ions": 320}'
     assert (aside / 'checksums/clusters.json.b2').read_text() == 'of the old one'
-    gone = {job / 'clusters.json', job / 'checksums/clusters.json.b2'}
+    gone = {
+        job / name
+        for name in ('clusters.json', 'checksums/clusters.json.b2', 'thermodynamics.json')
+    }
     assert not any(path.exists() for path in gone)
     assert all(path.read_bytes() == files[path] for path in set(files) - gone)
     assert project('status').code == 0

@@ -14,13 +14,13 @@ from tests.results.builders import job_result, relaxation, state_point, table
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs.asked import record_limits
+from workflow.jobs.sweep_state import look_is_due
 from workflow.jobs.workspace import SWEEPS, SweepJobs
 from workflow.results.aggregate import State
 from workflow.results.looks import (
     Look,
     lengthen,
     level_of,
-    look_is_due,
     looks_of,
     planned_sizes,
     take_look,

@@ -102,15 +102,16 @@ def _init(options: argparse.Namespace) -> int:
 def _simulate(options: argparse.Namespace) -> int:
     from workflow.cli.init import init_sweep
     from workflow.cli.simulate import simulate_jobs
+    from workflow.jobs.sweep_state import look_is_due, recorded
     from workflow.jobs.workspace import recorded_sweep
-    from workflow.results.sweep_results import look_at, look_is_due
+    from workflow.results.sweep_results import look_at
     from workflow.stages.table import is_done
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep, is_agreed=options.yes)
     print(f'{len(sweep.jobs)} jobs on {engine}')
     code = simulate_jobs(sweep.jobs, options.parallel)
-    while code in (0, 1) and _all_ended(sweep.jobs) and look_is_due(sweep):
+    while code in (0, 1) and _all_ended(sweep.jobs) and look_is_due(recorded(sweep)):
         look = look_at(sweep)
         print(look)
         sweep = recorded_sweep(options.sweep)

@@ -21,6 +21,7 @@ from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
 from workflow.jobs import files as job_files
 from workflow.jobs.asked import record_limits
 from workflow.jobs.signac_files import make_job
+from workflow.jobs.sweep_state import GIVEN, NAMED
 from workflow.jobs.workspace import (
     LENGTHENED,
     LOOKS,
@@ -30,7 +31,7 @@ from workflow.jobs.workspace import (
     changes_since_init,
     open_project,
 )
-from workflow.results.definitions import GIVEN, NAMED, named_definitions
+from workflow.results.definitions import named_definitions
 from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.extend_jobs import extend_jobs
 from workflow.stages.held_at_pressure import check_held_at_pressure

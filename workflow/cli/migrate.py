@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.observable import Observable
-from analysis.observables import OBSERVABLES
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs.atomic_writes import synchronise
@@ -26,7 +24,6 @@ from workflow.jobs.workspace import (
     record_format,
     refusal_of,
 )
-from workflow.results.job_results import read_outcome
 from workflow.stages.table import STAGES, is_done
 from workflow.sweep.limits import Limits, split_limits
 from workflow.sweep.state_point import read_state_point
@@ -162,8 +159,9 @@ def _check(job: Any, state_point: dict[str, Any]) -> None:
 
 def _move_aside(folder: Path) -> int:
     """Move results of an older kind into a folder of their own; give their number."""
-    files = [(job_files.result_file(each.name), each) for each in OBSERVABLES]
-    old = [name for name, observable in files if _is_old(folder / name, observable)]
+    # All of them: numbers that still read may be defined otherwise today.
+    files = (job_files.PRODUCTION, *job_files.RESULTS)
+    old = [name for name in files if (folder / name).exists()]
     if not old:
         return 0
     with hold(folder):
@@ -173,12 +171,3 @@ def _move_aside(folder: Path) -> int:
                 if (folder / path).exists():
                     os.replace(folder / path, folder / ASIDE / path)
     return len(old)
-
-
-def _is_old(path: Path, observable: Observable[Any]) -> bool:
-    try:
-        if path.exists():
-            read_outcome(path, observable)
-    except UserError:  # of an older kind, or damaged: the analysis makes it anew
-        return True
-    return False

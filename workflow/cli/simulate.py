@@ -25,8 +25,9 @@ from workflow.jobs import files as job_files
 from workflow.jobs.failures import failed_among, is_failed, read_failure, read_refusal
 from workflow.jobs.lock import EXIT_HELD, holder_of
 from workflow.jobs.progress import read_progress
+from workflow.jobs.sweep_state import are_defined, may_be_defined
 from workflow.process import EXIT_INTERRUPTED, STOP_SIGNALS, signal_of
-from workflow.results.definitions import are_defined, define, may_be_defined, sweeps_of
+from workflow.results.definitions import define, sweeps_of
 from workflow.results.sweep_results import places_on_axis
 from workflow.stages.table import is_done
 from workflow.sweep.state_point import read_state_point

@@ -28,8 +28,8 @@ from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products
 from workflow.jobs.definitions import JobDefinitions, read_definitions, write_definitions
-from workflow.jobs.failures import failed_among, refused_among
 from workflow.jobs.lock import hold
+from workflow.jobs.sweep_state import GIVEN, NAMED, recorded
 from workflow.jobs.workspace import SWEEPS, Job, SweepJobs, sweeps_in
 from workflow.results.analyse import STRUCTURE_PRODUCT
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from models.model import Model
     from workflow.sweep.sweep_file import Sweep
 
-# In the project document, beside the sweep: what its files name, and what its jobs are given.
-NAMED, GIVEN = 'named_definitions', 'definitions'
 _LOCK = '.definitions.lock'  # in the folder of the project
 
 
@@ -59,29 +57,6 @@ def named_definitions(sweep: Sweep, model: Model) -> dict[str, Any]:
     return {'contact_distances': distances, 'wave_number': wave_number}
 
 
-def may_be_defined(sweep: SweepJobs) -> bool:
-    """Check whether all jobs have sampled that have not failed, nor could not be run.
-
-    A sweep whose definitions are recorded waits for none.
-    """
-    if 'pooled' in _recorded(sweep).get(GIVEN, {}):
-        return True
-    missing = [job for job in sweep.jobs if not job.isfile(job_files.STRUCTURE)]
-    is_waited_for = len(missing) > len(failed_among(missing)) + len(refused_among(missing))
-    return len(missing) < len(sweep.jobs) and not is_waited_for
-
-
-def are_defined(sweep: SweepJobs) -> bool:
-    """Check whether all jobs have definitions, and the sweep those that its files name."""
-    content = _recorded(sweep)
-    named = content.get(GIVEN, {}).get('named')
-    return (
-        named is not None
-        and named == content.get(NAMED, named)
-        and all(job.isfile(job_files.DEFINITIONS) for job in sweep.jobs)
-    )
-
-
 def define(sweep: SweepJobs) -> None:
     """Give each job of a sweep the definitions of the sweep, pooled now if they are not recorded.
 
@@ -94,7 +69,7 @@ def define(sweep: SweepJobs) -> None:
     """
     project = sweep.jobs[0].project
     with hold(Path(project.path), f'sweep {sweep.name} is being defined', _LOCK):
-        content = _recorded(sweep)
+        content = recorded(sweep)
         named = content.get(NAMED) or {'contact_distances': {}, 'wave_number': None}
         pooled = content.get(GIVEN, {}).get('pooled')
         if pooled is None:
@@ -182,7 +157,3 @@ def sweeps_of(jobs: Sequence[Job]) -> list[SweepJobs]:
         for name, content in sweeps_in(jobs[0]).items()
         if ids & set(content['jobs'])
     ]
-
-
-def _recorded(sweep: SweepJobs) -> dict[str, Any]:
-    return sweeps_in(sweep.jobs[0]).get(sweep.name, {})

@@ -91,17 +91,6 @@ def level_of(sweep: Sweep, looks: Sequence[Look]) -> float:
     return interim_level(min(taken + 1, planned), planned, LEVEL)
 
 
-def look_is_due(content: Mapping[str, Any]) -> bool:
-    """Check whether a sweep, all of whose jobs are done, is to be looked at again."""
-    if not content.get('sweep', {}).get('decide'):
-        return False
-    looks = looks_of(content)
-    if not looks:
-        return True
-    # Where nothing was added and there is no end, the user has changed what ended it.
-    return not looks[-1].end and (not looks[-1].added or looks[-1].jobs < len(content['jobs']))
-
-
 def lengthen(jobs: SweepJobs, sweep: Sweep, table: SweepTable, findings: Sequence[Finding]) -> int:
     """Double the sampling of the states whose bounds leave claims open, and count their jobs.
 

@@ -14,6 +14,7 @@ from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
 from workflow.jobs.lock import hold
 from workflow.jobs.signac_files import STATE_POINT, read_job_document, state_point_of
+from workflow.jobs.sweep_state import recorded
 from workflow.jobs.workspace import LOOKS, SWEEPS, Job, SweepJobs, sweeps_in
 from workflow.sweep.state_point import as_plain_values, read_state_point
 from workflow.sweep.sweep_file import ReportTable, Sweep, load_sweep, state_points
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # In the project document, beside the sweep.
 CLAIMS = 'claims'
 
+_LOCK = '.decide.lock'  # in the folder of the project
 _JOB_LIST = 'jobs.json'
 _PROVENANCE = 'provenance.json'
 
@@ -58,7 +60,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     # Before they are read: a result that comes while figures are drawn is not in this report.
     stamps = _stamps(sweep.jobs)
     table = read_sweep_table(sweep)
-    content = _recorded(sweep)
+    content = recorded(sweep)
     records = [read_job_document(job) for job in sweep.jobs]
     wanted, looks = Sweep.model_validate(content['sweep']), looks_of(content)
     background = Background(
@@ -83,13 +85,6 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     return table
 
 
-def look_is_due(sweep: SweepJobs) -> bool:
-    """Check whether a sweep is to be looked at, for replicas to be added."""
-    from workflow.results import looks
-
-    return looks.look_is_due(_recorded(sweep))
-
-
 def look_at(sweep: SweepJobs) -> str:
     """Look at a sweep whose jobs are done, and add the runs or the length that decide it.
 
@@ -97,15 +92,21 @@ def look_at(sweep: SweepJobs) -> str:
         What was found and done.
 
     Raises:
+        JobIsHeld: If another process looks at a sweep of this project.
         UserError: If no job is done, or a result cannot be read.
     """
+    with hold(Path(sweep.jobs[0].project.path), f'sweep {sweep.name} is looked at', lock=_LOCK):
+        return _look_at(sweep)
+
+
+def _look_at(sweep: SweepJobs) -> str:
     from workflow.jobs.asked import record_limits
     from workflow.results.looks import lengthen, level_of, looks_of, take_look
     from workflow.results.series import all_series
     from workflow.results.verdicts import judge, keep_decided
     from workflow.stages.extend_jobs import extend_jobs
 
-    content, table = _recorded(sweep), read_sweep_table(sweep)
+    content, table = recorded(sweep), read_sweep_table(sweep)
     wanted, claims = Sweep.model_validate(content['sweep']), _claims(content)
     looks, findings = looks_of(content), []
     if claims is not None:
@@ -121,8 +122,8 @@ def look_at(sweep: SweepJobs) -> str:
 def _claims(content: Mapping[str, Any]) -> Claims | None:
     from workflow.results.claims import Claims
 
-    recorded = content.get(CLAIMS)
-    return None if recorded is None else Claims.model_validate(recorded)
+    found = content.get(CLAIMS)
+    return None if found is None else Claims.model_validate(found)
 
 
 def read_sweep_table(sweep: SweepJobs) -> SweepTable:
@@ -134,7 +135,7 @@ def read_sweep_table(sweep: SweepJobs) -> SweepTable:
     results = [result for result in found if result is not None]
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
-    precision = _recorded(sweep)['sweep']['protocol']['sample']['precision']
+    precision = recorded(sweep)['sweep']['protocol']['sample']['precision']
     return tabulate(sweep.name, axis_of(sweep), results, precision)
 
 
@@ -145,7 +146,7 @@ def axis_of(sweep: SweepJobs) -> Axis:
     first, points = sweep.jobs[0], [state_point_of(job) for job in sweep.jobs]
     point = read_state_point(points[0], f'{first.id}/{STATE_POINT}')
     model = job_files.read_model(Path(first.path), point)
-    return find_axis(_report_table(_recorded(sweep)), model, points)
+    return find_axis(_report_table(recorded(sweep)), model, points)
 
 
 def places_on_axis(jobs: Sequence[Job]) -> dict[str, str]:
@@ -166,8 +167,7 @@ def record_report(path: Path, sweep: SweepJobs) -> None:
     """Record how a sweep file wants its results shown; UserError if its report table is wrong."""
     wanted, model = load_sweep(path)
     shown = checked_report(path, wanted, model)
-    recorded = _recorded(sweep)
-    if _shown_as(recorded) != shown:
+    if _shown_as(recorded(sweep)) != shown:
         document = sweep.jobs[0].project.document[SWEEPS][sweep.name]
         document['sweep']['report'] = shown['report']
         document[CLAIMS] = shown[CLAIMS]
@@ -213,12 +213,8 @@ def report_is_current(sweep: SweepJobs) -> bool:
     except (OSError, ValueError):
         return False
     found = _stamps(sweep.jobs)
-    is_of_these = listed == {'jobs': found, 'report': _made_of(_recorded(sweep))}
+    is_of_these = listed == {'jobs': found, 'report': _made_of(recorded(sweep))}
     return is_of_these and all(all(stamps) for stamps in found.values())
-
-
-def _recorded(sweep: SweepJobs) -> dict[str, Any]:
-    return sweeps_in(sweep.jobs[0]).get(sweep.name, {})
 
 
 def _report_table(content: Mapping[str, Any]) -> ReportTable:

@@ -78,8 +78,9 @@ def _build(stage: Stage, job: JobContext) -> None:
 def _relax(stage: Stage, job: JobContext) -> None:
     start = _frame(job, stage)
     folder = StageFolder(job.folder, stage.name)
-    with stop_requests() as stop, _running(job, stage, _system(job, start)) as (_, system):
+    with stop_requests() as stop, _running(job, stage, _system(job, start)) as (record, system):
         progress = ProgressWriter(job.folder, stage.name, total_steps(job.point))
+        record['steps'] = total_steps(job.point)
         state = relax(folder.path, system, job.point, start, stop, progress)
         (relaxed,) = stage.products
         with products.writing(job.folder, stage.product(relaxed)) as path:
