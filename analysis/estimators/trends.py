@@ -17,6 +17,7 @@ from analysis.estimators.pooling import Combination, Replicates, Spread
 
 LEVEL = 0.05
 POWER = 0.8
+CANNOT = 'cannot be decided because'
 MOST_REPLICAS = 1000
 # Of random orders, where ties or bounds leave no exact distribution.
 DRAWS, SEED = 2000, 1
@@ -173,7 +174,7 @@ def no_dependence(states: Sequence[Replicates], margin: float, level: float = LE
 
 def undecided(why: str) -> Decision:
     """Say why nothing can be decided."""
-    return Decision(0, 1.0, Estimate(), 0.0, None, f'cannot be decided because {why}')
+    return Decision(0, 1.0, Estimate(), 0.0, None, f'{CANNOT} {why}')
 
 
 def _decision(

@@ -211,7 +211,9 @@ class IonClusters(Observable[ClusterResult]):
         found = [replace(each, follows=WATCHED) for each in found]
         if len(result.contact_distances) == 1:
             (value,) = result.contact_distances.values()
-            distance = Estimate(value)
+            # A distance that is given is what it is.
+            is_given = not result.pair_correlations
+            distance = Estimate(value, value, value) if is_given else Estimate(value)
             found.append(Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE))
         return found
 

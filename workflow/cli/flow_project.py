@@ -71,6 +71,7 @@ from workflow.stages.table import ENGINE_STAGES
 
 _LOOK = 'python project.py failed says why, retry runs them again.'
 _ENGINE_OPERATIONS = {stage.name for stage in ENGINE_STAGES}
+FLOW_COMMANDS = ('status', 'next', 'run', 'submit', 'exec')
 _KINDS: dict[int, type[Exception]] = {EXIT_HELD: JobIsHeld, EXIT_USER_ERROR: UserError}
 
 
@@ -332,6 +333,9 @@ def _main(project: type[JobProject]) -> int:
     asked = sys.argv[1] if sys.argv[1:] else '--help'
     if asked in commands.COMMANDS or asked in ('-h', '--help'):
         return commands.main(sys.argv[1:] or [asked])
+    if asked not in FLOW_COMMANDS and not asked.startswith('-'):
+        known = (*commands.COMMANDS, *FLOW_COMMANDS)
+        raise UserError(f"there is no command '{asked}'. {nearest_name(asked, known)}")
     return _flow_main(project)
 
 

@@ -63,7 +63,8 @@ def _kinds() -> list[_Kind]:
         _Kind(
             'drift|not equilibrated',
             'Not equilibrated: the runs still drift.',
-            'Longer equilibration: raise [protocol.equilibrate] maximum_steps, or anneal longer.',
+            'Longer sampling, of which the beginning is left out: raise [protocol.sample] '
+            'minimum_steps. For new runs, a longer [protocol.equilibrate] or anneal.',
         ),
         _Kind(r'linear|lags are too few', 'No diffusive regime within the runs.', longer),
         _Kind(
@@ -90,6 +91,11 @@ def _kinds() -> list[_Kind]:
             'Intervals wider than asked for.',
             'More replicas.',
             power=-2,
+        ),
+        _Kind(
+            'of the bath',
+            'A temperature that is not that of the bath.',
+            'A shorter time step; see the notes on the jobs.',
         ),
         _Kind(
             'do not have it|no replica has|have no value',

@@ -110,8 +110,11 @@ def _give(job: Job, given: JobDefinitions, sweeps: Mapping[str, Any]) -> None:
     before = read_definitions(folder)
     if before == given:
         return
-    if before is not None and before.sweep != given.sweep and _has(sweeps, before.sweep, job):
-        return
+    is_of_another = before is not None and before.sweep != given.sweep
+    if before is not None and is_of_another and _has(sweeps, before.sweep, job):
+        named = sweeps[given.sweep].get(NAMED) or {}
+        if not any(named.values()):  # what a user names comes before what was found elsewhere
+            return
     with ExitStack() as locks:
         stale = [
             each

@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from analysis.estimators.estimate import Estimate, exponentiated
+from analysis.estimators.pooling import ONE_REPLICA
 from analysis.estimators.trends import (
+    CANNOT,
     LEVEL,
     Decision,
     contrast,
     maximum_test,
     no_dependence,
     trend_test,
+    undecided,
 )
 from analysis.observable import Combination
 from workflow.results.aggregate import Row
@@ -179,8 +182,9 @@ def trend(points: Sequence[Point], axis: Axis, wanted: int, level: float = LEVEL
     first, last = usable[0], usable[-1]
     decision = trend_test(states, level)
     span = last[0] - first[0]
-    if len(states) == 2:  # of which a rank test makes little
-        decision, span = contrast(states, 1, 0, level), 1.0
+    # Of two states a rank test makes little; of bounds, a difference of means.
+    if len(states) == 2 and not any(state.is_censored for state in states):
+        decision, span = _of_replicas(contrast(states, 1, 0, level)), 1.0
     seen = f'{_at(first, axis)}, {_at(last, axis)}.'
     change = _scaled(decision.effect, span)
     effect = _effect_text(change, first[1], f', {axis.text(first[0])} to {last[0]:.3g}')
@@ -210,7 +214,7 @@ def maximum(points: Sequence[Point], axis: Axis, place: float, level: float = LE
         return Comparison(1, f'it is not known at {axis.text(place)} and elsewhere.')
     states = [row.replicates(each) for each, row in usable]
     index = usable.index(top)
-    decision = maximum_test(states, index, level)
+    decision = _of_replicas(maximum_test(states, index, level))
     others = [point for point in usable if point is not top]
     rival = max(others, key=lambda point: _known(point[1]))
     if decision.rival is not None:
@@ -231,7 +235,7 @@ def greater(
         missing = first if one is None else second
         return Comparison(1, f'it is not known at {axis.text(missing)}.')
     states = [row.replicates(each) for each, row in usable]
-    decision = contrast(states, usable.index(one), usable.index(other), level)
+    decision = _of_replicas(contrast(states, usable.index(one), usable.index(other), level))
     where = f', {axis.text(one[0])} against {other[0]:.3g}'
     effect = _effect_text(decision.effect, one[1], where)
     return Comparison(1, f'{_at(one, axis)}, {_at(other, axis)}.', decision, effect, [one, other])
@@ -302,13 +306,21 @@ def _finding(
     return Finding(claim.text, claim.source, name, found, *measures, gains_at, bounds_at, expected)
 
 
+def _of_replicas(decision: Decision) -> Decision:
+    """Decide nothing where the error within a run stands for a spread of replicas."""
+    if decision.effect.verdict == ONE_REPLICA:
+        return undecided('a state has one replica, and no spread of replicas is known')
+    return decision
+
+
 def _cure(decision: Decision) -> str:
-    if decision.effect == Estimate():
-        return decision.test
+    if decision.test.startswith(CANNOT):
+        return f'It {decision.test}'
     if decision.more_replicas is None:
-        return 'no number of replicas would decide so small an effect'
+        return 'No number of replicas would decide so small an effect'
     more = decision.more_replicas or 1
-    return f'{more} more replica{"" if more == 1 else "s"} of each state, were the effect as seen'
+    many = f'{more} more replica{"" if more == 1 else "s"}'
+    return f'To decide it: {many} of each state, were the effect as seen'
 
 
 def _doubts(points: Sequence[Point]) -> str:

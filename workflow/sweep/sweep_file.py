@@ -36,6 +36,12 @@ def _as_range(value: Any) -> Any:
     return {'minimum': value, 'maximum': value} if isinstance(value, int) else value
 
 
+def _as_decide(value: Any) -> Any:
+    if isinstance(value, str) and value != 'claims':
+        raise ValueError("give 'claims', or a table of quantities and half-widths")
+    return value
+
+
 def _as_number(value: Any) -> Any:
     """Read a mole fraction that may be written as '1/3'."""
     if not isinstance(value, str):
@@ -141,7 +147,9 @@ class Sweep(StrictModel):
     model: str
     compositions: Annotated[list[dict[str, MoleFraction]], Field(min_length=1)]
     replicas: Annotated[Replicas, BeforeValidator(_as_range)] = Replicas(minimum=2, maximum=2)
-    decide: Literal['claims'] | dict[str, PositiveFloat] | None = None
+    decide: Annotated[
+        Literal['claims'] | dict[str, PositiveFloat] | None, BeforeValidator(_as_decide)
+    ] = None
     budget: Budget | None = None
     grid: Grid
     sequence: SequenceStatistics = IdealSequence()
