@@ -322,7 +322,7 @@ def test_what_one_rank_alone_finds_ends_the_others_and_marks_the_job(
     done = subprocess.run(
         [sys.executable, str(ROOT / 'project.py'), 'run', '-o', 'equilibrate'],
         cwd=tmp_path,
-        env=os.environ | {'ISP_RANKS': '2', 'PATH': path},
+        env=os.environ | {'ISP_ENGINE': 'lammps', 'ISP_RANKS': '2', 'PATH': path},
         capture_output=True,
         text=True,
         timeout=60,

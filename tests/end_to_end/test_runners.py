@@ -386,7 +386,8 @@ def test_loading_hoomd_leaves_the_answer_to_signals(tmp_path: Path) -> None:
     """From its import on it answers SIGTERM with an exit, without a word, as if a job failed."""
     program = (
         'import os, signal\n'
-        'from workflow.engines.settings import EngineChoice, select_engine\n'
+        'from workflow.engines.mpi import select_engine\n'
+        'from workflow.engines.settings import EngineChoice\n'
         "signal.signal(signal.SIGTERM, lambda number, frame: print('heard'))\n"
         "select_engine(EngineChoice('hoomd', 'cpu'))\n"
         'os.kill(os.getpid(), signal.SIGTERM)\n'
