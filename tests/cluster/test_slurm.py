@@ -50,7 +50,14 @@ def test_a_sweep_runs_side_by_side_to_its_end_and_is_not_submitted_again(
     slurm.wait_until_empty(120)
     for job in sweep.jobs:
         assert_every_frame_and_row_once(job, 2560, BlockSchedule(10, 4))
-        assert (job / 'relaxation.json').exists(), said(sweep)
+        assert (job / 'msd.json').exists(), said(sweep)
+        assert not (job / 'relaxation.json').exists(), 'it waits for the definitions of the sweep'
+
+    assert 'definitions' in sweep.project('submit').stderr
+    slurm.wait_until_empty(60)
+    sweep.project('submit', '-o', 'job', '-b', '2', '-p')
+    slurm.wait_until_empty(60)
+    assert all((job / 'relaxation.json').exists() for job in sweep.jobs), said(sweep)
 
     assert 'report' in sweep.project('submit').stderr
     slurm.wait_until_empty(60)
@@ -168,6 +175,9 @@ def test_the_scheduler_takes_a_request_for_gpus_that_it_has_and_refuses_others(
 ) -> None:
     sweep = submitted_sweep
     sweep.start(replicas=3, gpu_request=gpu_request, gpus=8)  # the node has 2
+    # An engine for GPUs, which is not in this Python, may come with a prologue.
+    cluster = sweep.folder / 'cluster.toml'
+    cluster.write_text(f"prologue = ['true']\n{cluster.read_text()}")
     submit = ('submit', '-o', 'simulation')
     # Held, since no GPU is here to run on.
     sweep.project(*submit, '--hold', '-n', '1', ISP_DEVICE='gpu')
