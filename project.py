@@ -124,14 +124,18 @@ def _all_analysed(*jobs: Job) -> bool:
     return all(job.isfile(name) for job in jobs for name in (DEFINITIONS, *RESULTS))
 
 
-def _all_ended(*jobs: Job) -> bool:
-    """Return whether all jobs are done or failed, and some are done."""
-    done = [job for job in jobs if is_done(job)]
-    return bool(done) and all(job in done or is_failed(job.path) for job in jobs)
-
-
 def _no_look_is_due(*jobs: Job) -> bool:
     return not any(look_is_due(recorded(sweep)) for sweep in sweeps_with(jobs))
+
+
+def _all_ended(*jobs: Job) -> bool:
+    """Return whether a look is due, all jobs are done or failed, and some are done."""
+    if _no_look_is_due(*jobs):  # first: it costs least
+        return False
+    done = [is_done(job) for job in jobs]
+    return any(done) and all(
+        ended or is_failed(job.path) for ended, job in zip(done, jobs, strict=True)
+    )
 
 
 @Project.pre(_all_ended)
