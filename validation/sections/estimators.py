@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import freud
 import numpy as np
@@ -27,6 +28,7 @@ from analysis.sampling.main_peak import HIGHEST, LOWEST, SHELLS
 from analysis.sampling.run import Run
 from validation.claim import Row, judged, worst
 from validation.job import NO_ENGINE, Job
+from validation.paths import brownian_paths, langevin_paths
 
 TITLE = 'Estimators on exact input'
 
@@ -42,9 +44,13 @@ def jobs() -> Iterator[Job]:
         ('stress', _stress),
         ('stretched exponential', _stretched),
         ('walkers', _walkers),
+        ('walkers, by kinisi', _by_kinisi),
         ('ideal gas', _gas),
         ('few beads', _few_beads),
     ):
+        # An oracle with dependencies of its own: pip install kinisi.
+        if measure is _by_kinisi and find_spec('kinisi') is None:
+            continue
         yield Job(name, measure, (NO_ENGINE,))
 
 
@@ -208,6 +214,58 @@ def _walkers(engine: str) -> list[Row]:
             0.03,
         ),
     ]
+
+
+def _by_kinisi(engine: str) -> list[Row]:
+    """The diffusion coefficient of the same paths here and by kinisi (McCluskey et al. 2024).
+
+    Its Bayesian line, doi 10.1021/acs.jctc.4c01249, begins where ours does.
+    """
+    import scipp
+    from kinisi.diffusion import Diffusion
+
+    rows = []
+    for what, paths in (('Brownian', brownian_paths), ('Langevin', langevin_paths)):
+        steps = np.arange(600)
+        x = paths(steps, 60, np.random.default_rng(3))
+        ours = MeanSquaredDisplacement().compute(Run(ArrayTrajectory(x, 1e4, time_step=1.0)))
+        found = ours.by_type['A']
+        x = x - x.mean(axis=1, keepdims=True)  # the drift is taken off here, too
+        lags = np.unique(np.geomspace(1, len(steps) / 2, 40).astype(int))
+        squares = [((x[lag:] - x[:-lag]) ** 2).sum(axis=2) for lag in lags]
+        counts = x.shape[1] * (len(steps) - 1) / lags
+        means = np.array([each.mean() for each in squares])
+        variances = np.array([each.var(ddof=1) for each in squares]) / counts
+        axis, when = (
+            'time interval',
+            scipp.array(dims=['time interval'], values=lags * 1.0, unit='ps'),
+        )
+        data = scipp.DataArray(
+            scipp.Variable(dims=[axis], values=means, variances=variances, unit='angstrom^2'),
+            coords={axis: when, 'n_samples': scipp.array(dims=[axis], values=counts)},
+        )
+        line = Diffusion(scipp.DataGroup({'da': data, 'dimensionality': scipp.scalar(3)}))
+        begins = scipp.scalar(float(found.linear_from or math.nan), unit='ps')
+        line.bayesian_regression(
+            start_dt=begins, progress=False, random_state=np.random.RandomState(1)
+        )
+        theirs = line.gradient.values / 6
+        low, high = np.quantile(theirs, [0.025, 0.975])
+        own = found.diffusion
+        assert own.value is not None  # both kinds of paths have a linear regime
+        assert own.low is not None
+        assert own.high is not None
+        rows.append(
+            judged(
+                f'{what} particles: diffusion coefficient, as kinisi',
+                NO_ENGINE,
+                f'{theirs.mean():.4g} [{low:.4g}, {high:.4g}]',
+                f'{own.value:.4g} [{own.low:.4g}, {own.high:.4g}]',
+                'each within the interval of the other',
+                holds=bool(low <= own.value <= high and own.low <= theirs.mean() <= own.high),
+            )
+        )
+    return rows
 
 
 def _gas(engine: str) -> list[Row]:
