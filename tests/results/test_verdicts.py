@@ -49,6 +49,8 @@ def test_a_trend_that_overlapping_intervals_leave_open_is_decided() -> None:
     assert found.decision.p < 0.01
     assert found.seen.startswith('8.9 [7.0, 10.9] at LSP 0')
     assert 'LSP 0 to 1' in found.effect
+    # More replicas there, should the number of quantities of its claim leave it open.
+    assert [place for place, _ in found.decided_by] == [0, 0.5, 0.7, 1]
     assert found.effect.startswith('-')
 
 

@@ -188,14 +188,14 @@ def trend(points: Sequence[Point], axis: Axis, wanted: int, level: float = LEVEL
     seen = f'{_at(first, axis)}, {_at(last, axis)}.'
     change = _scaled(decision.effect, span)
     effect = _effect_text(change, first[1], f', {axis.text(first[0])} to {last[0]:.3g}')
+    outer = -(-len(usable) // 3)
+    ends = usable[:outer] + usable[-outer:]  # on which a slope rests most
     if not decision.direction:
         margin = _margin([row for _, row in usable])
         if no_dependence(states, margin, level).direction:
             seen += f' No dependence within {INDEPENDENT_WITHIN:.0%}.'
             return Comparison(wanted, seen, decision, effect, is_independent=True)
-        # A slope rests on both ends of the axis.
-        outer = -(-len(usable) // 3)
-        return Comparison(wanted, seen, decision, effect, usable[:outer] + usable[-outer:])
+        return Comparison(wanted, seen, decision, effect, ends)
     pairs = range(len(states) - 1)
     steps = [contrast(states, k + 1, k, level / len(states)) for k in pairs]
     against = [
@@ -203,7 +203,7 @@ def trend(points: Sequence[Point], axis: Axis, wanted: int, level: float = LEVEL
         for k, step in enumerate(steps)
         if step.direction == -decision.direction
     ]
-    return Comparison(wanted, seen, decision, effect, against=', '.join(against))
+    return Comparison(wanted, seen, decision, effect, ends, against=', '.join(against))
 
 
 def maximum(points: Sequence[Point], axis: Axis, place: float, level: float = LEVEL) -> Comparison:
