@@ -26,12 +26,11 @@ from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
 from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
-from workflow.jobs.failures import is_failed
 from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, result_file
 from workflow.jobs.sweep_state import are_defined, look_is_due, may_be_defined, recorded
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
-from workflow.stages.table import STAGES, Stage, is_done, stage_named
+from workflow.stages.table import STAGES, Stage, have_ended, stage_named
 
 
 class Project(JobProject):
@@ -129,13 +128,7 @@ def _no_look_is_due(*jobs: Job) -> bool:
 
 
 def _all_ended(*jobs: Job) -> bool:
-    """Return whether a look is due, all jobs are done or failed, and some are done."""
-    if _no_look_is_due(*jobs):  # first: it costs least
-        return False
-    done = [is_done(job) for job in jobs]
-    return any(done) and all(
-        ended or is_failed(job.path) for ended, job in zip(done, jobs, strict=True)
-    )
+    return not _no_look_is_due(*jobs) and have_ended(jobs)  # in this order: the first costs least
 
 
 @Project.pre(_all_ended)

@@ -140,7 +140,7 @@ class Pooled:
 
 
 @dataclass(frozen=True)
-class Combination:
+class WeightedSum:
     """A weighted sum of the means of states.
 
     Attributes:
@@ -255,7 +255,7 @@ def pooled_intervals(states: Sequence[Replicates]) -> Pooled:
     spread = Spread.of(states)
     units = np.eye(len(states))
     estimates = [
-        _estimate(each, Combination.of(states, unit, spread))
+        _estimate(each, WeightedSum.of(states, unit, spread))
         for each, unit in zip(states, units, strict=True)
     ]
     return Pooled(
@@ -282,7 +282,7 @@ def bartlett(variances: FloatArray, degrees: FloatArray) -> float:
     return float(special.chdtrc(k - 1, statistic / correction))
 
 
-def _estimate(state: Replicates, mean: Combination) -> Estimate:
+def _estimate(state: Replicates, mean: WeightedSum) -> Estimate:
     n = float(state.n)
     if not state.is_censored:
         if state.n == 1 and not math.isfinite(mean.error):

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Estimate
-from analysis.estimators.pooling import Combination, Replicates, Spread
+from analysis.estimators.pooling import Replicates, Spread, WeightedSum
 
 LEVEL = 0.05
 POWER = 0.8
@@ -67,7 +67,7 @@ def trend_test(states: Sequence[Replicates], level: float = LEVEL) -> Decision:
         return undecided('there are values at one place only')
     p, sign, attained = _rank_test(_pair_scores(states), np.repeat(places, sizes), level)
     spread = Spread.of(states)
-    slope = Combination.of(states, _slope_weights(places, np.array(sizes)), spread)
+    slope = WeightedSum.of(states, _slope_weights(places, np.array(sizes)), spread)
     if not attained:
         return _too_few(p, slope, level, states)
     text = 'Jonckheere-Terpstra over the values of all replicas, since it assumes no shape'
@@ -152,7 +152,7 @@ def no_dependence(states: Sequence[Replicates], margin: float, level: float = LE
     if not all(each.has_error for each, _ in pairs):
         return undecided(NO_ERROR)
 
-    def outside(found: Combination) -> float:
+    def outside(found: WeightedSum) -> float:
         p = found.p(math.copysign(margin, found.value)) / 2
         return p if abs(found.value) < margin else 1 - p
 
@@ -180,7 +180,7 @@ def undecided(why: str) -> Decision:
 def _decision(
     direction: int,
     p: float,
-    found: Combination,
+    found: WeightedSum,
     levels: tuple[float, float],
     sizes: Sequence[int],
     text: str,
@@ -194,7 +194,7 @@ def _decision(
     return Decision(direction, p, found.estimate(float(sum(sizes))), power(0), more, text)
 
 
-def _too_few(p: float, slope: Combination, level: float, states: Sequence[Replicates]) -> Decision:
+def _too_few(p: float, slope: WeightedSum, level: float, states: Sequence[Replicates]) -> Decision:
     """Say of a trend that no order of the values could decide it, and how many more could."""
     sizes = np.array([each.n for each in states])
     effect = slope.estimate(float(sizes.sum()))
@@ -224,7 +224,7 @@ def _more(power: Callable[[int], float]) -> int | None:
 
 
 def _power(
-    found: Combination, sizes: Sequence[int], more: int, level: float, effect: float
+    found: WeightedSum, sizes: Sequence[int], more: int, level: float, effect: float
 ) -> float:
     """Compute the chance to find an effect, by the noncentral t, with more replicas a state."""
     from scipy import special
@@ -244,15 +244,15 @@ def _power(
 
 def _difference(
     states: Sequence[Replicates], first: int, second: int, spread: Spread
-) -> Combination:
+) -> WeightedSum:
     weights = np.zeros(len(states))
     weights[first], weights[second] = 1, -1
-    return Combination.of(states, weights, spread)
+    return WeightedSum.of(states, weights, spread)
 
 
 def _compare(
     states: Sequence[Replicates], first: int, second: int, spread: Spread
-) -> tuple[Combination, float, int]:
+) -> tuple[WeightedSum, float, int]:
     """Compute a difference, its two-sided p, 1 where nothing can be compared, and its sign."""
     found = _difference(states, first, second, spread)
     if found.has_error:
@@ -269,7 +269,7 @@ def _why(states: Sequence[Replicates]) -> str:
     return OPEN if any(each.is_censored for each in states) else NO_ERROR
 
 
-def _how(spread: Spread, found: Combination) -> str:
+def _how(spread: Spread, found: WeightedSum) -> str:
     if not found.has_error:
         return '; the order of the values alone, since they leave no spread.'
     if found.rests_on_one:

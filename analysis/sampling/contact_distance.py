@@ -198,7 +198,7 @@ def _lowest_between(
     """
     root = np.sqrt(np.maximum(smooth, 0.0))
     low = np.flatnonzero(root[peak:lowest] > (root[peak] + root[lowest]) / 2)
-    first = min(peak + int(low[-1]) + 1, lowest - FEWEST_BINS) if len(low) else peak
+    first = min(peak + int(low[-1]) + 1, lowest - FEWEST_BINS)
     last = min(max(2 * lowest - first, risen), len(g) - 1)
     part = slice(max(first, 0), last + 1)
     tolerance = 0.5 / np.sqrt(expected[lowest] * _BINS_AVERAGED)

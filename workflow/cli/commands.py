@@ -105,13 +105,13 @@ def _simulate(options: argparse.Namespace) -> int:
     from workflow.jobs.sweep_state import look_is_due, recorded
     from workflow.jobs.workspace import recorded_sweep
     from workflow.results.sweep_results import look_at
-    from workflow.stages.table import is_done
+    from workflow.stages.table import have_ended, is_done
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep, is_agreed=options.yes)
     print(f'{len(sweep.jobs)} jobs on {engine}')
     code = simulate_jobs(sweep.jobs, options.parallel)
-    while code in (0, 1) and _all_ended(sweep.jobs) and look_is_due(recorded(sweep)):
+    while code in (0, 1) and have_ended(sweep.jobs) and look_is_due(recorded(sweep)):
         look = look_at(sweep)
         print(look)
         sweep = recorded_sweep(options.sweep)
@@ -122,14 +122,6 @@ def _simulate(options: argparse.Namespace) -> int:
         _point_to_failed(sweep.jobs)
         return code
     return _write_report(sweep) or code
-
-
-def _all_ended(jobs: Sequence[Any]) -> bool:
-    """Return whether all jobs are done or failed, and some are done."""
-    from workflow.stages.table import is_done
-
-    done = [job for job in jobs if is_done(job)]
-    return bool(done) and len(done) + len(failed_among(jobs)) >= len(jobs)
 
 
 def _engine(options: argparse.Namespace) -> str:

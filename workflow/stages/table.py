@@ -6,13 +6,14 @@ Every list of stages follows from this one. A new stage is a row here, a table o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from workflow.engines.contract import ConstantVolume, Integrator
 from workflow.jobs import files as job_files
+from workflow.jobs.failures import is_failed
 from workflow.jobs.products import Product
 from workflow.jobs.signac_files import state_point_of
 from workflow.stages.segments import at_pressure, total_steps
@@ -140,6 +141,13 @@ def stage_named(name: str) -> Stage:
 def stage_product(name: str) -> Product:
     """Look up the file of that name that a stage leaves, as a product."""
     return {each: stage.product(each) for stage in STAGES for each in stage.products}[name]
+
+
+def have_ended(jobs: Sequence[Any]) -> bool:
+    """Check whether all signac jobs are done or have failed, and some are done."""
+    done = [is_done(job) for job in jobs]
+    pairs = zip(done, jobs, strict=True)
+    return any(done) and all(ended or is_failed(job.path) for ended, job in pairs)
 
 
 def is_done(job: Any) -> bool:
