@@ -48,6 +48,11 @@ class StrictModel(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
 
 
+def count_of_jobs(number: int) -> str:
+    """Write '1 job' or '3 jobs'."""
+    return '1 job' if number == 1 else f'{number} jobs'
+
+
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """Suggest, in a sentence for an error message, the nearest known name, or all of them."""
     names = sorted(set(known))

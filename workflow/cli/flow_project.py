@@ -29,6 +29,7 @@ from analysis.observables import OBSERVABLES
 from user_input import (
     EXIT_USER_ERROR,
     UserError,
+    count_of_jobs,
     environment_error,
     exits_on_user_error,
     nearest_name,
@@ -102,7 +103,7 @@ class JobProject(FlowProject):
         chosen = list(self if jobs is None else jobs)
         before = _failed_ids(chosen)
         if before:
-            print(f'{_many(len(before))} left out: failed before. {_LOOK}', file=sys.stderr)
+            print(f'{count_of_jobs(len(before))} left out: failed before. {_LOOK}', file=sys.stderr)
         self._troubles: dict[type[Exception], set[str]] = {}
         super().run(jobs=jobs, names=self._select(names), **options)
         marked = _failed_ids(chosen) - before
@@ -110,11 +111,11 @@ class JobProject(FlowProject):
         mistaken, held = (self._troubles.get(kind, set()) for kind in (UserError, JobIsHeld))
         if failed:
             what_next = _LOOK if marked else 'The next run resumes it.'
-            raise SimulationFailed(f'{_many(len(failed))} failed. {what_next}')
+            raise SimulationFailed(f'{count_of_jobs(len(failed))} failed. {what_next}')
         if mistaken:
-            raise UserError(f'{_many(len(mistaken))} could not be run, as reported above.')
+            raise UserError(f'{count_of_jobs(len(mistaken))} could not be run, as reported above.')
         if held:
-            raise JobIsHeld(f'{_many(len(held))} left to the process that runs them.')
+            raise JobIsHeld(f'{count_of_jobs(len(held))} left to the process that runs them.')
 
     def _select(self, names: list[str] | None) -> list[str]:
         """List operations and groups to run; with an analysis, also what it needs before."""
@@ -148,7 +149,7 @@ class JobProject(FlowProject):
             if not outside:
                 return chosen
             print(
-                f'{_many(outside)} of no sweep left out: -j JOB takes one all the same, '
+                f'{count_of_jobs(outside)} of no sweep left out: -j JOB takes one all the same, '
                 'python project.py prune removes them.',
                 file=sys.stderr,
             )
@@ -301,10 +302,6 @@ def _failed_ids(chosen: list[Any]) -> set[str]:
     """Find the ids of the jobs that are marked as failed, among jobs and groups of jobs."""
     jobs = [job for each in chosen for job in (each if isinstance(each, tuple) else (each,))]
     return {job.id for job in failed_among(jobs)}
-
-
-def _many(jobs: int) -> str:
-    return '1 job' if jobs == 1 else f'{jobs} jobs'
 
 
 @exits_on_user_error

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from user_input import count_of_jobs
 from workflow.sweep.limits import Limits
 from workflow.sweep.sweep_file import Sweep
 
@@ -30,7 +31,7 @@ def describe_changes(before: Recorded, after: Recorded) -> str:
     if not causes and old == new:
         return ''
     counts = [
-        f'{_jobs(len(old & new))} kept',
+        f'{count_of_jobs(len(old & new))} kept',
         *([f'{len(new - old)} new'] if new - old else []),
         *([f'{len(old - new)} no longer part of it'] if old - new else []),
     ]
@@ -86,7 +87,3 @@ def _text(value: Any) -> str:
     if value is None:
         return 'none'
     return f'{value:g}' if isinstance(value, float) else str(value)
-
-
-def _jobs(number: int) -> str:
-    return '1 job' if number == 1 else f'{number} jobs'
