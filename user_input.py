@@ -48,6 +48,11 @@ class StrictModel(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
 
 
+def added_later(default: Any) -> Any:
+    """Declare a field that is not written where it is the default: ids of before it stay."""
+    return pydantic.Field(default, exclude_if=lambda value: value == default)
+
+
 def count_of_jobs(number: int) -> str:
     """Write '1 job' or '3 jobs'."""
     return '1 job' if number == 1 else f'{number} jobs'
