@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.geometry.periodic import nearest_image
 from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError, nearest_name
 
@@ -60,7 +59,7 @@ def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArr
 
 def whole_chains(snapshot: Snapshot, chains: IntArray) -> FloatArray:
     """Join chains of one length, (C, N), bond by bond: positions (C, N, 3) from the origin."""
-    bonds = nearest_image(np.diff(snapshot.positions[chains], axis=1), snapshot.box)
+    bonds = snapshot.box.nearest_image(np.diff(snapshot.positions[chains], axis=1))
     whole: FloatArray = np.concatenate(
         [np.zeros((len(chains), 1, 3)), np.cumsum(bonds, axis=1)], axis=1
     )

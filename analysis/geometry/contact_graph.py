@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import BoolArray, FloatArray, IntArray
+from analysis.geometry.box import Box
 from user_input import UserError
 
 
@@ -17,7 +18,7 @@ class ContactGraph:
 
     Attributes:
         pairs: Particles in contact, each pair once, shape (E, 2).
-        shifts: Box lengths to add to the second particle of each pair to bring it beside the
+        shifts: Box vectors to add to the second particle of each pair to bring it beside the
             first, shape (E, 3).
         lengths: Distances of the pairs, shape (E,).
     """
@@ -45,9 +46,9 @@ class Components:
     Attributes:
         label: Component of each particle, shape (N,).
         size: Particles in each component, shape (K,).
-        offsets: Box lengths to add to each particle to join its component, shape (N, 3).
-        winds: Whether a closed path of the component winds round the box along each axis,
-            shape (K, 3).
+        offsets: Box vectors to add to each particle to join its component, shape (N, 3).
+        winds: Whether a closed path of the component winds round the box along each of its
+            vectors, shape (K, 3).
         dimension: Number of independent windings, 0 to 3, shape (K,).
     """
 
@@ -71,14 +72,14 @@ class Shapes:
 
 
 def contacts_between(
-    positions: FloatArray, box: FloatArray, is_first: BoolArray, distance: float
+    positions: FloatArray, box: Box, is_first: BoolArray, distance: float
 ) -> ContactGraph:
     """Find contacts between unlike particles, those of `is_first`, shape (N,), and the others.
 
-    Positions are wrapped, shape (N, 3), box lengths of shape (3,); contacts are up to `distance`.
+    Positions are wrapped, shape (N, 3); contacts are up to `distance`.
 
     Raises:
-        UserError: If an edge of the box is shorter than twice the contact distance.
+        UserError: If the box is somewhere narrower than twice the contact distance.
     """
     first, second = np.flatnonzero(is_first), np.flatnonzero(~is_first)
     found, lengths = _query(positions[first], positions[second], box, distance)
@@ -86,7 +87,7 @@ def contacts_between(
     return _graph(positions, box, pairs, lengths)
 
 
-def contacts_among(positions: FloatArray, box: FloatArray, distance: float) -> ContactGraph:
+def contacts_among(positions: FloatArray, box: Box, distance: float) -> ContactGraph:
     """Find contacts between any two particles; arguments and errors as for `contacts_between`."""
     found, lengths = _query(positions, positions, box, distance)
     once = found[:, 0] < found[:, 1]
@@ -109,10 +110,10 @@ def connected_components(graph: ContactGraph) -> Components:
     """Find the components and how they wind round the periodic box.
 
     Each component is unfolded along a spanning tree. An edge beside the tree closes a path; the
-    box lengths that are missing when its ends are compared are the winding of that path, and these
-    paths generate all closed paths. So a component percolates along an axis when one of its
-    windings has a part along it, and their rank is the dimension of percolation (see Livraghi et
-    al. 2021, doi 10.1021/acs.jctc.1c00423, for the same idea).
+    box vectors that are missing when its ends are compared are the winding of that path, and these
+    paths generate all closed paths. So a component percolates along an axis, that is a vector
+    of the box, when one of its windings has a part along it, and their rank is the dimension of
+    percolation (see Livraghi et al. 2021, doi 10.1021/acs.jctc.1c00423, for the same idea).
     """
     pairs = graph.pairs
     n_components, label = _labels(graph)
@@ -150,16 +151,16 @@ def _labels(graph: ContactGraph) -> tuple[int, IntArray]:
     return int(n_components), label.astype(np.int64)
 
 
-def shapes(positions: FloatArray, box: FloatArray, components: Components) -> Shapes:
+def shapes(positions: FloatArray, box: Box, components: Components) -> Shapes:
     """Compute gyration tensors of the components; without meaning for those that percolate.
 
     Relative shape anisotropy 1 - 3 (l1 l2 + l2 l3 + l3 l1) / (l1 + l2 + l3)^2, Theodorou and
     Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle. Positions are wrapped,
-    shape (N, 3), box lengths of shape (3,).
+    shape (N, 3).
     """
     label, size = components.label, components.size
     k = len(size)
-    whole = positions + components.offsets * box
+    whole = positions + components.offsets @ box.matrix
     # Counting from a member of the component keeps digits that large coordinates would cost.
     whole = whole - whole[np.unique(label, return_index=True)[1]][label]
     centre = np.stack([np.bincount(label, whole[:, a], k) for a in range(3)], axis=1)
@@ -189,28 +190,27 @@ def coordination(graph: ContactGraph) -> IntArray:
 
 
 def _query(
-    points: FloatArray, query_points: FloatArray, box: FloatArray, distance: float
+    points: FloatArray, query_points: FloatArray, box: Box, distance: float
 ) -> tuple[IntArray, FloatArray]:
     """Find pairs (query point, point) within `distance`, shape (E, 2), and how far apart, (E,)."""
     import freud
 
-    if box.min() < 2 * distance:
+    if box.least_width < 2 * distance:
         raise UserError(
-            f'contact distance {distance:.4g}: more than half the shortest edge of the box '
-            f'({box.min():.4g}), so a particle could touch two images of another. Give a shorter '
-            'contact distance or use a larger system.'
+            f'contact distance {distance:.4g}: more than half the least width of the box '
+            f'({box.least_width:.4g}), so a particle could touch two images of another. Give a '
+            'shorter contact distance or use a larger system.'
         )
-    tree = freud.locality.AABBQuery(freud.box.Box(*box), points)
+    tree = freud.locality.AABBQuery(box.for_freud, points)
     found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
     pairs = np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
     return pairs, np.asarray(found.distances, dtype=np.float64)
 
 
-def _graph(
-    positions: FloatArray, box: FloatArray, pairs: IntArray, lengths: FloatArray
-) -> ContactGraph:
+def _graph(positions: FloatArray, box: Box, pairs: IntArray, lengths: FloatArray) -> ContactGraph:
     raw = positions[pairs[:, 1]] - positions[pairs[:, 0]]
-    return ContactGraph(len(positions), pairs, -np.rint(raw / box).astype(np.int64), lengths)
+    shifts = -np.rint(box.fractions(raw)).astype(np.int64)
+    return ContactGraph(len(positions), pairs, shifts, lengths)
 
 
 def _spanning_forest(graph: ContactGraph, label: IntArray) -> IntArray:

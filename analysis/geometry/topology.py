@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
+from analysis.geometry.box import Box
 from user_input import UserError, nearest_name
 
 NO_IMAGES = (
@@ -54,14 +55,14 @@ class Snapshot:
 
     Attributes:
         step: Time step at which it was written.
-        box: Edge lengths, shape (3,).
-        positions: Wrapped into [-box/2, box/2), shape (N, 3).
-        images: How many box lengths each particle has travelled, shape (N, 3); None where
-            the file does not say.
+        box: Of least tilts; other boxes may describe the same lattice.
+        positions: Wrapped into the box, shape (N, 3).
+        images: How many vectors of the box each particle has travelled, shape (N, 3); None
+            where the file does not say.
     """
 
     step: int
-    box: FloatArray
+    box: Box
     positions: FloatArray
     images: IntArray | None
 
@@ -70,4 +71,4 @@ class Snapshot:
         """Positions as if the box had no walls to re-enter by, (N, 3); UserError without images."""
         if self.images is None:
             raise UserError(NO_IMAGES)
-        return self.positions + self.images * self.box
+        return self.positions + self.images @ self.box.matrix

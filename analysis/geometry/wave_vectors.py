@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.arrays import FloatArray
+from analysis.geometry.box import Box
 
 PARTICLES_AT_ONCE = 4096
 
 
 def random_lattice_vectors(
-    box: FloatArray, edges: FloatArray, per_shell: int, generator: np.random.Generator
+    box: Box, edges: FloatArray, per_shell: int, generator: np.random.Generator
 ) -> FloatArray:
-    """Choose wave vectors 2 pi n / L in random directions, shape (Q, 3), within all edges.
+    """Choose wave vectors of the box in random directions, shape (Q, 3), within all edges.
 
-    Edges of the shells in wave number have shape (S + 1,), lengths of the box (3,); of the vectors
-    that are tried for each shell, those that coincide count once.
+    Edges of the shells in wave number have shape (S + 1,); of the vectors that are tried for each
+    shell, those that coincide count once.
     """
     n = (len(edges) - 1) * per_shell
     length = np.repeat((edges[1:] + edges[:-1]) / 2, per_shell)
     directions = generator.normal(size=(n, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    indices = np.unique(np.rint(directions * length[:, None] * box / (2 * np.pi)), axis=0)
-    vectors: FloatArray = 2 * np.pi * indices / box
+    vectors = box.nearest_wave_vectors(directions * length[:, None])
     norm = np.linalg.norm(vectors, axis=1)
     return np.asarray(vectors[(norm >= edges[0]) & (norm <= edges[-1])], dtype=np.float64)
 

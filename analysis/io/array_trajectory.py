@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.geometry.periodic import wrap
+from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
 
 
@@ -18,7 +18,7 @@ class ArrayTrajectory:
 
     Args:
         positions: Unwrapped, shape (F, N, 3).
-        box: Edge lengths, shape (3,), or one for all.
+        box: One edge length, three, or HOOMD's six numbers of a tilted box.
         steps: Step of each frame, shape (F,); by default 0, 1, 2, ...
         typeid: As the others in `Topology`; 0 by default, as `bond_typeid` and `charge`.
         bonds: Indices of the bonded particles, shape (M, 2).
@@ -43,7 +43,7 @@ class ArrayTrajectory:
     ) -> None:
         self.path = Path('arrays')
         self._positions: FloatArray = np.asarray(positions, dtype=np.float64)
-        self._box: FloatArray = np.broadcast_to(np.asarray(box, dtype=np.float64), (3,))
+        self._box = Box.of(box)
         n_frames, n = self._positions.shape[:2]
         self.steps = _whole(np.arange(n_frames) if steps is None else steps)
         self.time_step = time_step
@@ -64,8 +64,9 @@ class ArrayTrajectory:
     def read(self, index: int) -> Snapshot:
         """Wrap the frame at `index`."""
         unwrapped = self._positions[index]
-        inside, images = wrap(unwrapped, np.zeros(unwrapped.shape), self._box)
-        return Snapshot(int(self.steps[index]), self._box, inside, images)
+        return Snapshot(
+            int(self.steps[index]), *self._box.wrap(unwrapped, np.zeros(unwrapped.shape))
+        )
 
 
 def _whole(values: ArrayLike) -> IntArray:

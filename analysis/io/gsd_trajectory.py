@@ -13,10 +13,16 @@ import gsd.pygsd
 import numpy as np
 
 from analysis.arrays import IntArray
-from analysis.geometry.periodic import wrap
+from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.io.gsd_file_layer import is_sound
-from analysis.io.integrity import check_snapshot, check_topology, read_errors_as_damage
+from analysis.io.integrity import (
+    TWO_DIMENSIONAL,
+    check_box,
+    check_snapshot,
+    check_topology,
+    read_errors_as_damage,
+)
 from user_input import UserError
 
 MAGIC = (0x65DF65DF65DF65DF).to_bytes(8, 'little')
@@ -86,23 +92,19 @@ class GSDTrajectory:
                 f'{where}: the number of particles changes. Particles are followed from frame '
                 'to frame, so write a trajectory with a fixed number.'
             )
-        box = np.asarray(self._chunk(index, 'configuration/box', np.zeros(6)), dtype=np.float64)
-        if np.any(box[3:] != 0):
-            raise UserError(
-                f'{where}: the box is triclinic. Only orthorhombic boxes can be analysed.'
-            )
+        box = Box.of(self._chunk(index, 'configuration/box', np.zeros(6)))
         dimensions = int(self._chunk(index, 'configuration/dimensions', np.array([3]))[0])
-        if box[2] == 0 or dimensions == 2:
-            raise UserError(f'{where}: the system is two-dimensional. Three dimensions are needed.')
+        if dimensions == 2:
+            raise UserError(TWO_DIMENSIONAL.format(where=where))
+        check_box(box, where)
         raw = self._chunk(index, 'particles/position', np.zeros((n, 3)))
         images = self._chunk(index, 'particles/image', np.zeros((n, 3), dtype=np.int32))
-        if np.any(box[:3] <= 0) or not np.all(np.isfinite(raw)):
+        if not np.all(np.isfinite(raw)):
             raise UserError(
-                f'{where}: the box or the positions are not finite numbers: the run blew up or '
-                'the file is damaged. Analyse the frames before it.'
+                f'{where}: the positions are not finite numbers: the run blew up or the file is '
+                'damaged. Analyse the frames before it.'
             )
-        positions, whole_images = wrap(raw, images, box[:3])
-        return Snapshot(int(self.steps[index]), box[:3], positions, whole_images)
+        return Snapshot(int(self.steps[index]), *box.wrap(raw, images))
 
     def _chunk(self, frame: int, name: str, default: Any) -> Any:
         for index in (frame, 0):

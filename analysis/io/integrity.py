@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError
 
@@ -22,6 +23,8 @@ _DOES_NOT_FIT = (
     TypeError,
     ValueError,
 )
+
+TWO_DIMENSIONAL = '{where}: the system is two-dimensional. Three dimensions are needed.'
 
 
 @contextmanager
@@ -51,9 +54,20 @@ def check_topology(topology: Topology) -> None:
             raise ValueError(f'{name} are not {n} finite numbers')
 
 
+def check_box(box: Box, where: str) -> None:
+    """Check that a box is finite and has a volume; UserError if not."""
+    if box.lengths[2] == 0:
+        raise UserError(TWO_DIMENSIONAL.format(where=where))
+    if not (np.all(np.isfinite(box.matrix)) and np.all(box.lengths > 0)):
+        raise UserError(
+            f'{where}: the edges of the box are no positive numbers: the run blew up or the file '
+            'is damaged. Analyse the frames before it.'
+        )
+
+
 def check_snapshot(snapshot: Snapshot, n: int) -> None:
-    """Check that `n` particles have finite positions in a finite box; ValueError if not."""
-    if snapshot.positions.shape != (n, 3) or snapshot.box.shape != (3,):
+    """Check that `n` particles have finite positions; ValueError if not."""
+    if snapshot.positions.shape != (n, 3):
         raise ValueError(f'positions of shape {snapshot.positions.shape} for {n} particles')
-    if not (np.all(np.isfinite(snapshot.box)) and np.all(np.isfinite(snapshot.positions))):
-        raise ValueError('box or positions are not finite')
+    if not np.all(np.isfinite(snapshot.positions)):
+        raise ValueError('positions are not finite')

@@ -11,9 +11,15 @@ from typing import IO
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.geometry.periodic import wrap
+from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
-from analysis.io.integrity import check_snapshot, check_topology, read_errors_as_damage
+from analysis.io.integrity import (
+    TWO_DIMENSIONAL,
+    check_box,
+    check_snapshot,
+    check_topology,
+    read_errors_as_damage,
+)
 from analysis.io.lammps_data import LAMMPSData, read_lammps_data
 from user_input import UserError
 
@@ -40,12 +46,17 @@ def is_lammps_dump(beginning: bytes) -> bool:
 
 @dataclass(frozen=True)
 class _Header:
-    """The lines of a frame above its atoms."""
+    """The lines of a frame above its atoms.
+
+    Coordinates x of the dump are (x - centre) @ axes in the box; axes (3, 3) turn those of a
+    general triclinic box.
+    """
 
     step: int
     n_atoms: int
-    low: FloatArray
-    high: FloatArray
+    box: Box
+    centre: FloatArray
+    axes: FloatArray
     columns: tuple[str, ...]
     n_lines: int
     n_bytes: int
@@ -71,13 +82,17 @@ class LAMMPSTrajectory:
         self._offsets, headers = _index_frames(self.path)
         self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
         first, table = self._load(0)
-        _coordinates_among(first.columns, self.path)
+        names, _, _ = _coordinates_among(first.columns, self.path)
         self._n_atoms = first.n_atoms
         self._ids = table['id'].astype(np.int64)
         data = None if data_file is None else read_lammps_data(data_file)
         self.topology = self._make_topology(table, data, data_file)
         check_topology(self.topology)
         self.time_step = _time_step([*headers[:1], *headers[-1:]])
+        # LAMMPS gives a plane some height, and its dumps do not say that it is one.
+        is_flat = self._n_atoms > 2 and np.ptp(table[names[2]]) == 0
+        if is_flat and np.ptp(self._load(len(self) - 1)[1][names[2]]) == 0:
+            raise UserError(TWO_DIMENSIONAL.format(where=self.path))
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -96,22 +111,23 @@ class LAMMPSTrajectory:
                 f'{self.path}: frame {index}: the number of particles or their ids change. '
                 'Particles are followed from frame to frame, so dump a group that stays the same.'
             )
-        box = header.high - header.low
+        box = header.box
+        check_box(box, f'{self.path}: frame {index}')
         names, is_scaled, is_unwrapped = _coordinates_among(header.columns, self.path)
         raw = np.stack([table[name].astype(np.float64) for name in names], axis=1)
-        if not np.all(np.isfinite(raw)) or np.any(box <= 0):
+        if not np.all(np.isfinite(raw)):
             raise UserError(
-                f'{self.path}: frame {index}: the box or the positions are not finite numbers: '
-                'the run blew up or the file is damaged. Analyse the frames before it.'
+                f'{self.path}: frame {index}: the positions are not finite numbers: the run blew '
+                'up or the file is damaged. Analyse the frames before it.'
             )
-        centred = (raw - 0.5) * box if is_scaled else raw - (header.low + header.high) / 2
+        origin, onto = (0.5, box.matrix) if is_scaled else (header.centre, header.axes)
+        centred = (raw - origin) @ onto
         images = None
         if is_unwrapped:
             images = np.zeros(raw.shape, dtype=np.int64)
         elif {'ix', 'iy', 'iz'} <= set(header.columns):
             images = np.stack([table[name].astype(np.int64) for name in ('ix', 'iy', 'iz')], axis=1)
-        positions, whole_images = wrap(centred, images, box)
-        return Snapshot(header.step, box, positions, whole_images)
+        return Snapshot(header.step, *box.wrap(centred, images))
 
     def _load(self, index: int) -> tuple[_Header, dict[str, np.ndarray]]:
         """Read the header of a frame and its columns, in the order of the ids."""
@@ -258,18 +274,29 @@ def _read_header(text: bytes, where: str) -> _Header:
             words = set(line.split())
             if any(len(row) < 2 for row in rows):
                 raise ValueError
-            if any(len(row) > 2 and row[2] != 0 for row in rows) or b'abc' in words:
-                raise UserError(
-                    f'{where}: the box is triclinic. Only orthorhombic boxes can be analysed.'
-                )
             if words & {b'ff', b'ss', b'mm', b'fs', b'sf'}:
                 raise UserError(f'{where}: the box is not periodic in all three directions.')
     if not mark or not rows:
         raise ValueError
-    low, high = np.array([row[:2] for row in rows]).T
     columns = tuple(word.decode() for word in names.split())
     n_lines, n_bytes = above.count(b'\n') + 1, len(above) + len(mark) + len(names) + 1
-    return _Header(step, n_atoms, low, high, columns, n_lines, n_bytes)
+    return _Header(step, n_atoms, *_box_of(rows), columns, n_lines, n_bytes)
+
+
+def _box_of(rows: list[list[float]]) -> tuple[Box, FloatArray, FloatArray]:
+    """Find the box, its centre and its axes from its bounds (LAMMPS, Howto_triclinic)."""
+    numbers = np.array(rows)
+    if numbers.shape[1] == 4:
+        vectors, origin = numbers[:, :3], numbers[:, 3]
+        axes, triangle = np.linalg.qr(vectors.T)
+        signs = np.sign(np.diag(triangle))
+        return Box(triangle.T * signs), origin + vectors.sum(axis=0) / 2, axes * signs
+    xy, xz, yz = numbers[:, 2] if numbers.shape[1] == 3 else np.zeros(3)
+    # The bounds are those of a straight box around a tilted one.
+    low = numbers[:, 0] - [min(0, xy, xz, xy + xz), min(0, yz), 0]
+    high = numbers[:, 1] - [max(0, xy, xz, xy + xz), max(0, yz), 0]
+    vectors = np.diag(high - low) + [[0, 0, 0], [xy, 0, 0], [xz, yz, 0]]
+    return Box(vectors), (low + high + [xy + xz, yz, 0]) / 2, np.eye(3)
 
 
 def _time_before(file: IO[bytes], start: int) -> float | None:

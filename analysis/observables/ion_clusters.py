@@ -302,7 +302,7 @@ class _Clusters(Accumulator[ClusterResult]):
         ions, row, n = self._ions, self._row, len(self._ions.indices)
         block = self._block_of[row]
         positions, box = snapshot.positions[ions.indices], snapshot.box
-        is_scanned = row in self._scan.rows and 2 * self._scan.reach <= box.min()
+        is_scanned = row in self._scan.rows and 2 * self._scan.reach <= box.least_width
         reach = self._scan.reach if is_scanned else float(self._limits.max())
         unlike = contact_graph.contacts_between(positions, box, ions.is_cation, reach)
         graph = unlike

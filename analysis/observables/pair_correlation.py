@@ -22,7 +22,7 @@ FEWEST_FRAMES = 4
 BINS = 200
 # In units of the mean distance between neighbouring particles.
 REACH = 3.0
-# Half the smallest edge, less a margin for rounding and for a box that breathes.
+# Half the least width, less a margin for rounding and for a box that breathes.
 PART_OF_HALF_BOX = 0.95
 PAIRS = ('all', 'cation-anion', 'cation-cation', 'anion-anion')
 
@@ -102,19 +102,19 @@ class _Histograms(Accumulator[PairCorrelationResult]):
         import freud
 
         if not self._reach:
-            spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
-            half = PART_OF_HALF_BOX * float(snapshot.box.min()) / 2
+            spacing = float(np.cbrt(snapshot.box.volume / len(snapshot.positions)))
+            half = PART_OF_HALF_BOX * snapshot.box.least_width / 2
             self._reach = min(REACH * spacing, half)
             for name, (one, other) in self._groups.items():
                 # Of one group, relative to the N - 1 others.
                 mode = 'finite_size' if one is other else 'exact'
                 self._rdfs[name] = freud.density.RDF(BINS, self._reach, normalization_mode=mode)
-        if 2 * self._reach > snapshot.box.min():
+        if 2 * self._reach > snapshot.box.least_width:
             raise UserError(
-                f'the box shrinks to {snapshot.box.min():.4g}, less than twice the '
+                f'the box shrinks to {snapshot.box.least_width:.4g}, less than twice the '
                 f'{self._reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
             )
-        box: Any = freud.box.Box(*snapshot.box)
+        box = snapshot.box.for_freud
         for name, (one, other) in self._groups.items():
             rdf = self._rdfs[name]
             query_points = None if one is other else snapshot.positions[other]

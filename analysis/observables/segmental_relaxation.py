@@ -13,7 +13,6 @@ from analysis.arrays import FloatArray
 from analysis.estimators.decay import Decay, decay_times
 from analysis.estimators.estimate import Curve
 from analysis.estimators.intervals import jackknife
-from analysis.geometry.periodic import nearest_image
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.observable import (
     NOT_NEGATIVE,
@@ -239,7 +238,7 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
 
     def remember(self, snapshot: Snapshot) -> _State:
         first, second = self._bonds[:, 0], self._bonds[:, 1]
-        vector = nearest_image(snapshot.positions[second] - snapshot.positions[first], snapshot.box)
+        vector = snapshot.box.nearest_image(snapshot.positions[second] - snapshot.positions[first])
         vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
         positions = None
         if self._wave_numbers:

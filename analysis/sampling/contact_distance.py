@@ -19,7 +19,7 @@ MOST_FRAMES = 100
 BINS = 400
 # In units of the mean distance between neighbouring particles: several coordination shells.
 REACH = 4.0
-# Half the smallest edge, less a margin for rounding.
+# Half the least width, less a margin for rounding.
 PART_OF_HALF_BOX = 0.98
 SMOOTHING_BINS = 2.5
 # A Gaussian of width s averages 2 s sqrt(pi) bins.
@@ -99,19 +99,19 @@ def count_pairs(
     rdfs: dict[str, freud.density.RDF] = {}
     for snapshot in (trajectory.read(int(frame)) for frame in chosen):
         if not rdfs:
-            spacing = float(np.cbrt(np.prod(snapshot.box) / len(snapshot.positions)))
-            reach = min(REACH * spacing, PART_OF_HALF_BOX * float(snapshot.box.min()) / 2)
+            spacing = float(np.cbrt(snapshot.box.volume / len(snapshot.positions)))
+            reach = min(REACH * spacing, PART_OF_HALF_BOX * snapshot.box.least_width / 2)
             rdfs = {name: freud.density.RDF(bins=BINS, r_max=reach) for name in groups}
-        if 2 * reach > snapshot.box.min():
+        if 2 * reach > snapshot.box.least_width:
             raise UserError(
-                f'{trajectory.path}: the box shrinks to {snapshot.box.min():.4g}, less than twice '
-                f'the {reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
+                f'{trajectory.path}: the box shrinks to {snapshot.box.least_width:.4g}, less than '
+                f'twice the {reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
             )
-        box = freud.box.Box(*snapshot.box)
+        box = snapshot.box.for_freud
         for name, (one, other) in groups.items():
             points, query_points = snapshot.positions[one], snapshot.positions[other]
             rdfs[name].compute((box, points), query_points=query_points, reset=not density)
-        density += 1 / float(np.prod(snapshot.box))
+        density += 1 / snapshot.box.volume
     edges = np.linspace(0.0, reach, BINS + 1)
     shells = 4 / 3 * np.pi * np.diff(edges**3)
     return {

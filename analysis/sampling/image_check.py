@@ -40,20 +40,20 @@ def missing_images_reason(trajectory: Trajectory, frames: IntArray) -> str:
                 return 'the images do not follow the bonds across the boundary: ' + NO_IMAGES
         has_change |= not np.array_equal(one.images, start.images)
         has_change |= not np.array_equal(two.images, start.images)
-        has_jump |= bool(np.any(np.abs(two.positions - one.positions) > one.box / 2))
+        has_jump |= bool(np.any(np.abs(one.box.fractions(two.positions - one.positions)) > 0.5))
     if has_jump and not has_change:
         return 'particles cross the boundary and no image changes: ' + NO_IMAGES
     return ''
 
 
 def _bond_windings(snapshot: Snapshot, topology: Topology) -> tuple[IntArray, BoolArray]:
-    """Count box lengths between the unwrapped and the nearest-image bond, shape (M, 3).
+    """Count box vectors between the unwrapped and the nearest-image bond, shape (M, 3).
 
     Also whether the bond is short enough for its nearest image to be the right one, shape (M,).
     """
     assert snapshot.images is not None
     first, second = topology.bonds[:, 0], topology.bonds[:, 1]
-    part = (snapshot.positions[second] - snapshot.positions[first]) / snapshot.box
+    part = snapshot.box.fractions(snapshot.positions[second] - snapshot.positions[first])
     crossed = np.rint(part)
     windings = snapshot.images[second] - snapshot.images[first] + crossed.astype(np.int64)
     return windings, np.asarray(np.all(np.abs(part - crossed) < 0.25, axis=1))

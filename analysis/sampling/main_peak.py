@@ -49,7 +49,7 @@ class ShellsOfFrames:
         """Sum wave numbers, S(q), and ones, over the wave vectors of each shell, shape (3, n)."""
         n = len(snapshot.positions)
         if self._edges is None:
-            scale = 2 * np.pi / float(np.cbrt(np.prod(snapshot.box) / n))
+            scale = 2 * np.pi / float(np.cbrt(snapshot.box.volume / n))
             self._edges = np.linspace(LOWEST * scale, HIGHEST * scale, SHELLS + 1)
         vectors = random_lattice_vectors(
             snapshot.box, self._edges, VECTORS_PER_SHELL, self._generator

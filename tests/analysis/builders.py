@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import gsd.hoomd
 import h5py
 import numpy as np
 from scipy.signal import lfilter
 
+from analysis.geometry.box import Box
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.sampling.production import Production
 from analysis.sampling.run import Run
@@ -37,19 +40,21 @@ def frame(
     bond_types=('backbone',),
     bond_typeid=None,
     time_step=None,
-    tilt=0.0,
 ):
-    """One frame of the HOOMD schema with unwrapped positions wrapped into the box."""
-    box = np.broadcast_to(np.asarray(box, dtype=float), (3,))
+    """One frame of the HOOMD schema with unwrapped positions wrapped into the box.
+
+    The box is an edge, three, or Lx, Ly, Lz, xy, xz, yz.
+    """
+    box = Box.of(box)
     positions = np.asarray(positions, dtype=float)
-    crossed = np.floor(positions / box + 0.5)
+    crossed = np.floor(positions @ np.linalg.inv(box.matrix) + 0.5)
     result = gsd.hoomd.Frame()
     result.configuration.step = int(step)
-    result.configuration.box = [*box, tilt, 0, 0]
+    result.configuration.box = [*box.lengths, *box.tilts]
     result.particles.N = len(positions)
     result.particles.types = list(types)
     result.particles.typeid = np.zeros(len(positions), int) if typeid is None else typeid
-    result.particles.position = positions - crossed * box
+    result.particles.position = positions - crossed @ box.matrix
     result.particles.image = crossed.astype(int) if images is None else images
     if charge is not None:
         result.particles.charge = charge
@@ -75,7 +80,7 @@ def write_gsd(path, frames):
 def ion_frames(n_frames, n_pairs=60, box=12.0, seed=0):
     """Frames of loose ion pairs in chains of bonded anions, that diffuse."""
     generator = np.random.default_rng(seed)
-    anions = generator.uniform(-box / 2, box / 2, (n_pairs, 1, 3))
+    anions = generator.uniform(-0.5, 0.5, (n_pairs, 1, 3)) @ Box.of(box).matrix
     cations = anions + generator.normal(0, 0.4, (n_pairs, 1, 3))
     positions = np.concatenate([anions, cations], axis=1).reshape(-1, 3)
     charge = np.tile([-1.0, 1.0], n_pairs)
@@ -96,27 +101,45 @@ def ion_frames(n_frames, n_pairs=60, box=12.0, seed=0):
         )
 
 
-def write_dump(path, frames, *, columns='id type x y z ix iy iz', seed=0):
-    """Write frames as a LAMMPS dump with rows in random order and a box with a corner at 0."""
+def write_dump(path, frames, *, columns='id type x y z ix iy iz', seed=0, axes=None):
+    """Write frames as a LAMMPS dump with rows in random order and a box with a corner at 0.
+
+    `axes`, of determinant 1, turn a box to a general triclinic one.
+    """
     generator = np.random.default_rng(seed)
     with open(path, 'w') as file:
         for each in frames:
-            box = np.asarray(each.configuration.box[:3], dtype=float)
+            vectors = Box.of(each.configuration.box).matrix
             p, image = each.particles.position.astype(float), each.particles.image
+            scaled = p @ np.linalg.inv(vectors) + 0.5
+            turned = vectors if axes is None else vectors @ axes
             n = each.particles.N
             values = {'id': np.arange(1, n + 1), 'type': each.particles.typeid + 1}
             for a, axis in enumerate('xyz'):
-                values[axis] = p[:, a] + box[a] / 2
-                values[axis + 's'] = p[:, a] / box[a] + 0.5
-                values[axis + 'u'] = p[:, a] + box[a] / 2 + image[:, a] * box[a]
+                values[axis] = (scaled @ turned)[:, a]
+                values[axis + 's'] = scaled[:, a]
+                values[axis + 'u'] = ((scaled + image) @ turned)[:, a]
                 values['i' + axis] = image[:, a]
             file.write(f'ITEM: TIMESTEP\n{each.configuration.step}\nITEM: NUMBER OF ATOMS\n{n}\n')
-            file.write('ITEM: BOX BOUNDS pp pp pp\n')
-            file.writelines(f'0 {length!r}\n' for length in map(float, box))
+            file.writelines(_bounds(turned))
             file.write(f'ITEM: ATOMS {columns}\n')
             for row in generator.permutation(n):
                 file.write(' '.join(repr(values[c][row].item()) for c in columns.split()) + '\n')
     return path
+
+
+def _bounds(vectors):
+    """The lines of a box with a corner at 0, as `dump custom` of LAMMPS writes them."""
+    rows = [[0.0, length] for length in np.diag(vectors)]
+    words, tilts = '', (vectors[1, 0], vectors[2, 0], vectors[2, 1])
+    if np.any(np.triu(vectors, 1)):
+        words, rows = 'abc origin ', [[*vector, 0.0] for vector in vectors]
+    elif any(tilts):
+        corners = np.array(list(product((0, 1), repeat=3))) @ vectors
+        words = 'xy xz yz '
+        rows = [[corners[:, a].min(), corners[:, a].max(), tilt] for a, tilt in enumerate(tilts)]
+    yield f'ITEM: BOX BOUNDS {words}pp pp pp\n'
+    yield from (' '.join(repr(float(number)) for number in row) + '\n' for row in rows)
 
 
 def write_data(path, each):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from analysis.geometry.box import Box
 from analysis.geometry.contact_graph import (
     connected_components,
     contacts_among,
@@ -20,7 +21,7 @@ BOX = np.array([10.0, 10.0, 10.0])
 def analyse(unwrapped, distance=1.05, box=BOX):
     positions = np.asarray(unwrapped, dtype=float)
     positions = positions - box * np.floor(positions / box + 0.5)
-    return positions, connected_components(contacts_among(positions, box, distance))
+    return positions, connected_components(contacts_among(positions, Box.of(box), distance))
 
 
 def line(direction, n):
@@ -61,7 +62,7 @@ def test_ring_across_the_boundary_does_not_wind():
     positions, components = analyse(ring)
     assert components.size.tolist() == [20]
     assert components.dimension.tolist() == [0]
-    form = shapes(positions, BOX, components)
+    form = shapes(positions, Box.of(BOX), components)
     assert form.radius_of_gyration == pytest.approx([3.0])
     assert form.anisotropy == pytest.approx([0.25])  # a flat circle
 
@@ -107,23 +108,23 @@ def test_a_wire_whose_like_ends_meet_its_image_percolates_only_by_any_pairs(n, d
     # +-+ ... +: an odd wire ends as it begins, so that the pair across the boundary is no contact.
     box = np.array([0.5 * n, 10.0, 10.0])
     wire = line([0.5, 0, 0], n)
-    unlike = connected_components(contacts_between(wire, box, np.arange(n) % 2 == 0, 0.6))
+    unlike = connected_components(contacts_between(wire, Box.of(box), np.arange(n) % 2 == 0, 0.6))
     assert unlike.size.tolist() == [n]
     assert unlike.dimension.tolist() == [dimension]
-    any_pairs = connected_components(contacts_among(wire, box, 0.6))
+    any_pairs = connected_components(contacts_among(wire, Box.of(box), 0.6))
     assert any_pairs.size.tolist() == [n]
     assert any_pairs.winds.tolist() == [[True, False, False]]
 
 
 def test_box_smaller_than_two_contacts_is_refused():
     with pytest.raises(UserError, match='contact distance'):
-        contacts_among(np.zeros((2, 3)), np.array([10.0, 10.0, 1.9]), 1.0)
+        contacts_among(np.zeros((2, 3)), Box.of([10.0, 10.0, 1.9]), 1.0)
 
 
 def test_unlike_pairs_only():
     points = line([1, 0, 0], 4)
     is_first = np.array([True, True, False, False])
-    unlike = connected_components(contacts_between(points, BOX, is_first, 1.05))
+    unlike = connected_components(contacts_between(points, Box.of(BOX), is_first, 1.05))
     assert sorted(unlike.size.tolist()) == [1, 1, 2]
     charge = np.where(is_first, 1.0, -1.0)
     assert sorted(net_charges(charge, unlike).tolist()) == [-1, 0, 1]
@@ -132,7 +133,7 @@ def test_unlike_pairs_only():
 def test_rod_shape_across_the_boundary():
     points = line([1, 0, 0], 5) + [3, 0, 0]
     positions, components = analyse(points)
-    form = shapes(positions, BOX, components)
+    form = shapes(positions, Box.of(BOX), components)
     assert form.radius_of_gyration == pytest.approx([np.sqrt(2)])
     assert form.anisotropy == pytest.approx([1.0])
     assert form.gyration_tensor[0] == pytest.approx(np.diag([2.0, 0, 0]))
@@ -164,7 +165,7 @@ def test_invariance(seed, shift, n):
     assert summary[0] == summary[1]
     finite = [c.dimension == 0 for c in (before, after)]
     radii = [
-        np.sort(shapes(p, box, c).radius_of_gyration[f])
+        np.sort(shapes(p, Box.of(box), c).radius_of_gyration[f])
         for p, c, f in zip((positions, moved), (before, after), finite, strict=True)
     ]
     assert radii[0] == pytest.approx(radii[1], abs=1e-6)

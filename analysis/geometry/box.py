@@ -1,0 +1,130 @@
+"""Periodic boxes, orthorhombic or tilted: wrapping, nearest images, wave vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analysis.arrays import FloatArray, IntArray
+
+# In edges. Beyond a half, so that rounding does not decide how a hexagonal box is described.
+MOST_TILT = 0.501
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box centred on the origin.
+
+    Attributes:
+        matrix: The vectors that span it as rows, shape (3, 3): the first along x, the second in
+            the plane of x and y.
+    """
+
+    matrix: FloatArray
+
+    @classmethod
+    def of(cls, numbers: ArrayLike) -> Box:
+        """Make a box of one edge, of three, or of HOOMD's Lx, Ly, Lz, xy, xz, yz."""
+        given: FloatArray = np.asarray(numbers, dtype=np.float64).ravel()
+        lx, ly, lz = np.broadcast_to(given[:3], (3,))
+        xy, xz, yz = given[3:] if len(given) > 3 else np.zeros(3)
+        return cls(np.array([[lx, 0, 0], [xy * ly, ly, 0], [xz * lz, yz * lz, lz]]))
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """Lx, Ly, Lz, the edges where nothing is tilted, shape (3,)."""
+        return np.diag(self.matrix)
+
+    @property
+    def tilts(self) -> FloatArray:
+        """HOOMD's tilt factors xy, xz, yz, shape (3,)."""
+        return self.matrix[[1, 2, 2], [0, 0, 1]] / self.lengths[[1, 2, 2]]
+
+    @property
+    def volume(self) -> float:
+        """Its volume."""
+        return float(np.prod(self.lengths))
+
+    @cached_property
+    def least_width(self) -> float:
+        """The least distance of two opposite faces: below half of it an image is the nearest."""
+        (lx, ly, lz), (xy, xz, yz) = self.lengths, self.tilts
+        widths = lx / np.sqrt(1 + xy**2 + (xy * yz - xz) ** 2), ly / np.sqrt(1 + yz**2), lz
+        return float(min(widths))
+
+    @property
+    def for_freud(self) -> Any:
+        """As a box of freud."""
+        import freud
+
+        return freud.box.Box(*self.lengths, *self.tilts)
+
+    def fractions(self, vectors: NDArray[Any]) -> FloatArray:
+        """Express vectors (..., 3) by those that span the box."""
+        parts: FloatArray = vectors / self.lengths
+        (lx, ly, _), ((_, _, _), (bx, _, _), (cx, cy, _)) = self.lengths, self.matrix
+        if bx or cx or cy:
+            parts[..., 1] -= parts[..., 2] * (cy / ly)
+            parts[..., 0] -= parts[..., 1] * (bx / lx) + parts[..., 2] * (cx / lx)
+        return parts
+
+    def nearest_image(self, vectors: NDArray[Any]) -> FloatArray:
+        """Take whole box vectors off vectors (..., 3): each fraction is within a half of 0.
+
+        It is the shortest where it is shorter than half the least width.
+        """
+        nearest: FloatArray = vectors - np.rint(self.fractions(vectors)) @ self.matrix
+        return nearest
+
+    def wrap(
+        self, positions: NDArray[Any], images: NDArray[Any] | None
+    ) -> tuple[Box, FloatArray, IntArray | None]:
+        """Wrap into the box of least tilts, and move what was taken off into images, if any.
+
+        Many boxes describe one lattice. That of least tilts is wide, and does not depend on which
+        of them a file has.
+
+        Args:
+            positions: Shape (N, 3).
+            images: How many vectors of this box each particle has travelled, shape (N, 3).
+
+        Returns:
+            The box, positions of fractions in [-1/2, 1/2) of it, and images in its vectors.
+        """
+        box, turns = self._least_tilted()
+        inside = np.asarray(positions, dtype=np.float64)
+        crossed = np.floor(box.fractions(inside) + 0.5)
+        inside = inside - crossed @ box.matrix
+        if images is None:
+            return box, inside, None
+        whole = np.asarray(images, dtype=np.int64)
+        if turns is not None:
+            whole = whole @ turns
+        return box, inside, whole + crossed.astype(np.int64)
+
+    def nearest_wave_vectors(self, targets: FloatArray) -> FloatArray:
+        """Find the wave vectors that fit the box next to `targets`, (Q, 3), each only once.
+
+        For k that fits, k.a is a multiple of 2 pi for each vector a of the box.
+        """
+        indices = np.unique(np.rint(targets @ self.matrix.T / (2 * np.pi)), axis=0)
+        k: FloatArray = 2 * np.pi * indices / self.lengths
+        xy, xz, yz = self.tilts
+        k[:, 1] -= xy * k[:, 0]
+        k[:, 2] -= xz * k[:, 0] + yz * k[:, 1]
+        return k
+
+    def _least_tilted(self) -> tuple[Box, IntArray | None]:
+        """Describe the lattice with least tilts; and this box's vectors by those, if others."""
+        vectors, turns = self.matrix.copy(), np.eye(3, dtype=np.int64)
+        for row, other in ((1, 0), (2, 1), (2, 0)):
+            tilt = vectors[row, other] / vectors[other, other]
+            turns[row, other] = np.ceil(tilt - MOST_TILT)
+            vectors[row] -= turns[row, other] * vectors[other]
+        if np.array_equal(turns, np.eye(3)):
+            return self, None
+        return Box(vectors), turns
