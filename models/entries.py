@@ -7,15 +7,41 @@ degrees in the file.
 from __future__ import annotations
 
 import collections
+import itertools
 from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from models.definitions import DefinitionsTable
-from user_input import StrictModel
+from user_input import StrictModel, added_later
 
 AngleDegrees = Annotated[float, Field(ge=0.0, le=180.0)]
+
+
+_LEFT_OUT = {
+    'dihedrals': 'beads of several atoms have no torsion that is known: write bending (angles)',
+    'impropers': 'beads of several atoms have no planes to keep: write bending (angles)',
+    'drude': (
+        'its light particles need thermostats and time steps of their own, which the engines do '
+        "not share: scale charges, or write 'solvation' for a polarisable medium"
+    ),
+    'crosslinks': (
+        'chains that are joined make a network, which has no chains to build, to relax, or to '
+        'measure: use monomers with stickers'
+    ),
+}
+
+
+class Entry(StrictModel):
+    """Base of tables in which users write terms that are left out."""
+
+    @pydantic.model_validator(mode='before')
+    @classmethod
+    def _name_what_is_left_out(cls, content: object) -> object:
+        for key in _LEFT_OUT.keys() & (content if isinstance(content, dict) else {}):
+            raise ValueError(f"'{key}' cannot be simulated here: {_LEFT_OUT[key]}")
+        return content
 
 
 class Units(StrictModel):
@@ -32,7 +58,7 @@ class Units(StrictModel):
     temperature: PositiveFloat
 
 
-class Bead(StrictModel):
+class Bead(Entry):
     """A bead type: mass in m, charge in e, diameter sigma."""
 
     mass: PositiveFloat = 1.0
@@ -40,26 +66,95 @@ class Bead(StrictModel):
     sigma: PositiveFloat = 1.0
 
 
+# Of each kind of pair interaction: what it needs.
+_PAIR_KEYS: dict[str, tuple[str, ...]] = {
+    'lj': ('cut',),
+    'wca': (),
+    'none': (),
+    'mie': ('n', 'm', 'cut'),
+    'table': ('r', 'energy'),
+}
+_FEWEST_ROWS = 4  # of a cubic spline
+
+
 class PairInteraction(StrictModel):
     """A non-bonded interaction.
 
     Attributes:
         kind: 'lj' (Lennard-Jones, cut and shifted to zero), 'wca' (the same, cut at its minimum
-            2^(1/6) sigma_ij) or 'none'.
-        epsilon: Well depth.
-        cut: Cut-off in units of sigma_ij; for 'lj' only.
+            2^(1/6) sigma_ij), 'mie' (of the same depth with other exponents), 'table' or 'none'.
+        epsilon: Well depth; factor of the energies of a table.
+        cut: Cut-off in units of sigma_ij; for 'lj' and 'mie'.
+        n: Exponent of the repulsion; for 'mie'.
+        m: Exponent of the attraction, below `n`; for 'mie'.
+        r: Distances in sigma, ascending, the last of them the cut-off; for 'table'.
+        energy: Energy at each; for 'table'. In a file, `file` stands for both: see `load_model`.
+        solvation: Strength S, in epsilon, of a term -S [(sigma_ij/r)^4 - (1/solvation_cut)^4] that
+            is added to 'lj' or 'wca': an ion in a polarisable medium (see `pair_potentials`).
+        solvation_cut: Its cut-off in units of sigma_ij.
     """
 
-    kind: Literal['lj', 'wca', 'none']
+    kind: Literal['lj', 'wca', 'none', 'mie', 'table']
     epsilon: PositiveFloat = 1.0
     cut: PositiveFloat | None = None
+    n: PositiveFloat | None = added_later(None)
+    m: PositiveFloat | None = added_later(None)
+    r: tuple[NonNegativeFloat, ...] | None = added_later(None)
+    energy: tuple[float, ...] | None = added_later(None)
+    solvation: PositiveFloat | None = added_later(None)
+    solvation_cut: PositiveFloat | None = added_later(None)
 
     @pydantic.model_validator(mode='after')
-    def _cut_belongs_to_lj(self) -> Self:
-        if self.kind == 'lj' and self.cut is None:
-            raise ValueError("kind 'lj' needs 'cut', in units of sigma_ij (2.5 is usual)")
-        if self.kind != 'lj' and self.cut is not None:
-            raise ValueError(f"kind '{self.kind}' takes no 'cut': remove it or use kind 'lj'")
+    def _keys_belong_to_kind(self) -> Self:
+        needed = _PAIR_KEYS[self.kind]
+        for key in ('cut', 'n', 'm', 'r', 'energy'):
+            given = getattr(self, key) is not None
+            if key in needed and not given:
+                hint = ', in units of sigma_ij (2.5 is usual)' if key == 'cut' else ''
+                raise ValueError(f"kind '{self.kind}' needs '{key}'{hint}")
+            if given and key not in needed:
+                others = ' or '.join(
+                    f"'{kind}'" for kind, keys in _PAIR_KEYS.items() if key in keys
+                )
+                raise ValueError(
+                    f"kind '{self.kind}' takes no '{key}': remove it or use kind {others}"
+                )
+        return self
+
+    @pydantic.model_validator(mode='after')
+    def _exponents_bind(self) -> Self:
+        if self.n is not None and self.m is not None and self.n <= self.m:
+            raise ValueError(f'n = {self.n:g} must be above m = {self.m:g}, or nothing repels')
+        return self
+
+    @pydantic.model_validator(mode='after')
+    def _table_has_a_shape(self) -> Self:
+        r, energy = self.r or (), self.energy or ()
+        if self.kind != 'table':
+            return self
+        if len(r) != len(energy) or len(r) < _FEWEST_ROWS:
+            raise ValueError(
+                f"'r' has {len(r)} numbers and 'energy' {len(energy)}: give as many of each, at "
+                f'least {_FEWEST_ROWS}'
+            )
+        for before, after in itertools.pairwise(r):
+            if after <= before:
+                raise ValueError(f"'r' must ascend, but {after:g} follows {before:g}")
+        if r[0] > 0 and energy[0] <= energy[1]:
+            raise ValueError(
+                f'the table begins at r = {r[0]:g} with a force that does not repel, and below it '
+                'the force stays the same: add rows at smaller r'
+            )
+        return self
+
+    @pydantic.model_validator(mode='after')
+    def _solvation_is_whole(self) -> Self:
+        if (self.solvation is None) != (self.solvation_cut is None):
+            raise ValueError(
+                "'solvation' and 'solvation_cut', in units of sigma_ij, go together: give both"
+            )
+        if self.solvation is not None and self.kind not in ('lj', 'wca'):
+            raise ValueError(f"kind '{self.kind}' takes no 'solvation': use kind 'lj' or 'wca'")
         return self
 
 
@@ -120,11 +215,20 @@ class CosineSquaredAngleEntry(StrictModel):
     theta0: AngleDegrees
 
 
+class CosineAngleEntry(StrictModel):
+    """Angle of energy k (1 + cos theta): k (1 - cos) of the angle between the bond vectors."""
+
+    kind: Literal['cosine']
+    k: PositiveFloat
+
+
 BondEntry = Annotated[FeneBondEntry | HarmonicBondEntry, Field(discriminator='kind')]
-AngleEntry = Annotated[HarmonicAngleEntry | CosineSquaredAngleEntry, Field(discriminator='kind')]
+AngleEntry = Annotated[
+    HarmonicAngleEntry | CosineSquaredAngleEntry | CosineAngleEntry, Field(discriminator='kind')
+]
 
 
-class Monomer(StrictModel):
+class Monomer(Entry):
     """A repeat unit: a connected graph of beads of which one joins the backbone.
 
     Attributes:
@@ -178,14 +282,14 @@ class Monomer(StrictModel):
         return self
 
 
-class Backbone(StrictModel):
+class Backbone(Entry):
     """How monomers are joined: the bond type and, if any, the angle type along the backbone."""
 
     bond: str
     angle: str | None = None
 
 
-class ModelEntries(StrictModel):
+class ModelEntries(Entry):
     """All entries of a model file.
 
     Attributes:
@@ -193,6 +297,8 @@ class ModelEntries(StrictModel):
         counter_ions: Charged bead type -> bead type of the free ion that neutralises it.
         bjerrum_length: At kT = 1: the Coulomb energy is q1 q2 bjerrum_length / r in units of
             epsilon whatever kT is.
+        coulomb_between_bonded: Whether bonded neighbours feel each other's charges; to be given
+            where both are charged.
         definitions: How results are defined; no part of what is simulated.
         density: Beads (ions included) per sigma^3 at which a melt is built.
     """
@@ -209,5 +315,6 @@ class ModelEntries(StrictModel):
     backbone: Backbone
     counter_ions: dict[str, str] = Field(default_factory=dict)
     bjerrum_length: NonNegativeFloat = 0.0
+    coulomb_between_bonded: bool | None = added_later(None)
     density: PositiveFloat
     definitions: DefinitionsTable = DefinitionsTable()

@@ -8,9 +8,18 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from models.entries import AngleEntry, BondEntry, FeneBondEntry, HarmonicAngleEntry, PairException
+from models.entries import (
+    AngleEntry,
+    BondEntry,
+    CosineAngleEntry,
+    FeneBondEntry,
+    HarmonicAngleEntry,
+    PairException,
+    PairInteraction,
+)
 from models.model import Model
 from models.model_checks import matching_exceptions
+from models.pair_potentials import Mie, PairPotential, Tabulated, ion_solvation
 from user_input import UserError
 
 WCA_CUT = 2 ** (1 / 6)
@@ -55,8 +64,15 @@ class CosineSquaredAngle:
     theta0: float
 
 
+@dataclasses.dataclass(frozen=True)
+class CosineAngle:
+    """Angle of energy k (1 + cos theta): 0 where the chain goes straight on (theta = pi)."""
+
+    k: float
+
+
 Bond = FeneBond | HarmonicBond
-Angle = HarmonicAngle | CosineSquaredAngle
+Angle = HarmonicAngle | CosineSquaredAngle | CosineAngle
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,9 +80,9 @@ class ForceField:
     """Interactions of T bead types, in reduced units.
 
     Every pair of types has U(r) = 4 epsilon [(sigma/r)^12 - (sigma/r)^6], cut at `pair_cutoff`
-    and shifted to zero there; WCA is the cut at 2^(1/6) sigma. Bonded neighbours (1-2) do not
-    feel the pair force, 1-3 and further ones do. The Coulomb energy is
-    q1 q2 bjerrum_length / r.
+    and shifted to zero there, plus what `extra_pairs` has for it; WCA is the cut at
+    2^(1/6) sigma. Bonded neighbours (1-2) do not feel the pair force, 1-3 and further ones do.
+    The Coulomb energy is q1 q2 bjerrum_length / r.
 
     Attributes:
         masses: Shape (T,).
@@ -76,6 +92,8 @@ class ForceField:
         pair_sigma: Shape (T, T).
         pair_cutoff: Shape (T, T), a distance; 0 where there is no interaction.
         bjerrum_length: 0 if there are no charges.
+        extra_pairs: Indices (i, j) of two types, i <= j -> what acts beside Lennard-Jones.
+        coulomb_between_bonded: Whether bonded neighbours (1-2) feel each other's charges.
     """
 
     bead_types: tuple[str, ...]
@@ -88,15 +106,27 @@ class ForceField:
     bonds: dict[str, Bond]
     angles: dict[str, Angle]
     bjerrum_length: float
+    extra_pairs: dict[tuple[int, int], PairPotential] = dataclasses.field(default_factory=dict)
+    coulomb_between_bonded: bool = False
 
     def type_pairs(self) -> list[tuple[int, int]]:
         """List the indices of all pairs of bead types, each once."""
         return list(itertools.combinations_with_replacement(range(len(self.bead_types)), 2))
 
+    def pair_potentials(self, i: int, j: int) -> list[PairPotential]:
+        """List what acts between types i <= j, Coulomb apart."""
+        found: list[PairPotential] = []
+        if self.pair_cutoff[i, j] > 0:
+            table = (self.pair_epsilon, self.pair_sigma, self.pair_cutoff)
+            epsilon, sigma, cutoff = (float(values[i, j]) for values in table)
+            found.append(Mie(epsilon, sigma, 12.0, 6.0, cutoff))
+        return found + [each for pair, each in self.extra_pairs.items() if pair == (i, j)]
+
     @property
     def largest_cutoff(self) -> float:
         """The longest range of a pair interaction, Coulomb apart."""
-        return float(self.pair_cutoff.max())
+        extra = [potential.cutoff for potential in self.extra_pairs.values()]
+        return max([float(self.pair_cutoff.max()), *extra])
 
     @property
     def is_charged(self) -> bool:
@@ -114,18 +144,30 @@ def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField
     if not 0.0 <= bjerrum_length < np.inf:
         raise UserError(f'bjerrum_length = {bjerrum_length}: give a length in sigma, 0 or more.')
     charges = np.array([bead.charge for bead in model.beads.values()])
-    pair_epsilon, pair_sigma, pair_cutoff = _pair_tables(model)
+    size = len(model.beads)
+    epsilon, sigma, cutoff = np.zeros((3, size, size))
+    extra = {}
+    for (i, first), (j, second) in itertools.product(enumerate(model.beads), repeat=2):
+        interaction, sigma[i, j] = _interaction(model, first, second)
+        if interaction.kind in ('lj', 'wca'):
+            epsilon[i, j] = interaction.epsilon
+            cutoff[i, j] = sigma[i, j] * (interaction.cut or WCA_CUT)
+        potential = _extra_potential(interaction, sigma[i, j])
+        if potential is not None and i <= j:
+            extra[i, j] = potential
     return ForceField(
         bead_types=tuple(model.beads),
         masses=np.array([bead.mass for bead in model.beads.values()]),
         charges=charges,
         sigma=np.array([bead.sigma for bead in model.beads.values()]),
-        pair_epsilon=pair_epsilon,
-        pair_sigma=pair_sigma,
-        pair_cutoff=pair_cutoff,
+        pair_epsilon=epsilon,
+        pair_sigma=sigma,
+        pair_cutoff=cutoff,
         bonds={name: bond_parameters(entry) for name, entry in model.bonds.items()},
         angles={name: _angle_parameters(entry) for name, entry in model.angles.items()},
         bjerrum_length=float(bjerrum_length) if np.any(charges) else 0.0,
+        extra_pairs=extra,
+        coulomb_between_bonded=bool(model.coulomb_between_bonded),
     )
 
 
@@ -137,23 +179,29 @@ def bond_parameters(entry: BondEntry) -> Bond:
 
 
 def _angle_parameters(entry: AngleEntry) -> Angle:
+    if isinstance(entry, CosineAngleEntry):
+        return CosineAngle(k=entry.k)
     theta0 = float(np.radians(entry.theta0))
     if isinstance(entry, HarmonicAngleEntry):
         return HarmonicAngle(k=entry.k, theta0=theta0)
     return CosineSquaredAngle(k=entry.k, theta0=theta0)
 
 
-def _pair_tables(model: Model) -> tuple[FloatArray, FloatArray, FloatArray]:
-    size = len(model.beads)
-    epsilon, sigma, cutoff = np.zeros((3, size, size))
-    for i, (first, bead) in enumerate(model.beads.items()):
-        for j, (second, other) in enumerate(model.beads.items()):
-            exceptions = matching_exceptions(model, first, second)
-            interaction = exceptions[0] if exceptions else model.default_pair
-            sigma[i, j] = 0.5 * (bead.sigma + other.sigma)
-            if isinstance(interaction, PairException) and interaction.sigma is not None:
-                sigma[i, j] = interaction.sigma
-            if interaction.kind != 'none':
-                epsilon[i, j] = interaction.epsilon
-                cutoff[i, j] = sigma[i, j] * (interaction.cut or WCA_CUT)
-    return epsilon, sigma, cutoff
+def _interaction(model: Model, first: str, second: str) -> tuple[PairInteraction, float]:
+    """Find the interaction of two bead types, and its sigma."""
+    exceptions = matching_exceptions(model, first, second)
+    interaction = exceptions[0] if exceptions else model.default_pair
+    if isinstance(interaction, PairException) and interaction.sigma is not None:
+        return interaction, interaction.sigma
+    return interaction, 0.5 * (model.beads[first].sigma + model.beads[second].sigma)
+
+
+def _extra_potential(pair: PairInteraction, sigma: float) -> PairPotential | None:
+    """Make what acts beside Lennard-Jones; None if nothing does."""
+    if pair.n is not None and pair.m is not None and pair.cut is not None:
+        return Mie(pair.epsilon, sigma, pair.n, pair.m, pair.cut * sigma)
+    if pair.r is not None:
+        return Tabulated(np.array(pair.r), pair.epsilon * np.array(pair.energy))
+    if pair.solvation is not None and pair.solvation_cut is not None:
+        return ion_solvation(pair.solvation, sigma, pair.solvation_cut * sigma)
+    return None

@@ -15,7 +15,7 @@ import pydantic
 
 from models import model_checks
 from models.entries import ModelEntries
-from user_input import UserError, nearest_name, read_toml, validate
+from user_input import UserError, error_context, nearest_name, read_toml, validate
 
 SHIPPED_MODELS = Path(__file__).parent
 
@@ -49,6 +49,9 @@ def shipped_models() -> list[str]:
 def load_model(path_or_name: str | Path) -> Model:
     """Load the model of a path that ends in '.toml', or a shipped one by its name.
 
+    A pair of kind 'table' may name a `file`, found from the folder of the model's, with two columns
+    r and energy; the model then holds its numbers, so that its hash knows them.
+
     Raises:
         UserError: If there is no such model, or with every fault found in the file.
     """
@@ -61,4 +64,23 @@ def load_model(path_or_name: str | Path) -> Model:
                 "Give a path that ends in '.toml' to use your own file."
             )
         path = SHIPPED_MODELS / f'{name}.toml'
-    return validate(Model, read_toml(path), str(path))
+    content = read_toml(path)
+    pairs = content.get('pairs')
+    for pair in (content.get('default_pair'), *(pairs if isinstance(pairs, list) else [])):
+        if isinstance(pair, dict) and pair.get('kind') == 'table' and 'file' in pair:
+            with error_context(path):
+                pair |= _read_table(path.parent / str(pair.pop('file')))
+    return validate(Model, content, str(path))
+
+
+def _read_table(path: Path) -> dict[str, list[float]]:
+    import numpy as np
+
+    try:
+        r, energy = np.loadtxt(path, ndmin=2).T.tolist()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"table '{path}' cannot be read ({error}): give two columns, r in sigma and energy; "
+            "a line that begins with '#' is a comment."
+        ) from None
+    return {'r': r, 'energy': energy}

@@ -65,10 +65,11 @@ def matching_exceptions(model: ModelEntries, first: str, second: str) -> list[Pa
 
 
 def check_charges(model: ModelEntries) -> None:
-    """Check that no two charged beads are bonded, and counter-ions neutralise every monomer."""
+    """Check charged bonds, and that counter-ions neutralise every monomer."""
     if any(bead.charge for bead in model.beads.values()) and not model.bjerrum_length:
         raise ValueError("the model has charges, so 'bjerrum_length' must be given, above 0")
-    _check_no_charged_bond(model)
+    if model.coulomb_between_bonded is None:
+        _check_no_charged_bond(model)
     for bead, ion in model.counter_ions.items():
         if model.beads[bead].charge * model.beads[ion].charge >= 0:
             raise ValueError(
@@ -119,7 +120,6 @@ def _check_neutral(model: ModelEntries, name: str) -> None:
 
 
 def _check_no_charged_bond(model: ModelEntries) -> None:
-    # HOOMD drops bonded pairs from the PPPM sum, so such a bond would lose its Coulomb energy
     bonded = [
         (monomer.beads[bond[0]], monomer.beads[bond[1]], f"monomer '{name}'")
         for name, monomer in model.monomers.items()
@@ -130,8 +130,9 @@ def _check_no_charged_bond(model: ModelEntries) -> None:
     for first, second, place in (*bonded, *((*pair, 'the backbone') for pair in pairs)):
         if model.beads[first].charge and model.beads[second].charge:
             raise ValueError(
-                f"{place} bonds the charged beads '{first}' and '{second}', whose Coulomb energy "
-                'would be left out of the sum: put a neutral bead between them'
+                f"{place} bonds the charged beads '{first}' and '{second}': say whether bonded "
+                "neighbours feel each other's charges (coulomb_between_bonded = true, as with "
+                '`special_bonds lj 0 1 1 coul 1 1 1` of LAMMPS) or not (false)'
             )
 
 

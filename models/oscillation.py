@@ -14,7 +14,16 @@ from collections.abc import Iterator
 import numpy as np
 from gsd.hoomd import Frame
 
-from models.force_field import WCA_CUT, Angle, Bond, FeneBond, FloatArray, ForceField, HarmonicAngle
+from models.force_field import (
+    WCA_CUT,
+    Angle,
+    Bond,
+    CosineAngle,
+    FeneBond,
+    FloatArray,
+    ForceField,
+    HarmonicAngle,
+)
 from user_input import UserError
 
 _POINTS = 20_000
@@ -48,9 +57,17 @@ def fastest_motion(frame: Frame, field: ForceField, kT: float) -> Motion:
 
 def _bonds(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
     for name, types in _kinds(frame, 'bonds'):
-        curvature = _largest_near_bottom(*_bond_energy(field.bonds[name]), kT)
+        r, energy, curvature = _bond_energy(field.bonds[name])
+        coulomb = _coulomb(field, types) if field.coulomb_between_bonded else 0.0
+        energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
+        if coulomb < 0 and energy.argmin() == 0:
+            raise UserError(
+                f"the charges of '{types[0]}' and '{types[1]}' pull bond '{name}' together: make "
+                "it stronger, or set 'coulomb_between_bonded' to false."
+            )
         masses = _masses(field, types)
-        yield _motion(f"bond '{name}' ({'-'.join(types)})", curvature * np.sum(1 / masses))
+        square = _largest_near_bottom(energy, curvature, kT) * np.sum(1 / masses)
+        yield _motion(f"bond '{name}' ({'-'.join(types)})", square)
 
 
 def _angles(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
@@ -66,21 +83,31 @@ def _angles(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
 def _pairs(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
     present = [frame.particles.types[number] for number in np.unique(frame.particles.typeid)]
     for types in itertools.combinations_with_replacement(present, 2):
-        i, j = (field.bead_types.index(name) for name in types)
-        coulomb = field.charges[i] * field.charges[j] * field.bjerrum_length
-        sigma, cutoff = field.pair_sigma[i, j], field.pair_cutoff[i, j]
-        if cutoff == 0 and coulomb < 0:
+        coulomb, i, j = _coulomb(field, types), *_indices(field, types)
+        r, energy, curvature = pair_energy(field, i, j)
+        if coulomb < 0 and not energy[0] + coulomb / r[0] > 0:
             raise UserError(
                 f"'{types[0]}' and '{types[1]}' attract each other by their charges and have no "
                 "pair interaction that keeps them apart: give them one of kind 'wca' or 'lj'."
             )
-        if cutoff == 0:
-            continue
-        r = np.geomspace(_CLOSEST * sigma, cutoff, _POINTS)
-        energy, curvature = _lennard_jones(r, field.pair_epsilon[i, j], sigma)
-        energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
-        largest = _largest_near_bottom(energy, curvature, kT)
-        yield _motion(f'pair {"-".join(types)}', largest * np.sum(1 / _masses(field, types)))
+        if field.pair_potentials(i, j):
+            energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
+            largest = _largest_near_bottom(energy, curvature, kT)
+            yield _motion(f'pair {"-".join(types)}', largest * np.sum(1 / _masses(field, types)))
+
+
+def pair_energy(field: ForceField, i: int, j: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Compute r, the energy and its second derivative for two types, Coulomb apart; i <= j."""
+    potentials = field.pair_potentials(i, j)
+    longest = max((each.cutoff for each in potentials), default=field.pair_sigma[i, j])
+    r = np.geomspace(_CLOSEST * field.pair_sigma[i, j], longest, _POINTS)
+    energy, curvature = np.zeros((2, _POINTS))
+    for potential in potentials:
+        inside = r <= potential.cutoff
+        more, _, bend = potential.derivatives(r[inside])
+        energy[inside] += more
+        curvature[inside] += bend
+    return r, energy, curvature
 
 
 def _kinds(frame: Frame, group: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -95,8 +122,17 @@ def _kinds(frame: Frame, group: str) -> list[tuple[str, tuple[str, ...]]]:
     return sorted(kinds)
 
 
+def _indices(field: ForceField, types: tuple[str, ...]) -> list[int]:
+    return sorted(field.bead_types.index(name) for name in types)
+
+
 def _masses(field: ForceField, types: tuple[str, ...]) -> FloatArray:
     return np.array([field.masses[field.bead_types.index(name)] for name in types])
+
+
+def _coulomb(field: ForceField, types: tuple[str, ...]) -> float:
+    """Multiply the charges of two types, and the Bjerrum length."""
+    return float(np.prod(field.charges[_indices(field, types)])) * field.bjerrum_length
 
 
 def _motion(of: str, square: float) -> Motion:
@@ -107,29 +143,26 @@ def _largest_near_bottom(energy: FloatArray, curvature: FloatArray, kT: float) -
     return float(curvature[energy <= energy.min() + kT].max())
 
 
-def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray]:
-    """Compute energy and its second derivative over the lengths that a bond may have."""
+def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Compute the lengths that a bond may have, its energy and the second derivative of it."""
     if not isinstance(bond, FeneBond):
         r = bond.r0 + np.linspace(-0.5, 0.5, _POINTS) * bond.r0
-        return bond.k / 2 * (r - bond.r0) ** 2, np.full(_POINTS, bond.k)
-    r = _fene_lengths(bond)
+        return r, bond.k / 2 * (r - bond.r0) ** 2, np.full(_POINTS, bond.k)
+    r = np.geomspace(_CLOSEST * bond.sigma, bond.r0 * (1 - 1e-6), _POINTS)
     part = (r / bond.r0) ** 2
     energy, curvature = _lennard_jones(r, bond.epsilon, bond.sigma)
     touching = r < WCA_CUT * bond.sigma
     energy = np.where(touching, energy + bond.epsilon, 0.0)
     curvature = np.where(touching, curvature, 0.0)
     energy = energy - bond.k / 2 * bond.r0**2 * np.log(1 - part)
-    return energy, curvature + bond.k * (1 + part) / (1 - part) ** 2
-
-
-def _fene_lengths(bond: FeneBond) -> FloatArray:
-    return np.geomspace(_CLOSEST * bond.sigma, bond.r0 * (1 - 1e-6), _POINTS)
+    return r, energy, curvature + bond.k * (1 + part) / (1 - part) ** 2
 
 
 def _rest_length(bond: Bond) -> float:
     if not isinstance(bond, FeneBond):
         return bond.r0
-    return float(_fene_lengths(bond)[_bond_energy(bond)[0].argmin()])
+    r, energy, _ = _bond_energy(bond)
+    return float(r[energy.argmin()])
 
 
 def _angle_energy(angle: Angle) -> tuple[FloatArray, FloatArray]:
@@ -138,6 +171,8 @@ def _angle_energy(angle: Angle) -> tuple[FloatArray, FloatArray]:
     if isinstance(angle, HarmonicAngle):
         return angle.k / 2 * (theta - angle.theta0) ** 2, np.full(_POINTS, angle.k)
     cosine = np.cos(theta)
+    if isinstance(angle, CosineAngle):
+        return angle.k * (1 + cosine), -angle.k * cosine
     away = cosine - np.cos(angle.theta0)
     return angle.k / 2 * away**2, angle.k * (np.sin(theta) ** 2 - away * cosine)
 

@@ -34,7 +34,7 @@ from workflow.engines.settings import EngineChoice
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
 from workflow.stages.relax import relax, state_of, thermal_velocities
-from workflow.stages.system import System, check_box
+from workflow.stages.system import System, bonded_charges, check_box
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.sweep.state_point import StatePoint, as_plain_values
 
@@ -97,7 +97,13 @@ class Sample:
         state = self.state
         largest = room * check_box(state.box, self.field)
         return choose_mesh(
-            state.positions, self.charges, state.box, self.field.bjerrum_length, error, largest
+            state.positions,
+            self.charges,
+            state.box,
+            self.field.bjerrum_length,
+            error,
+            largest,
+            excluded=bonded_charges(self.frame, self.field),
         )
 
     def simulation(

@@ -13,7 +13,8 @@ from tests.conftest import RelaxedMelt
 from tests.systems import COULOMB_ERROR, melt, state_point
 from validation.sections.forces import MODELS
 from validation.sections.reference_forces import reference, relative_rms
-from workflow.electrostatics.ewald import ewald_sum
+from validation.systems import Sample
+from workflow.electrostatics.ewald import ewald_sum, pair_sum
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import (
     THERMO_COLUMNS,
@@ -24,6 +25,7 @@ from workflow.engines.contract import (
 )
 from workflow.stages.relax import state_of
 from workflow.stages.segments import segments
+from workflow.stages.system import bonded_charges
 from workflow.stages.trajectory_writer import frame_with_state
 
 CASES = {
@@ -33,6 +35,12 @@ CASES = {
     'kremer_grest': state_point('kremer_grest', {'M': 1.0}, chains=20),
     'every_term': state_point(
         str(MODELS / 'every_term.toml'), {'M': 0.5, 'X': 0.5}, chains=10, bjerrum_length=12.0
+    ),
+    'published_terms': state_point(
+        str(MODELS / 'published_terms.toml'),
+        {'M': 0.5, 'C': 0.25, 'Z': 0.25},
+        chains=16,
+        bjerrum_length=6.0,
     ),
 }
 
@@ -63,14 +71,28 @@ def test_short_range_energies_and_forces_equal_direct_sums(engine: Engine, relax
     simulation.close()
 
 
-@pytest.mark.parametrize('relaxed', ['ISP50', 'ISP100', 'every_term'], indirect=True)
+CHARGED = [('ISP50', False), ('ISP100', False), ('every_term', False)]
+BONDED_CHARGES = [('published_terms', True), ('published_terms', False)]
+
+
+@pytest.mark.parametrize(
+    ('relaxed', 'between_bonded'), CHARGED + BONDED_CHARGES, indirect=['relaxed']
+)
 def test_coulomb_is_within_the_requested_error_of_a_direct_ewald_sum(
-    engine: Engine, relaxed
+    engine: Engine, relaxed, between_bonded: bool
 ) -> None:
-    frame, field, mesh = relaxed
+    frame, field, _ = relaxed
+    field = replace(field, coulomb_between_bonded=between_bonded)
+    mesh = Sample(frame, field).mesh(COULOMB_ERROR)
     state = state_of(frame)
     charges = np.asarray(frame.particles.charge, dtype=float)
-    energy, forces = ewald_sum(state.positions, charges, state.box, field.bjerrum_length)
+    place = (state.positions, charges, state.box, field.bjerrum_length)
+    energy, forces = ewald_sum(*place)
+    excluded = bonded_charges(frame, field)
+    if excluded is not None:
+        assert len(excluded) > 20
+        of_bonds, between = pair_sum(*place, excluded)
+        energy, forces = energy - of_bonds, forces - between
     with_coulomb = bare_simulation(engine, frame, field, mesh)
     without = bare_simulation(engine, frame, field, None)
     measured = with_coulomb.forces() - without.forces()

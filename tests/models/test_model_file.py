@@ -74,7 +74,7 @@ FAULTS = {
     'zero density': ([('density', 0.0)], ["'density'", 'greater than 0']),
     'charged bond': (
         [('beads/P/charge', -1.0), ('counter_ions', {'S': 'Li', 'P': 'Li'})],
-        ["bonds the charged beads 'P' and 'S'", 'put a neutral bead between'],
+        ["bonds the charged beads 'P' and 'S'", 'coulomb_between_bonded = true'],
     ),
     'charged backbone': (
         [('monomers/LSP/backbone', 2)],

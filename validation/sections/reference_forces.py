@@ -10,8 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
 
-from models.force_field import FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from models.force_field import CosineAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from models.pair_potentials import Mie, PairPotential
 
 FloatArray = NDArray[np.float64]
 
@@ -60,9 +62,17 @@ class ReferenceSum:
             i = np.full_like(j, first)
             d = self._separation(i, j)
             r = np.linalg.norm(d, axis=1)
+            near = np.flatnonzero(r < field.largest_cutoff)
+            near = near[[first * n + int(other) not in excluded for other in j[near]]]
+            i, j, d, r = i[near], j[near], d[near], r[near]
+            for pair, potential in field.extra_pairs.items():
+                low, high = np.minimum(types[i], types[j]), np.maximum(types[i], types[j])
+                felt = (low == pair[0]) & (high == pair[1]) & (r < potential.cutoff)
+                value, slope = beside_lennard_jones(potential, r[felt])
+                energy += float(value.sum())
+                self._add(i[felt], j[felt], d[felt], slope)
             cutoff = field.pair_cutoff[types[i], types[j]]
             near = np.flatnonzero((r < cutoff) & (cutoff > 0))
-            near = near[[first * n + int(other) not in excluded for other in j[near]]]
             if not near.size:
                 continue
             i, j, d, r = i[near], j[near], d[near], r[near]
@@ -113,6 +123,9 @@ class ReferenceSum:
                 theta = np.arccos(np.clip(cosine, -1, 1))
                 energy += float(np.sum(angle.k / 2 * (theta - angle.theta0) ** 2))
                 slope = -angle.k * (theta - angle.theta0) / np.sin(theta)
+            elif isinstance(angle, CosineAngle):
+                energy += float(np.sum(angle.k * (1 + cosine)))
+                slope = np.full_like(cosine, angle.k)
             else:
                 off = cosine - np.cos(angle.theta0)
                 energy += float(np.sum(angle.k / 2 * off**2))
@@ -135,6 +148,20 @@ def lennard_jones(
     shift = np.where(inside, (sigma / cutoff) ** 12 - (sigma / cutoff) ** 6, 0.0)
     energy = 4 * epsilon * (power**2 - power - shift)
     return np.asarray(energy), np.asarray(-24 * epsilon * (2 * power**2 - power) / r)
+
+
+def beside_lennard_jones(potential: PairPotential, r: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Energy and slope dU/dr, shifted to zero energy at the cut-off."""
+    if isinstance(potential, Mie):
+        n, m, cutoff = potential.n, potential.m, potential.cutoff
+        scale = n / (n - m) * (n / m) ** (m / (n - m)) * potential.epsilon
+        up, down = (scale * (potential.sigma / r) ** exponent for exponent in (n, m))
+        shift = (potential.sigma / cutoff) ** n - (potential.sigma / cutoff) ** m
+        return up - down - scale * shift, (m * down - n * up) / r
+    spline = make_interp_spline(potential.r, potential.energy, k=3)
+    inside = np.maximum(r, potential.r[0])
+    slope = spline(inside, 1)
+    return spline(inside) - potential.energy[-1] + slope * (r - inside), slope
 
 
 def reference(frame: Frame, field: ForceField) -> tuple[dict[str, float], FloatArray]:

@@ -36,7 +36,7 @@ from workflow.results.sweep_results import CLAIMS, checked_report
 from workflow.stages.extend_jobs import extend_jobs
 from workflow.stages.held_at_pressure import check_held_at_pressure
 from workflow.stages.review import check_precision_names
-from workflow.stages.system import check_box
+from workflow.stages.system import bonded_charges, check_box
 from workflow.sweep.limits import Limits
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
 from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
@@ -174,9 +174,10 @@ def _check_can_be_built(point: StatePoint, model: Model) -> str:
     if field.is_charged and charges.any():
         positions = np.asarray(frame.particles.position, dtype=float)
         request = (field.bjerrum_length, point.protocol.coulomb_error, largest)
+        excluded = bonded_charges(frame, field)
         try:  # the finest mesh is nearly always enough, and asked for quickly
-            choose_mesh(positions, charges, box, *request, MESH_SIZES[-1:])
+            choose_mesh(positions, charges, box, *request, MESH_SIZES[-1:], excluded)
         except UserError:
-            choose_mesh(positions, charges, box, *request)
+            choose_mesh(positions, charges, box, *request, excluded=excluded)
     check_time_step(point, frame, field)
     return check_held_at_pressure(point, model.density, frame, field)

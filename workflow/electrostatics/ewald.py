@@ -29,6 +29,26 @@ def near_pairs(
     return i, j, separation, np.linalg.norm(separation, axis=1)
 
 
+def pair_sum(
+    positions: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+    pairs: NDArray[np.int64],
+) -> tuple[float, NDArray[np.float64]]:
+    """Sum Coulomb energy and forces ``(N, 3)`` between pairs ``(n, 2)`` at their nearest images."""
+    i, j = pairs.T
+    separation = positions[i] - positions[j]
+    separation -= box * np.round(separation / box)
+    r = np.linalg.norm(separation, axis=1)
+    energies = bjerrum_length * charges[i] * charges[j] / r
+    pair_forces = (energies / r**2)[:, None] * separation
+    forces = np.zeros_like(positions)
+    np.add.at(forces, i, pair_forces)
+    np.add.at(forces, j, -pair_forces)
+    return float(energies.sum()), forces
+
+
 def ewald_sum(
     positions: NDArray[np.float64],
     charges: NDArray[np.float64],

@@ -148,16 +148,22 @@ def typical_coulomb_force(
     charges: NDArray[np.float64],
     box: NDArray[np.float64],
     bjerrum_length: float,
+    excluded: NDArray[np.int64] | None = None,
 ) -> float:
     """Estimate the RMS Coulomb force on an ion from near neighbours alone, in epsilon/sigma.
 
     The damped, shifted-force sum of Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006), with
     a cut-off of 5 sigma: an RMS force is set by contacts, so this is linear in the number of ions
-    and within some percent of the full sum.
+    and within some percent of the full sum. The pairs of ions `excluded`, ``(n, 2)``, do not count.
     """
     damping = 0.4
     cutoff = min(5.0, 0.499 * float(box.min()))
     i, j, separation, r = near_pairs(positions, box, cutoff)
+    if excluded is not None:
+        low, high = np.sort(excluded, axis=1).T
+        keys = np.minimum(i, j) * len(charges) + np.maximum(i, j)
+        counts = ~np.isin(keys, low * len(charges) + high)
+        i, j, separation, r = i[counts], j[counts], separation[counts], r[counts]
     magnitude = screened_force(r, damping) - screened_force(np.array(cutoff), damping)
     # Beads that have not been pushed apart yet would set the scale: no ion is nearer than this.
     r = np.maximum(r, 0.5)

@@ -69,6 +69,7 @@ def choose_mesh(
     requested_error: float,
     largest_cutoff: float,
     sizes: Sequence[int] = MESH_SIZES,
+    excluded: NDArray[np.int64] | None = None,
 ) -> CoulombMesh:
     """Choose the cheapest mesh, order and cut-off for a relative RMS force error.
 
@@ -80,13 +81,17 @@ def choose_mesh(
     The cost that is compared counts pairs, mesh points and assignments.
 
     Positions ``(N, 3)`` and charges ``(N,)``, in e, are of all beads, edges of the box ``(3,)``;
-    the Bjerrum length is that at kT = 1, and `sizes` are mesh points along an edge.
+    the Bjerrum length is that at kT = 1, `sizes` are mesh points along an edge, and between the
+    beads `excluded`, ``(n, 2)``, there are no Coulomb forces.
 
     Raises:
         UserError: If no mesh within bounds reaches the error.
     """
     ions = charges != 0
-    typical_force = typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length)
+    pairs = None if excluded is None else np.searchsorted(np.flatnonzero(ions), excluded)
+    typical_force = typical_coulomb_force(
+        positions[ions], charges[ions], box, bjerrum_length, pairs
+    )
     system = Ions.of(charges, box, bjerrum_length)
     correlation = charge_correlation(positions[ions], charges[ions], box)
     share = _SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, int(np.count_nonzero(ions)))))

@@ -23,6 +23,7 @@ _BLOW_UP_WORDS = (
     'no longer in the simulation box',
     'error in bond calculation',
     'bond out of bounds',
+    'table inner cutoff',
     'beyond the minimum image',
 )
 # What they say when the machine or the installation is at fault: nothing is wrong with the job.

@@ -14,12 +14,24 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from models.force_field import (
+    CosineAngle,
+    CosineSquaredAngle,
+    FeneBond,
+    ForceField,
+    HarmonicAngle,
+    HarmonicBond,
+)
+from models.pair_potentials import NEAREST_IN_TABLE, Mie, Tabulated
 from user_input import UserError
 from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
 from workflow.engines.errors import engine_error
 from workflow.engines.settings import started_ranks
+
+# HOOMD-blue interpolates tables linearly. So fine, forces are off by less than 1e-6 of their RMS.
+_TABLE_SPACING = 5e-5  # in sigma
+_ANGLE_TABLE_WIDTH = 20_001
 
 
 class HoomdEngine:
@@ -231,8 +243,12 @@ def _forces(
         terms['pair'] = [_soft_pair(force_field, cell, integrator)]
     else:
         terms['pair'] = [_lennard_jones(force_field, cell)]
+        terms['pair'] += _extra_pairs(force_field, cell)
         if mesh is not None:
-            terms['coulomb'] = _coulomb(force_field, cell, mesh)
+            # What a list excludes has no Coulomb energy either: Coulomb then needs its own.
+            every = hoomd.md.nlist.Cell(buffer=contract.NEIGHBOUR_BUFFER, exclusions=())
+            chosen = every if force_field.coulomb_between_bonded else cell
+            terms['coulomb'] = _coulomb(force_field, chosen, mesh)
     if frame.bonds.N:
         terms['bond'] = _bonds(force_field)
     if frame.angles.N:
@@ -252,6 +268,29 @@ def _lennard_jones(force_field: ForceField, cell: hoomd.md.nlist.NeighborList) -
     return pair
 
 
+def _extra_pairs(
+    force_field: ForceField, cell: hoomd.md.nlist.NeighborList
+) -> list[hoomd.md.force.Force]:
+    """Make one force for each kind that is in use; it does nothing to pairs of the other."""
+    mie, table = hoomd.md.pair.Mie(cell, mode='shift'), hoomd.md.pair.Table(cell)
+    names = force_field.bead_types
+    for i, j in force_field.type_pairs():
+        key, potential = (names[i], names[j]), force_field.extra_pairs.get((i, j))
+        mie.params[key], mie.r_cut[key] = {'epsilon': 0, 'sigma': 1, 'n': 12, 'm': 6}, 0
+        table.params[key], table.r_cut[key] = {'r_min': 0, 'U': [0], 'F': [0]}, 0
+        if isinstance(potential, Mie):
+            values = asdict(potential)
+            mie.r_cut[key] = values.pop('cutoff')
+            mie.params[key] = values
+        elif isinstance(potential, Tabulated):
+            first, cutoff = NEAREST_IN_TABLE, potential.cutoff
+            r = np.linspace(first, cutoff, int(cutoff / _TABLE_SPACING), endpoint=False)
+            energy, slope, _ = potential.derivatives(r)
+            table.params[key] = {'r_min': first, 'U': energy, 'F': -slope}
+            table.r_cut[key] = cutoff
+    return _in_use({Mie: mie, Tabulated: table}, force_field.extra_pairs)
+
+
 def _soft_pair(
     force_field: ForceField,
     cell: hoomd.md.nlist.NeighborList,
@@ -262,7 +301,7 @@ def _soft_pair(
     for i, j in force_field.type_pairs():
         sigma, key = force_field.pair_sigma[i, j], (names[i], names[j])
         pair.params[key] = {'epsilon': push_off.height, 'sigma': push_off.WIDTH * sigma}
-        pair.r_cut[key] = push_off.CUTOFF * sigma if force_field.pair_cutoff[i, j] > 0 else 0
+        pair.r_cut[key] = push_off.CUTOFF * sigma if force_field.pair_potentials(i, j) else 0
     return pair
 
 
@@ -293,15 +332,23 @@ def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
 
 
 def _angles(force_field: ForceField) -> list[hoomd.md.force.Force]:
-    harmonic, cosine = hoomd.md.angle.Harmonic(), hoomd.md.angle.CosineSquared()
+    kinds = {
+        HarmonicAngle: hoomd.md.angle.Harmonic(),
+        CosineSquaredAngle: hoomd.md.angle.CosineSquared(),
+        CosineAngle: hoomd.md.angle.Table(_ANGLE_TABLE_WIDTH),
+    }
+    theta = np.linspace(0, np.pi, _ANGLE_TABLE_WIDTH)
     for name, angle in force_field.angles.items():
-        values, idle = ({'k': k, 't0': angle.theta0} for k in (angle.k, 0))
-        harmonic.params[name] = values if isinstance(angle, HarmonicAngle) else idle
-        cosine.params[name] = values if isinstance(angle, CosineSquaredAngle) else idle
-    return _in_use({HarmonicAngle: harmonic, CosineSquaredAngle: cosine}, force_field.angles)
+        for kind, force in kinds.items():
+            k = angle.k if isinstance(angle, kind) else 0
+            if kind is CosineAngle:
+                force.params[name] = {'U': k * (1 + np.cos(theta)), 'tau': k * np.sin(theta)}
+            else:
+                force.params[name] = {'k': k, 't0': getattr(angle, 'theta0', np.pi)}
+    return _in_use(kinds, force_field.angles)
 
 
-def _in_use(forces: dict[Any, Any], entries: dict[str, Any]) -> list[hoomd.md.force.Force]:
+def _in_use(forces: dict[Any, Any], entries: dict[Any, Any]) -> list[hoomd.md.force.Force]:
     kinds = {type(entry) for entry in entries.values()}
     return [force for kind, force in forces.items() if kind in kinds]
 

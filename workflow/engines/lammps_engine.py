@@ -10,6 +10,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from numpy.typing import NDArray
 from models.force_field import (
     Angle,
     Bond,
+    CosineAngle,
     CosineSquaredAngle,
     FeneBond,
     ForceField,
     HarmonicAngle,
     HarmonicBond,
 )
+from models.pair_potentials import NEAREST_IN_TABLE, Mie, PairPotential, Tabulated
 from user_input import UserError
 from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh
 from workflow.engines import contract
@@ -41,6 +44,13 @@ _STYLES: dict[type[Bond | Angle], str] = {
     HarmonicBond: 'harmonic',
     HarmonicAngle: 'harmonic',
     CosineSquaredAngle: 'cosine/squared',
+    CosineAngle: 'cosine',
+}
+# Of cubic splines in r^2, which are good to 1e-9 of the forces in a melt.
+_TABLE_POINTS = 10_000
+_PAIR_STYLES: dict[type[PairPotential], str] = {
+    Mie: 'mie/cut 2.5',
+    Tabulated: f'table spline {_TABLE_POINTS}',
 }
 
 
@@ -127,7 +137,8 @@ class _LammpsSimulation:
         data_file = Path(self._scratch.name) / 'system.data'
         write_data_file(data_file, frame, force_field)
         self._commands(_system_commands(data_file, frame, force_field))
-        self._commands(_force_commands(force_field, integrator, mesh))
+        tables = Path(self._scratch.name) / 'pairs.table'
+        self._commands(_force_commands(force_field, integrator, mesh, tables))
         self._commands(_integrator_commands(integrator, seed % _LARGEST_SEED + 1))
         self._commands([f'reset_timestep {self._start}', *self._log_commands(), 'run 0 post no'])
 
@@ -223,6 +234,7 @@ class _LammpsSimulation:
 
 def _system_commands(data_file: Path, frame: Frame, force_field: ForceField) -> list[str]:
     angles = force_field.angles if frame.angles.N else {}
+    between_bonded = int(force_field.coulomb_between_bonded)
     return [
         'units lj',
         'atom_style full',
@@ -233,8 +245,8 @@ def _system_commands(data_file: Path, frame: Frame, force_field: ForceField) -> 
         _style('bond', force_field.bonds),
         _style('angle', angles),
         f'read_data {data_file}',
-        # `special_bonds fene`, which the FENE style insists on, is the rule for all bonds.
-        'special_bonds lj/coul 0 1 1',
+        # `special_bonds lj 0 1 1`, which the FENE style insists on, is the rule for all bonds.
+        f'special_bonds lj 0 1 1 coul {between_bonded} 1 1',
         *_coefficients('bond', force_field.bonds),
         *_coefficients('angle', angles),
     ]
@@ -253,18 +265,29 @@ def _coefficients(of: str, entries: Mapping[str, Bond | Angle]) -> Iterator[str]
                 values = f'{each.k} {each.r0} {each.epsilon} {each.sigma}'
             case HarmonicBond():
                 values = f'{each.k / 2} {each.r0}'
+            case CosineAngle():
+                values = f'{each.k}'
             case _:
                 values = f'{each.k / 2} {np.degrees(each.theta0):.17g}'
         yield f'{of}_coeff {number} {_STYLES[type(each)]} {values}'
 
 
 def _force_commands(
-    force_field: ForceField, integrator: contract.Integrator, mesh: CoulombMesh | None
+    force_field: ForceField,
+    integrator: contract.Integrator,
+    mesh: CoulombMesh | None,
+    tables: Path,
 ) -> list[str]:
+    """Write the commands of all pair forces, and to `tables` what they read."""
     if isinstance(integrator, contract.SoftPushOff):
         return _soft_pair_commands(force_field, integrator)
     # The global cut-off only fills pairs that are not set below, and all of them are.
     style = f'lj/cut/coul/long 2.5 {mesh.cutoff}' if mesh else 'lj/cut 2.5'
+    name = ''
+    if force_field.extra_pairs:
+        name = style.partition(' ')[0]
+        kinds = {type(potential) for potential in force_field.extra_pairs.values()}
+        style = ' '.join(['hybrid/overlay', style, *(_PAIR_STYLES[kind] for kind in kinds)])
     commands = [f'pair_style {style}', 'pair_modify shift yes']
     for i, j in force_field.type_pairs():
         cutoff = force_field.pair_cutoff[i, j]
@@ -272,8 +295,9 @@ def _force_commands(
         sigma = force_field.pair_sigma[i, j]
         # A pair without interaction still needs a positive cut-off in the syntax.
         commands.append(
-            f'pair_coeff {i + 1} {j + 1} {epsilon:.17g} {sigma:.17g} {cutoff or sigma:.17g}'
+            f'pair_coeff {i + 1} {j + 1} {name} {epsilon:.17g} {sigma:.17g} {cutoff or sigma:.17g}'
         )
+    commands += _extra_pair_commands(force_field, tables)
     if mesh is not None:
         n = mesh.resolution
         commands += [
@@ -285,11 +309,30 @@ def _force_commands(
     return commands
 
 
+def _extra_pair_commands(force_field: ForceField, tables: Path) -> Iterator[str]:
+    with open(tables, 'w') as file:
+        for (i, j), potential in force_field.extra_pairs.items():
+            types = f'{i + 1} {j + 1}'
+            if isinstance(potential, Mie):
+                values = ' '.join(f'{value:.17g}' for value in astuple(potential))
+                yield f'pair_coeff {types} mie/cut {values}'
+                continue
+            # The very points that LAMMPS takes, so that it interpolates but once.
+            first, cutoff = NEAREST_IN_TABLE, potential.cutoff
+            r = np.sqrt(np.linspace(first**2, cutoff**2, _TABLE_POINTS))
+            energy, slope, _ = potential.derivatives(r)
+            file.write(f'\nPAIR_{i}_{j}\nN {_TABLE_POINTS} RSQ {first:.17g} {cutoff:.17g}\n\n')
+            columns = [np.arange(1, _TABLE_POINTS + 1), r, energy, -slope]
+            np.savetxt(file, np.column_stack(columns), fmt='%d %.17g %.17g %.17g')
+            file.flush()
+            yield f'pair_coeff {types} table {tables} PAIR_{i}_{j}'
+
+
 def _soft_pair_commands(force_field: ForceField, push_off: contract.SoftPushOff) -> list[str]:
     commands = [f'pair_style gauss {push_off.CUTOFF}', 'pair_modify shift yes']
     for i, j in force_field.type_pairs():
         sigma = force_field.pair_sigma[i, j]
-        height = push_off.height if force_field.pair_cutoff[i, j] > 0 else 0.0
+        height = push_off.height if force_field.pair_potentials(i, j) else 0.0
         inverse = 1 / (2 * (push_off.WIDTH * sigma) ** 2)
         commands.append(
             f'pair_coeff {i + 1} {j + 1} {-height:.17g} {inverse:.17g} '

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.electrostatics.ewald import ewald_forces
+from workflow.electrostatics.ewald import ewald_forces, pair_sum
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantEnergy, State
-from workflow.stages.system import System
+from workflow.stages.system import System, bonded_charges
 from workflow.stages.trajectory_writer import frame_with_state
 
 # Enough for the error of the error to be some 5 %.
@@ -34,9 +34,11 @@ def coulomb_record(system: System, state: State) -> dict[str, Any]:
     charges = np.asarray(system.topology.particles.charge, dtype=float)
     ions = np.random.default_rng(0).permutation(np.flatnonzero(charges))
     chosen = np.sort(ions[:_MOST_IONS])
-    exact = ewald_forces(
-        state.positions, charges, state.box, system.force_field.bjerrum_length, chosen
-    )
+    place = (state.positions, charges, state.box, system.force_field.bjerrum_length)
+    exact = ewald_forces(*place, chosen)
+    excluded = bonded_charges(system.topology, system.force_field)
+    if excluded is not None:
+        exact = exact - pair_sum(*place, excluded)[1][chosen]
     uncharged = replace(system, force_field=replace(system.force_field, bjerrum_length=0.0))
     forces, mesh = _forces(system, state, mesh)
     coulomb = forces - _forces(uncharged, state, None)[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import WCA_CUT, ForceField
+from models.force_field import ForceField
+from models.oscillation import pair_energy
 from user_input import UserError
 from workflow.stages.system import check_box
 from workflow.sweep.state_point import StatePoint
@@ -14,6 +17,9 @@ from workflow.sweep.state_point import StatePoint
 # Beads per volume, each counted as the cube of its diameter. Melts of isp at pressure 0 and kT 1
 # come to 0.87 (only LSP) to 0.97 (only DOPA); randomly close-packed spheres to 1.22.
 _USUAL_DENSITY, _DENSEST = 1.0, 1.1
+
+# A cut at the minimum of a well leaves as much by rounding; in epsilon.
+_SHALLOWEST = 1e-6
 
 
 def check_held_at_pressure(
@@ -60,10 +66,9 @@ def attracts(frame: Frame, field: ForceField) -> bool:
     charges = frame.particles.charge
     if field.is_charged and charges is not None and np.any(charges):
         return True
-    there = np.unique(frame.particles.typeid)
-    pairs = np.ix_(there, there)
-    reaches_well = field.pair_cutoff[pairs] > WCA_CUT * field.pair_sigma[pairs] * (1 + 1e-6)
-    return bool(np.any(reaches_well & (field.pair_epsilon[pairs] > 0)))
+    there = np.unique(frame.particles.typeid).tolist()
+    pairs = itertools.combinations_with_replacement(there, 2)
+    return any(pair_energy(field, i, j)[1].min() < -_SHALLOWEST for i, j in pairs)
 
 
 def _edges_at(density: float, frame: Frame, field: ForceField) -> NDArray[np.float64]:

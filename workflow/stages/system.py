@@ -81,6 +81,7 @@ class System:
             self.coulomb_error,
             largest,
             self.engine.mesh_sizes,
+            bonded_charges(self.topology, self.force_field),
         )
 
     def mesh_under_way(self, state: State) -> CoulombMesh | None:
@@ -120,6 +121,16 @@ class System:
             length = self.force_field.bjerrum_length
             self.meshes.add(purpose, state, self._charges, length, simulation.mesh)
         return simulation if shortened_by == 1 else InSubsteps(simulation, shortened_by)
+
+
+def bonded_charges(topology: Frame, force_field: ForceField) -> NDArray[np.int64] | None:
+    """List the bonds ``(n, 2)`` between charges that do not feel each other; None without any."""
+    charges = topology.particles.charge
+    if force_field.coulomb_between_bonded or not topology.bonds.N or charges is None:
+        return None
+    bonds = np.asarray(topology.bonds.group, dtype=np.int64)
+    charged = np.all(np.asarray(charges)[bonds] != 0, axis=1)
+    return bonds[charged] if charged.any() else None
 
 
 def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
