@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from gsd.hoomd import Frame
 
-from models.force_field import CosineSquaredAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from models.force_field import (
+    CosineAngle,
+    CosineSquaredAngle,
+    FeneBond,
+    ForceField,
+    HarmonicAngle,
+    HarmonicBond,
+)
+from models.pair_potentials import Mie, Tabulated
 from tests.conftest import RelaxedMelt
 from tests.systems import COULOMB_ERROR, melt, state_point
 from validation.sections.forces import MODELS
@@ -170,9 +178,67 @@ def test_a_model_of_every_term_has_them_all(relaxed) -> None:
     assert overlaps > 5
 
 
-def test_soft_push_off_is_a_gaussian(engine: Engine) -> None:
+@pytest.mark.parametrize('relaxed', ['published_terms'], indirect=True)
+def test_a_model_of_published_terms_has_them_all(relaxed) -> None:
+    frame, field, mesh = relaxed
+    assert mesh is not None and field.coulomb_between_bonded
+    assert {type(angle) for angle in field.angles.values()} == {HarmonicAngle, CosineAngle}
+    assert {type(potential) for potential in field.extra_pairs.values()} == {Mie, Tabulated}
+    assert set(frame.angles.typeid) == {0, 1}
+    # Each matters to the sum, so that a term that is left out would show.
+    everything, forces = reference(frame, field)
+    for pair in field.extra_pairs:
+        rest = {other: term for other, term in field.extra_pairs.items() if other != pair}
+        energies, without = reference(frame, replace(field, extra_pairs=rest))
+        assert abs(energies['pair'] - everything['pair']) > 1
+        assert relative_rms(without, forces) > 1e-3
+
+
+@pytest.mark.parametrize('relaxed', ['published_terms'], indirect=True)
+def test_the_error_of_the_energy_falls_with_the_square_of_the_time_step(
+    engine: Engine, relaxed
+) -> None:
+    """Velocity Verlet conserves the energy to second order where forces are its gradient."""
+    frame, field, mesh = relaxed
+    errors = []
+    for time_step in (0.004, 0.002):
+        integrator = ConstantEnergy(time_step)
+        simulation = engine.simulation(frame, field, integrator, mesh, 1, log_period=1)
+        simulation.run(round(1 / time_step))
+        rows = dict(zip(THERMO_COLUMNS, simulation.take_thermo_rows().T, strict=True))
+        simulation.close()
+        errors.append(np.std(rows['kinetic_energy'] + rows['potential_energy']))
+    assert errors[0] < 0.02 * np.std(rows['potential_energy'])
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.2)
+
+
+def test_tables_from_their_last_row_to_below_the_first(engine: Engine) -> None:
+    frame, field = melt(
+        state_point('kremer_grest', {'M': 1.0}, chains=2, degree_of_polymerisation=1)
+    )
+    rows = np.linspace(0.5, 2.0, 20)
+    table = Tabulated(rows, 5 * np.exp(-(rows**2)) - 2 * np.exp(-4 * (rows - 1.4) ** 2))
+    nothing = np.zeros((1, 1))
+    field = replace(field, pair_epsilon=nothing, pair_cutoff=nothing, extra_pairs={(0, 0): table})
+    frame.configuration.box = [10, 10, 10, 0, 0, 0]
+    frame.particles.image = np.zeros((2, 3), dtype=np.int32)
+    for r in (0.01, 0.3, 0.5, 0.777, 1.4, 1.99, 2.01):
+        frame.particles.position = np.array([[0, 0, 0], [r, 0, 0]], dtype=np.float32)
+        simulation = bare_simulation(engine, frame, field, None)
+        energy, slope, _ = table.derivatives(np.array([np.float32(r)], dtype=float))
+        inside = r < 2.0
+        assert simulation.energies()['pair'] == pytest.approx(inside * energy[0], abs=1e-6)
+        assert simulation.forces()[1, 0] == pytest.approx(-inside * slope[0], 1e-5, 1e-6)
+        simulation.close()
+
+
+@pytest.mark.parametrize('extra', [False, True])
+def test_soft_push_off_is_a_gaussian(engine: Engine, extra: bool) -> None:
     point = state_point('kremer_grest', {'M': 1.0}, chains=2, degree_of_polymerisation=2)
     frame, field = melt(point)
+    if extra:
+        pairs = {(0, 0): Mie(1.0, 1.0, 16.0, 7.0, 2.0)}
+        field = replace(field, pair_cutoff=np.zeros((1, 1)), extra_pairs=pairs)
     frame.configuration.box = [10, 10, 10, 0, 0, 0]
     frame.particles.image = np.zeros((4, 3), dtype=np.int32)
     frame.particles.position = np.array([[0, 0, 0], [0.97, 0, 0], [0, 0.5, 0], [0.97, 0.5, 0]])

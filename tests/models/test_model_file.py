@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.force_field import force_field
 from models.model import SHIPPED_MODELS, Model, load_model, shipped_models
 from models.model_checks import counter_ions_of
 from user_input import UserError, validate
@@ -121,6 +123,43 @@ FAULTS = {
         [('beads/Li/charge', 2.0)],
         ["0.5 counter-ions 'Li'", 'whole number'],
     ),
+    'mie without exponents': (
+        [('default_pair', {'kind': 'mie', 'cut': 2.5})],
+        ["kind 'mie' needs 'n'"],
+    ),
+    'mie that does not repel': (
+        [('default_pair', {'kind': 'mie', 'n': 6, 'm': 12, 'cut': 2.5})],
+        ['n = 6 must be above m = 12'],
+    ),
+    'exponents of lj': (
+        [('pairs/0/n', 12)],
+        ["kind 'lj' takes no 'n'", "use kind 'mie'"],
+    ),
+    'table without numbers': ([('default_pair', {'kind': 'table'})], ["needs 'r'"]),
+    'table of unlike columns': (
+        [('default_pair', {'kind': 'table', 'r': [0, 1, 2, 3], 'energy': [1, 0]})],
+        ["'r' has 4 numbers and 'energy' 2"],
+    ),
+    'table that goes back': (
+        [('default_pair', {'kind': 'table', 'r': [0, 2, 1, 3], 'energy': [3, 2, 1, 0]})],
+        ['1 follows 2'],
+    ),
+    'table that begins on the wrong side of its core': (
+        [('default_pair', {'kind': 'table', 'r': [1, 2, 3, 4], 'energy': [-2, -1, 0, 0]})],
+        ['begins at r = 1', 'add rows at smaller r'],
+    ),
+    'solvation without a cut': ([('pairs/0/solvation', 3.0)], ['go together']),
+    'solvation of nothing': (
+        [('default_pair', {'kind': 'none', 'solvation': 3.0, 'solvation_cut': 5.0})],
+        ["kind 'none' takes no 'solvation'", "'lj' or 'wca'"],
+    ),
+    'dihedrals': ([('dihedrals', {})], ["'dihedrals' cannot be simulated here", 'torsion']),
+    'impropers of a monomer': (
+        [('monomers/LSP/impropers', [[0, 1, 2, 3]])],
+        ["'monomers.LSP': 'impropers' cannot be simulated here"],
+    ),
+    'Drude particles': ([('beads/S/drude', {'k': 1000})], ["'drude' cannot be", 'thermostats']),
+    'crosslinks': ([('crosslinks', {'per_chain': 2})], ["'crosslinks' cannot be", 'network']),
     'no Bjerrum length': ([('bjerrum_length', 0.0)], ["'bjerrum_length' must be given"]),
 }
 
@@ -146,6 +185,36 @@ def test_zwitterion_needs_no_counter_ion() -> None:
         ('monomers/LSP/beads', ['Li', 'B', 'S']), ('monomers/LSP/backbone', 1), ('counter_ions', {})
     )
     assert counter_ions_of(validate(Model, content, 'm.toml'), 'LSP') == {}
+
+
+@pytest.mark.parametrize('answer', [True, False])
+def test_bonded_charges_are_taken_where_the_model_says_what_they_feel(answer: bool) -> None:
+    changes = [('monomers/LSP/backbone', 2), ('coulomb_between_bonded', answer)]
+    model = validate(Model, altered(*changes), 'm.toml')
+    assert force_field(model).coulomb_between_bonded == answer
+    unsaid = validate(Model, VALID, 'm.toml')
+    said = validate(Model, altered(('coulomb_between_bonded', answer)), 'm.toml')
+    assert said.content_hash() != unsaid.content_hash()
+
+
+def test_a_table_in_a_file_is_part_of_the_model(tmp_path: Path) -> None:
+    path, table = tmp_path / 'm.toml', tmp_path / 'well.txt'
+    text = (SHIPPED_MODELS / 'kremer_grest.toml').read_text()
+    pair = "[default_pair]\nkind = 'table'\n"
+    path.write_text(text.replace("[default_pair]\nkind = 'wca'\n", pair + "file = 'well.txt'\n"))
+    table.write_text('# r energy\n0.5 9\n0.8 4.5\n1.1 1\n1.5 0.25\n')
+    model = load_model(path)
+    assert model.default_pair.r == (0.5, 0.8, 1.1, 1.5)
+    assert model.default_pair.energy == (9.0, 4.5, 1.0, 0.25)
+    table.write_text('# r energy\n0.5 9\n0.8 4.5\n1.1 1.0000001\n1.5 0.25\n')
+    assert load_model(path).content_hash() != model.content_hash()
+    for content in ('0.5\n0.8\n', '0.5 9 3\n', 'r energy\n'):
+        table.write_text(content)
+        with pytest.raises(UserError, match=r"m\.toml: table '.*well\.txt'.*two columns"):
+            load_model(path)
+    table.unlink()
+    with pytest.raises(UserError, match=r'well\.txt.*two columns'):
+        load_model(path)
 
 
 def test_content_hash_ignores_layout_only() -> None:

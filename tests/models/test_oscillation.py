@@ -9,14 +9,21 @@ import pytest
 from gsd.hoomd import Frame
 from scipy.optimize import brentq
 
-from models.force_field import ForceField, HarmonicBond
+from models.force_field import CosineAngle, ForceField, HarmonicBond
 from models.model import shipped_models
 from models.oscillation import fastest_motion
+from models.pair_potentials import Mie, Tabulated, ion_solvation
 from tests.systems import melt, state_point
 from user_input import UserError
 
 COLD = 1e-6
-MONOMERS = {'isp': {'LSP': 1.0}, 'kremer_grest': {'M': 1.0}, 'neutral_control': {'N': 1.0}}
+BENT = CosineAngle(5000.0)
+MONOMERS = {
+    'isp': {'LSP': 1.0},
+    'kremer_grest': {'M': 1.0},
+    'kremer_grest_bending': {'M': 1.0},
+    'neutral_control': {'N': 1.0},
+}
 
 
 def system(model: str) -> tuple[Frame, ForceField]:
@@ -79,6 +86,65 @@ def test_charges_that_nothing_keeps_apart_are_refused() -> None:
     cutoff[s, li] = cutoff[li, s] = 0
     with pytest.raises(UserError, match="'S' and 'Li' attract each other"):
         fastest_motion(frame, replace(field, pair_cutoff=cutoff), 1.0)
+
+
+def test_a_stiff_bending_angle_straightens_with_its_own_curvature() -> None:
+    """U'' = k at the straight chain; three beads of mass 1 with bonds of 1: k (1 + 1 + 4)."""
+    frame, field = system('kremer_grest_bending')
+    field = replace(field, bonds={'backbone': HarmonicBond(1.0, 1.0)}, angles={'bending': BENT})
+    found = fastest_motion(frame, field, COLD)
+    assert found.of == "angle 'bending' (M-M-M)"
+    assert found.omega == pytest.approx(np.sqrt(6 * BENT.k))
+
+
+def test_a_mie_well_is_as_narrow_as_its_exponents_make_it() -> None:
+    """U'' = n m epsilon / r_min^2 at the minimum, r_min = (n/m)^(1/(n-m)) sigma."""
+    frame, field = system('neutral_control')
+    nothing = np.zeros((1, 1))
+    mie = Mie(2000.0, 1.0, 16.0, 7.0, 2.5)
+    field = replace(field, pair_cutoff=nothing, extra_pairs={(0, 0): mie})
+    found = fastest_motion(frame, field, COLD)
+    assert found.of == 'pair N-N'
+    curvature = 16 * 7 * 2000 / (16 / 7) ** (2 / 9)
+    assert found.omega == pytest.approx(np.sqrt(2 * curvature), rel=1e-3)
+
+
+def test_solvation_deepens_the_well_of_an_ion() -> None:
+    frame, field = system('isp')
+    pair = tuple(sorted(field.bead_types.index(name) for name in ('B', 'Li')))
+    term = ion_solvation(300.0, 0.75, 3.0)
+    found = fastest_motion(frame, replace(field, extra_pairs={pair: term}), 1.0)
+    assert found.of == 'pair B-Li'
+
+
+def test_charges_of_a_bond_count_where_it_feels_them() -> None:
+    """Like charges: U'' = k + 2 l / r^3 where k (r - 1) = l / r^2."""
+    frame, field = system('isp')
+    stiffness, length = 2000.0, 40.0
+    charges = np.where(np.isin(field.bead_types, ['P', 'S']), 1.0, 0.0)
+    bonds = dict.fromkeys(field.bonds, HarmonicBond(stiffness, 1.0))
+    field = replace(field, charges=charges, bonds=bonds, bjerrum_length=length)
+    r = brentq(lambda r: stiffness * (r - 1) - length / r**2, 1, 1.1)
+    masses = [field.masses[field.bead_types.index(name)] for name in ('P', 'S')]
+    for feels, curvature in ((False, stiffness), (True, stiffness + 2 * length / r**3)):
+        found = fastest_motion(frame, replace(field, coulomb_between_bonded=feels), COLD)
+        assert found.omega == pytest.approx(np.sqrt(curvature * sum(1 / m for m in masses)), 1e-4)
+    unlike = np.where(np.array(field.bead_types) == 'P', -1.0, charges)
+    weak = dict.fromkeys(field.bonds, HarmonicBond(10.0, 1.0))
+    field = replace(field, bonds=weak, charges=unlike, coulomb_between_bonded=True)
+    with pytest.raises(UserError, match="charges of 'P' and 'S' pull bond"):
+        fastest_motion(frame, field, 1.0)
+
+
+def test_charges_that_only_a_soft_table_keeps_apart_are_refused() -> None:
+    frame, field = system('isp')
+    s, li = (field.bead_types.index(name) for name in ('S', 'Li'))
+    cutoff = field.pair_cutoff.copy()
+    cutoff[s, li] = cutoff[li, s] = 0
+    soft = Tabulated(np.linspace(0, 2, 9), np.linspace(2, 0, 9) ** 2)
+    field = replace(field, pair_cutoff=cutoff, extra_pairs={(min(s, li), max(s, li)): soft})
+    with pytest.raises(UserError, match="'S' and 'Li' attract each other"):
+        fastest_motion(frame, field, 1.0)
 
 
 @pytest.mark.parametrize('model', shipped_models())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from models.pair_potentials import Mie, PairPotential, Tabulated, ion_solvation
 from tests.systems import melt, state_point
 from user_input import UserError
 from workflow.stages.held_at_pressure import attracts, check_held_at_pressure
@@ -44,3 +48,16 @@ def test_what_attracts_nowhere_evaporates() -> None:
     assert not attracts(frame, field)
     frame, field = melt(at_pressure(0.0))
     assert attracts(frame, field)
+
+
+@pytest.mark.parametrize(
+    ('extra', 'expected'),
+    [
+        (Mie(1.0, 1.0, 16.0, 7.0, 2.5), True),
+        (ion_solvation(1.0, 1.0, 3.0), True),
+        (Tabulated(np.linspace(0, 2, 9), np.linspace(2, 0, 9) ** 2), False),
+    ],
+)
+def test_what_acts_beside_lennard_jones_may_attract(extra: PairPotential, expected: bool) -> None:
+    frame, field = melt(state_point('kremer_grest', {'M': 1.0}))
+    assert attracts(frame, replace(field, extra_pairs={(0, 0): extra})) == expected
