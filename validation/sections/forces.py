@@ -39,10 +39,16 @@ MELTS: dict[str, tuple[str, dict[str, float], tuple[int, int, int]]] = {
     'isp, LSP 1/2': ('isp', {'LSP': 0.5, 'DOPA': 0.5}, (8, 16, 30)),
     'isp, LSP 1': ('isp', {'LSP': 1.0}, (8, 14, 25)),
     'kremer_grest': ('kremer_grest', {'M': 1.0}, (20, 45, 100)),
+    'kremer_grest_bending': ('kremer_grest_bending', {'M': 1.0}, (20, 45, 100)),
     'neutral_control': ('neutral_control', {'N': 1.0}, (24, 50, 100)),
     'harmonic angles and bonds': (str(MODELS / 'harmonic_angle.toml'), {'M': 1.0}, (20, 35, 60)),
     'cosine-squared angles': (str(MODELS / 'cosine_angle.toml'), {'M': 1.0}, (20, 35, 60)),
     'every term': (str(MODELS / 'every_term.toml'), {'M': 0.5, 'X': 0.5}, (10, 20, 40)),
+    'published terms': (
+        str(MODELS / 'published_terms.toml'),
+        {'M': 0.5, 'C': 0.25, 'Z': 0.25},
+        (16, 25, 40),
+    ),
 }
 
 MADELUNG = {'NaCl': 1.747565, 'CsCl': 1.762675, 'zincblende': 1.638055}
@@ -52,7 +58,13 @@ def jobs() -> Iterator[Job]:
     """All jobs of this section."""
     for name in MELTS:
         yield Job(f'sums: {name}', partial(against_sums, name))
-    for name in ('isp, LSP 1/2', 'neutral_control', 'harmonic angles and bonds', 'every term'):
+    for name in (
+        'isp, LSP 1/2',
+        'neutral_control',
+        'harmonic angles and bonds',
+        'every term',
+        'published terms',
+    ):
         yield Job(f'calculus: {name}', partial(against_calculus, name))
     yield Job('madelung', madelung)
     yield Job('ion pair', ion_pair)
