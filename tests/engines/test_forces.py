@@ -31,9 +31,10 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
+from workflow.stages.coulomb_check import coulomb_record
 from workflow.stages.relax import state_of
 from workflow.stages.segments import segments
-from workflow.stages.system import bonded_charges
+from workflow.stages.system import System, bonded_charges
 from workflow.stages.trajectory_writer import frame_with_state
 
 CASES = {
@@ -111,6 +112,19 @@ def test_coulomb_is_within_the_requested_error_of_a_direct_ewald_sum(
     assert with_coulomb.energies()['coulomb'] == pytest.approx(energy, rel=2 * COULOMB_ERROR)
     with_coulomb.close()
     without.close()
+
+
+@pytest.mark.parametrize('between_bonded', [True, False])
+@pytest.mark.parametrize('relaxed', ['published_terms'], indirect=True)
+def test_the_recorded_coulomb_error_is_about_the_charges_that_feel_each_other(
+    engine: Engine, relaxed, between_bonded: bool
+) -> None:
+    frame, field, _ = relaxed
+    field = replace(field, coulomb_between_bonded=between_bonded)
+    system = System(frame, field, engine, COULOMB_ERROR, {})
+    record = coulomb_record(system, state_of(frame))['coulomb']
+    assert record['achieved_error'] == pytest.approx(record['estimated_error'], rel=0.3)
+    assert record['achieved_error'] < COULOMB_ERROR
 
 
 @pytest.mark.hoomd
