@@ -39,8 +39,9 @@ class Entry(StrictModel):
     @pydantic.model_validator(mode='before')
     @classmethod
     def _name_what_is_left_out(cls, content: object) -> object:
-        for key in _LEFT_OUT.keys() & (content if isinstance(content, dict) else {}):
-            raise ValueError(f"'{key}' cannot be simulated here: {_LEFT_OUT[key]}")
+        for key, reason in _LEFT_OUT.items():
+            if isinstance(content, dict) and key in content:
+                raise ValueError(f"'{key}' cannot be simulated here: {reason}")
         return content
 
 

@@ -287,7 +287,8 @@ def _force_commands(
     if force_field.extra_pairs:
         name = style.partition(' ')[0]
         kinds = {type(potential) for potential in force_field.extra_pairs.values()}
-        style = ' '.join(['hybrid/overlay', style, *(_PAIR_STYLES[kind] for kind in kinds)])
+        extra = [words for kind, words in _PAIR_STYLES.items() if kind in kinds]
+        style = ' '.join(['hybrid/overlay', style, *extra])
     commands = [f'pair_style {style}', 'pair_modify shift yes']
     for i, j in force_field.type_pairs():
         cutoff = force_field.pair_cutoff[i, j]
