@@ -47,7 +47,7 @@ MELTS: dict[str, tuple[str, dict[str, float], tuple[int, int, int]]] = {
     'published terms': (
         str(MODELS / 'published_terms.toml'),
         {'M': 0.5, 'C': 0.25, 'Z': 0.25},
-        (16, 25, 40),
+        (16, 24, 40),
     ),
 }
 
