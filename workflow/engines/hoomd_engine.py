@@ -30,7 +30,7 @@ from workflow.engines.errors import engine_error
 from workflow.engines.settings import started_ranks
 
 # HOOMD-blue interpolates tables linearly. So fine, forces are off by less than 1e-6 of their RMS.
-_TABLE_SPACING = 5e-5  # in sigma
+_TABLE_SPACING = 2e-5  # in sigma
 _ANGLE_TABLE_WIDTH = 20_001
 
 
