@@ -55,8 +55,16 @@ def main_parser() -> argparse.ArgumentParser:
             '--time-step', type=float, metavar='DT', help='duration of a step; default: as recorded'
         )
         if observable.needs_trajectory:
-            command.add_argument('trajectory', type=Path, help='GSD file or LAMMPS dump')
+            command.add_argument(
+                'trajectory',
+                type=Path,
+                nargs='+',
+                help='GSD file or LAMMPS dump, may be compressed; or several files of one run',
+            )
             command.add_argument('--data', type=Path, help='LAMMPS data file of a dump')
+            command.add_argument(
+                '--atom-style', metavar='STYLE', help='of the data file; default: as stated there'
+            )
             command.add_argument(
                 '--first-frame', type=int, default=0, metavar='I', help='first to use, from 0'
             )
@@ -99,7 +107,7 @@ def _with_options(options: argparse.Namespace) -> Observable[Any]:
 def _run_of(options: argparse.Namespace) -> Run:
     trajectory, frame = None, 0
     if options.observable.needs_trajectory:
-        trajectory = open_trajectory(options.trajectory, options.data)
+        trajectory = open_trajectory(options.trajectory, options.data, options.atom_style)
         frame = int(frames_from(trajectory.steps, options.first_frame)[0])
     log, row, time_step = None, 0, options.time_step
     if options.observable.needs_log:

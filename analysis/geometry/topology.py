@@ -27,6 +27,7 @@ class Topology:
         mass: Masses in the units of the file, shape (N,).
         bonds: Indices of the bonded particles, shape (M, 2).
         bond_typeid: Index into `bond_type_names`, shape (M,).
+        type_numbers: By which the types are known too, as in LAMMPS; none by default.
     """
 
     type_names: tuple[str, ...]
@@ -36,16 +37,19 @@ class Topology:
     bonds: IntArray
     bond_type_names: tuple[str, ...]
     bond_typeid: IntArray
+    type_numbers: tuple[int, ...] = ()
 
     def indices_of(self, types: tuple[str, ...]) -> IntArray:
         """Find the particles of the named types, rising; UserError if a type is not there."""
+        index = {str(number): k for k, number in enumerate(self.type_numbers)}
+        index |= {name: k for k, name in enumerate(self.type_names)}
         for name in types:
-            if name not in self.type_names:
+            if name not in index:
                 raise UserError(
                     f"the trajectory has no particle type '{name}'. "
                     + nearest_name(name, self.type_names)
                 )
-        wanted = [self.type_names.index(name) for name in types]
+        wanted = [index[name] for name in types]
         return np.flatnonzero(np.isin(self.typeid, wanted))
 
 

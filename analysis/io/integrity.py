@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.arrays import IntArray
 from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError
@@ -37,6 +38,16 @@ def read_errors_as_damage(where: str | Path) -> Iterator[None]:
             f'{where}: what is there does not fit together ({error}): the file is damaged, or not '
             'what it says it is. Copy it again from where it was written.'
         ) from None
+
+
+def check_ids(ids: IntArray, where: str | Path) -> None:
+    """Check that no id is there twice, ids (N,) being in rising order; UserError if one is."""
+    twice = np.flatnonzero(ids[1:] == ids[:-1])
+    if len(twice):
+        raise UserError(
+            f'{where}: the atom id {ids[twice[0]]} is there twice. Atoms are told apart by their '
+            'ids: write the file again, with one line for each atom.'
+        )
 
 
 def check_topology(topology: Topology) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.geometry.box import Box
-from analysis.geometry.topology import Snapshot, Topology
+from analysis.geometry.topology import Snapshot
 from analysis.io.integrity import (
     TWO_DIMENSIONAL,
     check_box,
+    check_ids,
     check_snapshot,
     check_topology,
     read_errors_as_damage,
 )
-from analysis.io.lammps_data import LAMMPSData, read_lammps_data
+from analysis.io.lammps_data import LAMMPSData
+from analysis.io.lammps_topology import Table, topology_of
+from analysis.io.unpacked import Unpacked
 from user_input import UserError
 
 FRAME_START = b'ITEM: TIMESTEP'
@@ -36,12 +42,16 @@ COORDINATES = (
     (('xs', 'ys', 'zs'), True, False),
 )
 
-NUMBERS = {'id', 'ix', 'iy', 'iz', 'q', 'mass'}.union(*(names for names, _, _ in COORDINATES))
+# What particles keep; the rest of what is read.
+STATIC = ('id', 'type', 'typelabel', 'element', 'q', 'mass')
+USED = {*STATIC, 'ix', 'iy', 'iz'}.union(*(names for names, _, _ in COORDINATES))
+LONGEST_NAME = 64
 
 
 def is_lammps_dump(beginning: bytes) -> bool:
     """Return whether a file that begins with these bytes is a LAMMPS text dump."""
-    return beginning.startswith((FRAME_START, b'ITEM: UNITS', b'ITEM: TIME'))
+    start = beginning.removeprefix(codecs.BOM_UTF8).lstrip()
+    return start.startswith((FRAME_START, b'ITEM: UNITS', b'ITEM: TIME'))
 
 
 @dataclass(frozen=True)
@@ -66,33 +76,34 @@ class LAMMPSTrajectory:
     """A trajectory in a LAMMPS dump; see `analysis.io.trajectory.Trajectory`.
 
     Particles are in the order of their ids, whatever the order of the rows. A data file gives
-    charges, masses, bonds and type labels.
+    charges, masses, bonds and type labels. A dump that goes on from another one has its topology,
+    and its frames are checked against the first frame of that one.
 
     Raises:
         UserError: If the dump is damaged, lacks ids, types or coordinates, is not periodic, or
             does not belong to the data file.
     """
 
-    def __init__(self, path: Path, data_file: Path | None) -> None:
-        self.path = path
-        with read_errors_as_damage(path):
-            self._load_first(data_file)
-
-    def _load_first(self, data_file: Path | None) -> None:
-        self._offsets, headers = _index_frames(self.path)
-        self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
-        first, table = self._load(0)
-        names, _, _ = _coordinates_among(first.columns, self.path)
-        self._n_atoms = first.n_atoms
-        self._ids = table['id'].astype(np.int64)
-        data = None if data_file is None else read_lammps_data(data_file)
-        self.topology = self._make_topology(table, data, data_file)
-        check_topology(self.topology)
-        self.time_step = _time_step([*headers[:1], *headers[-1:]])
-        # LAMMPS gives a plane some height, and its dumps do not say that it is one.
-        is_flat = self._n_atoms > 2 and np.ptp(table[names[2]]) == 0
-        if is_flat and np.ptp(self._load(len(self) - 1)[1][names[2]]) == 0:
-            raise UserError(TWO_DIMENSIONAL.format(where=self.path))
+    def __init__(
+        self, file: Unpacked, data: LAMMPSData | None, goes_on_from: LAMMPSTrajectory | None = None
+    ) -> None:
+        self.path, self._file = file.path, file
+        with read_errors_as_damage(file.path):
+            self._offsets, headers = _index_frames(file)
+            self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
+            self.time_step = _time_step([*headers[:1], *headers[-1:]])
+            if goes_on_from is not None:
+                self._first, self.topology = goes_on_from._first, goes_on_from.topology
+                return
+            header, table = self._load(0)
+            names, _, _ = _coordinates_among(header.columns, self.path)
+            self._first = {name: table[name] for name in STATIC if name in table}
+            self.topology = topology_of(table, data, self.path)
+            check_topology(self.topology)
+            # LAMMPS gives a plane some height, and its dumps do not say that it is one.
+            is_flat = header.n_atoms > 2 and np.ptp(table[names[2]]) == 0
+            if is_flat and np.ptp(self._load(len(self) - 1)[1][names[2]]) == 0:
+                raise UserError(TWO_DIMENSIONAL.format(where=self.path))
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -101,20 +112,16 @@ class LAMMPSTrajectory:
         """Read the frame at `index`; UserError if the particles change or it is damaged."""
         with read_errors_as_damage(f'{self.path}: frame {index}'):
             snapshot = self._snapshot(index)
-            check_snapshot(snapshot, self._n_atoms)
+            check_snapshot(snapshot, len(self._first['id']))
         return snapshot
 
     def _snapshot(self, index: int) -> Snapshot:
         header, table = self._load(index)
-        if header.n_atoms != self._n_atoms or not np.array_equal(table['id'], self._ids):
-            raise UserError(
-                f'{self.path}: frame {index}: the number of particles or their ids change. '
-                'Particles are followed from frame to frame, so dump a group that stays the same.'
-            )
+        self._check_unchanged(table, f'{self.path}: frame {index}')
         box = header.box
         check_box(box, f'{self.path}: frame {index}')
         names, is_scaled, is_unwrapped = _coordinates_among(header.columns, self.path)
-        raw = np.stack([table[name].astype(np.float64) for name in names], axis=1)
+        raw = np.stack([table[name] for name in names], axis=1)
         if not np.all(np.isfinite(raw)):
             raise UserError(
                 f'{self.path}: frame {index}: the positions are not finite numbers: the run blew '
@@ -129,72 +136,80 @@ class LAMMPSTrajectory:
             images = np.stack([table[name].astype(np.int64) for name in ('ix', 'iy', 'iz')], axis=1)
         return Snapshot(header.step, *box.wrap(centred, images))
 
-    def _load(self, index: int) -> tuple[_Header, dict[str, np.ndarray]]:
-        """Read the header of a frame and its columns, in the order of the ids."""
+    def _check_unchanged(self, table: Table, where: str) -> None:
+        """Refuse other atoms, types, charges or masses than in the first frame."""
+        for name, before in self._first.items():
+            now = table.get(name)
+            if now is not None and np.array_equal(now, before):
+                continue
+            if name == 'id' and now is not None:
+                raise UserError(
+                    f'{where}: the number of particles or their ids change. Particles are followed '
+                    'from frame to frame, so dump a group that stays the same.'
+                )
+            change = 'is not there'
+            if now is not None:
+                k = int(np.argmax(now != before))
+                change = f'of atom {self._first["id"][k]} is {now[k]}, and was {before[k]}'
+            raise UserError(
+                f"{where}: the column '{name}' {change}. Types, charges and masses must stay as in "
+                'the first frame. Analyse the frames before it, or leave the column out and give a '
+                'data file (--data).'
+            )
+
+    def _load(self, index: int) -> tuple[_Header, Table]:
+        """Read the header of a frame and the columns in use, in the order of the ids."""
         start, end = self._offsets[index], self._offsets[index + 1]
-        with open(self.path, 'rb') as file:
+        with open(self._file.content, 'rb') as file:
             file.seek(start)
             text = file.read(end - start)
         where = f'{self.path}: frame {index}'
         header = _read_header(text[:HEADER_BYTES], where)
-        for column in ('id', 'type'):
-            if column not in header.columns:
-                raise UserError(
-                    f"{where}: no column '{column}' in the dump. Write it: dump custom ... "
-                    'id type x y z ix iy iz'
-                )
+        if 'id' not in header.columns:
+            raise UserError(
+                f"{where}: no column 'id' in the dump. Write it: dump custom ... id type x y z ix "
+                'iy iz'
+            )
         # 'ITEM: TIME' of the next frame may follow the atoms.
-        words = text[header.n_bytes :].partition(b'ITEM:')[0].split()
-        if len(words) != header.n_atoms * len(header.columns):
+        rows = text[header.n_bytes :].partition(b'ITEM:')[0].decode('utf-8', 'replace')
+        try:
+            table = np.loadtxt(
+                io.StringIO(rows), _row_type(header.columns, rows), comments=None, ndmin=1
+            )
+        except ValueError as error:
             raise UserError(
-                f'{where}: rows of unequal length: the file is damaged. Copy it again from where '
-                'it was written.'
-            )
-        return header, self._columns(words, header, where)
-
-    def _columns(self, words: list[bytes], header: _Header, where: str) -> dict[str, np.ndarray]:
-        tokens = np.array(words).reshape(header.n_atoms, len(header.columns))
-        order = np.argsort(tokens[:, header.columns.index('id')].astype(np.int64))
-        table: dict[str, np.ndarray] = {}
-        for k, name in enumerate(header.columns):
-            try:
-                table[name] = tokens[order, k].astype(np.float64 if name in NUMBERS else str)
-            except ValueError:
-                raise UserError(
-                    f"{where}: column '{name}' holds something that is no number: the file is "
-                    'damaged. Copy it again from where it was written.'
-                ) from None
-        return table
-
-    def _make_topology(
-        self, table: dict[str, np.ndarray], data: LAMMPSData | None, data_file: Path | None
-    ) -> Topology:
-        names, typeid = np.unique(table['type'], return_inverse=True)
-        ones = np.ones(self._n_atoms)
-        charge = np.asarray(table.get('q', 0 * ones), dtype=np.float64)
-        mass = np.asarray(table.get('mass', ones), dtype=np.float64)
-        if data is None:
-            nothing = np.zeros(0, dtype=np.int64)
-            return Topology(
-                tuple(map(str, names)), typeid, charge, mass, nothing.reshape(0, 2), (), nothing
-            )
-        rows = np.minimum(np.searchsorted(data.ids, self._ids), len(data.ids) - 1)
-        if not np.array_equal(data.ids[rows], self._ids):
+                f'{where}: rows of unequal length, or words in place of numbers ({error}): the '
+                'file is damaged. Copy it again from where it was written.'
+            ) from None
+        if len(table) != header.n_atoms:
             raise UserError(
-                f'{data_file}: lacks some of the atom ids of {self.path}. Give the data file of '
-                'the same run.'
+                f'{where}: {header.n_atoms} atoms are promised and {len(table)} are there: the '
+                'file is damaged. Copy it again from where it was written.'
             )
-        # Bonds to atoms outside the dumped group cannot be followed.
-        is_kept = np.isin(data.bonds, self._ids).all(axis=1)
-        return Topology(
-            type_names=data.type_names,
-            typeid=data.typeid[rows],
-            charge=charge if 'q' in table or data.charge is None else data.charge[rows],
-            mass=mass if 'mass' in table or data.mass is None else data.mass[rows],
-            bonds=np.searchsorted(self._ids, data.bonds[is_kept]),
-            bond_type_names=data.bond_type_names,
-            bond_typeid=data.bond_typeid[is_kept],
-        )
+        order = np.argsort(table['id'])
+        check_ids(table['id'][order], where)
+        return header, {name: table[name][order] for name in USED if name in header.columns}
+
+
+def _row_type(columns: tuple[str, ...], rows: str) -> np.dtype[Any]:
+    """Describe a row to numpy, given the names of its columns and the text of the rows."""
+    first_row = rows[:HEADER_BYTES].partition('\n')[0].split()
+    types = dict(zip(columns, first_row, strict=False)).get('type', '')
+    return _row_type_of(columns, types[:1].isalpha())
+
+
+@lru_cache
+def _row_type_of(columns: tuple[str, ...], are_types_named: bool) -> np.dtype[Any]:
+    words = {'typelabel', 'element'} | ({'type'} if are_types_named else set())
+    fields = []
+    for k, name in enumerate(columns):
+        if name not in USED or name in columns[:k]:
+            fields.append((f'unused {k}', 'U1'))
+        elif name in words:
+            fields.append((name, f'U{LONGEST_NAME}'))
+        else:
+            fields.append((name, 'i8' if name == 'id' else 'f8'))
+    return np.dtype(fields)
 
 
 def _coordinates_among(columns: tuple[str, ...], path: Path) -> tuple[tuple[str, ...], bool, bool]:
@@ -204,18 +219,22 @@ def _coordinates_among(columns: tuple[str, ...], path: Path) -> tuple[tuple[str,
     raise UserError(f'{path}: no coordinates. Dump the columns x y z or xu yu zu.')
 
 
-def _index_frames(path: Path) -> tuple[list[int], list[tuple[int, float | None]]]:
+def _index_frames(whole: Unpacked) -> tuple[list[int], list[tuple[int, float | None]]]:
     """Find the byte offsets of the whole frames (and of their end), and their steps and times."""
-    starts, lines = _scan(path)
+    path = whole.path
+    starts, lines = _scan(whole.content)
     headers: list[tuple[int, float | None]] = []
     offsets: list[int] = []
-    with open(path, 'rb') as file:
+    with open(whole.content, 'rb') as file:
         for i, start in enumerate(starts[:-1]):
             is_last = i == len(starts) - 2
             file.seek(start)
             try:
                 header = _read_header(file.read(HEADER_BYTES), f'{path}: frame {i}')
-                is_whole = lines[i] >= header.n_lines + header.n_atoms
+                missing = header.n_lines + header.n_atoms - lines[i]
+                is_whole = missing <= 0 or (
+                    is_last and missing == 1 and _has_whole_end(file, start, header)
+                )
             except ValueError:
                 is_whole = False
             if is_whole:
@@ -236,6 +255,15 @@ def _index_frames(path: Path) -> tuple[list[int], list[tuple[int, float | None]]
                     'Remove it, or copy the file again from where it was written.'
                 )
     return [*offsets, starts[-1]], headers
+
+
+def _has_whole_end(file: IO[bytes], start: int, header: _Header) -> bool:
+    """Whether only the line end is missing from the last row: LAMMPS puts a blank before it."""
+    file.seek(start + header.n_bytes)
+    rows = file.read()
+    last = rows.rpartition(b'\n')[2]
+    ends_as_others = last[-1:].isspace() or re.search(rb'[ \t]\r?\n', rows) is None
+    return len(last.split()) == len(header.columns) and ends_as_others
 
 
 def _scan(path: Path) -> tuple[list[int], list[int]]:
@@ -274,11 +302,15 @@ def _read_header(text: bytes, where: str) -> _Header:
             words = set(line.split())
             if any(len(row) < 2 for row in rows):
                 raise ValueError
-            if words & {b'ff', b'ss', b'mm', b'fs', b'sf'}:
-                raise UserError(f'{where}: the box is not periodic in all three directions.')
+            # Dumps of before 2011 do not say.
+            if words - {b'ITEM:', b'BOX', b'BOUNDS', b'pp', b'xy', b'xz', b'yz', b'abc', b'origin'}:
+                raise UserError(
+                    f'{where}: the box is not periodic in all three directions. Distances and '
+                    'displacements are only right in periodic boxes (boundary p p p).'
+                )
     if not mark or not rows:
         raise ValueError
-    columns = tuple(word.decode() for word in names.split())
+    columns = tuple(names.decode('utf-8', 'replace').split())
     n_lines, n_bytes = above.count(b'\n') + 1, len(above) + len(mark) + len(names) + 1
     return _Header(step, n_atoms, *_box_of(rows), columns, n_lines, n_bytes)
 
