@@ -127,9 +127,10 @@ def _check(column: str, table: Table, there: NDArray[Any], data: LAMMPSData, pat
         differ = ~np.isclose(here, there, RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE)
     if differ.any():
         k = int(np.argmax(differ))
+        values = [f'{v:g}' if isinstance(v, np.number) else str(v) for v in (here[k], there[k])]
         raise UserError(
-            f"{path}: does not belong to {data.path}: '{column}' of atom {ids[k]} is {here[k]} in "
-            f'the dump and {there[k]} in the data file; {differ.sum()} of {len(ids)} atoms '
+            f"{path}: does not belong to {data.path}: '{column}' of atom {ids[k]} is {values[0]} "
+            f'in the dump and {values[1]} in the data file; {differ.sum()} of {len(ids)} atoms '
             'differ. Give the data file of the same run (write_data writes it), or leave out what '
             'is wrong, the data file or the column.'
         )
