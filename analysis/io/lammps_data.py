@@ -129,7 +129,7 @@ def read_lammps_data(path: Path, atom_style: str | None = None) -> LAMMPSData:
     if not _fields_of(style):
         told = f"'{style}' is not known" if style else 'is not stated, and the columns do not tell'
         raise UserError(
-            f"{path}: the atom style {told}. Give that of the run by --atom-style, as in "
+            f'{path}: the atom style {told}. Give that of the run by --atom-style, as in '
             "--atom-style full, or write it behind the section name, as in 'Atoms # full'; "
             f'known: {", ".join(STYLES)}, and hybrid with the names of its styles.'
         )
@@ -231,7 +231,9 @@ def _assemble(
     order = np.argsort(ids)
     ids = ids[order]
     check_ids(ids, path)
-    column = {name: [atoms[k][fields.index(name)] for k in order] for name in set(USED) & set(fields)}
+    column = {
+        name: [atoms[k][fields.index(name)] for k in order] for name in set(USED) & set(fields)
+    }
     types = _typed(column['type'], sections.get('Atom Type Labels', []), counts.get('atom types'))
     pairs = np.array([[int(word) for word in row[2:4]] for row in bonds], np.int64).reshape(-1, 2)
     if not np.isin(pairs, ids).all():

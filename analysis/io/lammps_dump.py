@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
-import warnings
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.geometry.box import Box
-from analysis.geometry.topology import Snapshot
+from analysis.geometry.topology import Snapshot, Topology
 from analysis.io.integrity import (
     TWO_DIMENSIONAL,
     check_box,
@@ -25,14 +22,16 @@ from analysis.io.integrity import (
     read_errors_as_damage,
 )
 from analysis.io.lammps_data import LAMMPSData
+from analysis.io.lammps_dump_index import (
+    FRAME_START,
+    HEADER_BYTES,
+    Header,
+    index_frames,
+    read_header,
+)
 from analysis.io.lammps_topology import Table, topology_of
 from analysis.io.unpacked import Unpacked
 from user_input import UserError
-
-FRAME_START = b'ITEM: TIMESTEP'
-CHUNK_BYTES = 4 * 1024 * 1024
-HEADER_BYTES = 4096
-TIME_BYTES = 128
 
 # (columns, whether they are fractions of the box, whether they are unwrapped), best first.
 COORDINATES = (
@@ -54,24 +53,6 @@ def is_lammps_dump(beginning: bytes) -> bool:
     return start.startswith((FRAME_START, b'ITEM: UNITS', b'ITEM: TIME'))
 
 
-@dataclass(frozen=True)
-class _Header:
-    """The lines of a frame above its atoms.
-
-    Coordinates x of the dump are (x - centre) @ axes in the box; axes (3, 3) turn those of a
-    general triclinic box.
-    """
-
-    step: int
-    n_atoms: int
-    box: Box
-    centre: FloatArray
-    axes: FloatArray
-    columns: tuple[str, ...]
-    n_lines: int
-    n_bytes: int
-
-
 class LAMMPSTrajectory:
     """A trajectory in a LAMMPS dump; see `analysis.io.trajectory.Trajectory`.
 
@@ -89,11 +70,12 @@ class LAMMPSTrajectory:
     ) -> None:
         self.path, self._file = file.path, file
         with read_errors_as_damage(file.path):
-            self._offsets, headers = _index_frames(file)
+            self._offsets, headers = index_frames(file)
             self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
             self.time_step = _time_step([*headers[:1], *headers[-1:]])
             if goes_on_from is not None:
-                self._first, self.topology = goes_on_from._first, goes_on_from.topology
+                self._first: Table = goes_on_from._first
+                self.topology: Topology = goes_on_from.topology
                 return
             header, table = self._load(0)
             names, _, _ = _coordinates_among(header.columns, self.path)
@@ -118,7 +100,7 @@ class LAMMPSTrajectory:
     def _snapshot(self, index: int) -> Snapshot:
         header, table = self._load(index)
         self._check_unchanged(table, f'{self.path}: frame {index}')
-        box = header.box
+        box, centre, axes = _box_of(header.bounds)
         check_box(box, f'{self.path}: frame {index}')
         names, is_scaled, is_unwrapped = _coordinates_among(header.columns, self.path)
         raw = np.stack([table[name] for name in names], axis=1)
@@ -127,7 +109,7 @@ class LAMMPSTrajectory:
                 f'{self.path}: frame {index}: the positions are not finite numbers: the run blew '
                 'up or the file is damaged. Analyse the frames before it.'
             )
-        origin, onto = (0.5, box.matrix) if is_scaled else (header.centre, header.axes)
+        origin, onto = (0.5, box.matrix) if is_scaled else (centre, axes)
         centred = (raw - origin) @ onto
         images = None
         if is_unwrapped:
@@ -157,14 +139,14 @@ class LAMMPSTrajectory:
                 'data file (--data).'
             )
 
-    def _load(self, index: int) -> tuple[_Header, Table]:
+    def _load(self, index: int) -> tuple[Header, Table]:
         """Read the header of a frame and the columns in use, in the order of the ids."""
         start, end = self._offsets[index], self._offsets[index + 1]
         with open(self._file.content, 'rb') as file:
             file.seek(start)
             text = file.read(end - start)
         where = f'{self.path}: frame {index}'
-        header = _read_header(text[:HEADER_BYTES], where)
+        header = read_header(text[:HEADER_BYTES], where)
         if 'id' not in header.columns:
             raise UserError(
                 f"{where}: no column 'id' in the dump. Write it: dump custom ... id type x y z ix "
@@ -181,7 +163,7 @@ class LAMMPSTrajectory:
                 f'{where}: rows of unequal length, or words in place of numbers ({error}): the '
                 'file is damaged. Copy it again from where it was written.'
             ) from None
-        if len(table) != header.n_atoms:
+        if len(table) != header.n_atoms or header.n_atoms < 1:
             raise UserError(
                 f'{where}: {header.n_atoms} atoms are promised and {len(table)} are there: the '
                 'file is damaged. Copy it again from where it was written.'
@@ -219,104 +201,12 @@ def _coordinates_among(columns: tuple[str, ...], path: Path) -> tuple[tuple[str,
     raise UserError(f'{path}: no coordinates. Dump the columns x y z or xu yu zu.')
 
 
-def _index_frames(whole: Unpacked) -> tuple[list[int], list[tuple[int, float | None]]]:
-    """Find the byte offsets of the whole frames (and of their end), and their steps and times."""
-    path = whole.path
-    starts, lines = _scan(whole.content)
-    headers: list[tuple[int, float | None]] = []
-    offsets: list[int] = []
-    with open(whole.content, 'rb') as file:
-        for i, start in enumerate(starts[:-1]):
-            is_last = i == len(starts) - 2
-            file.seek(start)
-            try:
-                header = _read_header(file.read(HEADER_BYTES), f'{path}: frame {i}')
-                missing = header.n_lines + header.n_atoms - lines[i]
-                is_whole = missing <= 0 or (
-                    is_last and missing == 1 and _has_whole_end(file, start, header)
-                )
-            except ValueError:
-                is_whole = False
-            if is_whole:
-                offsets.append(start)
-                headers.append((header.step, _time_before(file, start)))
-            elif is_last and headers:
-                warnings.warn(
-                    f'{path}: the end of the file is missing. The first {len(headers)} frames '
-                    'are whole and are used.',
-                    stacklevel=2,
-                )
-                return [*offsets, start], headers
-            elif is_last:
-                raise UserError(f'{path}: no whole frame. Was the run cut off in its first one?')
-            else:
-                raise UserError(
-                    f'{path}: frame {i} is cut off in the middle of the file, at byte {start}. '
-                    'Remove it, or copy the file again from where it was written.'
-                )
-    return [*offsets, starts[-1]], headers
-
-
-def _has_whole_end(file: IO[bytes], start: int, header: _Header) -> bool:
-    """Whether only the line end is missing from the last row: LAMMPS puts a blank before it."""
-    file.seek(start + header.n_bytes)
-    rows = file.read()
-    last = rows.rpartition(b'\n')[2]
-    ends_as_others = last[-1:].isspace() or re.search(rb'[ \t]\r?\n', rows) is None
-    return len(last.split()) == len(header.columns) and ends_as_others
-
-
-def _scan(path: Path) -> tuple[list[int], list[int]]:
-    """Find where frames start (and the end of the file), and count the lines in each frame."""
-    starts: list[int] = []
-    lines: list[int] = []
-    start = 0
-    with open(path, 'rb') as file:
-        # In whole lines, so that no mark is split; counted in chunks, since Python lines are slow.
-        while chunk := file.read(CHUNK_BYTES) + file.readline():
-            before, *frames = chunk.split(FRAME_START)
-            if lines:
-                lines[-1] += before.count(b'\n')
-            place = start + len(before)
-            for frame in frames:
-                starts.append(place)
-                lines.append(frame.count(b'\n'))
-                place += len(FRAME_START) + len(frame)
-            start += len(chunk)
-    return [*starts, start], lines
-
-
-def _read_header(text: bytes, where: str) -> _Header:
-    """Parse the lines above the atoms; ValueError if they are not whole."""
-    above, mark, below = text.partition(b'ITEM: ATOMS')
-    names = below.partition(b'\n')[0]
-    step, n_atoms, rows = 0, 0, []
-    lines = iter(above.split(b'\n'))
-    for line in lines:
-        if line.startswith(b'ITEM: TIMESTEP'):
-            step = int(next(lines, b''))
-        elif line.startswith(b'ITEM: NUMBER OF ATOMS'):
-            n_atoms = int(next(lines, b''))
-        elif line.startswith(b'ITEM: BOX BOUNDS'):
-            rows = [[float(word) for word in next(lines, b'').split()] for _ in range(3)]
-            words = set(line.split())
-            if any(len(row) < 2 for row in rows):
-                raise ValueError
-            # Dumps of before 2011 do not say.
-            if words - {b'ITEM:', b'BOX', b'BOUNDS', b'pp', b'xy', b'xz', b'yz', b'abc', b'origin'}:
-                raise UserError(
-                    f'{where}: the box is not periodic in all three directions. Distances and '
-                    'displacements are only right in periodic boxes (boundary p p p).'
-                )
-    if not mark or not rows:
-        raise ValueError
-    columns = tuple(names.decode('utf-8', 'replace').split())
-    n_lines, n_bytes = above.count(b'\n') + 1, len(above) + len(mark) + len(names) + 1
-    return _Header(step, n_atoms, *_box_of(rows), columns, n_lines, n_bytes)
-
-
 def _box_of(rows: list[list[float]]) -> tuple[Box, FloatArray, FloatArray]:
-    """Find the box, its centre and its axes from its bounds (LAMMPS, Howto_triclinic)."""
+    """Find the box, its centre and its axes from its bounds (LAMMPS, Howto_triclinic).
+
+    Coordinates x of the dump are (x - centre) @ axes in the box; axes (3, 3) turn those of a
+    general triclinic box.
+    """
     numbers = np.array(rows)
     if numbers.shape[1] == 4:
         vectors, origin = numbers[:, :3], numbers[:, 3]
@@ -329,14 +219,6 @@ def _box_of(rows: list[list[float]]) -> tuple[Box, FloatArray, FloatArray]:
     high = numbers[:, 1] - [max(0, xy, xz, xy + xz), max(0, yz), 0]
     vectors = np.diag(high - low) + [[0, 0, 0], [xy, 0, 0], [xz, yz, 0]]
     return Box(vectors), (low + high + [xy + xz, yz, 0]) / 2, np.eye(3)
-
-
-def _time_before(file: IO[bytes], start: int) -> float | None:
-    """Read the time of the frame at `start`; LAMMPS writes it above 'ITEM: TIMESTEP'."""
-    from_byte = max(0, start - TIME_BYTES)
-    file.seek(from_byte)
-    found = re.search(rb'ITEM: TIME\s+(\S+)\s*$', file.read(start - from_byte))
-    return None if found is None else float(found[1])
 
 
 def _time_step(ends: list[tuple[int, float | None]]) -> float | None:

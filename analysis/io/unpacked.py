@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from user_input import UserError
 
-OPENERS: dict[bytes, Callable[[Path], IO[Any]]] = {
+OPENERS: dict[bytes, Callable[..., IO[Any]]] = {
     b'\x1f\x8b': gzip.open,
     b'BZh': bz2.open,
     b'\xfd7zXZ\0': lzma.open,
