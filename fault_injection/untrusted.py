@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gzip
 import io
 import os
 import re
@@ -163,6 +164,44 @@ def _make_dump(folder: Path) -> Path:
     return path
 
 
+def _make_data(folder: Path) -> Path:
+    """A data file, with the dump of its run beside it."""
+    frame, _ = _small_melt()
+    particles, bonds = frame.particles, frame.bonds
+    _make_dump(folder)
+    counts = [f'{particles.N} atoms', f'{bonds.N} bonds', f'{len(particles.types)} atom types']
+    labels = [f'{k + 1} {name}' for k, name in enumerate(particles.types)]
+    masses = [f'{k + 1} 1.0' for k in range(len(particles.types))]
+    atoms = [
+        f'{i + 1} 1 {particles.typeid[i] + 1} {particles.charge[i]:g} 0 0 0'
+        for i in range(particles.N)
+    ]
+    pairs = [f'{k + 1} 1 {i + 1} {j + 1}' for k, (i, j) in enumerate(bonds.group)]
+    path = folder / 'melt.data'
+    lines = ['title', '', *counts]
+    for title, rows in (
+        ('Atom Type Labels', labels), ('Masses', masses), ('Atoms # full', atoms),
+        ('Bonds', pairs),
+    ):  # fmt: skip
+        lines += ['', title, '', *rows]
+    path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
+def _make_packed(folder: Path) -> Path:
+    path = folder / 'trajectory.gz'
+    path.write_bytes(gzip.compress(_make_dump(folder).read_bytes()))
+    return path
+
+
+def _make_second(folder: Path) -> Path:
+    """A dump that goes on from another one."""
+    first, *frames = re.split('(?=ITEM: TIMESTEP)', _make_dump(folder).read_text())[1:]
+    (folder / 'trajectory.dump').write_text(first)
+    (folder / 'second.dump').write_text(''.join(frames))
+    return folder / 'second.dump'
+
+
 def _small_melt() -> tuple[gsd.hoomd.Frame, np.ndarray]:
     from models.melt import build_melt
     from models.model import load_model
@@ -177,13 +216,21 @@ def _small_melt() -> tuple[gsd.hoomd.Frame, np.ndarray]:
     return frame, np.array(frame.particles.position, dtype=float)
 
 
-def _analyse(path: Path) -> None:
+def _analyse_with_data(path: Path) -> None:
+    _analyse('trajectory.dump', path)
+
+
+def _analyse_both(path: Path) -> None:
+    _analyse(['trajectory.dump', path])
+
+
+def _analyse(path: Path | str | list[Path | str], data: Path | None = None) -> None:
     from analysis.io.open_trajectory import open_trajectory
     from analysis.observable import analyse
     from analysis.observables import OBSERVABLES
     from analysis.sampling.run import Run
 
-    trajectory = open_trajectory(path)
+    trajectory = open_trajectory(path, data)
     for number in range(len(trajectory.steps)):
         trajectory.read(number)
     of_frames = [each for each in OBSERVABLES if each.needs_trajectory and not each.needs_log]
@@ -231,6 +278,9 @@ def _read_cluster(path: Path) -> None:
 TARGETS: dict[str, tuple[Callable[[Path], Path], Read]] = {
     'gsd': (_make_gsd, _analyse),
     'dump': (_make_dump, _analyse),
+    'data': (_make_data, _analyse_with_data),
+    'packed': (_make_packed, _analyse),
+    'several': (_make_second, _analyse_both),
     'model': (_copy(ROOT / 'models' / 'isp.toml'), _read_model),
     'sweep': (_copy(ROOT / 'sweeps' / 'demo.toml'), _init_sweep),
     'cluster': (_make_cluster, _read_cluster),

@@ -46,6 +46,7 @@ STYLES = {
     'wavepacket': 'id type q spin eradius etag csre csim x y z',
 }
 WHOLE = {'id', 'mol', 'body', 'spin', 'ellipsoid', 'line', 'status', 'molindex', 'molatom', 'tri'}
+NOT_NEGATIVE = {'theta', 'temperature', 'cv', 'rho', 'radius', 'rmass', 'volume', 'eradius'}
 IMAGES = ['ix', 'iy', 'iz']
 # What is read.
 USED = ('type', 'q', 'radius', 'rmass', 'body')
@@ -206,10 +207,13 @@ def _style_of_columns(sections: dict[str, Rows], counts: dict[str, int]) -> str:
         ):
             continue
         named = dict(zip(fields, columns, strict=True))
-        whole = all(_are_whole(named[name]) for name in WHOLE & set(fields))
+        fits = all(_are_whole(named[name]) for name in WHOLE & set(fields))
+        fits &= not any(
+            word[0] == '-' for name in NOT_NEGATIVE & set(fields) for word in named[name]
+        )
         numbers = named['type'] - labels
         most = counts.get('atom types', np.inf)
-        if whole and _are_whole(numbers) and all(0 < int(name) <= most for name in numbers):
+        if fits and _are_whole(numbers) and all(0 < int(name) <= most for name in numbers):
             used = [fields.index(name) if name in fields else -1 for name in USED]
             readings.setdefault(tuple(used), style)
     return next(iter(readings.values())) if len(readings) == 1 else ''

@@ -82,9 +82,12 @@ class LAMMPSTrajectory:
             self._first = {name: table[name] for name in STATIC if name in table}
             self.topology = topology_of(table, data, self.path)
             check_topology(self.topology)
-            # LAMMPS gives a plane some height, and its dumps do not say that it is one.
-            is_flat = header.n_atoms > 2 and np.ptp(table[names[2]]) == 0
-            if is_flat and np.ptp(self._load(len(self) - 1)[1][names[2]]) == 0:
+            # Dumps do not say so: a plane is thin, or its particles move within it alone.
+            lengths = _box_of(header.bounds)[0].lengths
+            ends = (table, self._load(len(self) - 1)[1])
+            are_flat = header.n_atoms > 2 and all(np.ptp(end[names[2]]) == 0 for end in ends)
+            have_moved = any(np.any(ends[0][name] != ends[1][name]) for name in names[:2])
+            if are_flat and (have_moved or lengths[2] < lengths[:2].min() / 2):
                 raise UserError(TWO_DIMENSIONAL.format(where=self.path))
 
     def __len__(self) -> int:

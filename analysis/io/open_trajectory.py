@@ -21,7 +21,7 @@ DUMP_CUSTOM = 'Write a text dump: dump custom ... id type x y z ix iy iz.'
 OTHER_FILES = (
     (rb'ITEM: NUMBER OF ENTRIES', "a 'dump local' of LAMMPS, without positions", DUMP_CUSTOM),
     (rb'ITEM: (DIMENSION|GRID)', "a 'dump grid' of LAMMPS, without particles", DUMP_CUSTOM),
-    (rb'\A[\s\S]{0,12}DUMP(ATOM|CUSTOM)', 'a binary dump of LAMMPS', 'Turn it to text by binary2txt.'),
+    (rb'\A[\s\S]{0,12}DUMP(ATOM|CUSTOM)', 'a binary dump', 'Turn it to text by binary2txt.'),
     (rb'\ALammpS RestartT', 'a restart file of LAMMPS',
      'Give the dump of the run; a data file is made by: lmp -restart2data FILE'),
     (rb'\ANumber of particles =', "a 'dump cfg' of LAMMPS", DUMP_CUSTOM),
