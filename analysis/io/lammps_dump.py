@@ -82,13 +82,19 @@ class LAMMPSTrajectory:
             self._first = {name: table[name] for name in STATIC if name in table}
             self.topology = topology_of(table, data, self.path)
             check_topology(self.topology)
-            # Dumps do not say so: a plane is thin, or its particles move within it alone.
-            lengths = _box_of(header.bounds)[0].lengths
-            ends = (table, self._load(len(self) - 1)[1])
-            are_flat = header.n_atoms > 2 and all(np.ptp(end[names[2]]) == 0 for end in ends)
-            have_moved = any(np.any(ends[0][name] != ends[1][name]) for name in names[:2])
-            if are_flat and (have_moved or lengths[2] < lengths[:2].min() / 2):
+            if self._is_plane(header, table, names):
                 raise UserError(TWO_DIMENSIONAL.format(where=self.path))
+
+    def _is_plane(self, header: Header, table: Table, names: tuple[str, ...]) -> bool:
+        """Whether the system is thin, or moves within a plane alone: dumps do not say."""
+        x, y, z = names
+        if header.n_atoms < 3 or np.ptp(table[z]) > 0:
+            return False
+        last, lengths = self._load(len(self) - 1)[1], _box_of(header.bounds)[0].lengths
+        if len(last[z]) != header.n_atoms or np.ptp(last[z]) > 0:
+            return False
+        have_moved = any(np.any(table[name] != last[name]) for name in (x, y))
+        return have_moved or bool(lengths[2] < lengths[:2].min() / 2)
 
     def __len__(self) -> int:
         return len(self.steps)
