@@ -89,8 +89,8 @@ class LAMMPSData:
         style: The atom style.
         ids: Atom ids, rising, shape (N,).
         types: Of the atoms.
-        charge: Shape (N,), None where the atom style has none, or does not say where.
-        mass: Shape (N,), None where the file has no masses.
+        charge: Shape (N,), None where the atom style has none, or is a hybrid of who knows what.
+        mass: Shape (N,), None where the file has no masses, or the style is such a hybrid.
         bonds: Atom ids of the bonded atoms, shape (M, 2).
         bond_types: Of the bonds.
     """
@@ -228,8 +228,8 @@ def _assemble(
 ) -> LAMMPSData:
     atoms, bonds = sections['Atoms'], sections.get('Bonds', [])
     fields, widths = _fields_of(style), {len(row) for row in atoms}
-    is_hybrid_of_unknown = style.lower() == 'hybrid'
-    if len(widths) > 1 or not (is_hybrid_of_unknown or widths <= {len(fields), len(fields) + 3}):
+    is_open = style.lower() == 'hybrid'  # of what, it does not say
+    if len(widths) > 1 or not (is_open or widths <= {len(fields), len(fields) + len(IMAGES)}):
         raise ValueError(f'{" and ".join(map(str, sorted(widths)))} columns')
     ids = np.array([int(row[0]) for row in atoms], dtype=np.int64)
     order = np.argsort(ids)
@@ -248,7 +248,7 @@ def _assemble(
         ids,
         types,
         charge=np.array(column['q'], dtype=np.float64) if 'q' in column else None,
-        mass=_masses(column, types, sections.get('Masses', [])),
+        mass=None if is_open else _masses(column, types, sections.get('Masses', [])),
         bonds=pairs,
         bond_types=_typed([row[1] for row in bonds], sections.get('Bond Type Labels', []), None),
     )

@@ -46,14 +46,14 @@ def topology_of(table: Table, data: LAMMPSData | None, path: Path) -> Topology:
     _check_types(table, data, rows, path)
     if names and type_names == tuple(map(str, numbers)):
         type_names = _called(names[0], typeid, type_names)
+    if data.style.lower() == 'hybrid' and not {'q', 'mass'} <= set(table):
+        raise UserError(
+            f"{data.path}: 'Atoms # hybrid' does not say where charges and masses are. Name the "
+            "styles in the order of the run's command: --atom-style 'hybrid full sphere'."
+        )
     if data.charge is not None:
         _check('q', table, data.charge[rows], data, path)
         charge = table.get('q', data.charge[rows])
-    elif 'q' not in table and data.style.lower() == 'hybrid':
-        raise UserError(
-            f"{data.path}: 'Atoms # hybrid' does not say where the charges are. Name the styles in "
-            "the order of the run's atom_style command: --atom-style 'hybrid full sphere'."
-        )
     if data.mass is not None:
         _check('mass', table, data.mass[rows], data, path)
         mass = table.get('mass', data.mass[rows])

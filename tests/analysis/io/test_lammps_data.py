@@ -195,7 +195,9 @@ def test_hybrid_without_its_styles(tmp_path):
     data = data_of(tmp_path, rows, style=' # hybrid')
     assert "--atom-style 'hybrid full sphere'" in refuse(dump_of(tmp_path), data)
     named = open_trajectory(dump_of(tmp_path), data, 'hybrid full')
-    with_q = dump_of(tmp_path, 'id type q x y z', ('1 1 0', '2 2 -1', '3 1 0', '4 3 1'))
+    with_q = dump_of(
+        tmp_path, 'id type q mass x y z', ('1 1 0 1', '2 2 -1 1', '3 1 0 1', '4 3 1 1')
+    )
     for topology in (named.topology, open_trajectory(with_q, data).topology):
         assert topology.charge.tolist() == [0, -1, 0, 1]
         assert topology.bonds.tolist() == [[0, 1], [1, 2]]
