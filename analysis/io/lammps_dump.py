@@ -168,8 +168,9 @@ class LAMMPSTrajectory:
                 io.StringIO(rows), _row_type(header.columns, rows), comments=None, ndmin=1
             )
         except ValueError as error:
+            reason = str(error).partition(';')[0]
             raise UserError(
-                f'{where}: rows of unequal length, or words in place of numbers ({error}): the '
+                f'{where}: rows of unequal length, or words in place of numbers ({reason}): the '
                 'file is damaged. Copy it again from where it was written.'
             ) from None
         if len(table) != header.n_atoms or header.n_atoms < 1:

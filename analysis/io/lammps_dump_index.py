@@ -70,7 +70,7 @@ def index_frames(whole: Unpacked) -> tuple[list[int], list[tuple[int, float | No
 
 
 def _has_whole_end(file: IO[bytes], start: int, header: Header) -> bool:
-    """Whether only the line end is missing from the last row; where rows end in a blank, that is there."""
+    """Whether the last row lacks but its line end: it has a blank before it if others have."""
     file.seek(start + header.n_bytes)
     rows = file.read()
     last = rows.rpartition(b'\n')[2]
