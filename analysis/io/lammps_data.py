@@ -52,7 +52,7 @@ IMAGES = ['ix', 'iy', 'iz']
 USED = ('type', 'q', 'radius', 'rmass', 'body')
 # Variants of a style for accelerators, which have its fields.
 SUFFIX = re.compile(r'/(kk|omp|gpu|intel|opt)\b.*')
-COUNT = re.compile(r'(\d+) (atoms|bonds|atom types|bond types)')
+COUNT = re.compile(r'(\d+) (atoms|bonds|atom types)')
 
 Rows = list[list[str]]
 

@@ -40,7 +40,7 @@ def topology_of(table: Table, data: LAMMPSData | None, path: Path) -> Topology:
         typeid, type_names, numbers = _own_types(table, names, path)
         nothing = np.zeros(0, dtype=np.int64)
         pairs = nothing.reshape(0, 2)
-        return Topology(type_names, typeid, charge, mass, pairs, (), nothing, numbers)
+        return Topology(type_names, typeid, charge, mass, pairs, (), nothing, type_numbers=numbers)
     rows = _rows_in(data, ids, path)
     typeid, type_names, numbers = data.types.typeid[rows], data.types.names, data.types.numbers
     _check_types(table, data, rows, path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.io.gsd_trajectory import GSDTrajectory, is_gsd
 from analysis.io.joined_trajectory import JoinedTrajectory
-from analysis.io.lammps_data import LAMMPSData, read_lammps_data
+from analysis.io.lammps_data import read_lammps_data
 from analysis.io.lammps_dump import LAMMPSTrajectory, is_lammps_dump
 from analysis.io.trajectory import Trajectory
 from analysis.io.unpacked import Unpacked
@@ -50,14 +50,12 @@ def open_trajectory(
     """
     names = [paths] if isinstance(paths, (Path, str)) else paths
     files = list(dict.fromkeys(path for name in names for path in _matching(Path(name))))
-    data = None
-    if data_file is not None:
-        data = read_lammps_data(_existing(Path(data_file)), atom_style)
-    elif atom_style is not None:
+    data = None if data_file is None else _existing(Path(data_file))
+    if data is None and atom_style is not None:
         raise UserError('an atom style is that of a data file: give the data file too (--data).')
     parts: list[Trajectory] = []
     for file in files:
-        parts.append(_open(file, data, parts))
+        parts.append(_open(file, data, atom_style, parts))
     return parts[0] if len(parts) == 1 else JoinedTrajectory(parts)
 
 
@@ -74,7 +72,9 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _open(path: Path, data: LAMMPSData | None, before: Sequence[Trajectory]) -> Trajectory:
+def _open(
+    path: Path, data: Path | None, atom_style: str | None, before: Sequence[Trajectory]
+) -> Trajectory:
     try:
         file = Unpacked(path)
         with open(file.content, 'rb') as content:
@@ -84,7 +84,7 @@ def _open(path: Path, data: LAMMPSData | None, before: Sequence[Trajectory]) -> 
     if is_gsd(beginning):
         if data is not None:
             raise UserError(
-                f'{path}: a GSD file holds its own topology. Leave the data file {data.path} out.'
+                f'{path}: a GSD file holds its own topology. Leave the data file {data} out.'
             )
         trajectory = GSDTrajectory(file.content)  # which stays open
         trajectory.path = path
@@ -96,7 +96,9 @@ def _open(path: Path, data: LAMMPSData | None, before: Sequence[Trajectory]) -> 
             raise UserError(f'{path}: {what}. {advice}')
     if is_lammps_dump(beginning):
         first = next((each for each in before if isinstance(each, LAMMPSTrajectory)), None)
-        return LAMMPSTrajectory(file, data, first)
+        if first is not None or data is None:
+            return LAMMPSTrajectory(file, None, first)
+        return LAMMPSTrajectory(file, read_lammps_data(data, atom_style))
     raise UserError(
         f'{path}: not a trajectory that can be read. Give a GSD file or a LAMMPS text dump '
         "('dump custom')."

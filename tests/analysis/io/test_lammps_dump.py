@@ -194,8 +194,7 @@ def test_other_files_are_told_as_what_they_are(tmp_path, content, found):
 def test_data_file_and_dump_in_each_others_place(tmp_path):
     frames = list(ion_frames(2))
     dump, data = write_dump(tmp_path / 'a', frames), write_data(tmp_path / 'b', frames[0])
-    assert 'is no trajectory' in refuse(data)
-    assert 'is no trajectory' in refuse(data, data)
+    assert 'is no trajectory' in refuse(data, dump)
     assert "no section 'Atoms'" in refuse(dump, dump)
     assert 'folder' in refuse(dump, tmp_path)
 
