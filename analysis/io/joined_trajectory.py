@@ -54,12 +54,14 @@ class JoinedTrajectory:
 
 def _difference(one: Trajectory, other: Trajectory) -> str:
     """Name what differs between two trajectories; '' if nothing does."""
-    if one.topology is not other.topology:
-        for field in dataclasses.fields(one.topology):
-            ours, theirs = (getattr(each.topology, field.name) for each in (one, other))
-            if not np.array_equal(ours, theirs):
-                return f"particles ('{field.name}')"
-    steps = (one.time_step, other.time_step)
-    if None not in steps and not np.isclose(*steps, TIME_STEP_TOLERANCE, 0):  # type: ignore
-        return f'time steps ({steps[0]:.6g} and {steps[1]:.6g})'
+    if len(one.topology.typeid) != len(other.topology.typeid):
+        return 'numbers of particles'
+    for field in dataclasses.fields(one.topology):
+        if one.topology is not other.topology and not np.array_equal(
+            getattr(one.topology, field.name), getattr(other.topology, field.name)
+        ):
+            return f"particles ('{field.name}')"
+    a, b = one.time_step, other.time_step
+    if a is not None and b is not None and not np.isclose(a, b, TIME_STEP_TOLERANCE, 0):
+        return f'time steps ({a:.6g} and {b:.6g})'
     return ''

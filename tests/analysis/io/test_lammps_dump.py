@@ -156,7 +156,12 @@ def test_several_files_are_one_trajectory(tmp_path, kind, monkeypatch, capsys):
 
 def test_files_of_different_runs_are_not_joined(tmp_path):
     first, *others = (write_gsd(tmp_path / str(n), ion_frames(8, n_pairs=n)) for n in (60, 61))
-    assert 'differ from those' in refuse([first, *others])
+    assert 'numbers of particles differ from those' in refuse([first, *others])
+    swapped = list(ion_frames(8))
+    for each in swapped:
+        each.particles.charge = -each.particles.charge
+    other = write_gsd(tmp_path / 'swapped', swapped)
+    assert "particles ('charge') differ from those" in refuse([first, other])
     slower = list(ion_frames(8))
     for each in slower:
         each.log['time_step'] = np.array([0.01])
