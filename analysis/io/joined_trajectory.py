@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from analysis.arrays import IntArray
 from analysis.geometry.topology import Snapshot
 from analysis.io.trajectory import Trajectory
 from user_input import UserError
@@ -20,28 +20,33 @@ TIME_STEP_TOLERANCE = 1e-3
 class JoinedTrajectory:
     """The frames of several trajectories, in the order of their first steps.
 
-    See `analysis.io.trajectory.Trajectory`. Steps that several have are there several times.
+    See `analysis.io.trajectory.Trajectory`. A trajectory all of whose steps are in those before it
+    is left out; where the next goes back, as a restart does, steps are there several times.
 
     Raises:
         UserError: If the systems or the time steps differ.
     """
 
     def __init__(self, parts: Sequence[Trajectory]) -> None:
-        self._parts = sorted(parts, key=lambda part: int(part.steps[0]))
-        first, last = self._parts[0], self._parts[-1]
-        self.path = Path(f'{first.path} ... {last.path}')
-        self.topology = first.topology
-        self.steps: IntArray = np.concatenate([part.steps for part in self._parts])
-        self._ends = np.cumsum([len(part) for part in self._parts])
-        self.time_step = next((p.time_step for p in self._parts if p.time_step is not None), None)
-        for part in self._parts[1:]:
-            what = _difference(first, part)
+        first, *others = sorted(parts, key=lambda part: (part.steps[0], -part.steps[-1]))
+        self._parts, self.steps = [first], first.steps
+        self.topology, self.time_step = first.topology, first.time_step
+        for part in others:
+            what = _difference(self, part)
             if what:
                 raise UserError(
                     f'{part.path}: the {what} differ from those of {first.path}. Join only files '
                     'of one run.'
                 )
+            if part.steps[-1] <= self.steps[-1] and np.isin(part.steps, self.steps).all():
+                warnings.warn(f'{part.path}: its steps are in other files: left out.', stacklevel=2)
+                continue
             part.topology = first.topology  # one copy is enough
+            self.time_step = self.time_step or part.time_step
+            self.steps = np.concatenate([self.steps, part.steps])
+            self._parts.append(part)
+        self.path = Path(f'{first.path} ... {self._parts[-1].path}')
+        self._ends = np.cumsum([len(part) for part in self._parts])
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -154,6 +154,21 @@ def test_several_files_are_one_trajectory(tmp_path, kind, monkeypatch, capsys):
     assert '20 of 20 evenly spaced frames' in capsys.readouterr().out
 
 
+def test_a_file_that_is_part_of_another_is_left_out(tmp_path):
+    frames = list(ion_frames(20))
+    whole = write_gsd(tmp_path / 'whole', frames)
+    part, rest = write_gsd(tmp_path / 'part', frames[3:9]), write_gsd(tmp_path / 'z', frames[15:])
+    with pytest.warns(UserWarning, match='left out') as caught:
+        joined = open_trajectory([part, whole, rest])
+    assert len(caught) == 2
+    assert joined.steps.tolist() == list(range(0, 200, 10))
+    # A restart writes some frames again: those who look at the steps choose.
+    first = write_gsd(tmp_path / 'first', frames[:12])
+    assert open_trajectory([rest, write_gsd(part, frames[10:16]), first]).steps.tolist() == [
+        *range(0, 120, 10), *range(100, 160, 10), *range(150, 200, 10),
+    ]  # fmt: skip
+
+
 def test_files_of_different_runs_are_not_joined(tmp_path):
     first, *others = (write_gsd(tmp_path / str(n), ion_frames(8, n_pairs=n)) for n in (60, 61))
     assert 'numbers of particles differ from those' in refuse([first, *others])
