@@ -1,4 +1,4 @@
-"""Distributions over whole numbers, with intervals from blocks."""
+"""Distributions over numbers that recur, with intervals from blocks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ CUMULATIVE_POINTS = 120
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution over whole numbers, only those that occur, shape (n,), with 95 % intervals.
+    """A distribution over numbers, only those that occur, shape (n,), with 95 % intervals.
 
     There are none unless 4 blocks of at least 5 statistical inefficiencies fit in the run.
     """
 
-    values: IntArray
+    values: FloatArray
     probability: FloatArray
     low: FloatArray | None
     high: FloatArray | None
 
 
-def distribution(values: IntArray, counts: FloatArray, shared: float) -> Distribution:
+def distribution(values: FloatArray | IntArray, counts: FloatArray, shared: float) -> Distribution:
     """Normalise counts (B, n) of values (n,) in blocks as long as an interval needs."""
     total = counts.sum(axis=0)
     seen = np.flatnonzero(total)

@@ -1,9 +1,12 @@
-"""Graphs of contacts in a periodic box: components, windings, shapes. Pure functions on arrays."""
+"""Graphs of contacts in a periodic box: components, windings, shapes. Pure functions on arrays.
+
+Graphs of several frames lie side by side in one: many small ones cost hardly more than one so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +15,13 @@ from analysis.geometry.box import Box
 from user_input import UserError
 
 
+# For the square of so many particles, looking at all pairs is faster than a tree.
+FEW_PAIRS = 64**2
+
+
 @dataclass(frozen=True)
 class ContactGraph:
-    """Contacts between the `n` particles of one frame.
+    """Contacts between `n` particles.
 
     Attributes:
         pairs: Particles in contact, each pair once, shape (E, 2).
@@ -37,6 +44,28 @@ class ContactGraph:
         """Keep contacts up to the limit of their types, (T, T); types of the particles, (N,)."""
         first, second = self.pairs.T
         return self.only(self.lengths <= limits[typeid[first], typeid[second]])
+
+    def without(self, others: ContactGraph) -> ContactGraph:
+        """Leave out contacts that another graph of the same particles has."""
+        if not len(others.pairs):
+            return self
+        return self.only(~np.isin(self._keys, others._keys))
+
+    def joined(self, others: ContactGraph) -> ContactGraph:
+        """Add the contacts of another graph of the same particles."""
+        if not len(others.pairs):
+            return self
+        return _joined(self.n, [self, others])
+
+    def of_frame(self, frame: int, n: int) -> ContactGraph:
+        """Take the graph of one frame of `n` particles out of those that lie side by side."""
+        is_own = self.pairs[:, 0] // n == frame
+        own = self.only(is_own)
+        return ContactGraph(n, own.pairs - frame * n, own.shifts, own.lengths)
+
+    @property
+    def _keys(self) -> IntArray:
+        return np.asarray(self.pairs.min(axis=1) * self.n + self.pairs.max(axis=1))
 
 
 @dataclass(frozen=True)
@@ -94,16 +123,62 @@ def contacts_among(positions: FloatArray, box: Box, distance: float) -> ContactG
     return _graph(positions, box, found[once], lengths[once])
 
 
-def side_by_side(graphs: Sequence[ContactGraph]) -> ContactGraph:
-    """Join graphs of `n` particles each into one without contacts between them.
+def contacts_in_frames(
+    positions: FloatArray, boxes: Sequence[Box], is_first: BoolArray | None, distance: float
+) -> ContactGraph:
+    """Find contacts in several frames, which lie side by side in the graph.
 
-    Many small graphs cost hardly more than one when they are looked at together.
+    Between unlike particles, those of `is_first`, (N,), and the others; with None between any two.
+    Positions have shape (F, N, 3). Errors as for `contacts_between`.
     """
+    n = positions.shape[1]
+    if n**2 <= FEW_PAIRS:
+        for box in boxes:
+            _check_width(box, distance)
+        first, second = np.triu_indices(n, 1)
+        if is_first is not None:
+            is_unlike = is_first[first] != is_first[second]
+            first, second = first[is_unlike], second[is_unlike]
+        graph = pairs_in_frames(positions, boxes, np.stack([first, second], axis=1))
+        return graph.only(graph.lengths <= distance)
+    if is_first is None:
+        return side_by_side([contacts_among(*each, distance) for each in zip(positions, boxes)])
+    return side_by_side(
+        [contacts_between(*each, is_first, distance) for each in zip(positions, boxes)]
+    )
+
+
+def nearest(points: FloatArray, query_points: FloatArray, box: Box) -> IntArray:
+    """Find the point, of (N, 3), nearest to each query point, of (M, 3); -1 beyond half the box."""
+    import freud
+
+    tree = freud.locality.AABBQuery(box.for_freud, points)
+    one = {'mode': 'nearest', 'num_neighbors': 1, 'exclude_ii': False}
+    found = np.full(len(query_points), -1)
+    pairs = np.asarray(tree.query(query_points, one).toNeighborList()[:], dtype=np.int64)
+    found[pairs[:, 0]] = pairs[:, 1]
+    return found
+
+
+def pairs_in_frames(
+    positions: FloatArray, boxes: Sequence[Box], pairs: IntArray
+) -> ContactGraph:
+    """Join the same pairs, (M, 2), in several frames, (F, N, 3), whatever their distances."""
+    n_frames, n, _ = positions.shape
+    fractions = np.stack([box.fractions(each) for box, each in zip(boxes, positions, strict=True)])
+    apart = fractions[:, pairs[:, 1]] - fractions[:, pairs[:, 0]]
+    shifts = -np.rint(apart)
+    vectors = (apart + shifts) @ np.stack([box.matrix for box in boxes])
+    lengths = np.sqrt(np.einsum('fpa,fpa->fp', vectors, vectors)).ravel()
+    of_frames = (pairs + n * np.arange(n_frames)[:, None, None]).reshape(-1, 2)
+    return ContactGraph(n_frames * n, of_frames, shifts.reshape(-1, 3).astype(np.int64), lengths)
+
+
+def side_by_side(graphs: Sequence[ContactGraph]) -> ContactGraph:
+    """Join graphs of `n` particles each into one without contacts between them."""
     n = graphs[0].n
-    pairs = np.concatenate([graph.pairs + k * n for k, graph in enumerate(graphs)])
-    shifts = np.concatenate([graph.shifts for graph in graphs])
-    lengths = np.concatenate([graph.lengths for graph in graphs])
-    return ContactGraph(n * len(graphs), pairs, shifts, lengths)
+    moved = [replace(graph, pairs=graph.pairs + k * n) for k, graph in enumerate(graphs)]
+    return moved[0] if len(moved) == 1 else _joined(n * len(graphs), moved)
 
 
 def connected_components(graph: ContactGraph) -> Components:
@@ -151,16 +226,17 @@ def _labels(graph: ContactGraph) -> tuple[int, IntArray]:
     return int(n_components), label.astype(np.int64)
 
 
-def shapes(positions: FloatArray, box: Box, components: Components) -> Shapes:
+def shapes(positions: FloatArray, boxes: Sequence[Box], components: Components) -> Shapes:
     """Compute gyration tensors of the components; without meaning for those that percolate.
 
     Relative shape anisotropy 1 - 3 (l1 l2 + l2 l3 + l3 l1) / (l1 + l2 + l3)^2, Theodorou and
     Suter 1985, doi 10.1021/ma00148a028. It is 0 for a single particle. Positions are wrapped,
-    shape (N, 3).
+    shape (F, N, 3) for frames side by side.
     """
     label, size = components.label, components.size
     k = len(size)
-    whole = positions + components.offsets @ box.matrix
+    offsets = components.offsets.reshape(positions.shape)
+    whole = (positions + offsets @ np.stack([box.matrix for box in boxes])).reshape(-1, 3)
     # Counting from a member of the component keeps digits that large coordinates would cost.
     whole = whole - whole[np.unique(label, return_index=True)[1]][label]
     centre = np.stack([np.bincount(label, whole[:, a], k) for a in range(3)], axis=1)
@@ -178,12 +254,6 @@ def shapes(positions: FloatArray, box: Box, components: Components) -> Shapes:
     return Shapes(tensor, np.sqrt(trace), anisotropy)
 
 
-def net_charges(charge: FloatArray, components: Components) -> IntArray:
-    """Sum of the charges of each component, rounded to whole charges, shape (K,)."""
-    total = np.bincount(components.label, charge, len(components.size))
-    return np.rint(total).astype(np.int64)
-
-
 def coordination(graph: ContactGraph) -> IntArray:
     """Count the contacts of each particle, shape (N,)."""
     return np.asarray(np.bincount(graph.pairs.ravel(), minlength=graph.n), dtype=np.int64)
@@ -195,16 +265,29 @@ def _query(
     """Find pairs (query point, point) within `distance`, shape (E, 2), and how far apart, (E,)."""
     import freud
 
+    _check_width(box, distance)
+    tree = freud.locality.AABBQuery(box.for_freud, points)
+    found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
+    pairs = np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
+    return pairs, np.asarray(found.distances, dtype=np.float64)
+
+
+def _check_width(box: Box, distance: float) -> None:
     if box.least_width < 2 * distance:
         raise UserError(
             f'contact distance {distance:.4g}: more than half the least width of the box '
             f'({box.least_width:.4g}), so a particle could touch two images of another. Give a '
             'shorter contact distance or use a larger system.'
         )
-    tree = freud.locality.AABBQuery(box.for_freud, points)
-    found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
-    pairs = np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
-    return pairs, np.asarray(found.distances, dtype=np.float64)
+
+
+def _joined(n: int, graphs: Sequence[ContactGraph]) -> ContactGraph:
+    return ContactGraph(
+        n,
+        np.concatenate([graph.pairs for graph in graphs]),
+        np.concatenate([graph.shifts for graph in graphs]),
+        np.concatenate([graph.lengths for graph in graphs]),
+    )
 
 
 def _graph(positions: FloatArray, box: Box, pairs: IntArray, lengths: FloatArray) -> ContactGraph:

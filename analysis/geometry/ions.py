@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from analysis.arrays import BoolArray, FloatArray, IntArray
-from analysis.geometry.topology import Topology
+from analysis.geometry.shells import unite_shells
+from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError
 
-# Of an ion, in multiples of the smallest.
-MOST_CHARGE = 1000
+
+class BondedIons(StrEnum):
+    """What becomes of ions that bonds hold together, in g(+-) and among contacts."""
+
+    LEAVE_OUT = 'leave-out'
+    LEAVE_OUT_1_3 = 'leave-out-1-3'
+    KEEP = 'keep'
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,10 @@ class Ions:
     Attributes:
         indices: Their indices among all particles, rising, shape (n,).
         is_cation: Shape (n,).
-        charge: Charges in units of the smallest one, shape (n,).
+        charge: In the units of the file, of core and shell together, shape (n,).
         typeid: Index into `type_names`, shape (n,).
+        bonded: Pairs of ions that are no contacts, each once, as indices of `indices`, (M, 2).
+        remarks: What a reader of the results has to know of charges, shells and bonds.
     """
 
     indices: IntArray
@@ -31,6 +40,8 @@ class Ions:
     charge: FloatArray
     typeid: IntArray
     type_names: tuple[str, ...]
+    bonded: IntArray
+    remarks: tuple[str, ...]
 
     @property
     def pairs(self) -> dict[str, tuple[IntArray, IntArray]]:
@@ -52,6 +63,12 @@ class Ions:
             for anion in np.unique(anions)
         }
 
+    @property
+    def unlike_bonded(self) -> IntArray:
+        """Those of the bonded pairs that are of a cation and an anion, shape (M, 2)."""
+        is_cation = self.is_cation[self.bonded]
+        return self.bonded[is_cation[:, 0] != is_cation[:, 1]]
+
     def limits(self, distances: Mapping[str, float]) -> FloatArray:
         """Tabulate contact distances by pair of types, shape (T, T): of like ions the largest."""
         table = np.full((len(self.type_names), len(self.type_names)), max(distances.values()))
@@ -67,19 +84,26 @@ def has_ions(topology: Topology) -> bool:
 
 def find_ions(
     topology: Topology,
+    first: Snapshot,
     cation_types: tuple[str, ...] | None = None,
     anion_types: tuple[str, ...] | None = None,
+    shell_types: tuple[str, ...] | None = None,
+    bonded: BondedIons = BondedIons.LEAVE_OUT,
 ) -> Ions:
     """Find the ions from the signs of the charges or from the names of their types.
 
-    Charges count in units of the smallest, so that it does not matter how a file scales them.
+    A shell and its core are one ion, where the core is (see `unite_shells`), which looks at the
+    `first` frame. Ions of named types have the charges of the file where all have the sign that
+    they are named for, and else 1 and -1.
 
     Raises:
-        UserError: If there are no ions of one of the two kinds, a type has no such name, or the
-            charges differ by more than any ions' do.
+        UserError: If there are no ions of one of the two kinds, a type has no such name, or
+            particles may or may not be shells.
     """
     if (cation_types is None) != (anion_types is None):
         raise UserError('name the types of the cations and of the anions, or neither.')
+    named = (cation_types or ()) + (anion_types or ())
+    topology, shells = unite_shells(topology, first, shell_types, named)
     if cation_types is not None and anion_types is not None:
         both = set(cation_types) & set(anion_types)
         if both:
@@ -96,17 +120,64 @@ def find_ions(
         )
     if len(cations) == 0 or len(anions) == 0:
         raise UserError('there are no particles of the types named as cations or as anions.')
-    indices = np.sort(np.concatenate([cations, anions]))
+    indices = np.setdiff1d(np.concatenate([cations, anions]), shells)
     is_cation = np.isin(indices, cations)
+    charge, typeid = topology.charge[indices], topology.typeid[indices].astype(np.int64)
     sign = np.where(is_cation, 1.0, -1.0)
-    magnitude = np.abs(topology.charge[indices])
-    is_charged = bool(np.all(magnitude > 0))
-    if is_charged and magnitude.max() > MOST_CHARGE * magnitude.min():
-        raise UserError(
-            f'the charges of the ions range from {magnitude.min():g} to {magnitude.max():g}: net '
-            'charges are counted in multiples of the smallest. Is the file damaged? If not, name '
-            'the types of the ions (--cations, --anions).'
+    is_assumed = bool(np.any(charge * sign <= 0))
+    pairs = _bonded_pairs(topology, indices, bonded)
+    remarks = [_remark_on_charges(topology, charge, typeid, is_assumed)]
+    if len(shells):
+        remarks.append(f'{len(shells)} shells (Drude particles) count with their cores')
+    if len(pairs):
+        remarks.append(
+            f'{len(pairs)} pairs of bonded ions are in one cluster without a contact '
+            f'(--bonded-ions {bonded})'
         )
-    charge = sign * magnitude / magnitude.min() if is_charged else sign
-    typeid = topology.typeid[indices].astype(np.int64)
-    return Ions(indices, is_cation, charge, typeid, tuple(topology.type_names))
+    return Ions(
+        indices,
+        is_cation,
+        sign if is_assumed else charge,
+        typeid,
+        tuple(topology.type_names),
+        pairs,
+        tuple(remarks),
+    )
+
+
+def _remark_on_charges(
+    topology: Topology, charge: FloatArray, typeid: IntArray, is_assumed: bool
+) -> str:
+    listed = []
+    for k in np.unique(typeid):
+        low, high = charge[typeid == k].min(), charge[typeid == k].max()
+        value = f'{low:.6g}' if high - low <= 1e-6 * abs(high) else f'{low:.6g} to {high:.6g}'
+        listed.append(f'{topology.type_names[k]} {value}')
+    if not is_assumed:
+        return f'charges, in the units of the file: {", ".join(listed)}'
+    if not np.any(charge):
+        return 'the file has no charges of the ions: 1 and -1 are assumed'
+    return (
+        f'the charges in the file ({", ".join(listed)}) have not the signs that the types are named '
+        'for: 1 and -1 are assumed'
+    )
+
+
+def _bonded_pairs(topology: Topology, indices: IntArray, bonded: BondedIons) -> IntArray:
+    """Find pairs of ions with one bond between them, or up to two, shape (M, 2)."""
+    from scipy import sparse  # not at the top: importing the project must not load SciPy
+
+    is_ion = np.zeros(len(topology.charge), dtype=bool)
+    is_ion[indices] = True
+    bonds = topology.bonds
+    if bonded is BondedIons.KEEP or not np.any(is_ion[bonds]):
+        return np.zeros((0, 2), dtype=np.int64)
+    n = len(is_ion)
+    one_way = sparse.coo_array((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(n, n))
+    matrix = (one_way + one_way.T).tocsr()
+    ions = matrix[indices]
+    near = ions[:, indices]
+    if bonded is BondedIons.LEAVE_OUT_1_3:
+        near = near + ions @ matrix[:, indices]
+    first, second = sparse.triu(near, 1).nonzero()
+    return np.stack([first, second], axis=1).astype(np.int64)

@@ -39,10 +39,14 @@ class ContactScan:
         self._limits, self._typeid = limits, typeid
         self._values = np.full((len(self.rows), len(LABELS), len(FACTORS)), np.nan)
 
-    def add(self, row: int, unlike: ContactGraph, graph: ContactGraph) -> None:
-        """Take in the contacts of one of `rows` up to `reach`: of unlike ions, and of clusters."""
-        n, n_factors = graph.n, len(FACTORS)
-        graphs = [graph.within(factor * self._limits, self._typeid) for factor in FACTORS]
+    def add(
+        self, row: int, unlike: ContactGraph, contacts: ContactGraph, links: ContactGraph
+    ) -> None:
+        """Take in one of `rows`: contacts of unlike ions and all up to `reach`, and what bonds link."""
+        n, n_factors = contacts.n, len(FACTORS)
+        graphs = [
+            contacts.within(factor * self._limits, self._typeid).joined(links) for factor in FACTORS
+        ]
         components = contact_graph.connected_components(contact_graph.side_by_side(graphs))
         of_factor = np.empty(len(components.size), dtype=np.int64)
         of_factor[components.label] = np.arange(n * n_factors) // n

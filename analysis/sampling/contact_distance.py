@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve
 from analysis.estimators.turning_points import lowest_point
+from analysis.geometry.contact_graph import pairs_in_frames
 from analysis.geometry.ions import Ions
+from analysis.geometry.topology import Snapshot
 from analysis.io.trajectory import Trajectory
 from analysis.sampling.frame_selection import spread_out
 from user_input import UserError
@@ -19,6 +22,9 @@ MOST_FRAMES = 100
 BINS = 400
 # In units of the mean distance between neighbouring particles: several coordination shells.
 REACH = 4.0
+# In units of the distance within which contacts are most in excess, where ions are far apart.
+REACH_OF_CONTACTS = 10.0
+IONS_FOR_SCALE, FEWEST_CONTACTS = 3000, 30
 # Half the least width, less a margin for rounding.
 PART_OF_HALF_BOX = 0.98
 SMOOTHING_BINS = 2.5
@@ -28,6 +34,14 @@ _BINS_AVERAGED = 2 * SMOOTHING_BINS * np.sqrt(np.pi)
 RISE_IN_ERRORS = 4.0
 LEAST_RISE = 0.02
 FEWEST_BINS = 5
+# A first peak in fewer bins than that is not resolved.
+FEWEST_BINS_TO_PEAK = 10
+# Where no pair is behind the peak for long, contacts end at its foot: up to so many times its
+# distance is looked at, since far out in the gap are ions that pass by.
+GAP = 1.6
+# Of the pairs up to a gap behind the first peak, so many may be beyond.
+MOST_BEYOND_GAP = 0.01
+NO_PAIRS: IntArray = np.zeros((0, 2), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -65,10 +79,8 @@ def contact_distances(
     trajectory: Trajectory, ions: Ions, frames: IntArray
 ) -> tuple[dict[str, float], dict[str, PairCorrelation]]:
     """Find the first minimum of g(r) of each pair of species of ions, and g(r), or a UserError."""
-    found = {
-        pair: pair_correlation_of(counts)
-        for pair, counts in count_pairs(trajectory, ions.pairs, frames).items()
-    }
+    counts = count_pairs_of_ions(trajectory, ions, frames)
+    found = {pair: pair_correlation_of(each) for pair, each in counts.items()}
     distances = {}
     for pair, each in found.items():
         if each.first_minimum is None:
@@ -80,6 +92,13 @@ def contact_distances(
     return distances, found
 
 
+def count_pairs_of_ions(
+    trajectory: Trajectory, ions: Ions, frames: IntArray
+) -> dict[str, PairCounts]:
+    """Count pairs of a cation and an anion, by their species; bonded ones do not count."""
+    return count_pairs(trajectory, ions.pairs, frames, ions.indices[ions.bonded])
+
+
 def pair_correlation(
     trajectory: Trajectory, group: IntArray, other: IntArray, frames: IntArray
 ) -> PairCorrelation:
@@ -89,40 +108,123 @@ def pair_correlation(
 
 
 def count_pairs(
-    trajectory: Trajectory, groups: Mapping[str, tuple[IntArray, IntArray]], frames: IntArray
+    trajectory: Trajectory,
+    groups: Mapping[str, tuple[IntArray, IntArray]],
+    frames: IntArray,
+    left_out: IntArray = NO_PAIRS,
 ) -> dict[str, PairCounts]:
-    """Count pairs of two groups without common members, by name, in at most 100 of the frames."""
-    import freud
+    """Count pairs of two groups without common members, by name, in at most 100 of the frames.
 
+    Pairs of particles `left_out`, (M, 2), do not count.
+    """
     chosen = spread_out(frames, MOST_FRAMES)
-    reach, density = 0.0, 0.0
-    rdfs: dict[str, freud.density.RDF] = {}
-    for snapshot in (trajectory.read(int(frame)) for frame in chosen):
-        if not rdfs:
-            spacing = float(np.cbrt(snapshot.box.volume / len(snapshot.positions)))
-            reach = min(REACH * spacing, PART_OF_HALF_BOX * snapshot.box.least_width / 2)
-            rdfs = {name: freud.density.RDF(bins=BINS, r_max=reach) for name in groups}
-        if 2 * reach > snapshot.box.least_width:
-            raise UserError(
-                f'{trajectory.path}: the box shrinks to {snapshot.box.least_width:.4g}, less than '
-                f'twice the {reach:.4g} to which g(r) is counted. Begin after that: --first-frame.'
-            )
-        box = snapshot.box.for_freud
-        for name, (one, other) in groups.items():
-            points, query_points = snapshot.positions[one], snapshot.positions[other]
-            rdfs[name].compute((box, points), query_points=query_points, reset=not density)
-        density += 1 / snapshot.box.volume
-    edges = np.linspace(0.0, reach, BINS + 1)
-    shells = 4 / 3 * np.pi * np.diff(edges**3)
-    return {
-        name: PairCounts(
-            edges,
-            np.asarray(rdfs[name].bin_counts, dtype=np.float64),
-            np.asarray(shells * len(one) * len(other) * density, dtype=np.float64),
-            len(chosen),
-        )
+    counters = {
+        name: _PairCounter(trajectory, chosen, one, other, _between(left_out, one, other))
         for name, (one, other) in groups.items()
     }
+    for frame in chosen:
+        snapshot = trajectory.read(int(frame))
+        for counter in counters.values():
+            counter.add(snapshot)
+    return {name: counter.counts() for name, counter in counters.items()}
+
+
+class _PairCounter:
+    """Counts pairs of one of two groups and one of the other, but not those `left_out`."""
+
+    def __init__(
+        self,
+        trajectory: Trajectory,
+        frames: IntArray,
+        one: IntArray,
+        other: IntArray,
+        left_out: IntArray,
+    ) -> None:
+        import freud
+
+        self._path, self._one, self._other, self._left_out = trajectory.path, one, other, left_out
+        first = trajectory.read(int(frames[0]))
+        spacing = float(np.cbrt(first.box.volume / len(first.positions)))
+        self._reach = min(
+            REACH * spacing,
+            PART_OF_HALF_BOX * first.box.least_width / 2,
+            REACH_OF_CONTACTS * self._contact_scale(trajectory, frames),
+        )
+        self._rdf: Any = freud.density.RDF(bins=BINS, r_max=self._reach)
+        self._edges = np.linspace(0.0, self._reach, BINS + 1)
+        self._left = np.zeros(BINS)
+        self._density, self._n_frames = 0.0, 0
+
+    def add(self, snapshot: Snapshot) -> None:
+        if 2 * self._reach > snapshot.box.least_width:
+            raise UserError(
+                f'{self._path}: the box shrinks to {snapshot.box.least_width:.4g}, less than '
+                f'twice the {self._reach:.4g} to which g(r) is counted. Begin after that: '
+                '--first-frame.'
+            )
+        points, query_points = snapshot.positions[self._one], snapshot.positions[self._other]
+        system = (snapshot.box.for_freud, points)
+        self._rdf.compute(system, query_points=query_points, reset=not self._n_frames)
+        self._density += 1 / snapshot.box.volume
+        self._n_frames += 1
+        if len(self._left_out):
+            near = pairs_in_frames(snapshot.positions[None], [snapshot.box], self._left_out)
+            self._left += np.histogram(near.lengths, self._edges)[0]
+
+    def counts(self) -> PairCounts:
+        n_pairs = len(self._one) * len(self._other)
+        shells = 4 / 3 * np.pi * np.diff(self._edges**3)
+        ideal = shells * len(self._one) * len(self._other) * self._density
+        counted = np.asarray(self._rdf.bin_counts, dtype=np.float64)
+        return PairCounts(
+            self._edges,
+            # Single and double precision may disagree about a bin.
+            np.maximum(counted - self._left, 0),
+            np.asarray(ideal * (1 - len(self._left_out) / n_pairs), dtype=np.float64),
+            self._n_frames,
+        )
+
+    def _contact_scale(self, trajectory: Trajectory, frames: IntArray) -> float:
+        """Find the distance within which pairs are most in excess of an ideal gas.
+
+        Infinite if there are too few of them to tell. In a melt it is that of the first peak; it is
+        as well where ions are far apart and contacts rare.
+        """
+        some = spread_out(frames, max(2, -(-IONS_FOR_SCALE // len(self._one))))
+        found, ideal = [], 0.0
+        for snapshot in (trajectory.read(int(frame)) for frame in some):
+            found.append(self._nearest(snapshot))
+            ideal += 4 / 3 * np.pi * len(self._one) * len(self._other) / snapshot.box.volume
+        distance = np.sort(np.concatenate(found))
+        fewest = max(FEWEST_CONTACTS, len(some) * len(self._one) // 100)
+        if len(distance) < fewest:
+            return np.inf
+        excess = np.arange(1, len(distance) + 1) / (ideal * np.maximum(distance, 1e-12) ** 3)
+        return float(distance[fewest - 1 + int(np.argmax(excess[fewest - 1 :]))])
+
+    def _nearest(self, snapshot: Snapshot) -> FloatArray:
+        """Find how far each of the one group is from the nearest of the other, if within reach."""
+        import freud
+
+        n = len(snapshot.positions)
+        keys = self._left_out.min(axis=1) * n + self._left_out.max(axis=1)
+        most = int(np.bincount(self._left_out.ravel(), minlength=1).max())
+        tree = freud.locality.AABBQuery(snapshot.box.for_freud, snapshot.positions[self._other])
+        asked = {'mode': 'nearest', 'num_neighbors': 1 + most, 'exclude_ii': False}
+        near = tree.query(snapshot.positions[self._one], asked).toNeighborList()
+        pairs = np.asarray(near[:], dtype=np.int64)
+        first, second = self._one[pairs[:, 0]], self._other[pairs[:, 1]]
+        is_free = ~np.isin(np.minimum(first, second) * n + np.maximum(first, second), keys)
+        nearest = np.full(len(self._one), np.inf)
+        np.minimum.at(nearest, pairs[is_free, 0], np.asarray(near.distances)[is_free])
+        return nearest[np.isfinite(nearest)]
+
+
+def _between(pairs: IntArray, one: IntArray, other: IntArray) -> IntArray:
+    """Select the pairs, (M, 2), of one of a group and one of another."""
+    in_one, in_other = np.isin(pairs, one), np.isin(pairs, other)
+    is_between = (in_one[:, 0] & in_other[:, 1]) | (in_one[:, 1] & in_other[:, 0])
+    return pairs[is_between]
 
 
 def pool(runs: Sequence[PairCounts]) -> PairCounts:
@@ -168,18 +270,26 @@ def find_first_minimum(
     rises = np.diff(smooth) > 0
     peaks = np.flatnonzero(rises[:-1] & ~rises[1:] & (smooth[1:-1] >= 1.2)) + 1
     # Close to r = 0 a bin holds hardly a pair, and one of them makes a peak.
-    peaks = peaks[smooth[peaks] - 1 > RISE_IN_ERRORS * np.sqrt(1 / counts[peaks])]
+    peaks = peaks[smooth[peaks] - 1 > RISE_IN_ERRORS * errors[peaks]]
     if len(peaks) == 0:
         return None, 'g(r) has no first peak: no contacts to speak of'
+    if peaks[0] < FEWEST_BINS_TO_PEAK:
+        return None, 'contacts are too rare to resolve the first peak of g(r)'
     start = lowest = int(peaks[0])
+    behind = int(np.searchsorted(distance, GAP * distance[start]))
     for k in range(start + 1, len(smooth)):
         if smooth[k] < smooth[lowest]:
             lowest = k
             continue
         error = float(np.hypot(errors[lowest], errors[k]))
         if lowest > start and smooth[k] - smooth[lowest] > max(LEAST_RISE, RISE_IN_ERRORS * error):
-            return _lowest_between(distance, g, expected, smooth, start, lowest, k), ''
-    return None, 'g(r) has no minimum after its first peak within half the box'
+            risen = min(k, behind) if smooth[lowest] == 0 else k
+            return _lowest_between(distance, g, expected, smooth, start, lowest, risen), ''
+    pairs = g * expected
+    beyond = pairs[lowest:].sum()
+    if distance[-1] > 2 * distance[lowest] and beyond < MOST_BEYOND_GAP * pairs.sum():
+        return _lowest_between(distance, g, expected, smooth, start, lowest, behind), ''
+    return None, 'g(r) has no minimum after its first peak within reach'
 
 
 def _lowest_between(

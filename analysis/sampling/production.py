@@ -60,7 +60,7 @@ def where_ions_settle(production: Production, trajectory: Trajectory) -> Product
     """Move the start of the correlations to where the ions, if there are any, have settled too."""
     if not has_ions(trajectory.topology):
         return production
-    ions = find_ions(trajectory.topology)
+    ions = find_ions(trajectory.topology, trajectory.read(0))
     frames = evenly_spaced(trajectory.steps, production.first_frame)
     try:
         # Its own, as those of a sweep come of the productions of all its runs.
@@ -93,13 +93,14 @@ def _association(
     trajectory: Trajectory, ions: Ions, limits: FloatArray, frames: IntArray
 ) -> dict[str, FloatArray]:
     series = {name: np.empty(len(frames)) for name in WATCHED}
-    n = len(ions.indices)
+    n, bonded = len(ions.indices), ions.unlike_bonded
     for row, frame in enumerate(frames):
         snapshot = trajectory.read(int(frame))
         positions = snapshot.positions[ions.indices]
         near = (positions, snapshot.box, ions.is_cation, float(limits.max()))
-        graph = contact_graph.contacts_between(*near).within(limits, ions.typeid)
-        size = contact_graph.component_sizes(graph)
+        links = contact_graph.pairs_in_frames(positions[None], [snapshot.box], bonded)
+        graph = contact_graph.contacts_between(*near).within(limits, ions.typeid).without(links)
+        size = contact_graph.component_sizes(graph.joined(links))
         series['number_average_size'][row] = n / len(size)
         series['weight_average_size'][row] = float((size.astype(float) ** 2).sum()) / n
         series['coordination_number'][row] = contact_graph.coordination(graph).mean()

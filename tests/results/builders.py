@@ -16,7 +16,7 @@ from analysis.estimators.equilibration import Equilibration
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.observable import Combination, Outcome, Quantity
 from analysis.observables import OBSERVABLES
-from analysis.observables.ion_clusters import ClusterResult, ClusterShapes, Pairs
+from analysis.observables.cluster_statistics import ClusterResult, ClusterShapes, Pairs
 from analysis.observables.segmental_relaxation import Relaxation, RelaxationResult
 from analysis.observables.thermodynamics import ThermodynamicsResult
 from analysis.sampling.definitions import Definition, Definitions

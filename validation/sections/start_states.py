@@ -33,7 +33,8 @@ from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import mean_with_interval, proportion_with_interval
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observable import FRACTION
-from analysis.observables.ion_clusters import SCALARS, ClusterResult, IonClusters
+from analysis.observables.cluster_statistics import SCALARS, ClusterResult
+from analysis.observables.ion_clusters import IonClusters
 from analysis.sampling.run import Run
 from validation.claim import Row, judged
 from validation.job import Job

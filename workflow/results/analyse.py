@@ -14,7 +14,7 @@ from analysis.io.thermo_log import ThermoLog, read_thermo_log
 from analysis.io.trajectory import Trajectory
 from analysis.observable import Outcome, analyse
 from analysis.observables import OBSERVABLES
-from analysis.sampling.contact_distance import count_pairs
+from analysis.sampling.contact_distance import count_pairs_of_ions
 from analysis.sampling.definitions import Structure
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.main_peak import sum_shells
@@ -53,9 +53,11 @@ def find_production(job: JobContext) -> None:
 
 def _structure(run: Run) -> Structure:
     frames = run.even_frames
-    pairs = find_ions(run.topology).pairs if has_ions(run.topology) else {}
     shells = sum_shells(run.frames, spread_out(frames, _FRAMES_FOR_SHELLS))
-    return Structure(count_pairs(run.frames, pairs, frames) if pairs else {}, shells)
+    if not has_ions(run.topology):
+        return Structure({}, shells)
+    ions = find_ions(run.topology, run.frames.read(0))
+    return Structure(count_pairs_of_ions(run.frames, ions, frames), shells)
 
 
 def analyse_job(job: JobContext, names: Collection[str]) -> None:

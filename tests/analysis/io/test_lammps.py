@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.io.open_trajectory import open_trajectory
-from analysis.observables.ion_clusters import IonClusters, Pairs
+from analysis.observables.cluster_statistics import Pairs
+from analysis.observables.ion_clusters import IonClusters
 from tests.analysis.builders import ion_frames, run_of, write_data, write_dump, write_gsd
 from user_input import UserError
 

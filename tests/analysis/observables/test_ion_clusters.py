@@ -7,7 +7,8 @@ import pytest
 
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
-from analysis.observables.ion_clusters import IonClusters, Pairs
+from analysis.observables.cluster_statistics import Pairs
+from analysis.observables.ion_clusters import IonClusters
 from analysis.serialise import to_json
 from tests.analysis.builders import frame, run_of, write_gsd
 
