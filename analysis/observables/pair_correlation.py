@@ -10,9 +10,11 @@ import numpy as np
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
-from analysis.geometry.ions import find_ions, has_ions
-from analysis.geometry.topology import Snapshot, Topology
+from analysis.geometry.contact_graph import pairs_in_frames
+from analysis.geometry.ions import Ions, has_ions
+from analysis.geometry.topology import Snapshot
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity
+from analysis.observables.choice_of_ions import ChoiceOfIons
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.run import Run
 from user_input import UserError
@@ -44,7 +46,7 @@ class PairCorrelationResult:
 
 
 @dataclass(frozen=True)
-class PairCorrelation(Observable[PairCorrelationResult]):
+class PairCorrelation(ChoiceOfIons, Observable[PairCorrelationResult]):
     """g(r) of all particles and of the ions."""
 
     name = 'pair_correlation'
@@ -52,14 +54,17 @@ class PairCorrelation(Observable[PairCorrelationResult]):
     definition = (
         'g(r) = n(r) / (4 pi r^2 dr rho): pairs of two groups at the distance r, relative to those '
         'of an ideal gas (Hansen and McDonald, Theory of Simple Liquids, 4th ed., ch. 2.5); r in '
-        'sigma. Bonded pairs count.'
+        'sigma. Bonded pairs count, but for a cation and an anion bonded to each other.'
     )
     result = PairCorrelationResult
     panels = ('pair correlation peaks',)
     names = tuple(map(_quantity_name, PAIRS))
 
     def begin(self, run: Run) -> Accumulator[PairCorrelationResult]:
-        return _Histograms(run.topology, spread_out(run.even_frames, MOST_FRAMES))
+        is_with_ions = has_ions(run.topology) or self.cations or self.anions
+        ions = self.ions_of(run) if is_with_ions else None
+        n = len(run.topology.typeid)
+        return _Histograms(n, ions, spread_out(run.even_frames, MOST_FRAMES))
 
     def quantities(self, result: PairCorrelationResult) -> list[Quantity]:
         panel = Panel('pair correlation peaks', r'distance of the peak [$\sigma$]')
@@ -79,12 +84,14 @@ class PairCorrelation(Observable[PairCorrelationResult]):
 class _Histograms(Accumulator[PairCorrelationResult]):
     """g(r) of each frame and pair of groups."""
 
-    def __init__(self, topology: Topology, frames: IntArray) -> None:
+    def __init__(self, n: int, ions: Ions | None, frames: IntArray) -> None:
         self.frames = frames
-        everything = np.arange(len(topology.typeid))
+        everything = np.arange(n)
         self._groups = {'all': (everything, everything)}
-        if has_ions(topology):
-            ions = find_ions(topology)
+        self._left_out: dict[str, IntArray] = {}
+        if ions is not None:
+            if len(ions.unlike_bonded):
+                self._left_out['cation-anion'] = ions.indices[ions.unlike_bonded]
             cations, anions = ions.indices[ions.is_cation], ions.indices[~ions.is_cation]
             self._groups |= {
                 'cation-anion': (cations, anions),
@@ -119,7 +126,21 @@ class _Histograms(Accumulator[PairCorrelationResult]):
             rdf = self._rdfs[name]
             query_points = None if one is other else snapshot.positions[other]
             rdf.compute((box, snapshot.positions[one]), query_points=query_points)
-            self._rows[name].append(np.asarray(rdf.rdf, dtype=np.float64))
+            g = np.asarray(rdf.rdf, dtype=np.float64)
+            if name in self._left_out:
+                g = self._without(snapshot, rdf, self._left_out[name], len(one) * len(other))
+            self._rows[name].append(g)
+
+    def _without(
+        self, snapshot: Snapshot, rdf: Any, left_out: IntArray, n_pairs: int
+    ) -> FloatArray:
+        """Compute g(r) without the pairs of particles that are left out, (M, 2)."""
+        lengths = pairs_in_frames(snapshot.positions[None], [snapshot.box], left_out).lengths
+        edges = np.linspace(0.0, self._reach, BINS + 1)
+        # Single and double precision may disagree about a bin.
+        counts = np.maximum(rdf.bin_counts - np.histogram(lengths, edges)[0], 0)
+        shells = 4 / 3 * np.pi * np.diff(edges**3) / snapshot.box.volume
+        return np.asarray(counts / np.maximum(shells * (n_pairs - len(left_out)), 1e-300))
 
     def conclude(self) -> PairCorrelationResult:
         width = self._reach / BINS

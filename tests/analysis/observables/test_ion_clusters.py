@@ -1,12 +1,17 @@
 """Cluster statistics of constructed trajectories, and g(r)."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from analysis.geometry import contact_graph
+from analysis.geometry.box import Box
+from analysis.geometry.ions import BondedIons
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
+from analysis.observables import cluster_statistics
 from analysis.observables.cluster_statistics import Pairs
 from analysis.observables.ion_clusters import IonClusters
 from analysis.serialise import to_json
@@ -40,7 +45,7 @@ def test_known_clusters(tmp_path):
     assert result.estimates['number_average_size'].value == pytest.approx(28 / 5)
     assert result.estimates['weight_average_size'].value == pytest.approx((1 + 8 + 9 + 400) / 28)
     assert result.estimates['free_ion_fraction'].value == pytest.approx(1 / 28)
-    assert result.charge_distribution.values.tolist() == [0, 1]
+    assert result.charge_distribution.values.tolist() == [0, 7.5]
     assert result.charge_distribution.probability == pytest.approx([0.6, 0.4])
     assert result.percolation['x'].value == 0.5
     assert result.percolation['y'].value == 0
@@ -51,7 +56,7 @@ def test_known_clusters(tmp_path):
     assert shapes[3] == pytest.approx(np.sqrt(1 / 6), abs=1e-6)
     json.loads(to_json(result), parse_constant=pytest.fail)
     curves = IonClusters().curves(result)
-    assert curves['net charge'].x.tolist() == [0, 1]
+    assert curves['net charge'].x.tolist() == [0, 7.5]
     assert curves['net charge'].value == pytest.approx([0.6, 0.4])
     assert curves['radius of gyration'].x.tolist() == [2, 3, 20]
 
@@ -133,3 +138,81 @@ def test_distributions_of_a_short_run_have_no_interval(period, is_offered):
         assert curve.x_label
         if name in ('share of clusters', 'net charge', 'radius of gyration'):
             assert (curve.low is not None) is is_offered
+
+
+@pytest.mark.parametrize(
+    ('cation', 'anion', 'net'),
+    [(3.0, -2.0, 1.0), (0.8, -0.8, 0.0), (0.7, -0.8, -0.1), (1.6e-19, -3.2e-19, -1.6e-19)],
+)
+def test_net_charges_are_as_in_the_file(cation, anion, net):
+    points = np.zeros((10, 6, 3))
+    points[:, :, 0] = [0, 0.5, 3, 3.5, -4, -2]
+    source = ArrayTrajectory(points, 12.0, charge=np.float32([cation, anion] * 3))
+    found = measure(source, 1.0).charge_distribution
+    assert found.values == pytest.approx(sorted([net, cation, anion]), rel=1e-5, abs=1e-24)
+    assert found.probability[found.values == net] == pytest.approx(0.5)
+
+
+def zwitterions(n_frames=40, seed=3):
+    """Twelve zwitterions of bonds of 0.95, two by two beside each other, the other way round."""
+    generator = np.random.default_rng(seed)
+    centre = np.stack(np.unravel_index(np.arange(0, 24, 4), (3, 3, 3)), axis=1) * 4.0 - 4
+    square = np.array([[0, 0, 0], [0.95, 0, 0], [0.95, 1.25, 0], [0, 1.25, 0]])
+    sites = (centre[:, None] + square).reshape(-1, 3)
+    moved = generator.normal(0, 1, (n_frames, len(centre), 1, 3)).cumsum(axis=0) * 0.1
+    points = sites.reshape(1, -1, 4, 3) + moved + generator.normal(0, 0.03, (n_frames, 6, 4, 3))
+    bonds = np.arange(24).reshape(-1, 2)
+    charge = np.tile([1.0, -1.0], 12)
+    return ArrayTrajectory(points.reshape(n_frames, -1, 3), 12.0, charge=charge, bonds=bonds)
+
+
+def test_bonded_ions_are_in_one_cluster_but_no_contacts():
+    found = IonClusters().compute(run_of(zwitterions()))
+    (distance,) = found.contact_distances.values()
+    assert 1.35 < distance < 2.0
+    assert found.number_distribution.values.tolist() == [4]
+    assert found.estimates['coordination_number'].value == 1
+    kept = IonClusters(bonded_ions=BondedIons.KEEP).compute(run_of(zwitterions()))
+    assert max(kept.contact_distances.values()) < 1.2
+    apart = measure(zwitterions(), 1.1)
+    assert apart.number_distribution.values.tolist() == [2]
+    assert apart.estimates['coordination_number'].value == 0
+    assert apart.estimates['free_ion_fraction'].value == 1
+    assert apart.verdict
+
+
+@pytest.mark.parametrize('pairs', list(Pairs))
+def test_frames_together_are_as_frames_alone(monkeypatch, pairs):
+    """With bonds, boxes that change, and windings; by all pairs, and by a tree."""
+    generator = np.random.default_rng(5)
+    charge, bonds = np.tile([1.0, -1.0], 30), np.arange(20).reshape(-1, 2)
+    typeid = np.arange(60) % 3
+    path = ArrayTrajectory(
+        generator.uniform(-3, 3, (30, 60, 3)), [6.0, 7.0, 8.0], charge=charge, bonds=bonds,
+        typeid=typeid, type_names='ABC',
+    )  # fmt: skip
+    boxes = [Box.of([6 + 0.01 * k, 7, 8, 0.1, 0, 0.3]) for k in range(30)]
+    read = path.read
+
+    def tilted(index):
+        return replace(read(index), box=boxes[index])
+
+    monkeypatch.setattr(path, 'read', tilted)
+    together = measure(path, 1.1, pairs=pairs)
+    monkeypatch.setattr(contact_graph, 'FEW_PAIRS', 0)
+    monkeypatch.setattr(cluster_statistics, 'IONS_AT_ONCE', 1)
+    alone = measure(path, 1.1, pairs=pairs)
+    for name, series in alone.series.items():
+        assert np.array_equal(series, together.series[name]), name
+    for one, other in (
+        (alone.number_distribution, together.number_distribution),
+        (alone.charge_distribution, together.charge_distribution),
+    ):
+        assert np.array_equal(one.values, other.values)
+        assert np.array_equal(one.probability, other.probability)
+    assert together.shapes.radius_of_gyration.value == pytest.approx(
+        alone.shapes.radius_of_gyration.value, rel=1e-9
+    )
+    for name, curve in alone.against_contact_distance.items():
+        assert np.array_equal(curve.value, together.against_contact_distance[name].value)
+    assert alone.percolation == together.percolation

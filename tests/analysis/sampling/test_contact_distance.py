@@ -5,8 +5,17 @@ import pytest
 
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
-from analysis.sampling.contact_distance import find_first_minimum, pair_correlation
+from analysis.geometry.ions import find_ions
+from analysis.sampling.contact_distance import (
+    contact_distances,
+    count_pairs,
+    find_first_minimum,
+    pair_correlation,
+    pair_correlation_of,
+    pool,
+)
 from tests.analysis.builders import frame, write_gsd
+from user_input import UserError
 
 
 def test_ideal_gas_has_no_structure(tmp_path):
@@ -42,3 +51,90 @@ def test_every_frame_counts():
     seen = np.flatnonzero(pairs)
     assert r[seen] == pytest.approx([0.5, 1.5], abs=r[1] - r[0])
     assert pairs[seen] == pytest.approx([0.5, 0.5], rel=0.01)  # one in two frames
+
+
+def dilute(box, n_pairs, n_frames, shares, distances=(0.75, 1.5), seed=11):
+    """Pairs on a lattice of `box`, at one of the distances, by their shares; the rest is apart."""
+    generator = np.random.default_rng(seed)
+    side = int(np.ceil(n_pairs ** (1 / 3)))
+    sites = np.stack(np.unravel_index(np.arange(n_pairs), (side,) * 3), axis=1)
+    centre = (sites + 0.5) * box / side - box / 2
+    centre = centre + generator.normal(0, 0.02 * box / side, (n_frames, n_pairs, 3))
+    which = generator.choice(3, p=[*shares, 1 - sum(shares)], size=(n_frames, n_pairs))
+    length = np.array([*distances, 0.45 * box / side])[which]
+    length = length + generator.normal(0, 0.03, length.shape)
+    direction = generator.normal(size=centre.shape)
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
+    points = np.stack([centre, centre + direction * length[..., None]], axis=2)
+    charge = np.tile([1.0, -1.0], n_pairs)
+    return ArrayTrajectory(points.reshape(n_frames, -1, 3), box, charge=charge)
+
+
+def distance_of(source):
+    ions = find_ions(source.topology, source.read(0))
+    (distance,) = contact_distances(source, ions, np.arange(len(source)))[0].values()
+    return distance
+
+
+@pytest.mark.parametrize(
+    ('box', 'n_pairs', 'n_frames', 'shares'),
+    [
+        (20.0, 26, 40, (0.5, 0.5)),
+        (60.0, 26, 40, (0.5, 0.5)),
+        (180.0, 26, 40, (0.5, 0.5)),
+        (2000.0, 26, 40, (0.5, 0.5)),
+        (180.0, 26, 40, (0.3, 0.2)),
+        (180.0, 100, 100, (0.05, 0.05)),
+        (500.0, 1, 400, (0.5, 0.5)),
+        (500.0, 1, 400, (1.0, 0.0)),
+        (180.0, 26, 40, (1.0, 0.0)),
+        (180.0, 26, 40, (0.5, 0.0)),
+    ],
+)
+def test_contacts_of_dilute_pairs(box, n_pairs, n_frames, shares):
+    assert 0.85 < distance_of(dilute(box, n_pairs, n_frames, shares)) < 1.4
+
+
+@pytest.mark.parametrize(
+    ('box', 'n_pairs', 'n_frames', 'shares'),
+    [(180.0, 100, 100, (0.002, 0.002)), (180.0, 26, 10, (0.02, 0.02)), (500.0, 1, 9, (0.5, 0.5))],
+)
+def test_contacts_too_rare_are_refused(box, n_pairs, n_frames, shares):
+    with pytest.raises(UserError, match='no contact distance'):
+        distance_of(dilute(box, n_pairs, n_frames, shares))
+
+
+@pytest.mark.parametrize('box', [10.0, 100.0])
+def test_a_gas_of_ions_has_no_contacts(box):
+    generator = np.random.default_rng(12)
+    for n in (8, 200):
+        points = generator.uniform(-box / 2, box / 2, (60, n, 3))
+        source = ArrayTrajectory(points, box, charge=np.tile([1.0, -1.0], n // 2))
+        with pytest.raises(UserError, match='no contact distance'):
+            distance_of(source)
+
+
+def test_runs_that_were_counted_to_different_distances_are_pooled():
+    runs = []
+    for seed, box in enumerate((12.0, 60.0, 400.0)):
+        source = dilute(box, 26, 40, (0.4, 0.4), seed=seed)
+        groups = {'': (np.arange(0, 52, 2), np.arange(1, 52, 2))}
+        runs += count_pairs(source, groups, np.arange(40)).values()
+    assert len({run.edges[-1] for run in runs}) == 3
+    assert 0.85 < pair_correlation_of(pool(runs)).first_minimum < 1.4
+
+
+def test_pairs_that_are_left_out_do_not_count():
+    generator = np.random.default_rng(13)
+    source = ArrayTrajectory(generator.uniform(-4, 4, (5, 60, 3)), 8.0)
+    one, other = np.arange(30), np.arange(30, 60)
+    left_out = np.stack([other, one], axis=1)
+    (every,) = count_pairs(source, {'': (one, other)}, np.arange(5)).values()
+    (some,) = count_pairs(source, {'': (one, other)}, np.arange(5), left_out).values()
+    apart = [read.box.nearest_image(read.positions[one] - read.positions[other])
+             for read in map(source.read, range(5))]  # fmt: skip
+    lengths = np.linalg.norm(np.concatenate(apart), axis=1)
+    assert every.edges[-1] == some.edges[-1]
+    n_within = np.count_nonzero(lengths < some.edges[-1])
+    assert every.counts.sum() - some.counts.sum() == pytest.approx(n_within, abs=1)
+    assert some.ideal == pytest.approx(every.ideal * 29 / 30)
