@@ -34,15 +34,15 @@ def distribution(values: FloatArray | IntArray, counts: FloatArray, shared: floa
     total = counts.sum(axis=0)
     seen = np.flatnonzero(total)
     counts, total = counts[:, seen], total[seen]
-    probability = total / total.sum()
+    found, probability = np.asarray(values[seen], dtype=np.float64), total / total.sum()
     if len(counts) < FEWEST_BLOCKS:
-        return Distribution(values[seen], probability, None, None)
+        return Distribution(found, probability, None, None)
     others = total - counts
     # What a few blocks saw has a spread that is known from these alone.
     degrees = np.maximum((counts > 0).sum(axis=0), FEWEST_SEEN) - 1
     without_one = others / others.sum(axis=1, keepdims=True)
     low, high = jackknife(probability, without_one, degrees, shared)
-    return Distribution(values[seen], probability, np.maximum(low, 0), np.minimum(high, 1))
+    return Distribution(found, probability, np.maximum(low, 0), np.minimum(high, 1))
 
 
 def log_binned(found: Distribution, x_label: str, y_label: str) -> Curve:

@@ -14,7 +14,6 @@ from analysis.arrays import BoolArray, FloatArray, IntArray
 from analysis.geometry.box import Box
 from user_input import UserError
 
-
 # For the square of so many particles, looking at all pairs is faster than a tree.
 FEW_PAIRS = 64**2
 
@@ -141,11 +140,10 @@ def contacts_in_frames(
             first, second = first[is_unlike], second[is_unlike]
         graph = pairs_in_frames(positions, boxes, np.stack([first, second], axis=1))
         return graph.only(graph.lengths <= distance)
+    frames = zip(positions, boxes, strict=True)
     if is_first is None:
-        return side_by_side([contacts_among(*each, distance) for each in zip(positions, boxes)])
-    return side_by_side(
-        [contacts_between(*each, is_first, distance) for each in zip(positions, boxes)]
-    )
+        return side_by_side([contacts_among(*each, distance) for each in frames])
+    return side_by_side([contacts_between(*each, is_first, distance) for each in frames])
 
 
 def nearest(points: FloatArray, query_points: FloatArray, box: Box) -> IntArray:
@@ -160,9 +158,7 @@ def nearest(points: FloatArray, query_points: FloatArray, box: Box) -> IntArray:
     return found
 
 
-def pairs_in_frames(
-    positions: FloatArray, boxes: Sequence[Box], pairs: IntArray
-) -> ContactGraph:
+def pairs_in_frames(positions: FloatArray, boxes: Sequence[Box], pairs: IntArray) -> ContactGraph:
     """Join the same pairs, (M, 2), in several frames, (F, N, 3), whatever their distances."""
     n_frames, n, _ = positions.shape
     fractions = np.stack([box.fractions(each) for box, each in zip(boxes, positions, strict=True)])

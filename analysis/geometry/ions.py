@@ -67,7 +67,7 @@ class Ions:
     def unlike_bonded(self) -> IntArray:
         """Those of the bonded pairs that are of a cation and an anion, shape (M, 2)."""
         is_cation = self.is_cation[self.bonded]
-        return self.bonded[is_cation[:, 0] != is_cation[:, 1]]
+        return np.asarray(self.bonded[is_cation[:, 0] != is_cation[:, 1]])
 
     def limits(self, distances: Mapping[str, float]) -> FloatArray:
         """Tabulate contact distances by pair of types, shape (T, T): of like ions the largest."""
@@ -158,8 +158,8 @@ def _remark_on_charges(
     if not np.any(charge):
         return 'the file has no charges of the ions: 1 and -1 are assumed'
     return (
-        f'the charges in the file ({", ".join(listed)}) have not the signs that the types are named '
-        'for: 1 and -1 are assumed'
+        f'the charges in the file ({", ".join(listed)}) have not the signs that the types are '
+        'named for: 1 and -1 are assumed'
     )
 
 

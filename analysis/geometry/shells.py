@@ -57,9 +57,7 @@ def unite_shells(
     return replace(topology, charge=charge), shells
 
 
-def _bonded_shells(
-    topology: Topology, ion_types: tuple[str, ...]
-) -> tuple[IntArray, IntArray]:
+def _bonded_shells(topology: Topology, ion_types: tuple[str, ...]) -> tuple[IntArray, IntArray]:
     charge, mass = topology.charge, topology.mass
     bonds = topology.bonds[np.all(charge[topology.bonds] != 0, axis=1)]
     if not len(bonds):
@@ -120,7 +118,7 @@ def _cores_of(
 
 
 def _nearest(first: Snapshot, of: IntArray, to: IntArray) -> IntArray:
-    """Find the nearest of some particles to each of others; -1 where none is within half the box."""
+    """Find the nearest of some particles to each of others; -1 beyond half the box."""
     found = nearest(first.positions[of], first.positions[to], first.box)
     return np.append(of, -1)[found]
 

@@ -42,7 +42,7 @@ class ContactScan:
     def add(
         self, row: int, unlike: ContactGraph, contacts: ContactGraph, links: ContactGraph
     ) -> None:
-        """Take in one of `rows`: contacts of unlike ions and all up to `reach`, and what bonds link."""
+        """Take in one of `rows`: contacts of unlike ions and all, up to `reach`; links by bonds."""
         n, n_factors = contacts.n, len(FACTORS)
         graphs = [
             contacts.within(factor * self._limits, self._typeid).joined(links) for factor in FACTORS

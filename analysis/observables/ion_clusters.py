@@ -39,6 +39,7 @@ from user_input import UserError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+
 @dataclass(frozen=True)
 class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
     """Connected components of the graph of ions within the contact distance."""

@@ -34,8 +34,8 @@ _BINS_AVERAGED = 2 * SMOOTHING_BINS * np.sqrt(np.pi)
 RISE_IN_ERRORS = 4.0
 LEAST_RISE = 0.02
 FEWEST_BINS = 5
-# A first peak in fewer bins than that is not resolved.
-FEWEST_BINS_TO_PEAK = 10
+# With more than a chance pair in the first bins, the first peak is not resolved.
+FEWEST_BINS_TO_PEAK, FEWEST_UNRESOLVED = 10, 5
 # Where no pair is behind the peak for long, contacts end at its foot: up to so many times its
 # distance is looked at, since far out in the gap are ions that pass by.
 GAP = 1.6
@@ -215,9 +215,9 @@ class _PairCounter:
         pairs = np.asarray(near[:], dtype=np.int64)
         first, second = self._one[pairs[:, 0]], self._other[pairs[:, 1]]
         is_free = ~np.isin(np.minimum(first, second) * n + np.maximum(first, second), keys)
-        nearest = np.full(len(self._one), np.inf)
+        nearest: FloatArray = np.full(len(self._one), np.inf)
         np.minimum.at(nearest, pairs[is_free, 0], np.asarray(near.distances)[is_free])
-        return nearest[np.isfinite(nearest)]
+        return np.asarray(nearest[np.isfinite(nearest)])
 
 
 def _between(pairs: IntArray, one: IntArray, other: IntArray) -> IntArray:
@@ -248,7 +248,8 @@ def _rebinned(values: FloatArray, edges: FloatArray, onto: FloatArray) -> FloatA
 def pair_correlation_of(pairs: PairCounts) -> PairCorrelation:
     """Compute g(r) and its first minimum from counts."""
     distance = (pairs.edges[1:] + pairs.edges[:-1]) / 2
-    g = pairs.counts / pairs.ideal
+    # Without a pair that counts, as of two bonded ions alone, there is nothing to expect.
+    g = pairs.counts / np.maximum(pairs.ideal, 1e-300)
     first_minimum, verdict = find_first_minimum(distance, g, pairs.ideal)
     curve = Curve(distance, g, x_label='distance $r$ [$\\sigma$]', y_label='$g_{+-}(r)$')
     return PairCorrelation(curve, first_minimum, pairs.n_frames, verdict)
@@ -271,10 +272,11 @@ def find_first_minimum(
     peaks = np.flatnonzero(rises[:-1] & ~rises[1:] & (smooth[1:-1] >= 1.2)) + 1
     # Close to r = 0 a bin holds hardly a pair, and one of them makes a peak.
     peaks = peaks[smooth[peaks] - 1 > RISE_IN_ERRORS * errors[peaks]]
+    pairs, near = g * expected, slice(0, FEWEST_BINS_TO_PEAK)
+    if pairs[near].sum() > FEWEST_UNRESOLVED * (1 + expected[near].sum()):
+        return None, 'contacts are too rare to resolve the first peak of g(r)'
     if len(peaks) == 0:
         return None, 'g(r) has no first peak: no contacts to speak of'
-    if peaks[0] < FEWEST_BINS_TO_PEAK:
-        return None, 'contacts are too rare to resolve the first peak of g(r)'
     start = lowest = int(peaks[0])
     behind = int(np.searchsorted(distance, GAP * distance[start]))
     for k in range(start + 1, len(smooth)):
@@ -285,7 +287,6 @@ def find_first_minimum(
         if lowest > start and smooth[k] - smooth[lowest] > max(LEAST_RISE, RISE_IN_ERRORS * error):
             risen = min(k, behind) if smooth[lowest] == 0 else k
             return _lowest_between(distance, g, expected, smooth, start, lowest, risen), ''
-    pairs = g * expected
     beyond = pairs[lowest:].sum()
     if distance[-1] > 2 * distance[lowest] and beyond < MOST_BEYOND_GAP * pairs.sum():
         return _lowest_between(distance, g, expected, smooth, start, lowest, behind), ''

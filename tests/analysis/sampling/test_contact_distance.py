@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from analysis.geometry.ions import find_ions
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
-from analysis.geometry.ions import find_ions
 from analysis.sampling.contact_distance import (
     contact_distances,
     count_pairs,
