@@ -18,7 +18,8 @@ from analysis.io.trajectory import Trajectory
 from analysis.sampling.frame_selection import spread_out
 from user_input import UserError
 
-MOST_FRAMES = 100
+# Frames: as many as are looked at, or so that few ions are seen so often.
+MOST_FRAMES, SIGHTINGS = 100, 2000
 BINS = 400
 # In units of the mean distance between neighbouring particles: several coordination shells.
 REACH = 4.0
@@ -102,7 +103,7 @@ def count_pairs_of_ions(
 def pair_correlation(
     trajectory: Trajectory, group: IntArray, other: IntArray, frames: IntArray
 ) -> PairCorrelation:
-    """Average g(r) between two groups without common members over at most 100 of the frames."""
+    """Average g(r) between two groups without common members over some of the frames."""
     (counts,) = count_pairs(trajectory, {'': (group, other)}, frames).values()
     return pair_correlation_of(counts)
 
@@ -113,11 +114,12 @@ def count_pairs(
     frames: IntArray,
     left_out: IntArray = NO_PAIRS,
 ) -> dict[str, PairCounts]:
-    """Count pairs of two groups without common members, by name, in at most 100 of the frames.
+    """Count pairs of two groups without common members, by name, in some of the frames.
 
     Pairs of particles `left_out`, (M, 2), do not count.
     """
-    chosen = spread_out(frames, MOST_FRAMES)
+    fewest = min(len(group) for both in groups.values() for group in both)
+    chosen = spread_out(frames, max(MOST_FRAMES, SIGHTINGS // fewest))
     counters = {
         name: _PairCounter(trajectory, chosen, one, other, _between(left_out, one, other))
         for name, (one, other) in groups.items()
