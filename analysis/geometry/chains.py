@@ -1,4 +1,4 @@
-"""Linear chains among the bonds of a system."""
+"""Chains and molecules among the bonds of a system."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError, nearest_name
 
 
-def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArray]:
-    """Find each linear chain from end to end, shape (beads,), by the lowest index of an end.
+def bonds_along_chains(topology: Topology, bond_type: str | None = None) -> IntArray:
+    """Select the bonds of a type, each once, shape (M, 2).
 
-    Side groups count where they are bonded as the chain is: by default bonds are those of type
-    'backbone' where there is such a type, else all.
-
-    Raises:
-        UserError: If there is no such type, or the bonds branch or close rings.
+    By default bonds are those of type 'backbone' where there is such a type, so that side groups
+    do not count, else all. UserError if there are none.
     """
     names = topology.bond_type_names
     if bond_type is None and 'backbone' in names:
@@ -30,16 +27,21 @@ def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArr
         bonds = bonds[topology.bond_typeid == names.index(bond_type)]
     if len(bonds) == 0:
         raise UserError('the trajectory has no bonds along chains.')
+    return np.unique(np.sort(bonds, axis=1), axis=0)
+
+
+def linear_chains(bonds: IntArray) -> list[IntArray]:
+    """Find each chain from end to end, shape (beads,), by the lowest index of an end.
+
+    Bonds are those of `bonds_along_chains`, shape (M, 2); where some branch or close rings, not all
+    are linear, and there is no chain.
+    """
     neighbours: dict[int, list[int]] = {}
     for first, second in bonds.tolist():
         neighbours.setdefault(first, []).append(second)
         neighbours.setdefault(second, []).append(first)
-    branched = [bead for bead, others in neighbours.items() if len(others) > 2]
-    if branched:
-        raise UserError(
-            f'bead {min(branched)} has more than two bonds along its chain, so it is no linear '
-            'chain. Name the type of the bonds along the backbone.'
-        )
+    if max(map(len, neighbours.values())) > 2:
+        return []
     ends = sorted(bead for bead, others in neighbours.items() if len(others) == 1)
     chains: list[IntArray] = []
     seen: set[int] = set()
@@ -52,9 +54,16 @@ def find_chains(topology: Topology, bond_type: str | None = None) -> list[IntArr
             chain.append(following[0])
             seen.add(following[0])
         chains.append(np.array(chain, dtype=np.int64))
-    if len(seen) < len(neighbours):
-        raise UserError('some chains are rings, which have no ends.')
-    return chains
+    return chains if len(seen) == len(neighbours) else []
+
+
+def count_molecules(n: int, bonds: IntArray) -> int:
+    """Count what `n` particles are joined to by bonds, shape (M, 2); a free particle is one."""
+    from scipy import sparse  # not at the top: importing the project must not load SciPy
+    from scipy.sparse import csgraph
+
+    matrix = sparse.coo_array((np.ones(len(bonds)), tuple(bonds.T)), shape=(n, n))
+    return int(csgraph.connected_components(matrix, directed=False, return_labels=False))
 
 
 def whole_chains(snapshot: Snapshot, chains: IntArray) -> FloatArray:

@@ -112,14 +112,24 @@ def contacts_between(
     first, second = np.flatnonzero(is_first), np.flatnonzero(~is_first)
     found, lengths = _query(positions[first], positions[second], box, distance)
     pairs = np.stack([second[found[:, 0]], first[found[:, 1]]], axis=1)
-    return _graph(positions, box, pairs, lengths)
+    return graph_of_pairs(positions, box, pairs, lengths)
 
 
 def contacts_among(positions: FloatArray, box: Box, distance: float) -> ContactGraph:
     """Find contacts between any two particles; arguments and errors as for `contacts_between`."""
     found, lengths = _query(positions, positions, box, distance)
     once = found[:, 0] < found[:, 1]
-    return _graph(positions, box, found[once], lengths[once])
+    return graph_of_pairs(positions, box, found[once], lengths[once])
+
+
+def graph_of_pairs(
+    positions: FloatArray, box: Box, pairs: IntArray, lengths: FloatArray | None = None
+) -> ContactGraph:
+    """Join given pairs, (E, 2), of wrapped positions, (N, 3), by their nearest images."""
+    raw = positions[pairs[:, 1]] - positions[pairs[:, 0]]
+    shifts = -np.rint(box.fractions(raw)).astype(np.int64)
+    lengths = np.linalg.norm(box.nearest_image(raw), axis=1) if lengths is None else lengths
+    return ContactGraph(len(positions), pairs, shifts, lengths)
 
 
 def contacts_in_frames(
@@ -284,12 +294,6 @@ def _joined(n: int, graphs: Sequence[ContactGraph]) -> ContactGraph:
         np.concatenate([graph.shifts for graph in graphs]),
         np.concatenate([graph.lengths for graph in graphs]),
     )
-
-
-def _graph(positions: FloatArray, box: Box, pairs: IntArray, lengths: FloatArray) -> ContactGraph:
-    raw = positions[pairs[:, 1]] - positions[pairs[:, 0]]
-    shifts = -np.rint(box.fractions(raw)).astype(np.int64)
-    return ContactGraph(len(positions), pairs, shifts, lengths)
 
 
 def _spanning_forest(graph: ContactGraph, label: IntArray) -> IntArray:

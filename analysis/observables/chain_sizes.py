@@ -1,4 +1,4 @@
-"""Sizes of linear chains: internal distances, end-to-end distance, radius of gyration."""
+"""Sizes of chains: radius of gyration; of linear ones internal and end-to-end distances."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import (
@@ -15,10 +16,12 @@ from analysis.estimators.intervals import (
     merge_blocks,
     shared_by_neighbours,
 )
-from analysis.geometry.chains import find_chains, whole_chains
+from analysis.geometry.chains import bonds_along_chains, linear_chains, whole_chains
+from analysis.geometry.contact_graph import connected_components, graph_of_pairs, shapes
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity, option
 from analysis.sampling.run import Run
+from user_input import UserError
 
 BLOCKS = 20
 
@@ -30,28 +33,29 @@ class ChainResult:
     Attributes:
         squared_distance: <R^2(n)> against the bonds n between two beads of a chain, 1 to the
             longest; no intervals unless 4 blocks of at least 5 statistical inefficiencies fit in
-            the run.
-        squared_end_to_end: <R_e^2>.
+            the run. None unless all chains are linear.
+        squared_end_to_end: <R_e^2>; None unless all chains are linear.
         squared_radius_of_gyration: <R_g^2>, beads of equal weight.
     """
 
     n_chains: int
-    squared_distance: Curve
-    squared_end_to_end: Estimate
+    squared_distance: Curve | None
+    squared_end_to_end: Estimate | None
     squared_radius_of_gyration: Estimate
     n_frames: int
 
 
 @dataclass(frozen=True)
 class ChainSizes(Observable[ChainResult]):
-    """Sizes of linear chains, made whole bond by bond, so that no images are needed."""
+    """Sizes of chains, made whole bond by bond, so that no images are needed."""
 
     name = 'chains'
     title = 'Chain sizes'
     definition = (
         'Mean squared internal distance <R^2(n)> of beads n bonds apart, end-to-end distance and '
         'radius of gyration of the chains, beads of equal weight (Auhl et al. 2003, doi '
-        '10.1063/1.1628670); lengths in sigma.'
+        '10.1063/1.1628670); of rings and of what branches, the radius of gyration alone. Lengths '
+        'in sigma.'
     )
     result = ChainResult
     panels = ('chain sizes',)
@@ -65,7 +69,9 @@ class ChainSizes(Observable[ChainResult]):
         return len(topology.bonds) > 0
 
     def begin(self, run: Run) -> Accumulator[ChainResult]:
-        return _Sizes(run, self.bond_type)
+        bonds = bonds_along_chains(run.topology, self.bond_type)
+        chains = linear_chains(bonds)
+        return _Sizes(run, chains) if chains else _Gyration(run, bonds)
 
     def quantities(self, result: ChainResult) -> list[Quantity]:
         panel = Panel('chain sizes', r'mean square [$\sigma^2$]')
@@ -75,18 +81,53 @@ class ChainSizes(Observable[ChainResult]):
             for name, estimate, label in zip(
                 self.names, estimates, ('$R_e^2$', '$R_g^2$'), strict=True
             )
+            if estimate is not None
         ]
 
     def curves(self, result: ChainResult) -> dict[str, Curve]:
-        return {'internal distances': result.squared_distance}
+        distances = result.squared_distance
+        return {} if distances is None else {'internal distances': distances}
 
     def notes(self, result: ChainResult) -> list[str]:
-        return [f'{result.n_chains} linear chains, {result.n_frames} frames evenly spaced']
+        frames = f'{result.n_frames} frames evenly spaced'
+        if result.squared_end_to_end is not None:
+            return [f'{result.n_chains} linear chains, {frames}']
+        return [
+            f'{result.n_chains} molecules, {frames}',
+            'some branch or close rings, so none has an end-to-end distance; name the bonds along '
+            'a backbone, if there is one: --bond-type',
+        ]
+
+
+class _Gyration(Accumulator[ChainResult]):
+    """Sizes of molecules of any kind, with the `bonds` that count, shape (M, 2)."""
+
+    def __init__(self, run: Run, bonds: IntArray) -> None:
+        self.frames = run.even_frames
+        self._beads, bonds = np.unique(bonds, return_inverse=True)
+        self._bonds = bonds.reshape(-1, 2)
+        self._squares: list[FloatArray] = []
+
+    def add(self, frame: int, snapshot: Snapshot) -> None:
+        positions = snapshot.positions[self._beads]
+        graph = graph_of_pairs(positions, snapshot.box, self._bonds)
+        molecules = connected_components(graph)
+        if molecules.winds.any():
+            raise UserError(
+                f'step {snapshot.step}: a molecule is bonded to itself through the boundary of the '
+                'box, as networks are: it has no radius of gyration.'
+            )
+        self._squares.append(shapes(positions, snapshot.box, molecules).radius_of_gyration ** 2)
+
+    def conclude(self) -> ChainResult:
+        gyration = mean_with_interval(np.mean(self._squares, axis=1))
+        return ChainResult(len(self._squares[0]), None, None, gyration, len(self.frames))
 
 
 class _Sizes(Accumulator[ChainResult]):
-    def __init__(self, run: Run, bond_type: str | None) -> None:
-        chains = find_chains(run.topology, bond_type)
+    """Sizes of linear `chains`, from end to end."""
+
+    def __init__(self, run: Run, chains: list[IntArray]) -> None:
         self.frames = run.even_frames
         self._n_chains = len(chains)
         lengths = sorted({len(chain) for chain in chains})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.geometry.chains import find_chains
+from analysis.geometry.chains import bonds_along_chains, linear_chains
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.chain_sizes import ChainSizes
 from tests.analysis.builders import run_of
@@ -38,7 +38,7 @@ def test_side_groups_and_lengths_do_not_matter():
         bond_type_names=('side', 'backbone'),
         bond_typeid=np.array([0] * 7 + [1] * 5),
     )
-    chains = find_chains(trajectory.topology)
+    chains = linear_chains(bonds_along_chains(trajectory.topology))
     assert [chain.tolist() for chain in chains] == [[1, 3, 5], [4, 0, 2, 6]]
     found = ChainSizes().compute(run_of(trajectory))
     farthest = ((positions[:, 4] - positions[:, 6]) ** 2).sum(axis=1).mean()
@@ -48,17 +48,53 @@ def test_side_groups_and_lengths_do_not_matter():
     assert found.squared_end_to_end.value == pytest.approx((one + other).mean() / 2)
 
 
-def test_what_is_no_linear_chain_is_refused():
-    points = np.zeros((3, 4, 3))
+def gyration(positions):
+    """R_g^2 of molecules (..., beads, 3) that are whole."""
+    centred = positions - positions.mean(axis=-2, keepdims=True)
+    return (centred**2).sum(axis=-1).mean(axis=-1)
 
+
+RING = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]
+STAR = [[0, 1], [0, 2], [0, 3], [3, 4]]
+
+
+@pytest.mark.parametrize('bonds', [RING, STAR, [*STAR, *RING]])
+def test_rings_stars_and_mixtures_have_a_radius_of_gyration_alone(bonds):
+    # Free particles, and a linear chain of the beads 5 to 7, beside what is no chain.
+    bonds = np.array([*bonds, [5, 6], [6, 7]])
+    positions = np.random.default_rng(3).uniform(-0.7, 0.7, (12, 9, 3))
+    positions[:, :5] += [2.4, 0, 0]  # through the boundary
+    trajectory = ArrayTrajectory(positions, 5.0, bonds=bonds, bond_type_names=('b',))
+    found = ChainSizes().compute(run_of(trajectory))
+    exact = (gyration(positions[:, :5]) + gyration(positions[:, 5:8])).mean() / 2
+    assert found.n_chains == 2
+    assert found.squared_radius_of_gyration.value == pytest.approx(exact)
+    assert [each.name for each in ChainSizes().quantities(found)] == ['squared_radius_of_gyration']
+    assert found.squared_end_to_end is None
+    assert ChainSizes().curves(found) == {}
+    assert 'end-to-end' in ChainSizes().notes(found)[1]
+
+
+def test_a_bond_that_is_there_twice_counts_once():
+    positions = np.random.default_rng(4).uniform(-0.5, 0.5, (9, 4, 3))
+    bonds = [[0, 1], [1, 2], [2, 1], [2, 3]]
+    found = ChainSizes().compute(run_of(ArrayTrajectory(positions, 5.0, bonds=bonds)))
+    assert found.squared_radius_of_gyration.value == pytest.approx(gyration(positions).mean())
+    assert found.squared_end_to_end is not None
+
+
+def test_a_molecule_that_is_bonded_through_the_box_to_itself_is_refused():
+    positions = np.tile(np.arange(5)[:, None] * [1.0, 0, 0], (9, 1, 1))
+    closed = ArrayTrajectory(positions, 5.0, bonds=RING)
+    with pytest.raises(UserError, match='bonded to itself'):
+        ChainSizes().compute(run_of(closed))
+
+
+def test_missing_bonds_are_refused():
     def topology(bonds):
-        return ArrayTrajectory(points, 5.0, bonds=bonds).topology
+        return ArrayTrajectory(np.zeros((3, 4, 3)), 5.0, bonds=bonds).topology
 
-    with pytest.raises(UserError, match='more than two bonds'):
-        find_chains(topology([[0, 1], [0, 2], [0, 3]]))
-    with pytest.raises(UserError, match='rings'):
-        find_chains(topology([[0, 1], [1, 2], [2, 0]]))
     with pytest.raises(UserError, match='no bond type'):
-        find_chains(topology([[0, 1]]), 'back')
+        bonds_along_chains(topology([[0, 1]]), 'back')
     with pytest.raises(UserError, match='no bonds'):
-        find_chains(topology([]))
+        bonds_along_chains(topology([]))
