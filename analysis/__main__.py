@@ -109,20 +109,22 @@ def _run_of(options: argparse.Namespace) -> Run:
     if options.observable.needs_trajectory:
         trajectory = open_trajectory(options.trajectory, options.data, options.atom_style)
         frame = int(frames_from(trajectory.steps, options.first_frame)[0])
-    log, row, time_step = None, 0, options.time_step
+    columns, time_step = None, options.time_step
     if options.observable.needs_log:
         if options.thermo is None:
             raise UserError('the thermo log of the run is needed: --thermo thermo.h5.')
         log, row = read_thermo_log(options.thermo), options.first_row
-        rows = len(log.columns['step'])
-        if not 0 <= row <= rows - 2:
+        n_rows = len(log.columns['step'])
+        if not 0 <= row <= n_rows - 2:
             raise UserError(
-                f'{options.thermo}: --first-row {row}: there are {rows} rows, the first is 0; two '
+                f'{options.thermo}: --first-row {row}: there are {n_rows} rows, the first is 0; two '
                 'are the least.'
             )
+        rows = frames_from(log.columns['step'], row, 'row')
+        columns = {name: column[rows] for name, column in log.columns.items()}
         time_step = log.time_step if time_step is None else time_step
-    columns, kT = None if log is None else log.columns, getattr(options, 'kT', None)
-    return Run(trajectory, columns, Production(row, frame, frame), time_step, kT)
+    production = Production(first_frame=frame, first_settled_frame=frame)
+    return Run(trajectory, columns, production, time_step, getattr(options, 'kT', None))
 
 
 def _table(observable: Observable[Any], result: Any) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from bisect import bisect_left
+from itertools import pairwise
+
 import numpy as np
 
 from analysis.arrays import IntArray
@@ -11,18 +15,49 @@ from user_input import UserError
 TYPICAL_SHARE_OF_TIME = 0.9
 
 
-def frames_from(steps: IntArray, first_frame: int) -> IntArray:
-    """Select the frames from `first_frame` on, negative from the end; UserError if none is."""
+def frames_from(steps: IntArray, first_frame: int, what: str = 'frame') -> IntArray:
+    """Select the frames from `first_frame` on, negative from the end, each step once.
+
+    A restart goes back to a step after the first and writes again what came after it: its copies
+    count, since what follows continues them. Steps that are all the same say nothing, and all
+    frames count. Rows of a log are selected in the same way, with `what` they are.
+
+    Raises:
+        UserError: If there is no such frame, or the steps go back in another way.
+    """
     n = len(steps)
     if not -n <= first_frame < n:
+        raise UserError(f'first {what} {first_frame}: there are {n} {what}s. Give 0 to {n - 1}.')
+    first = first_frame % n
+    falls = (np.flatnonzero(np.diff(steps) <= 0) + 1).tolist()
+    if not falls or np.all(steps == steps[0]):
+        return np.arange(first, n, dtype=np.int64)
+    own, begins, kept = steps.tolist(), 0, list(range(falls[0]))
+    for begin, end in pairwise([*falls, n]):
+        at = bisect_left(kept, own[begin], key=own.__getitem__)
+        is_again = not set(own[begin:end]).isdisjoint(own[k] for k in kept[at:])
+        # Of a single one before it nothing is lost: a run that follows writes its start again.
+        if not (is_again and (at > 0 or len(kept) == 1)):
+            begins, at = begin, 0
+        kept[at:] = range(begin, end)
+    if first < begins:
         raise UserError(
-            f'first frame {first_frame}: the trajectory has {n} frames. Give 0 to {n - 1}.'
+            f'{what} {begins}: the steps go back, from {own[begins - 1]} to {own[begins]}, and not '
+            'as where a restart writes some again: a minimisation or another run lies in front. '
+            f'Use the {what}s from there on: --first-{what} {begins}.'
         )
-    return np.arange(first_frame % n, n, dtype=np.int64)
+    frames = np.array(kept, dtype=np.int64)
+    frames = frames[frames >= first]
+    if again := n - first - len(frames):
+        warnings.warn(
+            f'{what}s that a restart wrote again: {again}. Of each step the last is used.',
+            stacklevel=1,
+        )
+    return frames
 
 
 def evenly_spaced(steps: IntArray, first_frame: int = 0) -> IntArray:
-    """Select frames at even spacing in time; all where steps, (F,), do not rise.
+    """Select frames at even spacing in time; all where the steps, (F,), are all the same.
 
     Frames at log-spaced offsets within blocks are worth little more than one per block, and would
     weigh the start of each block too much. The spacing is the largest gap between frames, passing

@@ -93,17 +93,13 @@ class Run:
 
     @cached_property
     def correlated_frames(self) -> IntArray:
-        """Frames whose correlations count; UserError if too few or their steps do not rise."""
+        """Frames whose correlations count; UserError if too few, or without different steps."""
         path, steps = self.frames.path, self.frames.steps
         frames = frames_from(steps, self.production.first_settled_frame)
         if len(frames) < FEWEST_FRAMES:
             raise UserError(f'{path}: {len(frames)} frames; at least {FEWEST_FRAMES} are needed.')
-        falls = np.diff(steps[frames]) <= 0
-        if np.any(falls):
-            raise UserError(
-                f'{path}: frame {frames[1:][falls][0]} is not later than the one before it. Write '
-                'the steps, and remove frames that a restart wrote twice.'
-            )
+        if steps[frames[0]] == steps[frames[-1]]:
+            raise UserError(f'{path}: all frames are of step {steps[0]}. Write their steps.')
         return frames
 
     @cached_property

@@ -82,7 +82,7 @@ def test_a_wire_whose_like_ends_meet_its_image(pairs, percolates):
 
 
 def test_frames_out_of_order_and_contacts_out_of_reach_are_told(tmp_path):
-    frames = [constructed(step, False) for step in (0, 10, 20, 10, 20, 30)]
+    frames = [constructed(step, False) for step in 6 * [0]]
     trajectory = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames))
     assert 'do not rise' in measure(trajectory, 0.6).verdict
     frames = [constructed(step, False) for step in range(6)]

@@ -80,5 +80,5 @@ def test_what_stands_still_has_none():
 def test_too_little_is_refused():
     with pytest.raises(UserError, match='frames'):
         analyse(np.zeros((3, 2, 3)), np.zeros(2, dtype=int), np.arange(3))
-    with pytest.raises(UserError, match='not later'):
+    with pytest.raises(UserError, match='all frames are of step 0'):
         analyse(np.zeros((20, 2, 3)), np.zeros(2, dtype=int), np.zeros(20, dtype=int))

@@ -122,7 +122,7 @@ def test_no_bonds_and_no_rising_steps(tmp_path):
     same = write_gsd(
         tmp_path / 'b.gsd', [frame(7, points + k / 99, 5, bonds=[[0, 1]]) for k in range(20)]
     )
-    with pytest.raises(UserError, match='not later'):
+    with pytest.raises(UserError, match='all frames are of step 7'):
         measure(same)
 
 
