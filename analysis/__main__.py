@@ -114,13 +114,13 @@ def _run_of(options: argparse.Namespace) -> Run:
         if options.thermo is None:
             raise UserError('the thermo log of the run is needed: --thermo thermo.h5.')
         log, row = read_thermo_log(options.thermo), options.first_row
-        n_rows = len(log.columns['step'])
-        if not 0 <= row <= n_rows - 2:
+        steps = log.columns['step']
+        if not 0 <= row <= len(steps) - 2:
             raise UserError(
-                f'{options.thermo}: --first-row {row}: there are {n_rows} rows, the first is 0; two '
-                'are the least.'
+                f'{options.thermo}: --first-row {row}: there are {len(steps)} rows, the first is '
+                '0; two are the least.'
             )
-        rows = frames_from(log.columns['step'], row, 'row')
+        rows = frames_from(steps, row, 'row')
         columns = {name: column[rows] for name, column in log.columns.items()}
         time_step = log.time_step if time_step is None else time_step
     production = Production(first_frame=frame, first_settled_frame=frame)

@@ -28,6 +28,7 @@ class Topology:
         bonds: Indices of the bonded particles, shape (M, 2).
         bond_typeid: Index into `bond_type_names`, shape (M,).
         type_numbers: By which the types are known too, as in LAMMPS; none by default.
+        is_whole: Whether these are all particles of the system; None where nobody can tell.
     """
 
     type_names: tuple[str, ...]
@@ -38,6 +39,7 @@ class Topology:
     bond_type_names: tuple[str, ...]
     bond_typeid: IntArray
     type_numbers: tuple[int, ...] = ()
+    is_whole: bool | None = None
 
     def indices_of(self, types: tuple[str, ...]) -> IntArray:
         """Find the particles of the named types, rising; UserError if a type is not there."""

@@ -14,11 +14,11 @@ from analysis.geometry.topology import Snapshot, Topology
 
 
 class ArrayTrajectory:
-    """Unwrapped positions in a fixed box; see `analysis.io.trajectory.Trajectory`.
+    """Unwrapped positions of a whole system; see `analysis.io.trajectory.Trajectory`.
 
     Args:
         positions: Unwrapped, shape (F, N, 3).
-        box: One edge length, three, or HOOMD's six numbers of a tilted box.
+        box: Fixed: one edge length, three, or HOOMD's six numbers of a tilted box.
         steps: Step of each frame, shape (F,); by default 0, 1, 2, ...
         typeid: As the others in `Topology`; 0 by default, as `bond_typeid` and `charge`.
         bonds: Indices of the bonded particles, shape (M, 2).
@@ -56,6 +56,7 @@ class ArrayTrajectory:
             bonds=pairs,
             bond_type_names=tuple(bond_type_names),
             bond_typeid=_whole(np.zeros(len(pairs)) if bond_typeid is None else bond_typeid),
+            is_whole=True,
         )
 
     def __len__(self) -> int:

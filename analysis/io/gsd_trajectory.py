@@ -140,6 +140,8 @@ class GSDTrajectory:
             bonds=np.asarray(bonds, dtype=np.int64).reshape(m, 2),
             bond_type_names=self._names('bonds/types', ('bond',) if m else ()),
             bond_typeid=np.asarray(bond_typeid, dtype=np.int64),
+            # HOOMD writes no bonds where it writes some of the particles only.
+            is_whole=True if m else None,
         )
 
     def _read_time_step(self) -> float | None:

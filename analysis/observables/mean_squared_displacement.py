@@ -26,7 +26,9 @@ from analysis.observable import (
     Panel,
     Quantity,
     TimeCorrelation,
+    option,
 )
+from analysis.sampling.motion import DRIFT_OPTION, Paths
 from analysis.sampling.run import Run
 from user_input import UserError
 
@@ -55,29 +57,37 @@ class Displacement:
 
 @dataclass(frozen=True)
 class DisplacementResult:
-    """Mean squared displacements; times in 'tau', or 'steps' where the time step is not known."""
+    """Mean squared displacements.
+
+    Attributes:
+        time_unit: 'tau', or 'steps' where the time step is not known.
+        drift: What was done about the motion of the centre of mass.
+    """
 
     time_unit: str
     by_type: dict[str, Displacement]
+    drift: str = ''
 
 
 @dataclass(frozen=True)
 class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
-    """Displacements of each particle type, less the drift of the centre of mass."""
+    """Displacements of each particle type, less the drift of the system."""
 
     name = 'msd'
     title = 'Mean squared displacement'
     definition = (
-        '<(r(t) - r(0))^2> by particle type, less the drift of the centre of mass, which takes off '
-        '1/N of the own motion too. Diffusion coefficients D are those of the line 6 D t + c '
-        '(Einstein 1905, doi 10.1002/andp.19053220806), fitted by generalised least squares from '
-        'the lag on from which the MSD is linear, to half of the run at most.'
+        '<(r(t) - r(0))^2> by particle type, less the drift of the centre of mass of the system, '
+        'which takes off 1/N of the own motion too. Diffusion coefficients D are those of the line '
+        '6 D t + c (Einstein 1905, doi 10.1002/andp.19053220806), fitted by generalised least '
+        'squares from the lag on from which the MSD is linear, to half of the run at most.'
     )
     result = DisplacementResult
     panels = ('diffusion coefficients', 'exponents of the MSD')
 
+    drift: str | None = option(None, **DRIFT_OPTION)
+
     def correlator(self, run: Run) -> Correlator[FloatArray, DisplacementResult]:
-        return _MeanSquares(run)
+        return _MeanSquares(run, self.drift)
 
     def quantities(self, result: DisplacementResult) -> list[Quantity]:
         unit = f'sigma^2/{result.time_unit}'.replace('/steps', '/step')
@@ -104,31 +114,30 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
         return {name: each.curve for name, each in result.by_type.items()}
 
     def notes(self, result: DisplacementResult) -> list[str]:
-        return [
+        linear = [
             f'{name}: linear from {each.linear_from:.4g} {result.time_unit} on'
             for name, each in result.by_type.items()
             if each.linear_from is not None
         ]
+        return [*filter(None, [result.drift]), *linear]
 
 
 class Displacements(Correlator[FloatArray, R]):
-    """Mean `powers` of the squared displacements of each particle type, less the drift of all."""
+    """Mean `powers` of the squared displacements of each particle type, less the drift."""
 
     powers: tuple[int, ...] = (1,)
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, drift: str | None) -> None:
         if run.missing_images_reason:
             raise UserError(f'{run.frames.path}: {run.missing_images_reason}')
         topology = run.topology
         self._unit = run.time_unit
-        self._weights = topology.mass / topology.mass.sum()
+        self._paths = Paths(topology, drift)
         types = np.unique(topology.typeid)
         self._groups = {topology.type_names[k]: topology.typeid == k for k in types}
 
     def remember(self, snapshot: Snapshot) -> FloatArray:
-        unwrapped = snapshot.unwrapped
-        positions: FloatArray = unwrapped - self._weights @ unwrapped
-        return positions
+        return self._paths.without_drift(self._paths.unwrapped(snapshot))
 
     def correlate(self, origin: FloatArray, later: FloatArray) -> FloatArray:
         moved = later - origin
@@ -143,7 +152,7 @@ class _MeanSquares(Displacements[DisplacementResult]):
         by_type = {
             name: _displacement(sums, k, self._unit, paths) for k, name in enumerate(self._groups)
         }
-        return DisplacementResult(self._unit, by_type)
+        return DisplacementResult(self._unit, by_type, self._paths.drift)
 
 
 def _displacement(given: BlockSums, which: int, unit: str, paths: SharedPaths) -> Displacement:

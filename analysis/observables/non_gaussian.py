@@ -10,35 +10,43 @@ import numpy as np
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
-from analysis.observable import BlockSums, Correlator, Panel, Quantity, TimeCorrelation
+from analysis.observable import BlockSums, Correlator, Panel, Quantity, TimeCorrelation, option
 from analysis.observables.mean_squared_displacement import FEWEST_BLOCKS, Displacements
+from analysis.sampling.motion import DRIFT_OPTION
 from analysis.sampling.run import Run
 
 
 @dataclass(frozen=True)
 class NonGaussianResult:
-    """The non-Gaussian parameter alpha_2(t), and its largest value, by particle type."""
+    """The non-Gaussian parameter alpha_2(t), and its largest value, by particle type.
+
+    Attributes:
+        drift: What was done about the motion of the centre of mass.
+    """
 
     curves: dict[str, Curve]
     peaks: dict[str, Estimate]
+    drift: str = ''
 
 
 @dataclass(frozen=True)
 class NonGaussian(TimeCorrelation[NonGaussianResult]):
-    """Displacements of each particle type, less the drift of the centre of mass."""
+    """Displacements of each particle type, less the drift of the system."""
 
     name = 'non_gaussian'
     title = 'Non-Gaussian parameter'
     definition = (
         'alpha_2(t) = 3 <dr^4> / (5 <dr^2>^2) - 1 of the displacements dr within t, by particle '
         'type (Rahman 1964, doi 10.1103/PhysRev.136.A405): 0 for diffusion, largest where the '
-        'motion of beads differs most. The drift of the centre of mass is taken off.'
+        'motion of beads differs most. The drift of the centre of mass of the system is taken off.'
     )
     result = NonGaussianResult
     panels = ('non-Gaussian parameter',)
 
+    drift: str | None = option(None, **DRIFT_OPTION)
+
     def correlator(self, run: Run) -> Correlator[FloatArray, NonGaussianResult]:
-        return _Moments(run)
+        return _Moments(run, self.drift)
 
     def quantities(self, result: NonGaussianResult) -> list[Quantity]:
         panel = Panel('non-Gaussian parameter', r'largest $\alpha_2$')
@@ -55,6 +63,9 @@ class NonGaussian(TimeCorrelation[NonGaussianResult]):
     def curves(self, result: NonGaussianResult) -> dict[str, Curve]:
         return result.curves
 
+    def notes(self, result: NonGaussianResult) -> list[str]:
+        return list(filter(None, [result.drift]))
+
 
 class _Moments(Displacements[NonGaussianResult]):
     """Second and fourth moment of the displacements of each type."""
@@ -65,7 +76,7 @@ class _Moments(Displacements[NonGaussianResult]):
         curves, peaks = {}, {}
         for k, name in enumerate(self._groups):
             curves[name], peaks[name] = self._of_type(sums, sums.sums[2 * k], sums.sums[2 * k + 1])
-        return NonGaussianResult(curves, peaks)
+        return NonGaussianResult(curves, peaks, self._paths.drift)
 
     def _of_type(
         self, given: BlockSums, second: FloatArray, fourth: FloatArray

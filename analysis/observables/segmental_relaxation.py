@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.arrays import FloatArray
+from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.decay import Decay, decay_times
 from analysis.estimators.estimate import Curve
 from analysis.estimators.intervals import jackknife
@@ -26,6 +26,7 @@ from analysis.observable import (
 )
 from analysis.plotting import plot_curves
 from analysis.sampling.main_peak import main_peak
+from analysis.sampling.motion import DRIFT_OPTION, Paths
 from analysis.sampling.run import Run
 from user_input import UserError
 
@@ -36,6 +37,7 @@ GROUPS = ('all', 'cations', 'anions')
 # A slash would need quotes as a key of a TOML file.
 WAVE_NUMBERS = {'peak': 'peak', 'pi/sigma': 'pi_over_sigma'}
 STEMS = ('time', '1_over_e_time')
+NO_BONDS = 'no bonds (write them into the GSD file, or give the LAMMPS data file: --data)'
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,12 @@ class RelaxationResult:
         time_unit: 'tau', or 'steps' where the time step is not known.
         p1: First Legendre polynomial of the bond vectors, by bond type.
         p2: Second Legendre polynomial of the bond vectors, by bond type.
-        scattering: F_s(q, t), by group of particles ('all', 'cations', 'anions') and name of q.
+        scattering: F_s(q, t), by group of particles ('all', 'cations', 'anions', and without bonds
+            those of each type) and name of q.
         wave_numbers: The q by name: 'peak' and 'pi/sigma'.
         first_step: Step of the first frame that could be used; `n_frames` were read.
         verdicts: What could not be done, and why.
+        drift: What was done about the motion of the centre of mass.
     """
 
     time_unit: str
@@ -68,18 +72,19 @@ class RelaxationResult:
     n_frames: int
     first_step: int
     verdicts: tuple[str, ...]
+    drift: str = ''
 
 
 @dataclass(frozen=True)
 class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
-    """Correlations of bond vectors and of displacements over all lags that a trajectory holds."""
+    """Correlations of bonds, where there are any, and of displacements over all lags."""
 
     name = 'relaxation'
     title = 'Segmental relaxation'
     definition = (
         'C1(t) = <u(0).u(t)> and C2(t) = <(3 (u(0).u(t))^2 - 1) / 2> for the unit vectors u along '
         'the bonds of each type; F_s(q, t) = <cos(q.(r(t) - r(0)))> with q along the three axes, '
-        'at the main peak q* of S(q) and at pi/sigma, the drift of the centre of mass taken off. '
+        'at the main peak q* of S(q) and at pi/sigma, the drift of the system taken off. '
         'All are 1 at t = 0. Mean times are integrals of the whole curves over all t > 0: measured '
         'down to 0.05 or the longest lag, from there on that of a stretched exponential (Williams '
         'and Watts 1970, doi 10.1039/TF9706600080) fitted from the 1/e time on. 1/e times are '
@@ -98,6 +103,13 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     wave_number: float | None = option(
         None, 'q* of F_s; default: main peak of S(q)', type=float, metavar='Q'
     )
+    cations: tuple[str, ...] | None = option(
+        None, 'particle types; default: positive charges', metavar='TYPE', nargs='+'
+    )
+    anions: tuple[str, ...] | None = option(
+        None, 'particle types; default: negative charges', metavar='TYPE', nargs='+'
+    )
+    drift: str | None = option(None, **DRIFT_OPTION)
 
     def applies_to(self, topology: Topology) -> bool:
         return len(topology.bonds) > 0
@@ -108,12 +120,12 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         given = self.wave_number
         if given is not None and not (np.isfinite(given) and given > 0):
             raise UserError(f'wave number {given}: give a positive one.')
-        if len(run.topology.bonds) == 0:
+        if len(run.topology.bonds) == 0 and run.missing_images_reason:
             raise UserError(
-                f'{run.frames.path}: no bonds, so no segments to relax. Write them into the GSD '
-                'file, or give the LAMMPS data file (--data).'
+                f'{run.frames.path}: {NO_BONDS}, and no F_s: {run.missing_images_reason}'
             )
-        return _BondsAndPositions(run, self.sigma, given)
+        groups = _groups(run.topology, self.cations, self.anions)
+        return _BondsAndPositions(run, groups, self.sigma, given, self.drift)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
         unit, kind_of_time = result.time_unit, (Combination.POSITIVE_TIME, NOT_NEGATIVE)
@@ -143,7 +155,8 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        groups = [f'{group}_{q}' for group in GROUPS for q in WAVE_NUMBERS.values()]
+        names = dict.fromkeys([*GROUPS, *particle_types])
+        groups = [f'{group}_{q}' for group in names for q in WAVE_NUMBERS.values()]
         return tuple(
             f'{observable}_{stem}_{rest}'
             for observable, each in (('p1', bond_types), ('p2', bond_types), ('fs', groups))
@@ -158,6 +171,7 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         return [
             f'{result.n_frames} frames read, from step {result.first_step}',
             *(f'q at {name} {q:.4g}' for name, q in result.wave_numbers.items()),
+            *filter(None, [result.drift]),
             *(f'verdict: {verdict}' for verdict in result.verdicts),
         ]
 
@@ -185,6 +199,24 @@ def _named(result: RelaxationResult) -> Iterator[tuple[str, str, Panel, Relaxati
             yield f'fs_{group}_{WAVE_NUMBERS[q]}', f'F_s {group}, {symbol}', panel, each
 
 
+def _groups(
+    topology: Topology, cations: tuple[str, ...] | None, anions: tuple[str, ...] | None
+) -> dict[str, IntArray]:
+    """Find the particles that F_s is averaged over; UserError if a type is not there."""
+    members = (
+        np.arange(len(topology.typeid)),
+        topology.indices_of(cations) if cations else np.flatnonzero(topology.charge > 0),
+        topology.indices_of(anions) if anions else np.flatnonzero(topology.charge < 0),
+    )
+    groups = {name: own for name, own in zip(GROUPS, members, strict=True) if len(own)}
+    if len(topology.bonds) == 0:
+        for k in np.unique(topology.typeid):
+            own = np.flatnonzero(topology.typeid == k)
+            if not any(np.array_equal(own, each) for each in groups.values()):
+                groups.setdefault(topology.type_names[k], own)
+    return groups
+
+
 @dataclass(frozen=True)
 class _State:
     """What is remembered of a frame while later ones are correlated with it."""
@@ -196,22 +228,24 @@ class _State:
 class _BondsAndPositions(Correlator[_State, RelaxationResult]):
     """Correlations of all bond types, then of all groups at each wave number."""
 
-    def __init__(self, run: Run, sigma: float, peak: float | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        groups: dict[str, IntArray],
+        sigma: float,
+        peak: float | None,
+        drift: str | None,
+    ) -> None:
         topology = run.topology
-        self._weights = topology.mass / topology.mass.sum()
+        self._paths = Paths(topology, drift)
         # Sorted by class, each class is one stretch of the array.
         order = np.argsort(topology.bond_typeid, kind='stable')
         self._bonds = topology.bonds[order]
         used, self._class_starts = np.unique(topology.bond_typeid[order], return_index=True)
         self._class_sizes = np.diff(np.append(self._class_starts, len(order)))
         self._classes = [topology.bond_type_names[k] for k in used]
-        members = (topology.charge == topology.charge, topology.charge > 0, topology.charge < 0)
-        self._groups = {
-            name: np.flatnonzero(is_member)
-            for name, is_member in zip(GROUPS, members, strict=True)
-            if is_member.any()
-        }
-        self._verdicts: list[str] = []
+        self._groups = groups
+        self._verdicts = [] if self._classes else [f'{NO_BONDS}, so no P1 and P2']
         self._wave_numbers = self._find_wave_numbers(run, sigma, peak)
         if run.time_step is None:
             self._verdicts.append('the time step is not known (--time-step): times are in steps')
@@ -242,11 +276,11 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
         vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
         positions = None
         if self._wave_numbers:
-            unwrapped = snapshot.unwrapped
+            unwrapped = self._paths.unwrapped(snapshot)
             # Single precision is enough for displacements from the first frame.
             self._reference = unwrapped if self._reference is None else self._reference
             moved = unwrapped - self._reference
-            positions = (moved - self._weights @ moved).astype(np.float32)
+            positions = self._paths.without_drift(moved).astype(np.float32)
         return _State(vector.astype(np.float32), positions)
 
     def correlate(self, origin: _State, later: _State) -> FloatArray:
@@ -280,6 +314,7 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
             n_frames=self._n_frames,
             first_step=self._first_step,
             verdicts=tuple(self._verdicts),
+            drift=self._paths.drift if self._wave_numbers else '',
         )
 
 

@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from analysis.arrays import IntArray
+from analysis.arrays import FloatArray, IntArray
 from user_input import UserError
 
 # Gaps that are longer hold less than a tenth of the time: the holes of a lost frame or restart.
 TYPICAL_SHARE_OF_TIME = 0.9
 
 
-def frames_from(steps: IntArray, first_frame: int, what: str = 'frame') -> IntArray:
+def frames_from(steps: IntArray | FloatArray, first_frame: int, what: str = 'frame') -> IntArray:
     """Select the frames from `first_frame` on, negative from the end, each step once.
 
     A restart goes back to a step after the first and writes again what came after it: its copies

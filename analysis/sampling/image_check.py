@@ -8,6 +8,7 @@ from analysis.arrays import BoolArray, IntArray
 from analysis.geometry.topology import NO_IMAGES, Snapshot, Topology
 from analysis.io.trajectory import Trajectory
 from analysis.sampling.frame_selection import spread_out
+from analysis.sampling.motion import IMAGE_PERIOD
 
 CHECKED_PAIRS = 8
 
@@ -36,7 +37,9 @@ def missing_images_reason(trajectory: Trajectory, frames: IntArray) -> str:
             return NO_IMAGES
         for snapshot in (one, two):
             windings, is_short = _bond_windings(snapshot, trajectory.topology)
-            if np.any((windings != reference).any(axis=1) & was_short & is_short):
+            # Image flags that ran over are continued elsewhere (`Paths`).
+            has_changed = ((windings - reference) % IMAGE_PERIOD != 0).any(axis=1)
+            if np.any(has_changed & was_short & is_short):
                 return 'the images do not follow the bonds across the boundary: ' + NO_IMAGES
         has_change |= not np.array_equal(one.images, start.images)
         has_change |= not np.array_equal(two.images, start.images)

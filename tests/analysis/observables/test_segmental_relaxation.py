@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.plotting import new_figure
 from analysis.serialise import to_json
-from tests.analysis.builders import frame, log_spaced_steps, run_of, write_gsd
+from tests.analysis.builders import frame, log_spaced_steps, run_of, write_dump, write_gsd
 from user_input import UserError
 
 RATE, TIME_STEP, BOX, DRIFT = 0.02, 0.5, 9.0, np.array([0.05, 0, 0])
@@ -114,11 +115,39 @@ def test_frozen_system_gives_a_bound(tmp_path):
     assert any('--time-step' in verdict for verdict in result.verdicts)
 
 
-def test_no_bonds_and_no_rising_steps(tmp_path):
-    points = np.zeros((4, 3))
-    bare = write_gsd(tmp_path / 'a.gsd', [frame(k, points, 5) for k in range(20)])
-    with pytest.raises(UserError, match='no bonds'):
-        measure(bare)
+def test_without_bonds_groups_of_particles_relax():
+    steps, generator = np.arange(200), np.random.default_rng(2)
+    speed = np.array([0.05, 0.1, 0.2])
+    kicks = generator.normal(size=(200, 300, 3)) * np.repeat(speed, 100)[:, None]
+    given = {'typeid': np.repeat([0, 1, 2], 100), 'type_names': ('P', 'Li', 'S')}
+    charge = np.repeat([0.0, 1.0, -1.0], 100)
+    charged = run_of(ArrayTrajectory(np.cumsum(kicks, axis=0), 9.0, charge=charge, **given))
+    found = SegmentalRelaxation(wave_number=3.0).compute(charged)
+    assert found.p1 == found.p2 == {}
+    assert any('no P1 and P2' in note for note in SegmentalRelaxation().notes(found))
+    assert list(found.scattering) == ['all', 'cations', 'anions', 'P']
+    for group, own in zip(('P', 'cations', 'anions'), speed, strict=True):
+        curve = found.scattering[group]['peak'].curve
+        exact = np.exp(-0.5 * (3.0 * own) ** 2 * curve.x)
+        assert curve.value == pytest.approx(exact, abs=0.05), group
+    bare = run_of(ArrayTrajectory(np.cumsum(kicks, axis=0), 9.0, steps=steps, **given))
+    assert list(SegmentalRelaxation().compute(bare).scattering) == ['all', 'P', 'Li', 'S']
+    named = SegmentalRelaxation(wave_number=3.0, cations=('Li',), anions=('S', 'P')).compute(bare)
+    assert list(named.scattering) == ['all', 'cations', 'anions', 'P', 'S']
+    curves = [each.scattering['cations']['peak'].curve.value for each in (named, found)]
+    assert np.array_equal(*curves)
+    known = SegmentalRelaxation().quantity_names(given['type_names'], ())
+    assert {each.name for each in SegmentalRelaxation().quantities(named)} <= set(known)
+    with pytest.raises(UserError, match="'Na'"):
+        SegmentalRelaxation(cations=('Na',)).compute(bare)
+
+
+def test_no_bonds_without_images_and_no_steps(tmp_path):
+    points = np.random.default_rng(0).uniform(-2, 2, (20, 4, 3))
+    frames = [frame(k, each, 5) for k, each in enumerate(points)]
+    with pytest.raises(UserError, match='no bonds.*periodic images'):
+        measure(write_dump(tmp_path / 'a.dump', frames, columns='id type x y z'))
+    points = points[0]
     same = write_gsd(
         tmp_path / 'b.gsd', [frame(7, points + k / 99, 5, bonds=[[0, 1]]) for k in range(20)]
     )

@@ -1,0 +1,92 @@
+"""Paths of particles from frame to frame: unwrapped, and less the drift of the whole system."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from analysis.arrays import FloatArray, IntArray
+from analysis.geometry.chains import count_molecules
+from analysis.geometry.topology import Snapshot, Topology
+
+# Of so few, each has 1 % or more of the centre of mass, and no melt has so few.
+FEWEST_OF_A_SYSTEM = 100
+# Relative to the sum of the magnitudes: more than files round.
+NEUTRAL = 1e-3
+# LAMMPS keeps images in 10 bits, -512 to 511, or in 21, of which this is a part.
+IMAGE_PERIOD = 1024
+
+DRIFT_OPTION: dict[str, Any] = {
+    'help': 'motion of the centre of mass; default: remove where the file has the whole system',
+    'choices': ('remove', 'keep'),
+}
+
+
+def why_partial(topology: Topology) -> str:
+    """Say why the centre of mass is not that of a system, or its motion no drift; empty if it is.
+
+    Where particles are only some of a system, the motion of their centre of mass is their own.
+    """
+    n, charge = len(topology.typeid), topology.charge
+    if topology.is_whole is False:
+        return 'the file has only some particles of the system'
+    if count_molecules(n, topology.bonds) == 1:
+        return 'a single molecule moves by itself'
+    if topology.is_whole is None and abs(charge.sum()) > NEUTRAL * np.abs(charge).sum():
+        return f'the {n} particles are charged, so they are only some of the system'
+    if topology.is_whole is None and n < FEWEST_OF_A_SYSTEM:
+        return f'{n} particles may be only some of the system'
+    return ''
+
+
+class Paths:
+    """Follows the particles of a run through its frames, in their order.
+
+    Attributes:
+        drift: What is done about the motion of the centre of mass, and why.
+    """
+
+    def __init__(self, topology: Topology, drift: str | None) -> None:
+        # Images of the frame before, and how often those of each particle have run over, (N, 3).
+        self._images: IntArray | None = None
+        self._periods: IntArray | None = None
+        reason = '--drift' if drift else why_partial(topology)
+        if drift == 'keep' or (drift is None and reason):
+            self.drift = f'the motion of the centre of mass is kept ({reason})'
+            self._weights = np.zeros(len(topology.mass))
+            return
+        n = len(topology.mass)
+        self.drift = f'the drift of the centre of mass of the {n} particles is taken off'
+        if topology.is_whole is None:
+            self.drift += ' (if the file has only some of the system: --drift keep)'
+        self._weights = topology.mass / topology.mass.sum()
+
+    def unwrapped(self, snapshot: Snapshot) -> FloatArray:
+        """Unwrap the next frame, (N, 3), where image flags run over too; UserError without images.
+
+        Between two frames no particle crosses half of IMAGE_PERIOD boxes.
+        """
+        images, before = snapshot.images, self._images
+        self._images = images
+        if images is not None and before is not None:
+            jump = images - before
+            if np.abs(jump).max() >= IMAGE_PERIOD // 2:
+                if self._periods is None:
+                    warnings.warn(
+                        f'step {snapshot.step}: image flags ran over, as those of LAMMPS do (10 '
+                        'bits: -512 to 511). They are continued from frame to frame.',
+                        stacklevel=1,
+                    )
+                    self._periods = np.zeros_like(images)
+                self._periods = self._periods + np.rint(jump / IMAGE_PERIOD).astype(np.int64)
+            if self._periods is not None:
+                snapshot = replace(snapshot, images=images - IMAGE_PERIOD * self._periods)
+        return snapshot.unwrapped
+
+    def without_drift(self, positions: FloatArray) -> FloatArray:
+        """Take off the motion of the centre of mass, if that is asked for, shape (N, 3)."""
+        moved: FloatArray = positions - self._weights @ positions
+        return moved

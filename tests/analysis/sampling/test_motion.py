@@ -1,0 +1,142 @@
+"""The centre of mass of a system, of a part of one, and images that ran over."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.geometry.topology import Snapshot, Topology
+from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.io.open_trajectory import open_trajectory
+from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
+from analysis.observables.non_gaussian import NonGaussian
+from analysis.observables.segmental_relaxation import SegmentalRelaxation
+from analysis.sampling.motion import Paths, why_partial
+from tests.analysis.builders import frame, run_of, write_dump, write_gsd
+from user_input import UserError
+
+
+def system(n=120, charge=None, is_whole=None, bonds=()):
+    bonds = np.array(bonds, dtype=int).reshape(-1, 2)
+    zeros = np.zeros(n, dtype=int)
+    charge = np.zeros(n) if charge is None else np.asarray(charge, dtype=float)
+    topology = Topology(('A',), zeros, charge, zeros + 1.0, bonds, ('b',), zeros[: len(bonds)])
+    return replace(topology, is_whole=is_whole)
+
+
+def one_ion_more(n):
+    return [*([1, -1] * (n // 2 - 1)), 1, 1]
+
+
+CHAIN = np.stack([np.arange(119), np.arange(1, 120)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ('topology', 'reason'),
+    [
+        (system(), ''),
+        (system(is_whole=True), ''),
+        (system(2, is_whole=True), ''),
+        (system(120, np.tile([0.3333, -0.33331], 60)), ''),  # rounded
+        (system(120, [1] * 120, is_whole=True), ''),
+        (system(is_whole=False), 'only some'),
+        (system(1), 'single molecule'),
+        (system(1, is_whole=True), 'single molecule'),
+        (system(bonds=CHAIN), 'single molecule'),
+        (system(bonds=CHAIN[:-1]), ''),
+        (system(120, one_ion_more(120)), 'charged'),
+        (system(99), '99 particles'),
+    ],
+)
+def test_drift_is_that_of_a_system_that_is_whole(topology, reason):
+    found = why_partial(topology)
+    assert reason in found
+    assert bool(reason) is bool(found)
+
+
+def walks(n, n_frames=60, seed=0):
+    return np.cumsum(np.random.default_rng(seed).normal(0, 0.1, (n_frames, n, 3)), axis=0)
+
+
+def mean_square(positions):
+    return ((positions[1:] - positions[:-1]) ** 2).sum(axis=2).mean()
+
+
+@pytest.mark.parametrize('n', [1, 7, 120])
+def test_a_part_of_a_system_keeps_its_motion(tmp_path, n):
+    positions = walks(n)
+    frames = [frame(k, each, 4.0) for k, each in enumerate(positions)]
+    relative = positions - positions.mean(axis=1, keepdims=True)
+    run = run_of(open_trajectory(write_dump(tmp_path / 'a.dump', frames)))
+    found = {d: MeanSquaredDisplacement(drift=d).compute(run) for d in (None, 'keep', 'remove')}
+    first = {d: each.by_type['1'].curve.value[0] for d, each in found.items()}
+    kept, removed = mean_square(positions), mean_square(relative)
+    assert first['keep'] == pytest.approx(kept)
+    assert first['remove'] == pytest.approx(removed, abs=1e-12)
+    assert first[None] == pytest.approx(removed if n == 120 else kept)
+    assert ('is kept' in found[None].drift) is (n < 120)
+    assert found[None].drift in MeanSquaredDisplacement().notes(found[None])
+
+
+def test_all_observables_of_motion_say_what_they_did():
+    positions = walks(4)
+    positions[:, [1, 3]] = positions[:, [0, 2]] + 0.3
+    run = run_of(ArrayTrajectory(positions, 4.0, bonds=[[0, 1], [2, 3]]))
+    for observable in (MeanSquaredDisplacement, NonGaussian, SegmentalRelaxation):
+        for drift, words in ((None, 'taken off'), ('keep', 'is kept (--drift)')):
+            result = observable(drift=drift).compute(run)
+            assert any(words in note for note in observable().notes(result)), observable
+
+
+def over(images, bits=10):
+    half = 2 ** (bits - 1)
+    return (images + half) % (2 * half) - half
+
+
+@pytest.mark.parametrize(('bits', 'start'), [(10, 510), (10, -511), (21, 2**20 - 2)])
+def test_image_flags_that_run_over_are_continued(bits, start):
+    box, positions = np.full(3, 3.0), walks(20, 400) * 10
+    crossed = np.floor(positions / box + 0.5).astype(int)
+    inside, images = positions - crossed * box, over(crossed + start, bits)
+    snapshots = [Snapshot(k, box, inside[k], images[k]) for k in range(400)]
+    paths = Paths(system(20), 'keep')
+    with pytest.warns(UserWarning, match='ran over') as caught:
+        unwrapped = np.array([paths.unwrapped(each) for each in snapshots])
+    assert len(caught) == 1
+    assert unwrapped - unwrapped[0] == pytest.approx(positions - positions[0], abs=1e-6)
+
+
+def test_images_that_run_over_late_are_seen_by_all_that_move(tmp_path):
+    positions = walks(20, 400) * 2
+    bonds = [[0, 1], [2, 3]]
+    positions[:, [1, 3]] = positions[:, [0, 2]] + 0.3
+    fine = [frame(k, each, 3.0, bonds=bonds) for k, each in enumerate(positions)]
+    ran_over = [frame(k, each, 3.0, bonds=bonds) for k, each in enumerate(positions)]
+    start = 511 - max(each.particles.image.max() for each in fine[:100])
+    for each in ran_over:
+        each.particles.image = over(each.particles.image + start)
+    assert all((each.particles.image > 400).all() for each in ran_over[:100])
+    assert any((each.particles.image < -400).any() for each in ran_over[100:])
+    runs = [
+        run_of(open_trajectory(write_gsd(tmp_path / f'{k}.gsd', frames)))
+        for k, frames in enumerate((fine, ran_over))
+    ]
+    for observable in (MeanSquaredDisplacement(), NonGaussian(), SegmentalRelaxation()):
+        expected = observable.compute(runs[0])
+        with pytest.warns(UserWarning, match='ran over'):
+            found = observable.compute(runs[1])
+        for name, curve in observable.curves(expected).items():
+            assert observable.curves(found)[name].value == pytest.approx(curve.value, abs=1e-5)
+
+
+def test_far_and_fast_is_no_image_that_ran_over():
+    box = np.ones(3)
+    paths = Paths(system(2), 'keep')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for k in range(10):
+            images = np.full((2, 3), 400 * k)
+            assert np.all(paths.unwrapped(Snapshot(k, box, np.zeros((2, 3)), images)) == 400 * k)
+    with pytest.raises(UserError, match='periodic images'):
+        paths.unwrapped(Snapshot(10, box, np.zeros((2, 3)), None))
