@@ -27,6 +27,19 @@ from user_input import UserError
 
 MAGIC = (0x65DF65DF65DF65DF).to_bytes(8, 'little')
 
+# Chunks that describe the particles and bonds, and what they are.
+STATIC = {
+    'particles/N': 'number of particles',
+    'particles/types': 'names of the types',
+    'particles/typeid': 'types of the particles',
+    'particles/charge': 'charges',
+    'particles/mass': 'masses',
+    'bonds/N': 'number of bonds',
+    'bonds/types': 'names of the types of bonds',
+    'bonds/typeid': 'types of the bonds',
+    'bonds/group': 'bonds',
+}
+
 CUT_OFF = (
     '{path}: the file is cut off in the middle, and its index of frames is lost. Copy it again '
     'from where it was written, or run the simulation again from its last checkpoint.'
@@ -67,6 +80,7 @@ class GSDTrajectory:
             raise UserError(f'{path}: no particles in the first frame.')
         self.topology = self._read_topology()
         check_topology(self.topology)
+        self._static = self._read_static()
         zero = np.zeros(1, dtype=np.int64)
         self.steps: IntArray = np.array(
             [int(self._chunk(i, 'configuration/step', zero)[0]) for i in range(n_frames)],
@@ -87,11 +101,16 @@ class GSDTrajectory:
 
     def _snapshot(self, index: int, where: str) -> Snapshot:
         n = self._n_particles
-        if int(self._chunk(index, 'particles/N', np.array([n]))[0]) != n:
-            raise UserError(
-                f'{where}: the number of particles changes. Particles are followed from frame '
-                'to frame, so write a trajectory with a fixed number.'
-            )
+        for name, first in self._static.items():
+            # Frames that lack a chunk, as most do, have that of frame 0.
+            if self._file.chunk_exists(frame=index, name=name) and not np.array_equal(
+                self._chunk(index, name, None), first
+            ):
+                raise UserError(
+                    f'{where}: not the {STATIC[name]} of frame 0. Particles and bonds are followed '
+                    'from frame to frame and have to stay: write the frames before and after such '
+                    'a change into files of their own.'
+                )
         box = Box.of(self._chunk(index, 'configuration/box', np.zeros(6)))
         dimensions = int(self._chunk(index, 'configuration/dimensions', np.array([3]))[0])
         if dimensions == 2:
@@ -143,6 +162,20 @@ class GSDTrajectory:
             # HOOMD writes no bonds where it writes some of the particles only.
             is_whole=True if m else None,
         )
+
+    def _read_static(self) -> dict[str, Any]:
+        """Read what every frame has to have, by chunk, as frame 0 has it."""
+        n, m = self._n_particles, len(self.topology.bonds)
+        defaults = {
+            'particles/N': [n],
+            'particles/typeid': np.zeros(n),
+            'particles/charge': np.zeros(n),
+            'particles/mass': np.ones(n),
+            'bonds/N': [m],
+            'bonds/typeid': np.zeros(m),
+            'bonds/group': np.zeros((m, 2)),
+        }
+        return {name: self._chunk(0, name, defaults.get(name)) for name in STATIC}
 
     def _read_time_step(self) -> float | None:
         logged = self._chunk(0, 'log/time_step', None)

@@ -13,7 +13,14 @@ from scipy.signal import lfilter
 
 from analysis.__main__ import main
 from analysis.io.open_trajectory import open_trajectory
-from tests.analysis.builders import frame, ion_frames, write_data, write_dump, write_gsd
+from tests.analysis.builders import (
+    frame,
+    ion_frames,
+    write_data,
+    write_dump,
+    write_gsd,
+    write_thermo,
+)
 from user_input import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +127,68 @@ def test_wrong_systems(capsys, tmp_path):
     for k, (message, frames) in enumerate(cases.items()):
         path = write_gsd(tmp_path / f'{k}.gsd', frames)
         assert message in refuse(capsys, 'clusters', path, '--contact-distance', 1)
+
+
+def near_by():
+    """Positions of 6 particles in 12 frames that hardly move, shape (12, 6, 3)."""
+    generator = np.random.default_rng(0)
+    return generator.uniform(-1.5, 1.5, (6, 3)) + generator.normal(0, 0.05, (12, 6, 3))
+
+
+@pytest.mark.parametrize(
+    ('words', 'change'),
+    [
+        ('types of the particles', {'typeid': [1, 0] * 3}),
+        ('names of the types', {'types': ('Li', 'S')}),
+        ('charges', {'charge': [1, -1, 1, -1, 0, 0]}),
+        ('number of bonds', {'bonds': [[0, 1]], 'bond_typeid': [0]}),
+        ('number of bonds', {'bonds': ()}),
+        ('bonds', {'bonds': [[0, 1], [3, 4]]}),
+        ('types of the bonds', {'bond_typeid': [0, 0]}),
+        ('names of the types of bonds', {'bond_types': ('side', 'backbone')}),
+        ('masses', {}),
+    ],
+)
+def test_what_a_system_consists_of_stays(capsys, tmp_path, words, change):
+    points = near_by()
+    same = {'types': ('S', 'Li'), 'typeid': [0, 1] * 3, 'charge': [-1, 1] * 3}
+    same |= {'bonds': [[0, 1], [2, 3]], 'bond_types': ('backbone', 'side'), 'bond_typeid': [0, 1]}
+    frames = [frame(k, each, 5, **same) for k, each in enumerate(points)]
+    assert len(open_trajectory(write_gsd(tmp_path / 'same.gsd', frames))) == 12
+    frames[9:] = [frame(k, points[k], 5, **same | change) for k in (9, 10, 11)]
+    if words == 'masses':
+        frames[9].particles.mass = [1, 1, 1, 2, 1, 1]
+    path = write_gsd(tmp_path / 'a.gsd', frames)
+    for command in (
+        'msd',
+        'clusters',
+        'chains',
+        'pair_correlation',
+        'structure_factor',
+        'relaxation',
+    ):
+        arguments = ['--contact-distance', 1] if command == 'clusters' else []
+        told = refuse(capsys, command, path, *arguments)
+        assert f'frame 9: not the {words} of frame 0' in told
+
+
+def test_steps_that_go_back_are_told_by_all_in_the_same_words(capsys, tmp_path, good):
+    points = near_by()
+    given = {'charge': [-1, 1] * 3, 'typeid': [0, 1] * 3, 'types': ('S', 'Li'), 'bonds': [[0, 1]]}
+    steps = [0, 5, 10, *range(0, 900, 100)]
+    frames = [frame(s, p, 5, **given) for s, p in zip(steps, points, strict=True)]
+    path = write_gsd(tmp_path / 'a.gsd', frames)
+    told = set()
+    for command in ('msd', 'clusters', 'chains', 'pair_correlation', 'relaxation'):
+        arguments = ['--contact-distance', 1] if command == 'clusters' else []
+        told.add(refuse(capsys, command, path, *arguments))
+        assert main([command, str(path), *map(str, arguments), '--first-frame', '3']) == 0
+        capsys.readouterr()
+    assert len(told) == 1
+    assert '--first-frame 3' in told.pop()
+    columns = {'step': np.array(steps), 'pressure_xx': np.zeros(12)}
+    thermo = write_thermo(tmp_path / 'thermo.h5', columns, 0.005)
+    assert '--first-row 3' in refuse(capsys, 'stress', thermo, '--kT', 1)
 
 
 def test_cut_off_gsd(tmp_path, good):
