@@ -40,7 +40,10 @@ def topology_of(table: Table, data: LAMMPSData | None, path: Path) -> Topology:
         typeid, type_names, numbers = _own_types(table, names, path)
         nothing = np.zeros(0, dtype=np.int64)
         pairs = nothing.reshape(0, 2)
-        return Topology(type_names, typeid, charge, mass, pairs, (), nothing, type_numbers=numbers)
+        # A group has ids with holes, unless it is of the first atoms.
+        is_whole = None if ids[-1] == len(ids) else False
+        own = (type_names, typeid, charge, mass, pairs, (), nothing)
+        return Topology(*own, is_whole=is_whole, type_numbers=numbers)
     rows = _rows_in(data, ids, path)
     typeid, type_names, numbers = data.types.typeid[rows], data.types.names, data.types.numbers
     _check_types(table, data, rows, path)
@@ -67,6 +70,7 @@ def topology_of(table: Table, data: LAMMPSData | None, path: Path) -> Topology:
         bonds=np.searchsorted(ids, data.bonds[is_kept]),
         bond_type_names=data.bond_types.names,
         bond_typeid=data.bond_types.typeid[is_kept],
+        is_whole=len(data.ids) == len(ids),
         type_numbers=numbers,
     )
 

@@ -13,7 +13,7 @@ from analysis.observables.mean_squared_displacement import MeanSquaredDisplaceme
 from analysis.observables.non_gaussian import NonGaussian
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.sampling.motion import Paths, why_partial
-from tests.analysis.builders import frame, run_of, write_dump, write_gsd
+from tests.analysis.builders import frame, run_of, write_data, write_dump, write_gsd
 from user_input import UserError
 
 
@@ -77,6 +77,42 @@ def test_a_part_of_a_system_keeps_its_motion(tmp_path, n):
     assert first[None] == pytest.approx(removed if n == 120 else kept)
     assert ('is kept' in found[None].drift) is (n < 120)
     assert found[None].drift in MeanSquaredDisplacement().notes(found[None])
+
+
+@pytest.mark.parametrize(
+    ('held', 'has_data', 'is_whole'),
+    [
+        (slice(None), True, True),
+        (slice(None), False, None),
+        (slice(0, 150), True, False),
+        (slice(0, 150), False, None),
+        (slice(50, 200), True, False),
+        (slice(50, 200), False, False),
+        (slice(0, 200, 2), False, False),
+    ],
+)
+def test_a_dump_of_a_group_is_no_whole_system(tmp_path, held, has_data, is_whole):
+    positions = walks(200, 20)
+    positions[:, 1] = positions[:, 0] + 0.3
+    given = {'charge': np.zeros(200), 'bonds': [[0, 1]]}
+    frames = [frame(k, each, 4.0, **given) for k, each in enumerate(positions)]
+    path = write_dump(tmp_path / 'a.dump', frames)
+    kept = set(np.arange(1, 201)[held].tolist())
+    lines = []
+    for line in path.read_text().split('\n'):
+        is_atom = len(line.split()) == 8 and line[0].isdigit()
+        if not is_atom or int(line.split()[0]) in kept:
+            lines.append(str(len(kept)) if line == '200' else line)
+    path.write_text('\n'.join(lines))
+    data = write_data(tmp_path / 'a.data', frames[0]) if has_data else None
+    trajectory = open_trajectory(path, data)
+    assert trajectory.topology.is_whole is is_whole
+    found = MeanSquaredDisplacement().compute(run_of(trajectory))
+    assert ('is kept' in found.drift) is (is_whole is False)
+    part = positions[:, held]
+    part = part if is_whole is False else part - part.mean(axis=1, keepdims=True)
+    (only,) = found.by_type.values()
+    assert only.curve.value[0] == pytest.approx(mean_square(part))
 
 
 def test_all_observables_of_motion_say_what_they_did():
