@@ -155,7 +155,7 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     def quantity_names(
         self, particle_types: Sequence[str], bond_types: Sequence[str]
     ) -> tuple[str, ...]:
-        names = dict.fromkeys([*GROUPS, *particle_types])
+        names = GROUPS if bond_types else dict.fromkeys([*GROUPS, *particle_types])
         groups = [f'{group}_{q}' for group in names for q in WAVE_NUMBERS.values()]
         return tuple(
             f'{observable}_{stem}_{rest}'

@@ -73,7 +73,7 @@ class Paths:
         self._images = images
         if images is not None and before is not None:
             jump = images - before
-            if np.abs(jump).max() >= IMAGE_PERIOD // 2:
+            if max(jump.max(), -jump.min()) >= IMAGE_PERIOD // 2:
                 if self._periods is None:
                     warnings.warn(
                         f'step {snapshot.step}: image flags ran over, as those of LAMMPS do (10 '
