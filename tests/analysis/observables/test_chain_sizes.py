@@ -58,13 +58,14 @@ RING = [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]
 STAR = [[0, 1], [0, 2], [0, 3], [3, 4]]
 
 
+@pytest.mark.parametrize('box', [5.0, (5.0, 5.0, 5.0, 0.4, -0.3, 0.2)])
 @pytest.mark.parametrize('bonds', [RING, STAR, [*STAR, *RING]])
-def test_rings_stars_and_mixtures_have_a_radius_of_gyration_alone(bonds):
+def test_rings_stars_and_mixtures_have_a_radius_of_gyration_alone(bonds, box):
     # Free particles, and a linear chain of the beads 5 to 7, beside what is no chain.
     bonds = np.array([*bonds, [5, 6], [6, 7]])
     positions = np.random.default_rng(3).uniform(-0.7, 0.7, (12, 9, 3))
     positions[:, :5] += [2.4, 0, 0]  # through the boundary
-    trajectory = ArrayTrajectory(positions, 5.0, bonds=bonds, bond_type_names=('b',))
+    trajectory = ArrayTrajectory(positions, box, bonds=bonds, bond_type_names=('b',))
     found = ChainSizes().compute(run_of(trajectory))
     exact = (gyration(positions[:, :5]) + gyration(positions[:, 5:8])).mean() / 2
     assert found.n_chains == 2

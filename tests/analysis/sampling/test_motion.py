@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
@@ -135,7 +136,7 @@ def test_image_flags_that_run_over_are_continued(bits, start):
     box, positions = np.full(3, 3.0), walks(20, 400) * 10
     crossed = np.floor(positions / box + 0.5).astype(int)
     inside, images = positions - crossed * box, over(crossed + start, bits)
-    snapshots = [Snapshot(k, box, inside[k], images[k]) for k in range(400)]
+    snapshots = [Snapshot(k, Box.of(box), inside[k], images[k]) for k in range(400)]
     paths = Paths(system(20), 'keep')
     with pytest.warns(UserWarning, match='ran over') as caught:
         unwrapped = np.array([paths.unwrapped(each) for each in snapshots])
@@ -173,6 +174,8 @@ def test_far_and_fast_is_no_image_that_ran_over():
         warnings.simplefilter('error')
         for k in range(10):
             images = np.full((2, 3), 400 * k)
-            assert np.all(paths.unwrapped(Snapshot(k, box, np.zeros((2, 3)), images)) == 400 * k)
+            assert np.all(
+                paths.unwrapped(Snapshot(k, Box.of(box), np.zeros((2, 3)), images)) == 400 * k
+            )
     with pytest.raises(UserError, match='periodic images'):
         paths.unwrapped(Snapshot(10, box, np.zeros((2, 3)), None))
