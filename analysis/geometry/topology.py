@@ -16,6 +16,9 @@ NO_IMAGES = (
     "'ix iy iz' or the unwrapped coordinates 'xu yu zu'"
 )
 
+# Of the sum of the magnitudes of charges.
+ROUNDED = 1e-3
+
 
 @dataclass(frozen=True)
 class Topology:
@@ -40,6 +43,12 @@ class Topology:
     bond_typeid: IntArray
     type_numbers: tuple[int, ...] = ()
     is_whole: bool | None = None
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether charges add up to nothing, but for what files round."""
+        total: float = np.abs(self.charge.sum())
+        return bool(total <= ROUNDED * np.abs(self.charge).sum())
 
     def indices_of(self, types: tuple[str, ...]) -> IntArray:
         """Find the particles of the named types, rising; UserError if a type is not there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from bisect import bisect_left
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ class GSDTrajectory:
         zeros = np.zeros(n, dtype=np.int64)
         bonds = self._chunk(0, 'bonds/group', np.zeros((m, 2), dtype=np.int64))
         bond_typeid = self._chunk(0, 'bonds/typeid', np.zeros(m, dtype=np.int64))
-        return Topology(
+        topology = Topology(
             type_names=self._names('particles/types', ('A',)),
             typeid=np.asarray(self._chunk(0, 'particles/typeid', zeros), dtype=np.int64),
             charge=np.asarray(self._chunk(0, 'particles/charge', zeros), dtype=np.float64),
@@ -159,9 +160,9 @@ class GSDTrajectory:
             bonds=np.asarray(bonds, dtype=np.int64).reshape(m, 2),
             bond_type_names=self._names('bonds/types', ('bond',) if m else ()),
             bond_typeid=np.asarray(bond_typeid, dtype=np.int64),
-            # HOOMD writes no bonds where it writes some of the particles only.
-            is_whole=True if m else None,
         )
+        # HOOMD writes no bonds where it writes some of the particles only; others may.
+        return replace(topology, is_whole=True if m and topology.is_neutral else None)
 
     def _read_static(self) -> dict[str, Any]:
         """Read what every frame has to have, by chunk, as frame 0 has it."""

@@ -42,9 +42,9 @@ def frames_from(steps: IntArray | FloatArray, first_frame: int, what: str = 'fra
         kept[at:] = range(begin, end)
     if first < begins:
         raise UserError(
-            f'{what} {begins}: the steps go back, from {own[begins - 1]} to {own[begins]}, and not '
-            'as where a restart writes some again: a minimisation or another run lies in front. '
-            f'Use the {what}s from there on: --first-{what} {begins}.'
+            f'{what} {begins}: the steps go back, from {own[begins - 1]} to {own[begins]}, and no '
+            'restart wrote them again: a minimisation or another run lies in front. Use the '
+            f'{what}s from there on: --first-{what} {begins}.'
         )
     frames = np.array(kept, dtype=np.int64)
     frames = frames[frames >= first]

@@ -14,8 +14,6 @@ from analysis.geometry.topology import Snapshot, Topology
 
 # Of so few, each has 1 % or more of the centre of mass, and no melt has so few.
 FEWEST_OF_A_SYSTEM = 100
-# Relative to the sum of the magnitudes: more than files round.
-NEUTRAL = 1e-3
 # LAMMPS keeps images in 10 bits, -512 to 511, or in 21, of which this is a part.
 IMAGE_PERIOD = 1024
 
@@ -30,12 +28,12 @@ def why_partial(topology: Topology) -> str:
 
     Where particles are only some of a system, the motion of their centre of mass is their own.
     """
-    n, charge = len(topology.typeid), topology.charge
+    n = len(topology.typeid)
     if topology.is_whole is False:
         return 'the file has only some particles of the system'
     if count_molecules(n, topology.bonds) == 1:
         return 'a single molecule moves by itself'
-    if topology.is_whole is None and abs(charge.sum()) > NEUTRAL * np.abs(charge).sum():
+    if topology.is_whole is None and not topology.is_neutral:
         return f'the {n} particles are charged, so they are only some of the system'
     if topology.is_whole is None and n < FEWEST_OF_A_SYSTEM:
         return f'{n} particles may be only some of the system'

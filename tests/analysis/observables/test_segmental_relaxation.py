@@ -30,7 +30,7 @@ def rotating_dumbbells(steps, n=400):
     one, other = np.concatenate([one, -one]), np.concatenate([other, -other])
     start, velocity = straight_on(n)
     pairs = np.stack([np.arange(n), np.arange(n) + n], axis=1)
-    charge = np.repeat([1.0, 0.0], n)
+    charge = np.repeat([1.0, -1.0], n)
     for step in steps:
         angle = RATE * TIME_STEP * step
         head = start + velocity * step

@@ -116,6 +116,18 @@ def test_a_dump_of_a_group_is_no_whole_system(tmp_path, held, has_data, is_whole
     assert only.curve.value[0] == pytest.approx(mean_square(part))
 
 
+def test_bonds_in_a_gsd_file_speak_for_a_whole_system_and_a_net_charge_against_it(tmp_path):
+    def topology(**given):
+        frames = [frame(0, np.zeros((4, 3)), 4.0, **given)]
+        return open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)).topology
+
+    bonds = [[0, 1], [2, 3]]
+    assert topology(bonds=bonds).is_whole
+    assert topology(bonds=bonds, charge=[1, -1, 1, -1]).is_whole
+    assert topology(bonds=bonds, charge=[1, -1, 1, 0]).is_whole is None
+    assert topology(charge=[1, -1, 1, -1]).is_whole is None
+
+
 def test_all_observables_of_motion_say_what_they_did():
     positions = walks(4)
     positions[:, [1, 3]] = positions[:, [0, 2]] + 0.3
