@@ -40,9 +40,9 @@ class StructureFactor(Observable[StructureFactorResult]):
     name = 'structure_factor'
     title = 'Structure factor'
     definition = (
-        'S(q) = <|sum_j exp(i q.r_j)|^2> / N over all particles, at wave vectors 2 pi n/L in '
-        'random directions, averaged in shells (Hansen and McDonald, Theory of Simple Liquids, '
-        '4th ed., ch. 4.1); q in 1/sigma. Main peak q* of the smoothed curve.'
+        'S(q) = <|sum_j exp(i q.r_j)|^2> / N over all particles, at wave vectors that fit '
+        'the box, in random directions, averaged in shells (Hansen and McDonald, Theory of Simple '
+        'Liquids, 4th ed., ch. 4.1); q in 1/sigma. Main peak q* of the smoothed curve.'
     )
     result = StructureFactorResult
     panels = ('structure factor peak',)

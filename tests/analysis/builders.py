@@ -224,13 +224,13 @@ class Melt:
             time_step=self.TIME_STEP,
         )
 
-    def frames(self):
-        """As frames of the HOOMD schema."""
+    def frames(self, box=MELT_BOX):
+        """As frames of the HOOMD schema, in this or another box of the same lattice."""
         for step, positions in enumerate(self.positions):
             yield frame(
                 step,
                 positions,
-                MELT_BOX,
+                box,
                 types=self.TYPES,
                 typeid=self.typeid,
                 charge=self.charge,

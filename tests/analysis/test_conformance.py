@@ -139,7 +139,26 @@ ORDER = np.random.default_rng(2).permutation(N)
     ids=['translated', 'in other images', 'relabelled'],
 )
 def test_origin_images_and_labels_do_not_matter(observable, trajectory, results):
-    expected, found = results[observable.name], observable.compute(run_of_melt(trajectory))
+    assert_same(observable, results[observable.name], trajectory)
+
+
+# The same lattice: the second vector leans by one of the first, the third by more.
+LEANING = [*MELT_BOX, 1.0, 2.0, -4.0]
+
+
+@pytest.fixture(scope='module')
+def leaning(tmp_path_factory):
+    path = tmp_path_factory.mktemp('leaning') / 'a.gsd'
+    return open_trajectory(write_gsd(path, MELT.frames(LEANING)))
+
+
+@each_observable
+def test_how_a_lattice_is_described_does_not_matter(observable, leaning, results):
+    assert_same(observable, results[observable.name], leaning)
+
+
+def assert_same(observable, expected, trajectory):
+    found = observable.compute(run_of_melt(trajectory))
     for one, other in zip(
         observable.quantities(expected), observable.quantities(found), strict=True
     ):
