@@ -56,6 +56,10 @@ class Box:
         widths = lx / np.sqrt(1 + xy**2 + (xy * yz - xz) ** 2), ly / np.sqrt(1 + yz**2), lz
         return float(min(widths))
 
+    @cached_property
+    def _is_straight(self) -> bool:
+        return not np.tril(self.matrix, -1).any()
+
     @property
     def for_freud(self) -> Any:
         """As a box of freud."""
@@ -66,18 +70,24 @@ class Box:
     def fractions(self, vectors: NDArray[Any]) -> FloatArray:
         """Express vectors (..., 3) by those that span the box."""
         parts: FloatArray = vectors / self.lengths
-        (lx, ly, _), ((_, _, _), (bx, _, _), (cx, cy, _)) = self.lengths, self.matrix
-        if bx or cx or cy:
+        if not self._is_straight:
+            (lx, _, _), (bx, ly, _), (cx, cy, _) = self.matrix
             parts[..., 1] -= parts[..., 2] * (cy / ly)
             parts[..., 0] -= parts[..., 1] * (bx / lx) + parts[..., 2] * (cx / lx)
         return parts
+
+    def whole(self, numbers: NDArray[Any]) -> FloatArray:
+        """Add up whole numbers (..., 3) of the vectors that span the box."""
+        if self._is_straight:  # a product of many small matrices would be slow
+            return np.asarray(numbers * self.lengths, dtype=np.float64)
+        return np.asarray(numbers @ self.matrix, dtype=np.float64)
 
     def nearest_image(self, vectors: NDArray[Any]) -> FloatArray:
         """Take whole box vectors off vectors (..., 3): each fraction is within a half of 0.
 
         It is the shortest where it is shorter than half the least width.
         """
-        nearest: FloatArray = vectors - np.rint(self.fractions(vectors)) @ self.matrix
+        nearest: FloatArray = vectors - self.whole(np.rint(self.fractions(vectors)))
         return nearest
 
     def wrap(
@@ -98,7 +108,7 @@ class Box:
         box, turns = self._least_tilted()
         inside = np.asarray(positions, dtype=np.float64)
         crossed = np.floor(box.fractions(inside) + 0.5)
-        inside = inside - crossed @ box.matrix
+        inside = inside - box.whole(crossed)
         if images is None:
             return box, inside, None
         whole = np.asarray(images, dtype=np.int64)

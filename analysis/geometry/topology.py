@@ -86,4 +86,4 @@ class Snapshot:
         """Positions as if the box had no walls to re-enter by, (N, 3); UserError without images."""
         if self.images is None:
             raise UserError(NO_IMAGES)
-        return self.positions + self.images @ self.box.matrix
+        return self.positions + self.box.whole(self.images)
