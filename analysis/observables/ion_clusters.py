@@ -50,11 +50,11 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
         'An ion cluster is a connected set of ions: a cation and an anion are in contact when '
         'closer than r_c, by default the first minimum of g(r) of their species. A cluster '
         'percolates along an axis when a closed path of its contacts winds round the periodic box '
-        'along it (Livraghi et al. 2021, doi 10.1021/acs.jctc.1c00423); the probability is the '
-        'share of the frames in which some cluster does, in a box of one size. Ions bonded to each '
-        'other are in one cluster, but no contacts, by default; a free ion has no contact. Core '
-        'and shell are one ion. P(n) is the share of clusters of n ions, averaged in logarithmic '
-        'bins. Lengths in sigma.'
+        'along it (Livraghi et al. 2021, doi 10.1021/acs.jctc.1c00423), of a tilted box along the '
+        'vector that leans least from it; the probability is the share of the frames in which some '
+        'cluster does, in a box of one size. Ions bonded to each other are in one cluster, but no '
+        'contacts, by default; a free ion has no contact. Core and shell are one ion. P(n) is the '
+        'share of clusters of n ions, averaged in logarithmic bins. Lengths in sigma.'
     )
     result = ClusterResult
     panels = PANELS
