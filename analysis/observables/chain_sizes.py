@@ -117,7 +117,8 @@ class _Gyration(Accumulator[ChainResult]):
                 f'step {snapshot.step}: a molecule is bonded to itself through the boundary of the '
                 'box, as networks are: it has no radius of gyration.'
             )
-        self._squares.append(shapes(positions, snapshot.box, molecules).radius_of_gyration ** 2)
+        form = shapes(positions[None], [snapshot.box], molecules)
+        self._squares.append(form.radius_of_gyration**2)
 
     def conclude(self) -> ChainResult:
         gyration = mean_with_interval(np.mean(self._squares, axis=1))
