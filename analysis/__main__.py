@@ -39,7 +39,7 @@ def main_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m analysis',
-        description='Analyse a trajectory: GSD (HOOMD) or LAMMPS text dump.',
+        description='Analyse a trajectory: GSD, LAMMPS text dump, DCD, XTC and others.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
     for observable in OBSERVABLES:
@@ -59,11 +59,19 @@ def main_parser() -> argparse.ArgumentParser:
                 'trajectory',
                 type=Path,
                 nargs='+',
-                help='GSD file or LAMMPS dump, may be compressed; or several files of one run',
+                help='GSD, LAMMPS dump (may be compressed), DCD, XTC, ...; or several files',
             )
-            command.add_argument('--data', type=Path, help='LAMMPS data file of a dump')
+            command.add_argument(
+                '--data',
+                '--topology',
+                type=Path,
+                help='LAMMPS data file of a dump; of other formats also PSF, PDB, GRO, TPR, ...',
+            )
             command.add_argument(
                 '--atom-style', metavar='STYLE', help='of the data file; default: as stated there'
+            )
+            command.add_argument(
+                '--unwrapped', action='store_true', help='DCD, XTC, ...: coordinates are unwrapped'
             )
             command.add_argument(
                 '--first-frame', type=int, default=0, metavar='I', help='first to use, from 0'
@@ -107,7 +115,9 @@ def _with_options(options: argparse.Namespace) -> Observable[Any]:
 def _run_of(options: argparse.Namespace) -> Run:
     trajectory, frame = None, 0
     if options.observable.needs_trajectory:
-        trajectory = open_trajectory(options.trajectory, options.data, options.atom_style)
+        trajectory = open_trajectory(
+            options.trajectory, options.data, options.atom_style, is_unwrapped=options.unwrapped
+        )
         frame = int(frames_from(trajectory.steps, options.first_frame)[0])
     columns, time_step = None, options.time_step
     if options.observable.needs_log:

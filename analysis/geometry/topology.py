@@ -13,7 +13,8 @@ from user_input import UserError, nearest_name
 NO_IMAGES = (
     'displacements need periodic images, and the trajectory holds none. Write them: in HOOMD, '
     "hoomd.write.GSD(..., dynamic=['property', 'particles/image']); in LAMMPS, dump the columns "
-    "'ix iy iz' or the unwrapped coordinates 'xu yu zu'"
+    "'ix iy iz' or the unwrapped coordinates 'xu yu zu'; of a DCD, XTC or similar file with "
+    'unwrapped coordinates, say so: --unwrapped'
 )
 
 # Of the sum of the magnitudes of charges.

@@ -11,6 +11,7 @@ from analysis.io.gsd_trajectory import GSDTrajectory, is_gsd
 from analysis.io.joined_trajectory import JoinedTrajectory
 from analysis.io.lammps_data import read_lammps_data
 from analysis.io.lammps_dump import LAMMPSTrajectory, is_lammps_dump
+from analysis.io.mdanalysis_trajectory import SUFFIXES, TOPOLOGIES, MDAnalysisTrajectory
 from analysis.io.trajectory import Trajectory
 from analysis.io.unpacked import Unpacked
 from user_input import UserError
@@ -39,14 +40,19 @@ def open_trajectory(
     paths: Path | str | Sequence[Path | str],
     data_file: Path | str | None = None,
     atom_style: str | None = None,
+    *,
+    is_unwrapped: bool = False,
 ) -> Trajectory:
-    """Open a GSD file or a LAMMPS text dump, recognised by content, or several files of one run.
+    """Open a trajectory, or several files of one run.
+
+    GSD files and LAMMPS text dumps are recognised by content, other formats by their suffix.
 
     Names may hold wildcards, and files may be compressed (gz, bz2, xz): they are unpacked once,
     into the folder of temporary files. Several files are joined in the order of their first steps.
     A dump may have a LAMMPS data file with charges, masses, bonds and type labels, of `atom_style`
-    where it does not state it. UserError if there is no such file, it is no trajectory, it cannot
-    be used, or the files do not belong together.
+    where it does not state it; other formats may have any topology that MDAnalysis reads, and do
+    not say whether they are unwrapped. UserError if there is no such file, it is no trajectory, it
+    cannot be used, or the files do not belong together.
     """
     names = [paths] if isinstance(paths, (Path, str)) else paths
     files = list(dict.fromkeys(path for name in names for path in _matching(Path(name))))
@@ -55,7 +61,7 @@ def open_trajectory(
         raise UserError('an atom style is that of a data file: give the data file too (--data).')
     parts: list[Trajectory] = []
     for file in files:
-        parts.append(_open(file, data, atom_style, parts))
+        parts.append(_open(file, data, atom_style, is_unwrapped, parts))
     return parts[0] if len(parts) == 1 else JoinedTrajectory(parts)
 
 
@@ -73,7 +79,11 @@ def _existing(path: Path) -> Path:
 
 
 def _open(
-    path: Path, data: Path | None, atom_style: str | None, before: Sequence[Trajectory]
+    path: Path,
+    data: Path | None,
+    atom_style: str | None,
+    is_unwrapped: bool,
+    before: Sequence[Trajectory],
 ) -> Trajectory:
     try:
         file = Unpacked(path)
@@ -81,6 +91,8 @@ def _open(
             beginning = content.read(BEGINNING_BYTES)
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error}).') from None
+    if is_unwrapped and (is_gsd(beginning) or is_lammps_dump(beginning)):
+        raise UserError(f'{path}: says itself what is unwrapped. Leave --unwrapped out.')
     if is_gsd(beginning):
         if data is not None:
             raise UserError(
@@ -91,6 +103,10 @@ def _open(
         return trajectory
     if not beginning:
         raise UserError(f'{path}: the file is empty. Was the run cut off before its first frame?')
+    if path.suffix.lower() in SUFFIXES:
+        if data is None or data.suffix.lower() in TOPOLOGIES:
+            return MDAnalysisTrajectory(path, data, is_unwrapped)
+        return MDAnalysisTrajectory(path, read_lammps_data(data, atom_style), is_unwrapped)
     for pattern, what, advice in OTHER_FILES:
         if re.search(pattern, beginning):
             raise UserError(f'{path}: {what}. {advice}')
@@ -100,6 +116,6 @@ def _open(
             return LAMMPSTrajectory(file, None, first)
         return LAMMPSTrajectory(file, read_lammps_data(data, atom_style))
     raise UserError(
-        f'{path}: not a trajectory that can be read. Give a GSD file or a LAMMPS text dump '
-        "('dump custom')."
+        f"{path}: not a trajectory that can be read. Give a GSD file, a LAMMPS text dump ('dump "
+        f"custom'), or a file that ends in {', '.join(sorted(SUFFIXES))}."
     )
