@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -30,6 +31,7 @@ from user_input import UserError
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS, MOST_MEMORY = 20.0, 4 << 30
+TEXTS = {'.toml', '.dump', '.data', '.pdb'}
 # What is written over bytes: counts and sizes of all widths that nothing can have.
 _LARGE = [n.to_bytes(8, 'little') for n in (2**63 - 1, 2**40, 2**32, 2**31, 10**12, 0)]
 _WORDS = (
@@ -71,7 +73,7 @@ def _try_target(target: str, examples: int, seed: int) -> int:
         whole = path.read_bytes()
         read(path)
         for number in range(examples):
-            changed = _changed(whole, rng, is_text=path.suffix in ('.toml', '.dump', '.data'))
+            changed = _changed(whole, rng, is_text=path.suffix in TEXTS)
             path.write_bytes(changed)
             started = time.monotonic()
             try:
@@ -202,6 +204,29 @@ def _make_second(folder: Path) -> Path:
     return folder / 'second.dump'
 
 
+def _make_foreign(suffix: str) -> Callable[[Path], Path]:
+    """Write what MDAnalysis can, beside a data file."""
+
+    def make(folder: Path) -> Path:
+        from MDAnalysis import Universe, Writer
+
+        _make_data(folder)
+        frame, positions = _small_melt()
+        universe = Universe.empty(len(positions), trajectory=True)
+        universe.add_TopologyAttr('names', ['AB'[k % 2] for k in frame.particles.typeid])
+        universe.add_TopologyAttr('bonds', frame.bonds.group)
+        path, now = folder / f'trajectory.{suffix}', universe.trajectory.ts
+        with warnings.catch_warnings(), Writer(str(path), len(positions)) as file:
+            warnings.simplefilter('ignore')
+            for step in range(1 if suffix == 'pdb' else 9):
+                now.positions, now.frame = positions + 0.01 * step, step
+                now.dimensions = [*frame.configuration.box[:3], 90, 90, 90]
+                file.write(universe.atoms)
+        return path
+
+    return make
+
+
 def _small_melt() -> tuple[gsd.hoomd.Frame, np.ndarray]:
     from models.melt import build_melt
     from models.model import load_model
@@ -224,13 +249,19 @@ def _analyse_both(path: Path) -> None:
     _analyse(['trajectory.dump', path])
 
 
-def _analyse(path: Path | str | list[Path | str], data: Path | None = None) -> None:
+def _analyse_foreign(path: Path) -> None:
+    _analyse(path, path.with_name('melt.data'), is_unwrapped=True)
+
+
+def _analyse(
+    path: Path | str | list[Path | str], data: Path | None = None, *, is_unwrapped: bool = False
+) -> None:
     from analysis.io.open_trajectory import open_trajectory
     from analysis.observable import analyse
     from analysis.observables import OBSERVABLES
     from analysis.sampling.run import Run
 
-    trajectory = open_trajectory(path, data)
+    trajectory = open_trajectory(path, data, is_unwrapped=is_unwrapped)
     for number in range(len(trajectory.steps)):
         trajectory.read(number)
     of_frames = [each for each in OBSERVABLES if each.needs_trajectory and not each.needs_log]
@@ -285,6 +316,14 @@ TARGETS: dict[str, tuple[Callable[[Path], Path], Read]] = {
     'sweep': (_copy(ROOT / 'sweeps' / 'demo.toml'), _init_sweep),
     'cluster': (_make_cluster, _read_cluster),
 }
+# Read through MDAnalysis, by two processes: about a second each.
+FOREIGN = {
+    'dcd': (_make_foreign('dcd'), _analyse_foreign),
+    'xtc': (_make_foreign('xtc'), _analyse_foreign),
+    'trr': (_make_foreign('trr'), _analyse_foreign),
+    'pdb': (_make_foreign('pdb'), _analyse),
+}
+TARGETS |= FOREIGN
 
 
 if __name__ == '__main__':

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fault_injection.untrusted import ROOT, TARGETS
+from fault_injection.untrusted import FOREIGN, ROOT, TARGETS
 from workflow.stages.checkpoint import (
     MAGIC,
     DamagedCheckpoint,
@@ -32,8 +32,11 @@ EXAMPLES = int(os.environ.get('ISP_FUZZ_EXAMPLES', '60'))
 def test_changed_files_are_read_or_refused_with_a_message(target: str) -> None:
     # In a process of its own: a crash of a library, or gigabytes, would take the tests along.
     command = [sys.executable, '-W', 'ignore', '-m', 'fault_injection.untrusted', target]
+    if target in FOREIGN:
+        pytest.importorskip('MDAnalysis')
+    examples = EXAMPLES // 10 if target in FOREIGN else EXAMPLES
     done = subprocess.run(
-        [*command, '--examples', str(EXAMPLES)],
+        [*command, '--examples', str(examples)],
         cwd=ROOT,
         capture_output=True,
         text=True,
