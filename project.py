@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,7 @@ from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, result_file
 from workflow.jobs.sweep_state import are_defined, look_is_due, may_be_defined, recorded
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
+from workflow.results.report_state import report_is_current
 from workflow.stages.table import STAGES, Stage, have_ended, stage_named
 
 
@@ -44,12 +45,15 @@ analysis = Project.make_group('analysis')
 
 
 def add_operation(
-    name: str, operate: Callable[[Job], None], needs: Iterable[str], leaves: str, group: Any
+    name: str, operate: Callable[[Job], None], needs: Sequence[str], leaves: str, group: Any
 ) -> None:
     """Declare an operation on one job: files of the job that it needs, and the one it leaves."""
     Project.operation(operate, name=name, directives=directives_of(name))
-    for file in needs:
-        Project.pre.isfile(file)(operate)
+
+    def has_what_it_needs(job: Job) -> bool:
+        return all(map(job.isfile, needs))
+
+    Project.pre(has_what_it_needs)(operate)
     Project.post.isfile(leaves)(operate)
     whole_job(group(operate))
 
@@ -144,8 +148,6 @@ def decide(*jobs: Job) -> None:
 
 
 def _report_is_current(*jobs: Job) -> bool:
-    from workflow.results.sweep_results import report_is_current
-
     sweeps = sweeps_with(jobs)
     return bool(sweeps) and all(map(report_is_current, sweeps))
 

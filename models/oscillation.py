@@ -8,6 +8,7 @@ side; Coulomb attraction of unlike charges deepens the well and counts.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator
 
@@ -96,6 +97,7 @@ def _pairs(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
             yield _motion(f'pair {"-".join(types)}', largest * np.sum(1 / _masses(field, types)))
 
 
+@functools.cache  # the states of a sweep share most interactions
 def pair_energy(field: ForceField, i: int, j: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Compute r, the energy and its second derivative for two types, Coulomb apart; i <= j."""
     potentials = field.pair_potentials(i, j)
@@ -143,6 +145,7 @@ def _largest_near_bottom(energy: FloatArray, curvature: FloatArray, kT: float) -
     return float(curvature[energy <= energy.min() + kT].max())
 
 
+@functools.cache
 def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Compute the lengths that a bond may have, its energy and the second derivative of it."""
     if not isinstance(bond, FeneBond):
@@ -165,6 +168,7 @@ def _rest_length(bond: Bond) -> float:
     return float(r[energy.argmin()])
 
 
+@functools.cache
 def _angle_energy(angle: Angle) -> tuple[FloatArray, FloatArray]:
     """Compute energy and its second derivative by the angle, from 0 to pi."""
     theta = np.linspace(0, np.pi, _POINTS)

@@ -170,7 +170,7 @@ def test_a_new_stage_is_a_row_and_a_table_of_the_protocol(
     assert not row.is_part_of(job)
 
     limits = {'hold': Limits(minimum_steps=1280, maximum_steps=1280)}
-    job_files.write_limits(Path(job.path), limits)
+    job_files.write_limits([Path(job.path)], limits)
     context = replace(job_context(job), point=point)
     run_stage(row, context)
     assert read_hdf5(Path(job.fn('hold_thermo.h5')))['step'].tolist() == list(range(10, 1281, 10))

@@ -52,7 +52,7 @@ def jobs(tmp_path: Path) -> SweepJobs:
             point = state_point(x, replica, model_hash=model.content_hash())
             job = project.open_job(point).init()
             job.document['runs'] = [{'stage': 'sample', 'steps': 1000, 'seconds': 3600.0}]
-            job_files.write_limits(Path(job.path), sweep().protocol.limits)
+            job_files.write_limits([Path(job.path)], sweep().protocol.limits)
             end = {'steps': 12800, 'precision': {}, 'is_precise': False}
             job_files.write_json(StageFolder(Path(job.path), 'sample').end, end)
             made.append(job)

@@ -13,12 +13,11 @@ from tests.results.builders import thermodynamics, write_definitions_of, write_r
 from user_input import UserError
 from workflow.cli.init import init_sweep
 from workflow.jobs.workspace import SWEEPS, SweepJobs, recorded_sweep
+from workflow.results.report_state import report_is_current, results_folder
 from workflow.results.sweep_results import (
     places_on_axis,
     read_sweep_table,
     record_report,
-    report_is_current,
-    results_folder,
     write_sweep_results,
 )
 from workflow.sweep.state_point import StatePoint

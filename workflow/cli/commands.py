@@ -227,12 +227,8 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _write_report(sweep: SweepJobs) -> int:
-    from workflow.results.sweep_results import (
-        read_sweep_table,
-        report_is_current,
-        results_folder,
-        write_sweep_results,
-    )
+    from workflow.results.report_state import report_is_current, results_folder
+    from workflow.results.sweep_results import read_sweep_table, write_sweep_results
     from workflow.results.tables import print_key_tables
     from workflow.stages.table import is_done
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -13,11 +12,11 @@ from typing import Any, TypeVar
 import numpy as np
 from signac.job import calc_id
 
-from models.force_field import force_field
+from models.force_field import ForceField, force_field
 from models.model import Model
 from user_input import UserError, error_context
 from workflow.cluster.description import Speed
-from workflow.electrostatics.mesh import MESH_SIZES, choose_mesh
+from workflow.electrostatics.mesh import choose_mesh, reaches_easily
 from workflow.jobs import files as job_files
 from workflow.jobs.asked import record_limits
 from workflow.jobs.signac_files import make_job
@@ -32,7 +31,8 @@ from workflow.jobs.workspace import (
     open_project,
 )
 from workflow.results.definitions import named_definitions
-from workflow.results.sweep_results import CLAIMS, checked_report
+from workflow.results.report_state import CLAIMS
+from workflow.results.sweep_results import checked_report
 from workflow.stages.extend_jobs import extend_jobs
 from workflow.stages.held_at_pressure import check_held_at_pressure
 from workflow.stages.review import check_precision_names
@@ -72,13 +72,17 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         if isinstance(sweep.decide, dict):
             check_precision_names(sweep.decide, model.beads, model.bonds, 'decide')
         values = [as_plain_values(point) for point in points]
-        if len({json.dumps(each, sort_keys=True) for each in values}) < len(values):
+        by_id = dict(zip(map(calc_id, values), points, strict=True))
+        if len(by_id) < len(values):
             raise UserError('a composition or a value of the grid is there twice: remove one.')
         if not is_agreed:
-            _ask_for_many(points, values, model, sweep.protocol.limits)
+            _ask_for_many(by_id, model, sweep.protocol.limits)
         first = [point for point in points if point.replica == 0]
+        lengths = {point.bjerrum_length for point in first}
+        fields = {length: force_field(model, length) for length in lengths}
         for point in _shown('building one melt of each state', first):
-            if warning := _check_can_be_built(point, model):
+            field = fields[point.bjerrum_length]
+            if warning := _check_can_be_built(point, model, field):
                 print(f'warning: {path}: {warning}', file=sys.stderr)
     project = open_project()
     jobs = [make_job(project, each) for each in _shown('making jobs', values)]
@@ -129,16 +133,12 @@ def _found_before(
 
 
 def _ask_for_many(
-    points: list[StatePoint],
-    values: list[dict[str, Any]],
-    model: Model,
-    limits: Mapping[str, Limits],
+    points: Mapping[str, StatePoint], model: Model, limits: Mapping[str, Limits]
 ) -> None:
-    """Ask whether jobs that are new are to be made, where there are many; UserError if not."""
+    """Ask whether jobs (by id) that are new are to be made, if many; UserError if not."""
     workspace = Path.cwd() / 'workspace'
     there = set(os.listdir(workspace)) if workspace.is_dir() else set()
-    ids = [calc_id(each) for each in values]
-    new = [point for name, point in zip(ids, points, strict=True) if name not in there]
+    new = [point for job_id, point in points.items() if job_id not in there]
     if len(new) <= MOST_UNASKED:
         return
     work = sum(estimated_work(point, model, limits) for point in new)
@@ -160,24 +160,20 @@ def _shown(doing: str, items: list[Item]) -> Iterable[Item]:
     return track(items, doing, transient=True, console=Console(stderr=True))
 
 
-def _check_can_be_built(point: StatePoint, model: Model) -> str:
+def _check_can_be_built(point: StatePoint, model: Model, field: ForceField) -> str:
     """Build the melt once, to say now what would otherwise be said in the middle of the night.
 
     Returns:
         What may go wrong, or nothing.
     """
     frame = melt_of(point, model)
-    field = force_field(model, point.bjerrum_length)
     box = np.asarray(frame.configuration.box[:3], dtype=float)
     largest = check_box(box, field)
     charges = np.asarray(frame.particles.charge, dtype=float)
     if field.is_charged and charges.any():
-        positions = np.asarray(frame.particles.position, dtype=float)
-        request = (field.bjerrum_length, point.protocol.coulomb_error, largest)
-        excluded = bonded_charges(frame, field)
-        try:  # the finest mesh is nearly always enough, and asked for quickly
-            choose_mesh(positions, charges, box, *request, MESH_SIZES[-1:], excluded)
-        except UserError:
-            choose_mesh(positions, charges, box, *request, excluded=excluded)
+        request = (charges, box, field.bjerrum_length, point.protocol.coulomb_error, largest)
+        if not reaches_easily(*request):
+            positions = np.asarray(frame.particles.position, dtype=float)
+            choose_mesh(positions, *request, excluded=bonded_charges(frame, field))
     check_time_step(point, frame, field)
     return check_held_at_pressure(point, model.density, frame, field)

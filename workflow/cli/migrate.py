@@ -128,7 +128,7 @@ def _rename(workspace: Path, name: str, new: _NewName) -> None:
         return
     folder = workspace / name
     with hold(folder):
-        job_files.write_limits(folder, new.limits)
+        job_files.write_limits([folder], new.limits)
         job_files.write_json(folder / _NEXT_STATE_POINT, new.state_point)
         os.replace(folder, workspace / new.name)
         os.replace(*_state_points(workspace / new.name))

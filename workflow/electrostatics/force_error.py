@@ -10,9 +10,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import spherical_jn
-
-from workflow.electrostatics.ewald import near_pairs, screened_force
 
 # Coefficients of the error of P3M with ik-differentiation and the optimal influence function, by
 # assignment order: Deserno and Holm, J. Chem. Phys. 109, 7694 (1998), table I.
@@ -100,6 +97,10 @@ class ChargeCorrelation:
         vectors of kernel^2 S_ZZ, where the estimates have kernel^2. Both halves of the squared
         error count alike, as `_split` makes them.
         """
+        from scipy.special import spherical_jn  # not at the top: `init` rarely needs SciPy
+
+        from workflow.electrostatics.ewald import screened_force
+
         # Of the sum past the cut-off: the transform of its force, by Gauss-Laguerre quadrature.
         depth = 1 / (2 * kappa**2 * cutoff)
         r = cutoff + depth * _LAGUERRE_NODES
@@ -156,8 +157,10 @@ def typical_coulomb_force(
     a cut-off of 5 sigma: an RMS force is set by contacts, so this is linear in the number of ions
     and within some percent of the full sum. The pairs of ions `excluded`, ``(n, 2)``, do not count.
     """
+    from workflow.electrostatics.ewald import near_pairs, screened_force  # loads SciPy
+
     damping = 0.4
-    cutoff = min(5.0, 0.499 * float(box.min()))
+    cutoff = _force_cutoff(box)
     i, j, separation, r = near_pairs(positions, box, cutoff)
     if excluded is not None:
         low, high = np.sort(excluded, axis=1).T
@@ -173,5 +176,13 @@ def typical_coulomb_force(
     np.add.at(forces, i, pair_forces)
     np.add.at(forces, j, -pair_forces)
     rms = float(np.sqrt(np.mean(np.sum(forces**2, axis=1))))
-    # Never below the force between two ions at the cut-off: a lone pair has no scale of its own.
-    return max(rms, bjerrum_length / cutoff**2)
+    return max(rms, least_typical_force(box, bjerrum_length))
+
+
+def least_typical_force(box: NDArray[np.float64], bjerrum_length: float) -> float:
+    """Compute the force between two ions at the cut-off: a lone pair has no scale of its own."""
+    return bjerrum_length / _force_cutoff(box) ** 2
+
+
+def _force_cutoff(box: NDArray[np.float64]) -> float:
+    return min(5.0, 0.499 * float(box.min()))

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from user_input import UserError
-from workflow.electrostatics.force_error import Ions, charge_correlation, typical_coulomb_force
+from workflow.electrostatics.force_error import (
+    Ions,
+    charge_correlation,
+    least_typical_force,
+    typical_coulomb_force,
+)
 
 # Sizes whose factors are all small: the fast Fourier transform is fast on them.
 MESH_SIZES = tuple(
@@ -35,6 +39,8 @@ _SHARE_OF_REQUEST = 0.5
 _ROUNDS = 3
 # Below this the neighbour list costs as much as the pairs; above it, the mesh is always cheaper.
 _SHORTEST_CUTOFF, _LONGEST_CUTOFF = 2.0, 6.0
+# What the estimate for correlated ions may differ by from that without, and a wide margin.
+_EASY = 0.1
 # A box that shrinks a little at constant pressure must still hold the cut-off.
 _SHARE_OF_BOX = 0.97
 
@@ -94,8 +100,7 @@ def choose_mesh(
     )
     system = Ions.of(charges, box, bjerrum_length)
     correlation = charge_correlation(positions[ions], charges[ions], box)
-    share = _SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, int(np.count_nonzero(ions)))))
-    target = share * requested_error * typical_force
+    target = _aimed_at(requested_error, system.number) * typical_force
     longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
     factor, chosen = 1.0, None
     for _ in range(_ROUNDS):
@@ -111,6 +116,30 @@ def choose_mesh(
         )
     error = factor * system.error(*chosen) / typical_force
     return CoulombMesh(*chosen, requested_error, error, typical_force)
+
+
+def reaches_easily(
+    charges: NDArray[np.float64],
+    box: NDArray[np.float64],
+    bjerrum_length: float,
+    requested_error: float,
+    largest_cutoff: float,
+) -> bool:
+    """Check, wherever the ions are, that the finest mesh is far better than asked for.
+
+    Arguments are those of `choose_mesh`, which finds one then; if not, it may all the same.
+    """
+    system = Ions.of(charges, box, bjerrum_length)
+    aim = _EASY * _aimed_at(requested_error, system.number)
+    share = aim * least_typical_force(box, bjerrum_length) / np.sqrt(2)
+    longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
+    excess = _log_ratio(system.real_space_error(longest, 0.0), share)
+    kappa = float(np.sqrt(max(excess, 0.0))) / longest
+    return bool(system.mesh_error(MESH_SIZES[-1], _ORDERS[-1], kappa) <= share)
+
+
+def _aimed_at(requested_error: float, n_ions: int) -> float:
+    return float(_SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, n_ions))) * requested_error)
 
 
 def _cheapest(
@@ -153,6 +182,8 @@ def _split(
 
     Kappa always makes both errors equal: HOOMD-blue chooses its own so, and takes no other.
     """
+    from scipy.optimize import brentq  # not at the top: `init` rarely needs it, and it is slow
+
     share = target / np.sqrt(2)
 
     def mesh_excess(log_kappa: float) -> float:

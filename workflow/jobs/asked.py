@@ -19,18 +19,22 @@ SAMPLE = 'sample'
 def record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str, Limits]]:
     """Keep with each job what all sweeps that have it ask of it; return what was asked before."""
     before: dict[str, dict[str, Limits]] = {}
-    asked: dict[str, list[dict[str, Limits]]] = {}
-    for content in project.document[SWEEPS]().values():
-        limits = ProtocolTable.model_validate(content['sweep']['protocol']).limits
+    limits: dict[str, dict[str, Limits]] = {}
+    asked_by: dict[str, list[tuple[str, int]]] = {job_id: [] for job_id in sorted(ids)}
+    for name, content in project.document[SWEEPS]().items():
+        limits[name] = ProtocolTable.model_validate(content['sweep']['protocol']).limits
         for job_id in ids & set(content['jobs']):
-            factor = content.get(LENGTHENED, {}).get(job_id, 1)
-            asked.setdefault(job_id, []).append(_lengthened(limits, factor))
-    for job_id, several in asked.items():
-        folder = Path(project.workspace) / job_id
-        if folder.is_dir():
+            asked_by[job_id].append((name, content.get(LENGTHENED, {}).get(job_id, 1)))
+    alike: dict[tuple[tuple[str, int], ...], list[Path]] = {}
+    for job_id, several in asked_by.items():
+        folder = Path(project.workspace, job_id)
+        if several and folder.is_dir():
             with suppress(UserError):  # there is none yet, or it is damaged: it is written anew
                 before[job_id] = job_files.read_limits(folder)
-            job_files.write_limits(folder, join_limits(several))
+            alike.setdefault(tuple(several), []).append(folder)
+    for factors, folders in alike.items():
+        joined = join_limits(_lengthened(limits[name], factor) for name, factor in factors)
+        job_files.write_limits(folders, joined)
     return before
 
 

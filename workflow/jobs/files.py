@@ -72,11 +72,8 @@ def _as_text(content: dict[str, Any]) -> str:
 
 def write_models(folders: Iterable[Path], model: Model) -> None:
     """Keep the model with each job, so that the job can be read without the model file."""
-    text = _as_text(model.model_dump(mode='json', by_alias=True, exclude_none=True))
-    for folder in folders:
-        # For thousands of jobs: `init` writes it again if it is lost, as all that signac has.
-        with renaming(folder / MODEL) as temporary:
-            temporary.write_text(text)
+    content = model.model_dump(mode='json', by_alias=True, exclude_none=True)
+    _write_alike([folder / MODEL for folder in folders], _as_text(content))
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:
@@ -98,13 +95,22 @@ def read_model(folder: Path, point: StatePoint) -> Model:
     return model
 
 
-def write_limits(folder: Path, limits: Mapping[str, Limits]) -> None:
-    """Keep with a job what is asked of it, by stage: it is no part of its state point."""
-    text = _as_text({name: each.model_dump(mode='json') for name, each in limits.items()})
-    path = folder / LIMITS
-    if not path.exists() or path.read_text(errors='replace') != text:
-        with renaming(path) as temporary:  # as the model
-            temporary.write_text(text)
+def write_limits(folders: Iterable[Path], limits: Mapping[str, Limits]) -> None:
+    """Keep with each job what is asked of it, by stage: it is no part of its state point."""
+    content = {name: each.model_dump(mode='json') for name, each in limits.items()}
+    _write_alike([folder / LIMITS for folder in folders], _as_text(content))
+
+
+def _write_alike(paths: Iterable[Path], text: str) -> None:
+    """Write a text to thousands of paths, unless it is there."""
+    for path in paths:
+        try:
+            is_there = path.read_text(errors='replace') == text
+        except OSError:
+            is_there = False
+        if not is_there:  # `init` writes it again if it is lost, as all that signac has
+            with renaming(path) as temporary:
+                temporary.write_text(text)
 
 
 def read_limits(folder: Path) -> dict[str, Limits]:

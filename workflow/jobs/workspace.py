@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -173,11 +174,11 @@ def jobs_by_sweep(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
 def sweeps_with(jobs: Sequence[Job]) -> list[SweepJobs]:
     """Find the sweeps whose jobs, as far as they are in the workspace, are just these."""
     ids = [job.id for job in jobs]
-    workspace = Path(jobs[0].project.workspace)
+    there = set(os.listdir(jobs[0].project.workspace))
     return [
         SweepJobs(name, list(jobs))
         for name, content in sweeps_in(jobs[0]).items()
-        if [each for each in content['jobs'] if (workspace / each).is_dir()] == ids
+        if [each for each in content['jobs'] if each in there] == ids
     ]
 
 

@@ -15,7 +15,15 @@ from workflow.jobs.failures import composition_text, read_failure
 from workflow.jobs.lock import hold
 from workflow.jobs.signac_files import STATE_POINT, read_job_document, state_point_of
 from workflow.jobs.sweep_state import recorded
-from workflow.jobs.workspace import LOOKS, SWEEPS, Job, SweepJobs, sweeps_in
+from workflow.jobs.workspace import SWEEPS, Job, SweepJobs, sweeps_in
+from workflow.results.report_state import (
+    CLAIMS,
+    JOB_LIST,
+    made_of,
+    results_folder,
+    shown_as,
+    stamps_of,
+)
 from workflow.sweep.state_point import as_plain_values, read_state_point
 from workflow.sweep.sweep_file import ReportTable, Sweep, load_sweep, state_points
 
@@ -25,17 +33,8 @@ if TYPE_CHECKING:
     from workflow.results.axis import Axis
     from workflow.results.claims import Claims
 
-# In the project document, beside the sweep.
-CLAIMS = 'claims'
-
 _LOCK = '.decide.lock'  # in the folder of the project
-_JOB_LIST = 'jobs.json'
 _PROVENANCE = 'provenance.json'
-
-
-def results_folder(sweep: SweepJobs) -> Path:
-    """Return the folder of the results of a sweep."""
-    return Path(sweep.jobs[0].project.path) / 'results' / sweep.name
 
 
 def write_sweep_results(sweep: SweepJobs) -> SweepTable:
@@ -58,7 +57,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     from workflow.results.stated_definitions import definitions_statement
 
     # Before they are read: a result that comes while figures are drawn is not in this report.
-    stamps = _stamps(sweep.jobs)
+    stamps = stamps_of(sweep.jobs)
     table = read_sweep_table(sweep)
     content = recorded(sweep)
     records = [read_job_document(job) for job in sweep.jobs]
@@ -81,7 +80,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     pairs = zip(sweep.jobs, records, strict=True)
     made = provenance.of_sweep([(job.id, state_point_of(job), record) for job, record in pairs])
     job_files.write_json(folder / _PROVENANCE, made)
-    job_files.write_json(folder / _JOB_LIST, {'jobs': stamps, 'report': _made_of(content)})
+    job_files.write_json(folder / JOB_LIST, {'jobs': stamps, 'report': made_of(content)})
     return table
 
 
@@ -167,7 +166,7 @@ def record_report(path: Path, sweep: SweepJobs) -> None:
     """Record how a sweep file wants its results shown; UserError if its report table is wrong."""
     wanted, model = load_sweep(path)
     shown = checked_report(path, wanted, model)
-    if _shown_as(recorded(sweep)) != shown:
+    if shown_as(recorded(sweep)) != shown:
         document = sweep.jobs[0].project.document[SWEEPS][sweep.name]
         document['sweep']['report'] = shown['report']
         document[CLAIMS] = shown[CLAIMS]
@@ -203,46 +202,8 @@ def _panels() -> list[str]:
     return [name for each in OBSERVABLES for name in each.panels]
 
 
-def report_is_current(sweep: SweepJobs) -> bool:
-    """Return whether the report is there, and made of the results that these jobs have now."""
-    folder = results_folder(sweep)
-    if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
-        return False
-    try:
-        listed = job_files.read_json(folder / _JOB_LIST)
-    except (OSError, ValueError):
-        return False
-    found = _stamps(sweep.jobs)
-    is_of_these = listed == {'jobs': found, 'report': _made_of(recorded(sweep))}
-    return is_of_these and all(all(stamps) for stamps in found.values())
-
-
 def _report_table(content: Mapping[str, Any]) -> ReportTable:
-    return ReportTable.model_validate(_shown_as(content)['report'])
-
-
-def _shown_as(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Find how a recorded sweep is shown; one recorded before there was a choice too."""
-    report = content.get('sweep', {}).get('report') or ReportTable().model_dump(mode='json')
-    return {'report': report, CLAIMS: content.get(CLAIMS)}
-
-
-def _made_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Find what else a report is made of: how it is shown, and the looks that were taken."""
-    return _shown_as(content) | {LOOKS: content.get(LOOKS, [])}
-
-
-def _stamps(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
-    """Map job -> time and size of each of its results; None for one that is not there."""
-
-    def stamp(path: Path) -> list[int] | None:
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return None
-        return [status.st_mtime_ns, status.st_size]
-
-    return {job.id: [stamp(Path(job.fn(name))) for name in job_files.RESULTS] for job in jobs}
+    return ReportTable.model_validate(shown_as(content)['report'])
 
 
 def _failures(jobs: Sequence[Job]) -> list[dict[str, str]]:

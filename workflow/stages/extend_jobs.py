@@ -19,6 +19,8 @@ _logger = logging.getLogger(__name__)
 
 Job = Any
 
+_REVIEWED = [stage for stage in STAGES if stage.kind is Kind.UNTIL_PRECISE]
+
 
 def extend_jobs(jobs: Iterable[Job], before: Mapping[str, Mapping[str, Limits]]) -> None:
     """Reopen the stages of `jobs` that are done and have run for less than is asked of them now.
@@ -27,12 +29,11 @@ def extend_jobs(jobs: Iterable[Job], before: Mapping[str, Mapping[str, Limits]])
     """
     reopened, held, refused = 0, 0, []
     for job in jobs:
-        folder, asked = Path(job.path), job_files.read_limits(Path(job.path))
-        for stage in STAGES:
-            is_done = (folder / stage.last_product).exists()
-            if stage.kind is not Kind.UNTIL_PRECISE or not stage.is_part_of(job) or not is_done:
+        folder = Path(job.path)
+        for stage in _REVIEWED:
+            if not job.isfile(stage.last_product):
                 continue
-            limits = asked[stage.name]
+            limits = job_files.read_limits(folder)[stage.name]
             end = read_end(StageFolder(folder, stage.name))
             if end is None:
                 known = before.get(job.id, {}).get(stage.name)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,6 +109,8 @@ def write_hdf5(raw: Path, path: Path, time_step: float) -> None:
 
     It is made in memory: where the disk fills up, the HDF5 library ends the process.
     """
+    import h5py  # not at the top: `init` writes no log
+
     with h5py.File(path, 'w', driver='core', backing_store=False) as file:
         file.attrs['time_step'] = time_step
         for name, values in read_rows(raw).items():
@@ -124,5 +125,7 @@ def write_hdf5(raw: Path, path: Path, time_step: float) -> None:
 
 def read_hdf5(path: Path) -> dict[str, NDArray[np.float64]]:
     """Read the columns of a thermo.h5, by name, each ``(n,)``."""
+    import h5py
+
     with h5py.File(path, 'r') as file:
         return {name: np.asarray(file[name]) for name in THERMO_COLUMNS}

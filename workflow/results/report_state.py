@@ -1,0 +1,64 @@
+"""Whether the report of a sweep is made of what its jobs have now; light, for `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow.jobs import files as job_files
+from workflow.jobs.sweep_state import recorded
+from workflow.jobs.workspace import LOOKS, Job, SweepJobs
+
+# In the project document, beside the sweep.
+CLAIMS = 'claims'
+
+# In the folder of the results.
+JOB_LIST = 'jobs.json'
+
+
+def results_folder(sweep: SweepJobs) -> Path:
+    """Return the folder of the results of a sweep."""
+    return Path(sweep.jobs[0].project.path) / 'results' / sweep.name
+
+
+def report_is_current(sweep: SweepJobs) -> bool:
+    """Return whether the report is there, and made of the results that these jobs have now."""
+    folder = results_folder(sweep)
+    if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
+        return False
+    try:
+        listed = job_files.read_json(folder / JOB_LIST)
+    except (OSError, ValueError):
+        return False
+    found = stamps_of(sweep.jobs)
+    is_of_these = listed == {'jobs': found, 'report': made_of(recorded(sweep))}
+    return is_of_these and all(all(stamps) for stamps in found.values())
+
+
+def shown_as(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Find how a recorded sweep is shown; one recorded before there was a choice too."""
+    report = content.get('sweep', {}).get('report')
+    if not report:
+        from workflow.sweep.sweep_file import ReportTable
+
+        report = ReportTable().model_dump(mode='json')
+    return {'report': report, CLAIMS: content.get(CLAIMS)}
+
+
+def made_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Find what else a report is made of: how it is shown, and the looks that were taken."""
+    return shown_as(content) | {LOOKS: content.get(LOOKS, [])}
+
+
+def stamps_of(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
+    """Map job -> time and size of each of its results; None for one that is not there."""
+
+    def stamp(path: Path) -> list[int] | None:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        return [status.st_mtime_ns, status.st_size]
+
+    return {job.id: [stamp(Path(job.fn(name))) for name in job_files.RESULTS] for job in jobs}
