@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_here
+from tests.results.builders import refuse_all_but
 
 pytestmark = pytest.mark.slow
 
@@ -34,8 +35,7 @@ sample = { minimum_steps = 1280, maximum_steps = 1280, doublings = 2 }
 """
 
 
-def simulate(folder: Path, replicas: int, more: str = '') -> list[Path]:
-    (folder / 'sweep.toml').write_text(SWEEP.replace('REPLICAS', str(replicas)) + more)
+def simulate(folder: Path) -> None:
     command = [sys.executable, str(ROOT / 'project.py'), 'simulate', 'sweep.toml']
     done = subprocess.run(
         [*command, '--engine', 'lammps', '--parallel', '2'],
@@ -46,6 +46,13 @@ def simulate(folder: Path, replicas: int, more: str = '') -> list[Path]:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'wait for' not in done.stdout
+
+
+def run(folder: Path, replicas: int) -> list[Path]:
+    (folder / 'sweep.toml').write_text(SWEEP.replace('REPLICAS', str(replicas)))
+    for words in (['init', 'sweep.toml'], ['run', '-o', '^(?!report$).*']):
+        done = run_here(folder, *words)
+        assert done.returncode == 0, done.said
     return sorted((folder / 'workspace').iterdir())
 
 
@@ -64,17 +71,21 @@ def stamps(jobs: list[Path], name: str) -> list[int]:
 
 
 def test_all_jobs_of_a_sweep_share_r_c_and_q(tmp_path: Path) -> None:
-    jobs = simulate(tmp_path, 1)
+    jobs = run(tmp_path, 1)
     (distance,), (wave_number,) = set(contact_distances(jobs)), set(wave_numbers(jobs))
     assert 1.0 < distance < 1.6
 
-    more = simulate(tmp_path, 2)
+    more = run(tmp_path, 2)
     assert len(more) == 4
     assert set(contact_distances(more)) == {distance}
     assert set(wave_numbers(more)) == {wave_number}
 
     before = {name: stamps(more, name) for name in ('trajectory.gsd', 'relaxation.json')}
-    simulate(tmp_path, 2, '\n[definitions]\ncontact_distance = 1.4\n')
+    for job in more:
+        refuse_all_but(job, 'clusters', 'relaxation')
+    with open(tmp_path / 'sweep.toml', 'a') as file:
+        file.write('\n[definitions]\ncontact_distance = 1.4\n')
+    simulate(tmp_path)
     assert set(contact_distances(more)) == {1.4}
     assert {name: stamps(more, name) for name in before} == before
     runs = [json.loads((job / 'signac_job_document.json').read_text())['runs'] for job in more]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import run_here
+from tests.results.builders import refuse_all_but
 from workflow.jobs.files import RESULTS
 from workflow.jobs.lock import hold
 from workflow.stages.thermo_writer import read_hdf5
@@ -247,6 +248,7 @@ def test_a_job_that_is_analysed_is_left_alone(folder: Path) -> None:
 
 
 def test_a_report_says_that_its_sweep_was_changed_since(folder: Path) -> None:
+    refuse_all_but(job_of(folder), 'thermodynamics')
     (folder / 'sweep.toml').write_text(sweep(LONGER).replace('replicas = 1', 'replicas = 2'))
     done = run_here(folder, 'report', 'sweep.toml')
     assert done.returncode == 0
