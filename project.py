@@ -8,6 +8,7 @@ work on a login node.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -51,7 +52,8 @@ def add_operation(
     Project.operation(operate, name=name, directives=directives_of(name))
 
     def has_what_it_needs(job: Job) -> bool:
-        return all(map(job.isfile, needs))
+        folder = job.path  # asked thousands of times: job.isfile takes longer
+        return all(os.path.isfile(f'{folder}/{name}') for name in needs)
 
     Project.pre(has_what_it_needs)(operate)
     Project.post.isfile(leaves)(operate)

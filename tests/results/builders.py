@@ -273,7 +273,7 @@ def row_of_replicas(place: float, *values: float | str, of: Combination = Combin
             found = Estimate(low=end) if value[0] == '>' else Estimate(high=end)
         assert found is not None
         quantities.append(Quantity('q', '1', found, of))
-    (estimate,), _ = combine([quantities])
+    (estimate,) = combine([quantities])
     shown = replace(quantities[0], estimate=estimate)
     by_replica = dict(enumerate(quantities))
     return Row({'lsp_fraction': place, 'kT': 1.0}, 'clusters', shown, by_replica)

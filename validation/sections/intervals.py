@@ -217,7 +217,7 @@ def summary_rows(engine: str) -> Iterator[Row]:
 
 def combined(what: str, sets: Iterable[Sequence[Quantity]], truth: float) -> Coverage:
     """Coverage of the intervals of sets of replicas."""
-    found = (combine([each])[0][0] for each in sets)
+    found = (combine([each])[0] for each in sets)
     return Coverage.of(f'combine, {what}', (holds(each, truth) for each in found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,7 +74,13 @@ def _as_text(content: dict[str, Any]) -> str:
 def write_models(folders: Iterable[Path], model: Model) -> None:
     """Keep the model with each job, so that the job can be read without the model file."""
     content = model.model_dump(mode='json', by_alias=True, exclude_none=True)
-    _write_alike([folder / MODEL for folder in folders], _as_text(content))
+    text, paths = _as_text(content), [folder / MODEL for folder in folders]
+    _write_alike(paths[:1], text)
+    for path in paths[1:]:
+        try:
+            os.link(paths[0], path)  # it never changes: one file with thousands of names
+        except OSError:  # it is there, or this disk has no links
+            _write_alike([path], text)
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:

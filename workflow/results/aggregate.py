@@ -42,14 +42,12 @@ class Row:
         quantity: With the estimate over the replicas, whose `n_effective` is how many of them gave
             a value or a bound, and whose verdict says why it is not converged.
         by_replica: What each replica gave, by its number.
-        interval: How the interval was made.
     """
 
     place: Place
     observable: str
     quantity: Quantity
     by_replica: Mapping[int, Quantity] = field(default_factory=dict)
-    interval: str = ''
 
     @property
     def estimate(self) -> Estimate:
@@ -148,7 +146,7 @@ def replicates(quantities: Sequence[Quantity], place: float = 0.0) -> Replicates
     )
 
 
-def combine(by_state: Sequence[Sequence[Quantity]]) -> tuple[list[Estimate], str]:
+def combine(by_state: Sequence[Sequence[Quantity]]) -> list[Estimate]:
     """Combine one quantity over the replicas of each state, with 95 % intervals of their means.
 
     The spread of replicas is pooled over the states where it is the same (`pooled_intervals`): few
@@ -158,16 +156,14 @@ def combine(by_state: Sequence[Sequence[Quantity]]) -> tuple[list[Estimate], str
 
     Returns:
         One estimate for each state, whose `n_effective` is the number of replicas that gave a value
-        or a bound; and how the intervals were made.
+        or a bound.
     """
     found = [replicates(each) for each in by_state]
-    pooled = pooled_intervals([each for each in found if each.n])
-    means = iter(pooled.estimates)
-    combined = [
+    means = iter(pooled_intervals([each for each in found if each.n]).estimates)
+    return [
         _of_state(quantities, next(means) if each.n else Estimate(n_effective=0.0))
         for quantities, each in zip(by_state, found, strict=True)
     ]
-    return combined, pooled.method
 
 
 def _of_state(quantities: Sequence[Quantity], found: Estimate) -> Estimate:
@@ -202,7 +198,7 @@ def _rows_of(
     precision: Mapping[str, float],
 ) -> Iterator[Row]:
     """Make one row of a quantity for each state that has it."""
-    estimates, method = combine([list(each.values()) for each in found])
+    estimates = combine([list(each.values()) for each in found])
     for state, by_replica, estimate in zip(states, found, estimates, strict=True):
         first, n = next(iter(by_replica.values())), len(state.results)
         reasons = [estimate.verdict] if estimate.verdict else []
@@ -212,7 +208,7 @@ def _rows_of(
             reasons.append(f'{n - len(by_replica)} of {n} replicas do not have it')
         reasons += _imprecise(first.combination, estimate, precision.get(first.name))
         judged = replace(first, estimate=replace(estimate, verdict='; '.join(reasons)))
-        yield Row(state.place, observable, judged, by_replica, method)
+        yield Row(state.place, observable, judged, by_replica)
 
 
 def _shared_drifts(state: State, names: Sequence[str]) -> list[str]:

@@ -199,13 +199,13 @@ def number_of_points(sweep: Sweep) -> int:
 
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
     """List the state points of a sweep, in the order of its file."""
-    protocol = sweep.protocol.without_limits
+    protocol, model_hash = sweep.protocol.without_limits, model.content_hash()
     for composition in sweep.compositions:
         for point in sweep.grid.points(model):
             for replica in range(sweep.replicas.minimum):
                 yield StatePoint(
                     model=model.name,
-                    model_hash=model.content_hash(),
+                    model_hash=model_hash,
                     composition=_normalised(composition),
                     sequence=sweep.sequence,
                     chain_lengths=sweep.chain_lengths,
