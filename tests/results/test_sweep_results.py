@@ -74,6 +74,17 @@ def test_how_results_are_shown_makes_no_other_jobs(path: Path) -> None:
     assert recorded['claims']['claim'][0]['expect']['trend'] == 'rises'
 
 
+def test_jobs_share_a_model_file_until_one_is_damaged(path: Path) -> None:
+    first, *others = [Path(job.fn('model.json')) for job in init_sweep(path).jobs]
+    whole = first.read_text()
+    assert first.stat().st_nlink == 1 + len(others) > 1
+    for each in others:
+        each.unlink()
+        each.write_text(whole[:100])
+    init_sweep(path)
+    assert {each.read_text() for each in (first, *others)} == {whole}
+
+
 def test_the_report_command_takes_what_the_sweep_file_says_now(path: Path) -> None:
     sweep = init_sweep(path)
     finish(sweep)

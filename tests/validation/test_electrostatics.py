@@ -11,7 +11,7 @@ from validation.sections.forces import MADELUNG
 from validation.systems import crystal, melt, random_ions
 from workflow.electrostatics.ewald import ewald_forces, ewald_sum
 from workflow.electrostatics.force_error import ChargeCorrelation, charge_correlation
-from workflow.electrostatics.mesh import choose_mesh
+from workflow.electrostatics.mesh import choose_mesh, reaches_easily
 
 
 @pytest.mark.parametrize('name', MADELUNG)
@@ -55,6 +55,19 @@ def test_an_error_that_no_mesh_reaches_is_refused() -> None:
     state = sample.state
     with pytest.raises(UserError, match='no mesh of up to'):
         choose_mesh(state.positions, sample.charges, state.box * 1.0, 16.0, 1e-15, 3.0)
+
+
+@pytest.mark.parametrize('requested', [1e-7, 1e-5, 1e-3, 1e-1])
+@pytest.mark.parametrize('number', [4, 200])
+def test_where_a_mesh_is_easily_found_one_is_chosen(number: int, requested: float) -> None:
+    sample = random_ions(number, 0.4, 16.0, seed=1)
+    box = np.asarray(sample.state.box, dtype=float)
+    request = (sample.charges, box, 16.0, requested, 0.45 * float(box.min()))
+    is_easy = reaches_easily(*request)
+    assert is_easy or requested < 1e-4
+    if is_easy:  # whether there is one is else left open
+        assert choose_mesh(sample.state.positions, *request).requested_error == requested
+    assert not reaches_easily(sample.charges, box, 16.0, 1e-15, 3.0)
 
 
 def test_charge_correlation_of_random_ions_and_of_pairs() -> None:
