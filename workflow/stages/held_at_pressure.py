@@ -15,7 +15,7 @@ from workflow.stages.system import check_box
 from workflow.sweep.state_point import StatePoint
 
 # Beads per volume, each counted as the cube of its diameter. Melts of isp at pressure 0 and kT 1
-# come to 0.87 (only LSP) to 0.97 (only DOPA); randomly close-packed spheres to 1.22.
+# come to 0.87 (all units charged) to 0.97 (none charged); randomly close-packed spheres to 1.22.
 _USUAL_DENSITY, _DENSEST = 1.0, 1.1
 
 # A cut at the minimum of a well leaves as much by rounding; in epsilon.
