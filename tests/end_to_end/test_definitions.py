@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, run_here
-from tests.results.builders import refuse_all_but
+from tests.conftest import run_here
 
 pytestmark = pytest.mark.slow
 
@@ -35,21 +32,8 @@ sample = { minimum_steps = 1280, maximum_steps = 1280, doublings = 2 }
 """
 
 
-def simulate(folder: Path) -> None:
-    command = [sys.executable, str(ROOT / 'project.py'), 'simulate', 'sweep.toml']
-    done = subprocess.run(
-        [*command, '--engine', 'lammps', '--parallel', '2'],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert 'wait for' not in done.stdout
-
-
-def run(folder: Path, replicas: int) -> list[Path]:
-    (folder / 'sweep.toml').write_text(SWEEP.replace('REPLICAS', str(replicas)))
+def run(folder: Path, replicas: int, more: str = '') -> list[Path]:
+    (folder / 'sweep.toml').write_text(SWEEP.replace('REPLICAS', str(replicas)) + more)
     for words in (['init', 'sweep.toml'], ['run', '-o', '^(?!report$).*']):
         done = run_here(folder, *words)
         assert done.returncode == 0, done.said
@@ -81,11 +65,7 @@ def test_all_jobs_of_a_sweep_share_r_c_and_q(tmp_path: Path) -> None:
     assert set(wave_numbers(more)) == {wave_number}
 
     before = {name: stamps(more, name) for name in ('trajectory.gsd', 'relaxation.json')}
-    for job in more:
-        refuse_all_but(job, 'clusters', 'relaxation')
-    with open(tmp_path / 'sweep.toml', 'a') as file:
-        file.write('\n[definitions]\ncontact_distance = 1.4\n')
-    simulate(tmp_path)
+    run(tmp_path, 2, '\n[definitions]\ncontact_distance = 1.4\n')
     assert set(contact_distances(more)) == {1.4}
     assert {name: stamps(more, name) for name in before} == before
     runs = [json.loads((job / 'signac_job_document.json').read_text())['runs'] for job in more]

@@ -146,15 +146,16 @@ def test_a_stage_that_another_process_has_done_is_not_done_again(folder: Path) -
 
 
 def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> None:
+    (folder / 'sweep.toml').write_text(SWEEP.replace('replicas = 2', 'replicas = 1'))
     process = simulate(folder)
     wait_until_sampling(folder)
     process.send_signal(signal.SIGINT)
     assert 'The same command resumes it' in process.communicate(timeout=60)[0]
     assert process.returncode == EXIT_INTERRUPTED
 
-    finished(simulate(folder))
+    assert 'wait for' not in finished(simulate(folder))
     jobs = sorted(folder.glob('workspace/*'))
-    assert len(jobs) == 4
+    assert len(jobs) == 2
     for job in jobs:
         assert_every_frame_and_row_once(job)
         assert not list(job.glob('*.in_progress'))
@@ -166,13 +167,13 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
         rows = list(csv.DictReader(file))
     assert ','.join(rows[0]) == COLUMNS
     temperatures = [row for row in rows if row['quantity'] == 'temperature']
-    assert [row['n_replicas'] for row in temperatures] == ['2', '2']
+    assert [row['n_replicas'] for row in temperatures] == ['1', '1']
     assert all(0.8 < float(row['mean']) < 1.2 for row in temperatures)
     assert (folder / 'results/small/report.html').stat().st_size > 10_000
 
     written = (folder / 'results/small/report.html').stat().st_mtime_ns
     started = time.monotonic()
-    assert '4 of 4 jobs are done already' in run_here(folder, 'simulate', 'sweep.toml').said
+    assert '2 of 2 jobs are done already' in run_here(folder, 'simulate', 'sweep.toml').said
     assert time.monotonic() - started < 10
     assert (folder / 'results/small/report.html').stat().st_mtime_ns == written
 
@@ -181,7 +182,7 @@ def assert_coulomb_error_is_as_requested(jobs: list[Path]) -> None:
     """Each charged job says what its first frames had, for both stages that draw results."""
     documents = [json.loads((job / 'signac_job_document.json').read_text()) for job in jobs]
     found = [run for document in documents for run in document['runs'] if 'coulomb' in run]
-    assert sorted(run['stage'] for run in found) == ['equilibrate'] * 2 + ['sample'] * 2
+    assert sorted(run['stage'] for run in found) == ['equilibrate', 'sample']
     assert all(0.3 < run['coulomb']['achieved_error'] / 1e-2 < 1.0 for run in found)
     charged = {run['job'] for run in found}
     for run in (run for document in documents for run in document['runs']):
@@ -211,18 +212,24 @@ def test_two_mpi_ranks_write_one_set_of_files(folder: Path) -> None:
     (folder / 'sweep.toml').write_text(one_job)
     assert run_here(folder, 'init', 'sweep.toml').returncode == 0
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
-    done = subprocess.run(
-        [sys.executable, str(ROOT / 'project.py'), 'run', '-o', 'simulation'],
-        cwd=folder,
-        env=os.environ | {'ISP_ENGINE': 'lammps', 'ISP_RANKS': '2', 'PATH': path},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+
+    def run_on_two(*operations: str) -> None:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / 'project.py'), 'run', '-o', *operations],
+            cwd=folder,
+            env=os.environ | {'ISP_ENGINE': 'lammps', 'ISP_RANKS': '2', 'PATH': path},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+    run_on_two('build', 'relax')
+    assert run_here(folder, 'run', '-o', 'equilibrate').returncode == 0  # each costs seconds on two
+    run_on_two('sample')
     (job,) = folder.glob('workspace/*')
     assert_every_frame_and_row_once(job)
     runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
-    assert [run['ranks'] for run in runs] == [2, 2, 2]
+    assert [run.get('ranks') for run in runs] == [2, None, 2]
 
 
 def test_a_job_is_run_by_one_process_at_a_time(folder: Path) -> None:

@@ -348,35 +348,31 @@ def test_run_does_not_take_several_processes(two_short: Path) -> None:
     assert 'simulate SWEEP --parallel N' in said
 
 
+def test_a_held_job_stops_no_other(two_short: Path) -> None:
+    first, second = jobs_of(two_short)
+    with hold(first):
+        said = here(two_short, EXIT_HELD, 'run', '-o', 'sample', 'thermodynamics')
+    assert f'job {first.name} is being run by process {os.getpid()}' in said
+    assert (second / 'thermodynamics.json').exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('ranks', [1, 2])
 def test_trouble_with_one_job_stops_no_other(two_short: Path, ranks: int) -> None:
     if ranks > 1:
         pytest.importorskip('mpi4py', reason='needs mpi4py')
-
-    def run(code: int) -> str:
-        if ranks == 1:
-            return here(two_short, code, *command)
-        return end(start(two_short, *command, **options), code)
-
     first, second = jobs_of(two_short)
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
-    # Of two ranks the analysis uses one.
-    command = ('run', '-o', 'sample', 'thermodynamics') if ranks == 1 else ('run', '-o', 'sample')
-    product = 'thermodynamics.json' if ranks == 1 else 'trajectory.gsd'
-    options = {'ISP_RANKS': str(ranks), 'PATH': path}
-    with hold(first):
-        said = run(EXIT_HELD)
-    assert f'job {first.name} is being run by process {os.getpid()}' in said
-    assert (second / product).exists()
-
-    for name in {'trajectory.gsd', product}:
-        (second / name).unlink()
     (first / 'equilibrated.gsd').write_bytes(b'spoiled')
-    said = run(2)
+    if ranks == 1:
+        said = here(two_short, 2, 'run', '-o', 'sample', 'thermodynamics')
+        assert (second / 'thermodynamics.json').exists()
+    else:  # of which the analysis uses one
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
+        options = {'ISP_RANKS': str(ranks), 'PATH': path}
+        said = end(start(two_short, 'run', '-o', 'sample', **options), 2)
+        assert (second / 'trajectory.gsd').exists()
     assert f'{first.name}/equilibrated.gsd: is damaged' in said
     assert '1 job could not be run' in said
-    assert (second / product).exists()
 
 
 @pytest.mark.slow
