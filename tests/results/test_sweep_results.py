@@ -74,13 +74,14 @@ def test_how_results_are_shown_makes_no_other_jobs(path: Path) -> None:
     assert recorded['claims']['claim'][0]['expect']['trend'] == 'rises'
 
 
-def test_jobs_share_a_model_file_until_one_is_damaged(path: Path) -> None:
-    first, *others = [Path(job.fn('model.json')) for job in init_sweep(path).jobs]
+@pytest.mark.parametrize('name', ['model.json', 'limits.json'])
+def test_jobs_share_a_file_until_one_is_damaged(path: Path, name: str) -> None:
+    first, *others = [Path(job.fn(name)) for job in init_sweep(path).jobs]
     whole = first.read_text()
     assert first.stat().st_nlink == 1 + len(others) > 1
     for each in others:
         each.unlink()
-        each.write_text(whole[:100])
+        each.write_text(whole[:20])
     init_sweep(path)
     assert {each.read_text() for each in (first, *others)} == {whole}
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from analysis.observables import OBSERVABLES
 from user_input import UserError, validate
-from workflow.jobs.atomic_writes import renaming, replacing
+from workflow.jobs.atomic_writes import renaming, replacing, scratch_beside
 
 if TYPE_CHECKING:  # `project.py status` reads no model and no state point
     from models.model import Model
@@ -74,13 +74,7 @@ def _as_text(content: dict[str, Any]) -> str:
 def write_models(folders: Iterable[Path], model: Model) -> None:
     """Keep the model with each job, so that the job can be read without the model file."""
     content = model.model_dump(mode='json', by_alias=True, exclude_none=True)
-    text, paths = _as_text(content), [folder / MODEL for folder in folders]
-    _write_alike(paths[:1], text)
-    for path in paths[1:]:
-        try:
-            os.link(paths[0], path)  # it never changes: one file with thousands of names
-        except OSError:  # it is there, or this disk has no links
-            _write_alike([path], text)
+    _write_alike([folder / MODEL for folder in folders], _as_text(content))
 
 
 def read_model(folder: Path, point: StatePoint) -> Model:
@@ -109,15 +103,28 @@ def write_limits(folders: Iterable[Path], limits: Mapping[str, Limits]) -> None:
 
 
 def _write_alike(paths: Iterable[Path], text: str) -> None:
-    """Write a text to thousands of paths, unless it is there."""
-    for path in paths:
-        try:
-            is_there = path.read_text(errors='replace') == text
-        except OSError:
-            is_there = False
-        if not is_there:  # `init` writes it again if it is lost, as all that signac has
-            with renaming(path) as temporary:
-                temporary.write_text(text)
+    """Write a text to thousands of paths, unless it is there: as one file with many names.
+
+    A name that is given another text later leaves the others, since files are never written to.
+    """
+    missing = [path for path in paths if not _holds(path, text)]
+    if not missing:
+        return
+    with scratch_beside(missing[0].parent.with_name(missing[0].name)) as whole:
+        whole.write_text(text)
+        for path in missing:
+            try:
+                os.link(whole, path)
+            except OSError:  # another text is there, or this disk has no links
+                with renaming(path) as temporary:
+                    temporary.write_text(text)
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(errors='replace') == text
+    except OSError:
+        return False
 
 
 def read_limits(folder: Path) -> dict[str, Limits]:
