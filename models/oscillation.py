@@ -52,23 +52,27 @@ def fastest_motion(frame: Frame, field: ForceField, kT: float) -> Motion:
     Raises:
         UserError: If two unlike charges attract each other and nothing keeps them apart.
     """
-    found = [*_bonds(frame, field, kT), *_angles(frame, field, kT), *_pairs(frame, field, kT)]
+    found = [_bond(field, name, types, kT) for name, types in _kinds(frame, 'bonds')]
+    found += _angles(frame, field, kT)
+    present = [frame.particles.types[number] for number in np.unique(frame.particles.typeid)]
+    pairs = itertools.combinations_with_replacement(present, 2)
+    found += [_pair(field, types, kT) for types in pairs]
     return max(found, key=lambda motion: motion.omega, default=Motion('nothing', 0.0))
 
 
-def _bonds(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
-    for name, types in _kinds(frame, 'bonds'):
-        r, energy, curvature = _bond_energy(field.bonds[name])
-        coulomb = _coulomb(field, types) if field.coulomb_between_bonded else 0.0
-        energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
-        if coulomb < 0 and energy.argmin() == 0:
-            raise UserError(
-                f"the charges of '{types[0]}' and '{types[1]}' pull bond '{name}' together: make "
-                "it stronger, or set 'coulomb_between_bonded' to false."
-            )
-        masses = _masses(field, types)
-        square = _largest_near_bottom(energy, curvature, kT) * np.sum(1 / masses)
-        yield _motion(f"bond '{name}' ({'-'.join(types)})", square)
+# The states of a sweep share most interactions: each is looked at once.
+@functools.cache
+def _bond(field: ForceField, name: str, types: tuple[str, ...], kT: float) -> Motion:
+    r, energy, curvature = _bond_energy(field.bonds[name])
+    coulomb = _coulomb(field, types) if field.coulomb_between_bonded else 0.0
+    energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
+    if coulomb < 0 and energy.argmin() == 0:
+        raise UserError(
+            f"the charges of '{types[0]}' and '{types[1]}' pull bond '{name}' together: make "
+            "it stronger, or set 'coulomb_between_bonded' to false."
+        )
+    square = _largest_near_bottom(energy, curvature, kT) * np.sum(1 / _masses(field, types))
+    return _motion(f"bond '{name}' ({'-'.join(types)})", square)
 
 
 def _angles(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
@@ -81,23 +85,22 @@ def _angles(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
         yield _motion(f"angle '{name}' ({'-'.join(types)})", curvature * inverse_inertia)
 
 
-def _pairs(frame: Frame, field: ForceField, kT: float) -> Iterator[Motion]:
-    present = [frame.particles.types[number] for number in np.unique(frame.particles.typeid)]
-    for types in itertools.combinations_with_replacement(present, 2):
-        coulomb, i, j = _coulomb(field, types), *_indices(field, types)
-        r, energy, curvature = pair_energy(field, i, j)
-        if coulomb < 0 and not energy[0] + coulomb / r[0] > 0:
-            raise UserError(
-                f"'{types[0]}' and '{types[1]}' attract each other by their charges and have no "
-                "pair interaction that keeps them apart: give them one of kind 'wca' or 'lj'."
-            )
-        if field.pair_potentials(i, j):
-            energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
-            largest = _largest_near_bottom(energy, curvature, kT)
-            yield _motion(f'pair {"-".join(types)}', largest * np.sum(1 / _masses(field, types)))
+@functools.cache
+def _pair(field: ForceField, types: tuple[str, str], kT: float) -> Motion:
+    coulomb, i, j = _coulomb(field, types), *_indices(field, types)
+    r, energy, curvature = pair_energy(field, i, j)
+    if coulomb < 0 and not energy[0] + coulomb / r[0] > 0:
+        raise UserError(
+            f"'{types[0]}' and '{types[1]}' attract each other by their charges and have no "
+            "pair interaction that keeps them apart: give them one of kind 'wca' or 'lj'."
+        )
+    if not field.pair_potentials(i, j):
+        return Motion('nothing', 0.0)
+    energy, curvature = energy + coulomb / r, curvature + 2 * coulomb / r**3
+    square = _largest_near_bottom(energy, curvature, kT) * np.sum(1 / _masses(field, types))
+    return _motion(f'pair {"-".join(types)}', square)
 
 
-@functools.cache  # the states of a sweep share most interactions
 def pair_energy(field: ForceField, i: int, j: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Compute r, the energy and its second derivative for two types, Coulomb apart; i <= j."""
     potentials = field.pair_potentials(i, j)
@@ -145,7 +148,6 @@ def _largest_near_bottom(energy: FloatArray, curvature: FloatArray, kT: float) -
     return float(curvature[energy <= energy.min() + kT].max())
 
 
-@functools.cache
 def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Compute the lengths that a bond may have, its energy and the second derivative of it."""
     if not isinstance(bond, FeneBond):
@@ -161,6 +163,7 @@ def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray, FloatArray]:
     return r, energy, curvature + bond.k * (1 + part) / (1 - part) ** 2
 
 
+@functools.cache
 def _rest_length(bond: Bond) -> float:
     if not isinstance(bond, FeneBond):
         return bond.r0
@@ -168,7 +171,6 @@ def _rest_length(bond: Bond) -> float:
     return float(r[energy.argmin()])
 
 
-@functools.cache
 def _angle_energy(angle: Angle) -> tuple[FloatArray, FloatArray]:
     """Compute energy and its second derivative by the angle, from 0 to pi."""
     theta = np.linspace(0, np.pi, _POINTS)
