@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import errno
 import functools
+import math
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ import tomllib
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 
@@ -51,6 +52,20 @@ class StrictModel(pydantic.BaseModel):
 def added_later(default: Any) -> Any:
     """Declare a field that is not written where it is the default: ids of before it stay."""
     return pydantic.Field(default, exclude_if=lambda value: value == default)
+
+
+def _as_number(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    numerator, _, denominator = value.partition('/')
+    with contextlib.suppress(ValueError, ArithmeticError):
+        if math.isfinite(found := float(numerator) / float(denominator or 1)):
+            return found
+    raise ValueError(f"'{shortened(value)}' is neither a number nor a ratio like '1/3'")
+
+
+# A number that may be written as '1/3'.
+Ratio = Annotated[float, pydantic.BeforeValidator(_as_number)]
 
 
 def count_of_jobs(number: int) -> str:

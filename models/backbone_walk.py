@@ -1,4 +1,4 @@
-"""Freely rotating walks: the backbones of all chains at once, in linear time.
+"""Freely rotating walks, open or closed: the backbones of all chains at once, in linear time.
 
 The turns of all chains are one long array of rotations, and their running product gives every
 bond vector. A chain begins with a uniformly random rotation, which makes it independent of the
@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 BOND_LENGTH = 0.97
 NEXT_NEAREST_DISTANCE = 1.02
 LARGEST_BOND_COSINE = 1.0 - 0.5 * (NEXT_NEAREST_DISTANCE / BOND_LENGTH) ** 2
+
+# Closed walks turn back further at few of their beads; redrawn are those with beads two bonds apart
+# that are closer than 0.7 of a bond.
+LARGEST_CLOSED_COSINE = 1.0 - 0.5 * 0.7**2
+MOST_REDRAWS = 30
+CLOSING_SWEEPS = 60
 
 FloatArray = NDArray[np.float64]
 
@@ -51,15 +57,49 @@ def walk_directions(is_first: NDArray[np.bool_], rng: np.random.Generator) -> Fl
     return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True))
 
 
+def closed_walk_directions(
+    is_first: NDArray[np.bool_], bond_lengths: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """Draw unit vectors from each bead towards the next, and from the last back to the first.
+
+    Those of an open walk, from each of which the mean of its walk is taken off until they add up
+    to nothing: for Gaussian steps this gives closed walks exactly. `is_first` says where a walk
+    begins, `bond_lengths`, shape (beads,), how far the next bead is.
+    """
+    directions = walk_directions(is_first, rng)
+    is_left = np.ones(is_first.size, dtype=bool)
+    for _ in range(MOST_REDRAWS):
+        starts = np.flatnonzero(is_first[is_left])
+        walk = np.cumsum(is_first[is_left]) - 1
+        closed, lengths = directions[is_left], bond_lengths[is_left]
+        whole = np.add.reduceat(lengths, starts)
+        for _ in range(CLOSING_SWEEPS):
+            gaps = np.add.reduceat(lengths[:, None] * closed, starts)
+            closed = closed - (gaps / whole[:, None])[walk]
+            closed /= np.linalg.norm(closed, axis=1, keepdims=True)
+        directions[is_left] = closed
+        onward = np.roll(closed, -1, axis=0)
+        onward[np.append(starts[1:], len(closed)) - 1] = closed[starts]
+        turn = np.minimum.reduceat(np.sum(closed * onward, axis=1), starts)
+        is_left[is_left] = (turn < -LARGEST_CLOSED_COSINE)[walk]
+        if not is_left.any():
+            break
+        directions[is_left] = walk_directions(is_first[is_left], rng)
+    return directions
+
+
 def walk_positions(
     directions: FloatArray,
     is_first: NDArray[np.bool_],
     starts: FloatArray,
-    bond_length: float,
+    bond_lengths: FloatArray,
 ) -> FloatArray:
-    """Place all units, shape (units, 3), of chains that begin at `starts` (chains, 3)."""
+    """Place all beads, shape (beads, 3), of walks that begin at `starts` (walks, 3).
+
+    `bond_lengths`, shape (beads,), says how far the next bead is.
+    """
     steps = np.zeros_like(directions)
-    steps[1:] = bond_length * directions[:-1]
+    steps[1:] = (bond_lengths[:, None] * directions)[:-1]
     walked = np.cumsum(steps, axis=0)
     chain = np.cumsum(is_first) - 1
     return np.asarray(walked + (starts - walked[is_first])[chain])

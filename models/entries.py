@@ -6,43 +6,18 @@ degrees in the file.
 
 from __future__ import annotations
 
-import collections
 import itertools
 from typing import Annotated, Literal, Self
 
 import pydantic
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from models.definitions import DefinitionsTable
+from models.left_out import Entry
+from models.molecules import Backbone, CounterIons, FreeMolecule, Monomer, Salt
 from user_input import StrictModel, added_later
 
 AngleDegrees = Annotated[float, Field(ge=0.0, le=180.0)]
-
-
-_LEFT_OUT = {
-    'dihedrals': 'beads of several atoms have no torsion that is known: write bending (angles)',
-    'impropers': 'beads of several atoms have no planes to keep: write bending (angles)',
-    'drude': (
-        'its light particles need thermostats and time steps of their own, which the engines do '
-        "not share: scale charges, or write 'solvation' for a polarisable medium"
-    ),
-    'crosslinks': (
-        'chains that are joined make a network, which has no chains to build, to relax, or to '
-        'measure: use monomers with stickers'
-    ),
-}
-
-
-class Entry(StrictModel):
-    """Base of tables in which users write terms that are left out."""
-
-    @pydantic.model_validator(mode='before')
-    @classmethod
-    def _name_what_is_left_out(cls, content: object) -> object:
-        for key, reason in _LEFT_OUT.items():
-            if isinstance(content, dict) and key in content:
-                raise ValueError(f"'{key}' cannot be simulated here: {reason}")
-        return content
 
 
 class Units(StrictModel):
@@ -229,73 +204,15 @@ AngleEntry = Annotated[
 ]
 
 
-class Monomer(Entry):
-    """A repeat unit: a connected graph of beads of which one joins the backbone.
-
-    Attributes:
-        beads: Bead type of each bead, in the order in which they are written to the frame.
-        bonds: Bonds within the monomer, (bead, bead, bond type).
-        angles: Angles within the monomer, (bead, centre bead, bead, angle type).
-        backbone: Index of the bead that joins the backbone.
-    """
-
-    beads: tuple[str, ...] = Field(min_length=1)
-    bonds: tuple[tuple[NonNegativeInt, NonNegativeInt, str], ...] = ()
-    angles: tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, str], ...] = ()
-    backbone: NonNegativeInt = 0
-
-    @pydantic.model_validator(mode='after')
-    def _is_a_connected_graph(self) -> Self:
-        """Check that indices are in range, bonds are single and connect, and angles follow them."""
-        size = len(self.beads)
-        indices = [('backbone', self.backbone)]
-        indices += [('bonds', index) for bond in self.bonds for index in bond[:2]]
-        indices += [('angles', index) for angle in self.angles for index in angle[:3]]
-        for key, index in indices:
-            if index >= size:
-                raise ValueError(
-                    f"'{key}' names bead {index}, but the {size} beads are numbered 0 to {size - 1}"
-                )
-        edges = [frozenset(bond[:2]) for bond in self.bonds]
-        for edge, count in collections.Counter(edges).items():
-            if len(edge) == 1:
-                raise ValueError(f'bead {min(edge)} is bonded to itself: remove that bond')
-            if count > 1:
-                raise ValueError(f'beads {sorted(edge)} are bonded {count} times: keep one bond')
-        for first, centre, last, _ in self.angles:
-            missing = [e for e in ({first, centre}, {centre, last}) if frozenset(e) not in edges]
-            if missing or first == last:
-                raise ValueError(
-                    f'angle [{first}, {centre}, {last}] does not follow two bonds of the monomer: '
-                    'write the bonded beads in order, the centre in the middle'
-                )
-        reached, added = {self.backbone}, True
-        while added:
-            neighbours = {bead for edge in edges if edge & reached for bead in edge}
-            added = not neighbours <= reached
-            reached |= neighbours
-        lost = sorted(set(range(size)) - reached)
-        if lost:
-            raise ValueError(
-                f'bead(s) {lost} are not connected to the backbone bead {self.backbone}: '
-                "add the missing 'bonds'"
-            )
-        return self
-
-
-class Backbone(Entry):
-    """How monomers are joined: the bond type and, if any, the angle type along the backbone."""
-
-    bond: str
-    angle: str | None = None
-
-
 class ModelEntries(Entry):
     """All entries of a model file.
 
     Attributes:
         default_pair: Interaction of every pair of bead types that `pairs` does not name.
-        counter_ions: Charged bead type -> bead type of the free ion that neutralises it.
+        counter_ions: Charged bead type -> bead type of the free ion that neutralises it; or
+            several, with the fraction of its charge that each neutralises.
+        salts: Added salts.
+        molecules: Free molecules beside the chains, such as a solvent.
         bjerrum_length: At kT = 1: the Coulomb energy is q1 q2 bjerrum_length / r in units of
             epsilon whatever kT is.
         coulomb_between_bonded: Whether bonded neighbours feel each other's charges; to be given
@@ -314,7 +231,9 @@ class ModelEntries(Entry):
     angles: dict[str, AngleEntry] = Field(default_factory=dict)
     monomers: dict[str, Monomer] = Field(min_length=1)
     backbone: Backbone
-    counter_ions: dict[str, str] = Field(default_factory=dict)
+    counter_ions: dict[str, CounterIons] = Field(default_factory=dict)
+    salts: dict[str, Salt] = added_later({})
+    molecules: dict[str, FreeMolecule] = added_later({})
     bjerrum_length: NonNegativeFloat = 0.0
     coulomb_between_bonded: bool | None = added_later(None)
     density: PositiveFloat

@@ -11,11 +11,11 @@ import itertools
 from collections.abc import Iterable
 
 from models.entries import ModelEntries, PairException
+from models.free_molecules import charge_of, counter_ions_of, formula_unit
+from models.molecules import shares_of
 from user_input import nearest_name
 
 ANY_BEAD = '*'
-# Of one monomer.
-MOST_COUNTER_IONS = 100
 CHARGE_TOLERANCE = 1e-9
 
 
@@ -23,16 +23,22 @@ def check_names(model: ModelEntries) -> None:
     """Check that every bead, bond and angle type that is used is defined."""
     if ANY_BEAD in model.beads:
         raise ValueError(f"a bead type may not be called '{ANY_BEAD}', which means every bead")
-    for name, monomer in model.monomers.items():
-        place = f"monomer '{name}'"
-        _check_known('bead type', monomer.beads, model.beads, place)
-        _check_known('bond type', (bond[2] for bond in monomer.bonds), model.bonds, place)
-        _check_known('angle type', (angle[3] for angle in monomer.angles), model.angles, place)
+    for name, graph in [*model.monomers.items(), *model.molecules.items()]:
+        place = f"{'monomer' if name in model.monomers else 'molecule'} '{name}'"
+        _check_known('bead type', graph.beads, model.beads, place)
+        _check_known('bond type', (bond[2] for bond in graph.bonds), model.bonds, place)
+        _check_known('angle type', (angle[3] for angle in graph.angles), model.angles, place)
+    names = [*model.monomers, *model.molecules, *model.salts]
+    for name, count in collections.Counter(names).items():
+        if count > 1:
+            raise ValueError(f"'{name}' names {count} of monomers, molecules and salts: rename one")
     _check_known('bond type', [model.backbone.bond], model.bonds, "'backbone'")
     if model.backbone.angle is not None:
         _check_known('angle type', [model.backbone.angle], model.angles, "'backbone'")
-    ions = itertools.chain.from_iterable(model.counter_ions.items())
-    _check_known('bead type', ions, model.beads, "'counter_ions'")
+    for bead, ions in model.counter_ions.items():
+        _check_known('bead type', [bead, *shares_of(ions)], model.beads, "'counter_ions'")
+    for name, salt in model.salts.items():
+        _check_known('bead type', [salt.cation, salt.anion], model.beads, f"salt '{name}'")
     for pair in model.pairs:
         named = [bead for bead in pair.beads if bead != ANY_BEAD]
         _check_known('bead type', named, model.beads, f"'pairs', {list(pair.beads)}")
@@ -65,75 +71,60 @@ def matching_exceptions(model: ModelEntries, first: str, second: str) -> list[Pa
 
 
 def check_charges(model: ModelEntries) -> None:
-    """Check charged bonds, and that counter-ions neutralise every monomer."""
+    """Check the charges of ions, and that a melt can be neutral."""
     if any(bead.charge for bead in model.beads.values()) and not model.bjerrum_length:
         raise ValueError("the model has charges, so 'bjerrum_length' must be given, above 0")
-    if model.coulomb_between_bonded is None:
-        _check_no_charged_bond(model)
-    for bead, ion in model.counter_ions.items():
-        if model.beads[bead].charge * model.beads[ion].charge >= 0:
+    for bead, ions in model.counter_ions.items():
+        for ion in shares_of(ions):
+            if model.beads[bead].charge * model.beads[ion].charge >= 0:
+                raise ValueError(
+                    f"'counter_ions': '{ion}' (charge {model.beads[ion].charge:g}) cannot "
+                    f"neutralise '{bead}' (charge {model.beads[bead].charge:g}): give them "
+                    'opposite charges'
+                )
+        shares = shares_of(ions).values()
+        if min(shares, default=0) <= 0 or sum(shares) > 1 + CHARGE_TOLERANCE:
             raise ValueError(
-                f"'counter_ions': '{ion}' (charge {model.beads[ion].charge:g}) cannot neutralise "
-                f"'{bead}' (charge {model.beads[bead].charge:g}): give them opposite charges"
+                f"'counter_ions': the fractions of the charge of '{bead}' that ions neutralise "
+                f'add up to {sum(shares):g}: give numbers above 0 that add up to 1, or to less '
+                'where chains neutralise the rest'
             )
-    for name in model.monomers:
-        _check_neutral(model, name)
-
-
-def counter_ions_of(model: ModelEntries, monomer: str) -> dict[str, int]:
-    """Count the counter-ions of each type that one monomer brings with it.
-
-    Raises:
-        ValueError: If the charge of the beads is no small multiple of the charge of their ion.
-    """
-    charges: dict[str, float] = collections.defaultdict(float)
-    for bead in model.monomers[monomer].beads:
-        if bead in model.counter_ions:
-            charges[model.counter_ions[bead]] += model.beads[bead].charge
-    numbers = {}
-    for ion, charge in charges.items():
-        ratio = -charge / model.beads[ion].charge
-        if abs(ratio - round(ratio)) > CHARGE_TOLERANCE or ratio > MOST_COUNTER_IONS:
+    for name, salt in model.salts.items():
+        cation, anion = (model.beads[ion].charge for ion in (salt.cation, salt.anion))
+        if cation <= 0 or anion >= 0:
             raise ValueError(
-                f"monomer '{monomer}' would need {ratio:g} counter-ions '{ion}' "
-                f'(charge {model.beads[ion].charge:g}) for its charge {charge:g}: '
-                f'choose charges whose ratio is a whole number, at most {MOST_COUNTER_IONS}'
+                f"salt '{name}': the cation '{salt.cation}' has the charge {cation:g} and the "
+                f"anion '{salt.anion}' {anion:g}: name a positive and a negative bead"
             )
-        numbers[ion] = round(ratio)
-    return numbers
+        cations, anions = formula_unit(model, salt)
+        if abs(cations * cation + anions * anion) > CHARGE_TOLERANCE:
+            raise ValueError(
+                f"salt '{name}': no small numbers of charges {cation:g} and {anion:g} are "
+                'neutral: choose charges whose ratio is one of whole numbers'
+            )
+    _check_can_be_neutral(model)
 
 
-def _check_neutral(model: ModelEntries, name: str) -> None:
-    charges = [model.beads[bead].charge for bead in model.monomers[name].beads]
-    ions = counter_ions_of(model, name)
-    rest = sum(charges) + sum(n * model.beads[ion].charge for ion, n in ions.items())
-    if abs(rest) > CHARGE_TOLERANCE:
-        bare = {
+def _check_can_be_neutral(model: ModelEntries) -> None:
+    """Check that charges of one sign, beyond counter-ions, meet some of the other sign."""
+    rests = {f"molecule '{m}'": charge_of(model, g.beads) for m, g in model.molecules.items()}
+    for name, monomer in model.monomers.items():
+        ions = counter_ions_of(model, {name: 1.0})
+        of_ions = sum(number * model.beads[ion].charge for ion, number in ions.items())
+        rests[f"monomer '{name}'"] = charge_of(model, monomer.beads) + of_ions
+    charged = {name: rest for name, rest in rests.items() if abs(rest) > CHARGE_TOLERANCE}
+    if len({rest > 0 for rest in charged.values()}) == 1:
+        name, rest = next(iter(charged.items()))
+        bare = sorted(
             bead
-            for bead in model.monomers[name].beads
-            if model.beads[bead].charge and bead not in model.counter_ions
-        }
-        raise ValueError(
-            f"monomer '{name}' keeps a charge of {rest:g}: name in 'counter_ions' an ion of the "
-            f'opposite charge for {", ".join(sorted(bare))}'
+            for bead in {bead for each in model.monomers.values() for bead in each.beads}
+            if model.beads[bead].charge * rest > 0 and bead not in model.counter_ions
         )
-
-
-def _check_no_charged_bond(model: ModelEntries) -> None:
-    bonded = [
-        (monomer.beads[bond[0]], monomer.beads[bond[1]], f"monomer '{name}'")
-        for name, monomer in model.monomers.items()
-        for bond in monomer.bonds
-    ]
-    joints = sorted({m.beads[m.backbone] for m in model.monomers.values()})
-    pairs = itertools.combinations_with_replacement(joints, 2)
-    for first, second, place in (*bonded, *((*pair, 'the backbone') for pair in pairs)):
-        if model.beads[first].charge and model.beads[second].charge:
-            raise ValueError(
-                f"{place} bonds the charged beads '{first}' and '{second}': say whether bonded "
-                "neighbours feel each other's charges (coulomb_between_bonded = true, as with "
-                '`special_bonds lj 0 1 1 coul 1 1 1` of LAMMPS) or not (false)'
-            )
+        raise ValueError(
+            f'{name} keeps a charge of {rest:g}, and nothing in the model has one of the other '
+            f"sign to balance it: name in 'counter_ions' an ion of the opposite charge"
+            + (f' for {", ".join(bare)}' if bare else '')
+        )
 
 
 def _check_known(what: str, names: Iterable[str], known: Iterable[str], place: str) -> None:

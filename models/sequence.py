@@ -1,18 +1,20 @@
 """Monomer sequences of copolymers.
 
-All sequences of a melt are drawn as one array, chain after chain; a first unit has the
-composition of the melt, so that the composition does not drift along the chains.
+All sequences of a melt are drawn as one array, chain after chain (of stars, arm after arm); where
+chance decides, a first unit has the composition of the melt, so that it does not drift along them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from models.designed_sequence import draw_blocks, draw_gradient, positions_in_strands
+from models.markov_sequence import markov_chain, terminal_transitions
 from user_input import StrictModel, UserError, nearest_name
 
 FRACTION_TOLERANCE = 1e-6
@@ -79,8 +81,55 @@ class BlockySequence(_Statistics):
     blockiness: float = Field(ge=0.0, lt=1.0)
 
 
+class BlockSequence(_Statistics):
+    """One block after another along each chain, or each arm of a star from its core.
+
+    The fraction of a monomer in the composition is shared equally by its blocks. Where the length
+    of a block is not whole, chains differ by one unit, so that the whole melt has the composition.
+
+    Attributes:
+        blocks: Monomers in order; one may come again, as in ['A', 'B', 'A'].
+    """
+
+    kind: Literal['block']
+    blocks: tuple[str, ...] = Field(min_length=1)
+
+
+class GradientSequence(_Statistics):
+    """Two monomers whose mole fractions change linearly along each chain (or arm from the core).
+
+    A unit at the place s, from 0 at the beginning to 1 at the end, is `monomer` with probability
+    F + difference (1/2 - s), whatever its neighbours are.
+
+    Attributes:
+        monomer: Falls along the chain.
+        difference: Of its mole fraction at the two ends; at most 2 F and 2 (1 - F).
+    """
+
+    kind: Literal['gradient']
+    monomer: str
+    difference: float = Field(gt=0.0, le=1.0)
+
+
+class ExplicitSequence(_Statistics):
+    """The same units in every chain (or arm from the core), repeated along it where it is longer.
+
+    Attributes:
+        units: Monomers in order. The composition of the melt must be what they make it.
+    """
+
+    kind: Literal['explicit']
+    units: tuple[str, ...] = Field(min_length=1)
+
+
 SequenceStatistics = Annotated[
-    IdealSequence | TerminalSequence | PeriodicSequence | BlockySequence,
+    IdealSequence
+    | TerminalSequence
+    | PeriodicSequence
+    | BlockySequence
+    | BlockSequence
+    | GradientSequence
+    | ExplicitSequence,
     Field(discriminator='kind'),
 ]
 
@@ -114,9 +163,9 @@ def draw_sequences(
     """Draw the monomer sequences of all chains.
 
     With `exact_composition`, an ideal copolymer is a random permutation of the exact multiset of
-    monomers. A Markov chain (terminal, blocky) is conditioned on it: melts are drawn until one
-    has it. Where none of at most `MOST_DRAWS` has (melts above some 10^4 monomers), the nearest
-    is taken and the few units too many, chosen at random, are exchanged.
+    monomers. A Markov chain (terminal, blocky) or a gradient is conditioned on it: melts are drawn
+    until one has it. Where none of at most `MOST_DRAWS` has (melts above some 10^4 monomers), the
+    nearest is taken and the few units too many, chosen at random, are exchanged.
 
     Args:
         composition: Monomer -> mole fraction, adding up to 1.
@@ -133,8 +182,18 @@ def draw_sequences(
     fractions = np.array(list(composition.values()))
     fractions = fractions / fractions.sum()
     counts = _whole_counts(fractions, total)
+    if isinstance(statistics, ExplicitSequence):
+        return _repeated_units(statistics.units, composition, chain_lengths)
     if statistics.exact_composition:
         _check_realisable(composition, counts)
+    if isinstance(statistics, BlockSequence):
+        units = draw_blocks(_blocks(statistics.blocks, composition), fractions, chain_lengths)
+        if statistics.exact_composition and np.any(np.bincount(units) != counts):
+            raise UserError(
+                "sequence: equal 'blocks' of one monomer cannot have the exact composition: choose "
+                'chain lengths for which each block is a whole number of units.'
+            )
+        return units
     if isinstance(statistics, PeriodicSequence):
         if statistics.spacing is not None:
             _check_spacing(statistics.spacing, composition)
@@ -143,32 +202,22 @@ def draw_sequences(
         if statistics.exact_composition:
             return rng.permutation(np.repeat(np.arange(counts.size), counts))
         return rng.choice(counts.size, size=total, p=fractions).astype(np.int64)
-    memory = _memory(statistics, composition)
-    is_first = np.zeros(total, dtype=bool)
-    is_first[np.cumsum(chain_lengths) - chain_lengths] = True
-    if statistics.exact_composition:
-        return _conditioned_markov_chain(fractions, memory, is_first, counts, rng)
-    return _markov_chain(fractions, memory, is_first, rng)
+    if isinstance(statistics, GradientSequence):
+        falling, fraction = _falling(statistics, composition)
 
+        def draw() -> IntArray:
+            is_it = draw_gradient(fraction, statistics.difference, chain_lengths, rng)
+            return np.where(is_it, falling, 1 - falling)
 
-def terminal_transitions(fraction: float, r1: float, r2: float) -> tuple[float, float]:
-    """Compute transition probabilities of the terminal model at a copolymer composition.
-
-    Solves the Mayo-Lewis equation F1/F2 = x (r1 x + 1) / (x + r2) for the feed ratio x = f1/f2;
-    then p12 = 1/(1 + r1 x) and p21 = x/(x + r2) (Mayo and Lewis, J. Am. Chem. Soc. 66, 1594
-    (1944)).
-
-    `fraction` is F1, the mole fraction of monomer 1 in the copolymer, between 0 and 1 exclusive;
-    p12 and p21 are the probabilities that a 2 follows a 1, and a 1 a 2.
-    """
-    ratio = fraction / (1.0 - fraction)
-    root = float(np.hypot(1.0 - ratio, 2.0 * np.sqrt(r1 * r2 * ratio)))
-    # of the two equal forms of the root, the one without a difference of near-equal numbers
-    if ratio < 1.0:
-        feed = 2.0 * ratio * r2 / (1.0 - ratio + root)
     else:
-        feed = (ratio - 1.0 + root) / (2.0 * r1)
-    return 1.0 / (1.0 + r1 * feed), feed / (feed + r2)
+        memory = _memory(statistics, composition)
+        is_first = np.zeros(total, dtype=bool)
+        is_first[np.cumsum(chain_lengths) - chain_lengths] = True
+
+        def draw() -> IntArray:
+            return markov_chain(fractions, memory, is_first, rng)
+
+    return _conditioned(draw, counts, rng) if statistics.exact_composition else draw()
 
 
 def _memory(
@@ -197,44 +246,15 @@ def _memory(
     return 1.0 - p12 - p21
 
 
-def _markov_chain(
-    fractions: FloatArray, memory: float, is_first: NDArray[np.bool_], rng: np.random.Generator
+def _conditioned(
+    draw: Callable[[], IntArray], counts: IntArray, rng: np.random.Generator
 ) -> IntArray:
-    """Draw units that repeat (memory > 0), of two monomers alternate (< 0), or are redrawn.
-
-    The redrawn ones come from a distribution g that leaves the composition F stationary:
-    g = F where units repeat; F = |memory| (1 - F) + (1 - |memory|) g where they alternate.
-    """
-    size = is_first.size
-    redrawn = fractions
-    if memory < 0.0:
-        redrawn = (fractions + memory * (fractions[::-1])) / (1.0 + memory)
-        redrawn = np.clip(redrawn, 0.0, 1.0)
-    is_redrawn = rng.random(size) >= abs(memory)
-    drawn = np.searchsorted(np.cumsum(redrawn)[:-1], rng.random(size), side='right')
-    drawn[is_first] = np.searchsorted(
-        np.cumsum(fractions)[:-1], rng.random(np.count_nonzero(is_first)), side='right'
-    )
-    here = np.arange(size)
-    last_drawn = np.maximum.accumulate(np.where(is_redrawn | is_first, here, 0))
-    units = drawn[last_drawn]
-    if memory < 0.0:
-        units = units ^ ((here - last_drawn) % 2)
-    return units.astype(np.int64)
-
-
-def _conditioned_markov_chain(
-    fractions: FloatArray,
-    memory: float,
-    is_first: NDArray[np.bool_],
-    counts: IntArray,
-    rng: np.random.Generator,
-) -> IntArray:
+    total = int(counts.sum())
     if np.count_nonzero(counts) == 1:
-        return np.full(is_first.size, np.argmax(counts), dtype=np.int64)
+        return np.full(total, np.argmax(counts), dtype=np.int64)
     nearest, least = np.empty(0, dtype=np.int64), np.inf
-    for _ in range(max(1, min(MOST_DRAWS, MOST_UNITS_DRAWN // is_first.size))):
-        units = _markov_chain(fractions, memory, is_first, rng)
+    for _ in range(max(1, min(MOST_DRAWS, MOST_UNITS_DRAWN // total))):
+        units = draw()
         surplus = np.abs(np.bincount(units, minlength=counts.size) - counts).sum()
         if surplus < least:
             nearest, least = units, surplus
@@ -261,6 +281,55 @@ def _evenly_spaced(counts: IntArray, rng: np.random.Generator) -> IntArray:
     monomers = np.repeat(np.arange(counts.size), counts)
     order = np.argsort(np.concatenate(marks), kind='stable')
     return np.roll(monomers[order], rng.integers(monomers.size))
+
+
+def _blocks(blocks: tuple[str, ...], composition: Mapping[str, float]) -> IntArray:
+    """Find the monomers of the blocks that the composition has, as indices into it."""
+    present = list(composition)
+    for monomer in present:
+        if monomer not in blocks:
+            raise UserError(
+                f"sequence: 'blocks' lacks the monomer '{monomer}' of the composition. "
+                f'{nearest_name(monomer, blocks)}'
+            )
+    return np.array([present.index(monomer) for monomer in blocks if monomer in present])
+
+
+def _falling(statistics: GradientSequence, composition: Mapping[str, float]) -> tuple[int, float]:
+    """Find the monomer whose fraction falls, as an index into the composition, and its fraction."""
+    present = list(composition)
+    if len(present) != 2 or statistics.monomer not in present:
+        raise UserError(
+            f"sequence: kind 'gradient' is for '{statistics.monomer}' and one other monomer, but "
+            f'the composition has {", ".join(present)}.'
+        )
+    fraction = composition[statistics.monomer]
+    most = 2 * min(fraction, 1 - fraction)
+    if statistics.difference > most + FRACTION_TOLERANCE:
+        raise UserError(
+            f'sequence: difference = {statistics.difference:g} takes the fraction of '
+            f"'{statistics.monomer}', {fraction:g} on average, beyond 0 or 1: at most {most:g}."
+        )
+    return present.index(statistics.monomer), fraction
+
+
+def _repeated_units(
+    units: tuple[str, ...], composition: Mapping[str, float], chain_lengths: IntArray
+) -> IntArray:
+    present = list(composition)
+    here = positions_in_strands(chain_lengths) % len(units)
+    numbers = np.bincount(here, minlength=len(units)) / here.size
+    found = {
+        name: float(numbers[[u == name for u in units]].sum()) for name in dict.fromkeys(units)
+    }
+    both = found.keys() | composition.keys()
+    if any(abs(found.get(m, 0.0) - composition.get(m, 0.0)) > FRACTION_TOLERANCE for m in both):
+        raise UserError(
+            f'sequence: these units make the mole fractions {_written(found)} in chains of this '
+            f'length, and the composition has {_written(composition)}: write these, or change '
+            "'units'."
+        )
+    return np.array([present.index(units[place]) for place in range(len(units))])[here]
 
 
 def _whole_counts(fractions: FloatArray, total: int) -> IntArray:

@@ -1,4 +1,4 @@
-"""Beads beside the backbone: all monomers of one kind are grown at once, bead by bead."""
+"""Beads beside the backbone: all molecules of one kind are grown at once, bead by bead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backbone_walk import LARGEST_BOND_COSINE
-from models.entries import Monomer
+from models.molecules import BondedBeads
 from user_input import UserError
 
 # A crowded bead may have no free direction; then the least crowded of the tried ones is taken.
@@ -20,44 +20,44 @@ MOST_REDRAWS = 20
 FloatArray = NDArray[np.float64]
 
 
-def grow_monomers(
+def grow_beads(
     name: str,
-    monomer: Monomer,
+    graph: BondedBeads,
     bond_lengths: dict[str, float],
     origins: FloatArray,
-    backbone_directions: FloatArray,
+    directions: FloatArray,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Place the beads of all n monomers of one kind, each of s beads: shape (n, s, 3).
+    """Place the beads of all n monomers or molecules of one kind, each of s beads: (n, s, 3).
 
-    Beads are placed outward from the backbone bead, each in a random direction that keeps it as
+    Beads are placed outward from those of the path, each in a random direction that keeps it as
     far from the other neighbours of its parent as the backbone keeps its own (on a bead with so
     many neighbours that none is free, the least crowded direction found). Bonds that close rings
     are brought to their length afterwards.
 
     Args:
+        name: For messages.
+        graph: Of p beads in its path.
         bond_lengths: Bond type -> length.
-        origins: Shape (n, 3), positions of the backbone beads.
-        backbone_directions: Shape (n, 2, 3), unit vectors to the backbone neighbours, 0 where
-            there is none.
+        origins: Shape (n, p, 3), positions of the beads of the path.
+        directions: Shape (n, p, k, 3), unit vectors from these to their neighbours on the path and
+            in other units, 0 where there is none.
 
     Raises:
-        UserError: If no arrangement in space gives all bonds of the monomer their length.
+        UserError: If no arrangement in space gives all bonds their length.
     """
-    positions = _grow_trees(monomer, bond_lengths, origins, backbone_directions, rng)
-    if len(monomer.bonds) < len(monomer.beads):
+    positions = _grow_trees(graph, bond_lengths, origins, directions, rng)
+    if len(graph.bonds) < len(graph.beads):
         return positions
     for _ in range(MOST_REDRAWS):
-        misfit = _close_rings(monomer, bond_lengths, positions)
+        misfit = _close_rings(graph, bond_lengths, positions)
         bad = np.flatnonzero(misfit > LARGEST_MISFIT)
         if not bad.size:
             return positions
-        positions[bad] = _grow_trees(
-            monomer, bond_lengths, origins[bad], backbone_directions[bad], rng
-        )
+        positions[bad] = _grow_trees(graph, bond_lengths, origins[bad], directions[bad], rng)
     raise UserError(
-        f"monomer '{name}': no arrangement of its {len(monomer.beads)} beads gives all its "
-        f'{len(monomer.bonds)} bonds their length: remove bonds or change their lengths.'
+        f"'{name}': no arrangement of its {len(graph.beads)} beads gives all its "
+        f'{len(graph.bonds)} bonds their length: remove bonds or change their lengths.'
     )
 
 
@@ -81,16 +81,18 @@ def free_directions(taken: list[FloatArray], rng: np.random.Generator) -> FloatA
 
 
 def _grow_trees(
-    monomer: Monomer,
+    graph: BondedBeads,
     bond_lengths: dict[str, float],
     origins: FloatArray,
-    backbone_directions: FloatArray,
+    directions: FloatArray,
     rng: np.random.Generator,
 ) -> FloatArray:
-    positions = np.empty((len(origins), len(monomer.beads), 3))
-    positions[:, monomer.backbone] = origins
-    taken = {monomer.backbone: [backbone_directions[:, 0], backbone_directions[:, 1]]}
-    for bead, parent, bond_type in _outward(monomer):
+    positions = np.empty((len(origins), len(graph.beads), 3))
+    positions[:, graph.path] = origins
+    taken = {
+        bead: list(directions[:, place].transpose(1, 0, 2)) for place, bead in enumerate(graph.path)
+    }
+    for bead, parent, bond_type in _outward(graph):
         direction = free_directions(taken[parent], rng)
         positions[:, bead] = positions[:, parent] + bond_lengths[bond_type] * direction
         taken[parent].append(direction)
@@ -98,12 +100,12 @@ def _grow_trees(
     return positions
 
 
-def _outward(monomer: Monomer) -> list[tuple[int, int, str]]:
-    """List (bead, parent, bond type) of all beads but the backbone's, nearest first."""
+def _outward(graph: BondedBeads) -> list[tuple[int, int, str]]:
+    """List (bead, parent, bond type) of all beads but those of the path, nearest first."""
     steps: list[tuple[int, int, str]] = []
-    reached = [monomer.backbone]
+    reached = list(graph.path)
     for parent in reached:
-        for first, second, bond_type in monomer.bonds:
+        for first, second, bond_type in graph.bonds:
             bead = second if first == parent else first
             if parent in (first, second) and bead not in reached:
                 reached.append(bead)
@@ -112,24 +114,24 @@ def _outward(monomer: Monomer) -> list[tuple[int, int, str]]:
 
 
 def _close_rings(
-    monomer: Monomer, bond_lengths: dict[str, float], positions: FloatArray
+    graph: BondedBeads, bond_lengths: dict[str, float], positions: FloatArray
 ) -> FloatArray:
     """Shift beads in place along bonds until the bonds fit; return the misfit of each monomer."""
     misfit = np.zeros(len(positions))
     for _ in range(CLOSING_SWEEPS):
         misfit[:] = 0.0
-        for first, second, bond_type in monomer.bonds:
+        for first, second, bond_type in graph.bonds:
             bond = positions[:, second] - positions[:, first]
             length = np.linalg.norm(bond, axis=1)
             strain = length / bond_lengths[bond_type] - 1.0
             misfit = np.maximum(misfit, np.abs(strain))
             shift = bond * (1.0 - bond_lengths[bond_type] / length)[:, None]
-            # the backbone bead stays where the walk has put it
-            share = {first: 0.5, second: -0.5}
-            if monomer.backbone in share:
-                share = {b: 2.0 * s for b, s in share.items() if b != monomer.backbone}
+            # the beads of the backbone stay where the walk has put them
+            share = {
+                bead: s for bead, s in ((first, 0.5), (second, -0.5)) if bead not in graph.path
+            }
             for bead, part in share.items():
-                positions[:, bead] += part * shift
+                positions[:, bead] += 2.0 * part / len(share) * shift
         if misfit.max(initial=0.0) < 0.5 * LARGEST_MISFIT:
             break
     return misfit

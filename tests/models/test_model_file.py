@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from models.force_field import force_field
+from models.free_molecules import counter_ions_of
 from models.model import SHIPPED_MODELS, Model, load_model, shipped_models
-from models.model_checks import counter_ions_of
 from user_input import UserError, validate
 
 VALID: dict[str, Any] = {
@@ -52,7 +52,7 @@ def altered(*changes: tuple[str, Any]) -> dict[str, Any]:
 
 
 def test_valid_model_loads() -> None:
-    assert counter_ions_of(validate(Model, VALID, 'm.toml'), 'LSP') == {'Li': 1}
+    assert counter_ions_of(validate(Model, VALID, 'm.toml'), {'LSP': 1}) == {'Li': 1}
 
 
 BOND = 'backbone'
@@ -74,14 +74,6 @@ FAULTS = {
     'negative mass': ([('beads/B/mass', -1.0)], ['beads.B.mass', 'greater than 0']),
     'zero sigma': ([('beads/B/sigma', 0.0)], ['beads.B.sigma', 'greater than 0']),
     'zero density': ([('density', 0.0)], ["'density'", 'greater than 0']),
-    'charged bond': (
-        [('beads/P/charge', -1.0), ('counter_ions', {'S': 'Li', 'P': 'Li'})],
-        ["bonds the charged beads 'P' and 'S'", 'coulomb_between_bonded = true'],
-    ),
-    'charged backbone': (
-        [('monomers/LSP/backbone', 2)],
-        ["the backbone bonds the charged beads 'S' and 'S'"],
-    ),
     'unconnected': (
         [('monomers/LSP/bonds', [[0, 1, BOND]]), ('monomers/LSP/angles', [])],
         ['[2] are not connected', "add the missing 'bonds'"],
@@ -119,9 +111,45 @@ FAULTS = {
         [('beads/Li/charge', -1.0)],
         ["'Li' (charge -1) cannot neutralise 'S'", 'opposite charges'],
     ),
-    'ion of another valency': (
-        [('beads/Li/charge', 2.0)],
-        ["0.5 counter-ions 'Li'", 'whole number'],
+    'too many counter-ions': (
+        [('beads/K', {'charge': 1.0}), ('counter_ions/S', {'Li': 0.5, 'K': 0.6})],
+        ["charge of 'S'", 'add up to 1.1'],
+    ),
+    'undefined ion of several': (
+        [('counter_ions/S', {'Li': 0.5, 'Na': 0.5})],
+        ["'counter_ions' uses the bead type 'Na'"],
+    ),
+    'salt of two cations': (
+        [('salts', {'X': {'cation': 'Li', 'anion': 'Li', 'number': 1}})],
+        ["salt 'X'", "anion 'Li' 1"],
+    ),
+    'salt of no amount': (
+        [('salts', {'X': {'cation': 'Li', 'anion': 'S'}})],
+        ["one of 'per_monomer', 'number' and 'concentration'"],
+    ),
+    'salt of an undefined ion': (
+        [('salts', {'X': {'cation': 'Lit', 'anion': 'S', 'number': 1}})],
+        ["salt 'X' uses the bead type 'Lit'", "Did you mean 'Li'?"],
+    ),
+    'name of a monomer and a molecule': (
+        [('molecules', {'LSP': {'beads': ['B'], 'number': 1}})],
+        ["'LSP' names 2"],
+    ),
+    'molecule in two parts': (
+        [('molecules', {'W': {'beads': ['B', 'B'], 'number': 1}})],
+        ["'molecules.W'", '[1] are not connected'],
+    ),
+    'charged molecule': (
+        [
+            ('molecules', {'W': {'beads': ['S'], 'number': 1}}),
+            ('beads/Q', {'charge': 1.0}),
+            ('counter_ions', {'S': 'Q'}),
+        ],
+        ["molecule 'W' keeps a charge of -1"],
+    ),
+    'two backbone beads that are none': (
+        [('monomers/LSP/backbone', [0, 4])],
+        ["'backbone' names bead 4"],
     ),
     'mie without exponents': (
         [('default_pair', {'kind': 'mie', 'cut': 2.5})],
@@ -177,14 +205,14 @@ def test_faults_are_named(fault: str) -> None:
 
 def test_valencies_with_whole_ratio_are_accepted() -> None:
     changes = [('beads/S/charge', -2.0), ('counter_ions', {'S': 'Li'})]
-    assert counter_ions_of(validate(Model, altered(*changes), 'm.toml'), 'LSP') == {'Li': 2}
+    assert counter_ions_of(validate(Model, altered(*changes), 'm.toml'), {'LSP': 1}) == {'Li': 2}
 
 
 def test_zwitterion_needs_no_counter_ion() -> None:
     content = altered(
         ('monomers/LSP/beads', ['Li', 'B', 'S']), ('monomers/LSP/backbone', 1), ('counter_ions', {})
     )
-    assert counter_ions_of(validate(Model, content, 'm.toml'), 'LSP') == {}
+    assert counter_ions_of(validate(Model, content, 'm.toml'), {'LSP': 1}) == {}
 
 
 @pytest.mark.parametrize('answer', [True, False])

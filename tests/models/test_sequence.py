@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from models.markov_sequence import terminal_transitions
 from models.sequence import (
     BlockySequence,
     IdealSequence,
@@ -16,7 +17,6 @@ from models.sequence import (
     TerminalSequence,
     check_composition,
     draw_sequences,
-    terminal_transitions,
 )
 from user_input import UserError
 

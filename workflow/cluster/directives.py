@@ -6,7 +6,7 @@ import functools
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.observables import OBSERVABLES
 from user_input import UserError, validate
@@ -23,6 +23,9 @@ from workflow.engines.settings import (
 from workflow.jobs.files import MODEL, read_json, read_limits
 from workflow.jobs.signac_files import state_point_of
 from workflow.stages.table import ENGINE_STAGES
+
+if TYPE_CHECKING:
+    from models.model import Model
 
 _ENGINE_STAGES = {stage.name: stage for stage in ENGINE_STAGES}
 _ANALYSES = {'production', 'definitions', *(observable.name for observable in OBSERVABLES)}
@@ -125,33 +128,27 @@ def _steps(operation: str, job: Job) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _beads(job: Job) -> float:
+    from models.free_molecules import beads_in_melt
+
     point = state_point_of(job)
-    per_monomer = _beads_of_monomers(Path(job.path) / MODEL, point['model_hash'])
-    beads = sum(
-        fraction * per_monomer.get(name, _USUAL_BEADS_PER_MONOMER)
-        for name, fraction in point['composition'].items()
-    )
-    return float(point['chains'] * point['degree_of_polymerisation'] * beads)
+    units = float(point['chains'] * point['degree_of_polymerisation'])
+    monomers = {name: fraction * units for name, fraction in point['composition'].items()}
+    model = _model_of(Path(job.path) / MODEL, point['model_hash'])
+    if model is None or not monomers.keys() <= model.monomers.keys():
+        return units * _USUAL_BEADS_PER_MONOMER
+    return beads_in_melt(model, monomers, point['density'] or model.density)
 
 
-_KNOWN: dict[str, dict[str, float]] = {}
+_KNOWN: dict[str, Model] = {}
 
 
-def _beads_of_monomers(path: Path, model_hash: str) -> dict[str, float]:
-    """Count beads and counter-ions of each monomer; empty if the model cannot be read.
-
-    Each model is read once, however many jobs have it.
-    """
+def _model_of(path: Path, model_hash: str) -> Model | None:
+    """Read the model of a job, each once for all jobs that have it; None if it cannot be read."""
     from models.model import Model
-    from models.model_checks import counter_ions_of
 
     if model_hash not in _KNOWN:
         try:
-            model = validate(Model, read_json(path), str(path))
+            _KNOWN[model_hash] = validate(Model, read_json(path), str(path))
         except (OSError, ValueError, UserError):
-            return {}
-        _KNOWN[model_hash] = {
-            name: float(len(monomer.beads) + sum(counter_ions_of(model, name).values()))
-            for name, monomer in model.monomers.items()
-        }
+            return None
     return _KNOWN[model_hash]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models.model import Model
-from models.model_checks import counter_ions_of
 from user_input import UserError, nearest_name
 from workflow.sweep.sweep_file import ReportTable
 
@@ -57,10 +56,14 @@ def make_axis(key: str, label: str = '') -> Axis:
 def find_axis(report: ReportTable, model: Model, points: Sequence[Mapping[str, Any]]) -> Axis:
     """Find the axis of a sweep from its state points, as plain values.
 
-    Where the report names none, it is the mole fraction of the one monomer that brings
-    counter-ions; where there is none or several, the first number that varies, kT before others.
+    Where the report names none, it is the mole fraction of the one monomer that carries charges;
+    where there is none or several, the first number that varies, kT before others.
     """
-    ionic = [name for name in model.monomers if counter_ions_of(model, name)]
+    ionic = [
+        name
+        for name, monomer in model.monomers.items()
+        if any(model.beads[bead].charge for bead in monomer.beads)
+    ]
     key = report.x
     if key is None and len(ionic) == 1:
         key = _COMPOSITION + ionic[0]

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from models.architecture import Architecture, Linear
 from models.chain_length import ChainLengths, Monodisperse
 from models.model import Model
 from models.sequence import IdealSequence, SequenceStatistics
-from user_input import StrictModel, validate
+from user_input import StrictModel, added_later, validate
 from workflow.sweep.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class StatePoint(StrictModel):
     Attributes:
         model_hash: Of its content: another content is another job.
         composition: Monomer to mole fraction.
-        degree_of_polymerisation: Its number average, in monomers.
+        degree_of_polymerisation: Its number average, in monomers of a molecule.
         kT: Temperature in epsilon.
         pressure: In epsilon/sigma^3, for equilibration at constant pressure; or
         density: In beads/sigma^3, for constant volume throughout. One of the two is None.
@@ -38,6 +39,7 @@ class StatePoint(StrictModel):
     composition: dict[str, float]
     sequence: SequenceStatistics = IdealSequence()
     chain_lengths: ChainLengths = Monodisperse()
+    architecture: Architecture = added_later(Linear())
     chains: Annotated[int, Field(gt=0)]
     degree_of_polymerisation: Annotated[int, Field(gt=0)]
     kT: Annotated[float, Field(gt=0)]
@@ -83,5 +85,6 @@ def melt_of(point: StatePoint, model: Model) -> Frame:
         density=point.density,
         sequence=point.sequence,
         chain_lengths=point.chain_lengths,
+        architecture=point.architecture,
         seed=derive_seed(as_plain_values(point), 'melt'),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 from collections.abc import Iterator
@@ -17,11 +16,12 @@ from pydantic import (
     model_validator,
 )
 
+from models.architecture import Architecture, Linear
 from models.chain_length import ChainLengths, Monodisperse
 from models.definitions import DefinitionsTable
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
-from user_input import StrictModel, error_context, read_toml, shortened, validate
+from user_input import Ratio, StrictModel, added_later, error_context, read_toml, validate
 from workflow.sweep.limits import ProtocolTable
 from workflow.sweep.state_point import StatePoint
 from workflow.sweep.sweep_name import SweepName
@@ -42,21 +42,10 @@ def _as_decide(value: Any) -> Any:
     return value
 
 
-def _as_number(value: Any) -> Any:
-    """Read a mole fraction that may be written as '1/3'."""
-    if not isinstance(value, str):
-        return value
-    numerator, _, denominator = value.partition('/')
-    with contextlib.suppress(ValueError, ArithmeticError):
-        if math.isfinite(found := float(numerator) / float(denominator or 1)):
-            return found
-    raise ValueError(f"'{shortened(value)}' is neither a number nor a ratio like '1/3'")
-
-
 Value = TypeVar('Value')
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Axis = Annotated[list[Value], BeforeValidator(_as_list), Field(min_length=1)]
-MoleFraction = Annotated[float, BeforeValidator(_as_number), Field(ge=0, le=1)]
+MoleFraction = Annotated[Ratio, Field(ge=0, le=1)]
 
 
 class Grid(StrictModel):
@@ -113,7 +102,7 @@ class ReportTable(StrictModel):
     """What the results of a sweep are shown against; part of no state point.
 
     Attributes:
-        x: Dotted key of the state point; None takes the monomer that brings counter-ions, or else
+        x: Dotted key of the state point; None takes the one monomer that carries charges, or else
             what varies.
         label: Of the axis in figures; None follows from `x`.
         overview: What the first figure shows: names of panels, or OBSERVABLE:CURVE; None takes the
@@ -154,6 +143,7 @@ class Sweep(StrictModel):
     grid: Grid
     sequence: SequenceStatistics = IdealSequence()
     chain_lengths: ChainLengths = Monodisperse()
+    architecture: Architecture = added_later(Linear())
     protocol: ProtocolTable = ProtocolTable()
     report: ReportTable = ReportTable()
     definitions: DefinitionsTable = DefinitionsTable()
@@ -209,6 +199,7 @@ def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
                     composition=_normalised(composition),
                     sequence=sweep.sequence,
                     chain_lengths=sweep.chain_lengths,
+                    architecture=sweep.architecture,
                     protocol=protocol,
                     replica=replica,
                     **point,

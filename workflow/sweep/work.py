@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from models.free_molecules import beads_in_melt
 from models.model import Model
-from models.model_checks import counter_ions_of
 from workflow.sweep.limits import Limits
 from workflow.sweep.state_point import StatePoint
 
@@ -16,11 +16,9 @@ CHARGED = 3.0
 
 def estimated_work(point: StatePoint, model: Model, limits: Mapping[str, Limits]) -> float:
     """Estimate the work of a job, in bead-steps of a neutral melt, all stages at their longest."""
-    monomers = {name: model.monomers[name] for name in point.composition}
-    beads = sum(
-        point.composition[name] * (len(each.beads) + sum(counter_ions_of(model, name).values()))
-        for name, each in monomers.items()
-    )
+    units = point.chains * point.degree_of_polymerisation
+    monomers = {name: fraction * units for name, fraction in point.composition.items()}
+    beads = beads_in_melt(model, monomers, point.density or model.density)
     stages = point.protocol
     steps = (
         len(stages.push_off.heights) * stages.push_off.steps
@@ -28,6 +26,7 @@ def estimated_work(point: StatePoint, model: Model, limits: Mapping[str, Limits]
         + stages.anneal.cooling_steps
         + sum(stage.maximum_steps for stage in limits.values())
     )
-    charges = [model.beads[bead].charge for each in monomers.values() for bead in each.beads]
-    factor = CHARGED if point.bjerrum_length > 0 and any(charges) else 1.0
-    return factor * point.chains * point.degree_of_polymerisation * beads * steps
+    is_charged = bool(model.salts) or any(
+        model.beads[bead].charge for name in monomers for bead in model.monomers[name].beads
+    )
+    return (CHARGED if point.bjerrum_length > 0 and is_charged else 1.0) * beads * steps
