@@ -9,7 +9,10 @@ import pytest
 
 from models.markov_sequence import terminal_transitions
 from models.sequence import (
+    BlockSequence,
     BlockySequence,
+    ExplicitSequence,
+    GradientSequence,
     IdealSequence,
     IntArray,
     PeriodicSequence,
@@ -184,3 +187,78 @@ def test_terminal_model_is_for_two_known_monomers() -> None:
     misspelt = TerminalSequence(kind='terminal', reactivity_ratios={'LPS': 1.0, 'DOPA': 1.0})
     with pytest.raises(UserError, match="lacks the monomer 'LSP'.*Did you mean 'LPS'"):
         draw(misspelt, {'LSP': 0.5, 'DOPA': 0.5})
+
+
+@pytest.mark.parametrize('length', [20, 21, 6])
+def test_blocks_have_the_lengths_of_the_composition(length: int) -> None:
+    statistics = BlockSequence(kind='block', blocks=('LSP', 'DOPA'))
+    units = draw(statistics, {'LSP': 1 / 3, 'DOPA': 2 / 3}, chains=30, length=length)
+    of_first = (units == 0).sum(axis=1)
+    assert of_first.sum() == 10 * length
+    assert np.all(np.abs(of_first - length / 3) < 1)
+    assert np.all(np.diff(units, axis=1) >= 0)
+
+
+def test_blocks_of_one_monomer_share_it_equally() -> None:
+    statistics = BlockSequence(kind='block', blocks=('LSP', 'DOPA', 'LSP'))
+    units = draw(statistics, {'LSP': 0.5, 'DOPA': 0.5}, chains=3, length=20)
+    assert units.tolist() == [[0] * 5 + [1] * 10 + [0] * 5] * 3
+    without = draw(statistics, {'DOPA': 1.0}, chains=2, length=5)
+    assert not without.any()
+
+
+def test_blocks_follow_chains_of_many_lengths() -> None:
+    statistics = BlockSequence(kind='block', blocks=('LSP', 'DOPA'))
+    lengths = np.random.default_rng(3).integers(1, 60, 400)
+    lengths[-1] += lengths.sum() % 2
+    units = draw_sequences(statistics, {'LSP': 0.5, 'DOPA': 0.5}, lengths, np.random.default_rng(0))
+    assert (units == 0).sum() == lengths.sum() / 2
+    for chain in np.split(units, np.cumsum(lengths)[:-1]):
+        assert np.all(np.diff(chain) >= 0)
+        assert abs((chain == 0).sum() - chain.size / 2) <= 1
+
+
+def test_blocks_that_cannot_be_had_are_refused() -> None:
+    with pytest.raises(UserError, match="'blocks' lacks the monomer 'DOPA'"):
+        draw(BlockSequence(kind='block', blocks=('LSP',)), {'LSP': 0.5, 'DOPA': 0.5})
+    four = BlockSequence(kind='block', blocks=('LSP', 'DOPA', 'LSP', 'DOPA'))
+    with pytest.raises(UserError, match='cannot have the exact composition'):
+        draw(four, {'LSP': 0.3, 'DOPA': 0.7}, chains=1, length=10)
+
+
+@pytest.mark.parametrize('exact', [True, False])
+@pytest.mark.parametrize('monomer', ['LSP', 'DOPA'])
+def test_gradients_are_linear(monomer: str, exact: bool) -> None:
+    statistics = GradientSequence(
+        kind='gradient', monomer=monomer, difference=0.5, exact_composition=exact
+    )
+    composition = {'LSP': 0.3, 'DOPA': 0.7}
+    units = draw(statistics, composition)
+    is_it = units == list(composition).index(monomer)
+    places = (np.arange(LENGTH) + 0.5) / LENGTH
+    expected = composition[monomer] + 0.5 * (0.5 - places)
+    error = np.sqrt(expected * (1 - expected) / CHAINS)
+    assert np.all(np.abs(is_it.mean(axis=0) - expected) < 5 * error)
+    if exact:
+        assert is_it.sum() == composition[monomer] * CHAINS * LENGTH
+    # neighbours know nothing of each other
+    rest = is_it - expected
+    assert abs((rest[:, 1:] * rest[:, :-1]).mean()) < 5 * 0.25 / np.sqrt(CHAINS * LENGTH)
+
+
+def test_gradients_that_cannot_be_had_are_refused() -> None:
+    steep = GradientSequence(kind='gradient', monomer='LSP', difference=0.8)
+    with pytest.raises(UserError, match=r'beyond 0 or 1: at most 0\.6'):
+        draw(steep, {'LSP': 0.3, 'DOPA': 0.7})
+    with pytest.raises(UserError, match="for 'LSP' and one other monomer"):
+        draw(steep, {'DOPA': 1.0})
+
+
+def test_given_units_are_those_of_every_chain() -> None:
+    statistics = ExplicitSequence(kind='explicit', units=('DOPA', 'LSP', 'DOPA'))
+    units = draw(statistics, {'LSP': 1 / 3, 'DOPA': 2 / 3}, chains=4, length=6)
+    assert units.tolist() == [[1, 0, 1, 1, 0, 1]] * 4
+    with pytest.raises(UserError, match='DOPA = 0.714285714, LSP = 0.285714286 in chains'):
+        draw(statistics, {'LSP': 1 / 3, 'DOPA': 2 / 3}, chains=4, length=7)
+    with pytest.raises(UserError, match='write these'):
+        draw(ExplicitSequence(kind='explicit', units=('A', 'LSP')), {'LSP': 0.5, 'DOPA': 0.5})
