@@ -218,7 +218,7 @@ def test_units_of_several_backbone_beads(architecture: Ring | Star | None) -> No
     assert 5 * (joints + 6 * 7 + 7 * 2) == frame.bonds.N
     assert number_of_molecules(frame) == 5
     names = np.array(frame.angles.types)[frame.angles.typeid]
-    # every bead of the backbone but its ends has an angle, also that of a core; the middle of V its own
+    # all beads of the backbone but ends have an angle, cores too; the middle of V has its own
     in_backbone = 6 * 4 + 7 * 3
     ends = {None: 2, RING: 0, star(3): 4}[architecture]
     assert np.count_nonzero(names == 'own') == 5 * 7

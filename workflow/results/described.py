@@ -24,6 +24,7 @@ def simulated_systems(points: Sequence[Mapping[str, Any]], n_jobs: int) -> list[
         'chains': ('Chains', ''),
         'degree_of_polymerisation': ('Degree of polymerisation (number average)', ' monomers'),
         'chain_lengths': ('Chain lengths', ''),
+        'architecture': ('Architecture', ''),
         'sequence': ('Monomer sequences', ''),
         'kT': ('Temperature kT', ' epsilon'),
         'pressure': ('Pressure of equilibration', ' epsilon/sigma^3'),
