@@ -14,6 +14,8 @@ from user_input import UserError
 TOLERANCE = 1e-6
 LARGEST_REST = 0.01
 LARGEST_CHARGE_RATIO = 1000
+# Some hundred times what one GPU runs; a slip of the finger asks for more.
+MOST_MOLECULES = 100_000_000
 
 
 def charge_of(model: ModelEntries, beads: tuple[str, ...]) -> float:
@@ -161,6 +163,8 @@ def _whole_amount(name: str, kind: Amount, number: float) -> int:
             f"'{name}': per_monomer = {kind.per_monomer:g} makes {number:g} molecules, and "
             f'{_neighbours(number)} are possible: change it, or the number of monomers.'
         )
+    if number > MOST_MOLECULES:
+        raise UserError(f"'{name}': {number:g} molecules: at most {MOST_MOLECULES:g} can be built.")
     if round(number) < 1:
         raise UserError(
             f"'{name}': concentration = {kind.concentration:g} makes {number:.2g} molecules in "

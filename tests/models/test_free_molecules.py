@@ -185,6 +185,9 @@ def test_amounts_that_do_not_come_out_whole_are_refused() -> None:
     model = ionomer(salts={'X': {'cation': 'Li', 'anion': 'Cl', 'per_monomer': 0.11}})
     with pytest.raises(UserError, match="'X': per_monomer = 0.11 makes 6.6 .* 6 or 7 are possible"):
         melt(model, {'E': 1.0})
+    model = ionomer(molecules={'W': {'beads': ['B'], 'number': 10**12}})
+    with pytest.raises(UserError, match=r"'W': 1e\+12 molecules: at most"):
+        melt(model, {'E': 1.0})
 
 
 def test_charged_neighbours_are_looked_for_in_the_melt() -> None:

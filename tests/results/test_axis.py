@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from models.model import load_model
+from models.model import Model, load_model
 from tests.results.builders import job, neutral_jobs, renamed_model, state_point, table
-from user_input import UserError
+from user_input import UserError, validate
 from workflow.results.axis import check_axis, find_axis, place_text
 from workflow.results.series import all_series
 from workflow.results.tables import write_summary
@@ -33,6 +33,19 @@ def test_the_monomer_that_brings_counter_ions_is_the_axis() -> None:
 def test_another_ionomer_has_a_column_of_its_own() -> None:
     axis = find_axis(ReportTable(), renamed_model(), [state_point(0.5, composition={'XYZ': 1.0})])
     assert (axis.key, axis.column) == ('composition.XYZ', 'xyz_fraction')
+
+
+def test_charges_of_the_backbone_are_the_axis_too() -> None:
+    points = [state_point(0.0, composition={'N': 1 - x, 'I': x}) for x in (0.1, 0.2)]
+    assert find_axis(ReportTable(), load_model('ionene'), points).key == 'composition.I'
+
+
+def test_of_several_charged_monomers_what_varies_is_the_axis() -> None:
+    content = load_model('ionene').model_dump(mode='json') | {'counter_ions': {}}
+    content['monomers'] = {'P': {'beads': ['C']}, 'M': {'beads': ['A']}, 'N': {'beads': ['N']}}
+    model = validate(Model, content, 'polyampholyte.toml')
+    points = [state_point(0.0, composition={'P': x, 'M': x, 'N': 1 - 2 * x}) for x in (0.1, 0.2)]
+    assert find_axis(ReportTable(), model, points).key == 'composition.P'
 
 
 def test_neutral_chains_are_reported_along_what_varies(tmp_path: Path) -> None:
