@@ -167,8 +167,8 @@ def _whole_amount(name: str, kind: Amount, number: float) -> int:
         raise UserError(f"'{name}': {number:g} molecules: at most {MOST_MOLECULES:g} can be built.")
     if round(number) < 1:
         raise UserError(
-            f"'{name}': concentration = {kind.concentration:g} makes {number:.2g} molecules in "
-            'this melt: take more or longer chains, or leave it out.'
+            f"'{name}': this melt would have {number:.2g} molecules of it: take more or longer "
+            'chains, or leave it out.'
         )
     return round(number)
 
