@@ -37,6 +37,8 @@ def simulated_systems(points: Sequence[Mapping[str, Any]], n_jobs: int) -> list[
         values = dict.fromkeys(_text(p[key]) for p in points if p.get(key) is not None)
         if values:
             lines.append((name, ', '.join(values) + unit))
+    if any(point.get('architecture', {}).get('kind') == 'ring' for point in points):
+        lines.append(('Topology of rings', 'random knots and links, as of phantom rings'))
     replicas = Counter(
         json.dumps({k: v for k, v in point.items() if k != 'replica'}, sort_keys=True)
         for point in points
