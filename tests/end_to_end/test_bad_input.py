@@ -134,7 +134,7 @@ def write_sweep_of_changed_model(folder: Path, old: str, new: str) -> None:
         (
             'B = { mass = 1.0, charge = 0.0',
             'B = { mass = 1.0, charge = 1.0',
-            ['bond', 'charge'],
+            ['charge of 1', "'counter_ions'", 'for B'],
         ),
         ('mass = 1.0, charge = -1.0', 'mass = -1.0, charge = -1.0', ['beads.S.mass']),
         ("['B', 'P', 'S']", "['B', 'P', 'SS']", ["'SS'"]),

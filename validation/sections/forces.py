@@ -19,9 +19,10 @@ from validation.claim import Row, Verdict, judged, worst
 from validation.job import Job
 from validation.sections.reference_forces import ReferenceSum, central_difference, relative_rms
 from validation.systems import Sample, bare_charges, crystal, ions_at, make_engine, melt
-from workflow.electrostatics.ewald import ewald_sum
+from workflow.electrostatics.ewald import ewald_sum, pair_sum
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantEnergy
+from workflow.stages.system import bonded_charges
 
 TITLE = 'Forces and energies'
 
@@ -108,9 +109,12 @@ def against_sums(name: str, engine: str) -> Iterator[Row]:
         mesh = sample.mesh(1e-4)
         if mesh is None:
             continue
-        energy, coulomb = ewald_sum(
-            sample.state.positions, sample.charges, sample.state.box, sample.field.bjerrum_length
-        )
+        state = sample.state
+        place = (state.positions, sample.charges, state.box, sample.field.bjerrum_length)
+        energy, coulomb = ewald_sum(*place)
+        if (excluded := bonded_charges(sample.frame, sample.field)) is not None:
+            of_bonded = pair_sum(*place, excluded)
+            energy, coulomb = energy - of_bonded[0], coulomb - of_bonded[1]
         simulation = sample.simulation(make_engine(engine), mesh=mesh)
         measured, total = simulation.energies()['coulomb'], simulation.forces()
         simulation.close()
