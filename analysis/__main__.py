@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 import warnings
 from collections.abc import Iterable
@@ -196,7 +197,12 @@ def _progress(frames: IntArray) -> Iterable[Any]:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f'warning: {message}', file=sys.stderr)
+    _show_once(str(message))
+
+
+@functools.cache
+def _show_once(text: str) -> None:
+    print(f'warning: {text}', file=sys.stderr)
 
 
 if __name__ == '__main__':

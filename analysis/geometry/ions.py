@@ -105,10 +105,10 @@ def find_ions(
     named = (cation_types or ()) + (anion_types or ())
     topology, shells = unite_shells(topology, first, shell_types, named)
     if cation_types is not None and anion_types is not None:
-        both = set(cation_types) & set(anion_types)
-        if both:
-            raise UserError(f"type '{min(both)}' cannot be both cation and anion.")
         cations, anions = topology.indices_of(cation_types), topology.indices_of(anion_types)
+        if len(both := np.intersect1d(cations, anions)):
+            name = topology.type_names[topology.typeid[both[0]]]
+            raise UserError(f"type '{name}' cannot be both cation and anion.")
     elif has_ions(topology):
         cations = np.flatnonzero(topology.charge > 0)
         anions = np.flatnonzero(topology.charge < 0)

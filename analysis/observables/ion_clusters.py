@@ -34,7 +34,6 @@ from analysis.sampling.contact_distance import PairCorrelation, contact_distance
 from analysis.sampling.definitions import distances_by_pair, read_contact_distance
 from analysis.sampling.production import WATCHED
 from analysis.sampling.run import Run
-from user_input import UserError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +69,7 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
 
     contact_distance: float | Mapping[str, float] | None = option(
         None,
-        'largest distance of a contact, or several by species: Li-S=1.3,Na-S=1.6; default: first '
+        'largest distance of a contact, or of some by species: Li-S=1.3,Na-S=1.6; default: first '
         'minimum of g(r)',
         type=read_contact_distance,
         metavar='R',
@@ -88,14 +87,11 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
     def begin(self, run: Run) -> Accumulator[ClusterResult]:
         ions = self.ions_of(run)
         found: dict[str, PairCorrelation] = {}
-        if self.contact_distance is not None:
-            distances = distances_by_pair(self.contact_distance, ions.pairs)
-            if missing := sorted(ions.pairs.keys() - distances):
-                raise UserError(f'contact distance: that of {missing[0]} is missing.')
-        elif run.definitions is not None:
+        if self.contact_distance is None and run.definitions is not None:
             distances = run.definitions.contact_distance_values(ions.pairs)
         else:
-            distances, found = contact_distances(run.frames, ions, run.even_frames)
+            given = distances_by_pair(self.contact_distance or {}, ions.pairs)
+            distances, found = contact_distances(run.frames, ions, run.even_frames, given)
         return ClusterStatistics(run, ions, distances, found, self.pairs)
 
     def quantities(self, result: ClusterResult) -> list[Quantity]:
@@ -140,12 +136,12 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
 
     def notes(self, result: ClusterResult) -> list[str]:
         first = result.steps[len(result.steps) - result.n_frames]
-        source = 'first minimum of g(r)' if result.pair_correlations else 'given'
         return [
             f'{result.n_ions} ions, {result.pairs} pairs in contact',
             *result.remarks,
             *(
-                f'contact distance {pair} {distance:.4g} ({source})'
+                f'contact distance {pair} {distance:.4g} '
+                f'({"first minimum of g(r)" if pair in result.pair_correlations else "given"})'
                 for pair, distance in result.contact_distances.items()
             ),
             f'{result.n_frames} of {len(result.steps)} evenly spaced frames, from step {first} to '

@@ -13,6 +13,7 @@ from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.decay import Decay, decay_times
 from analysis.estimators.estimate import Curve
 from analysis.estimators.intervals import jackknife
+from analysis.geometry.shells import unite_shells
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.observable import (
     NOT_NEGATIVE,
@@ -124,7 +125,7 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
             raise UserError(
                 f'{run.frames.path}: {NO_BONDS}, and no F_s: {run.missing_images_reason}'
             )
-        groups = _groups(run.topology, self.cations, self.anions)
+        groups = _groups(run, self.cations, self.anions)
         return _BondsAndPositions(run, groups, self.sigma, given, self.drift)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
@@ -200,9 +201,12 @@ def _named(result: RelaxationResult) -> Iterator[tuple[str, str, Panel, Relaxati
 
 
 def _groups(
-    topology: Topology, cations: tuple[str, ...] | None, anions: tuple[str, ...] | None
+    run: Run, cations: tuple[str, ...] | None, anions: tuple[str, ...] | None
 ) -> dict[str, IntArray]:
     """Find the particles that F_s is averaged over; UserError if a type is not there."""
+    topology = run.topology
+    if not (cations and anions) and np.any(topology.charge):
+        topology, _ = unite_shells(topology, run.frames.read(0))
     members = (
         np.arange(len(topology.typeid)),
         topology.indices_of(cations) if cations else np.flatnonzero(topology.charge > 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,8 @@ FEWEST_BINS_TO_PEAK, FEWEST_UNRESOLVED = 10, 5
 GAP = 1.6
 # Of the pairs up to a gap behind the first peak, so many may be beyond.
 MOST_BEYOND_GAP = 0.01
+# All pairs that are seen, if these are too few for statistics: in half the reach they are no gas.
+FEWEST_PAIRS = 10
 NO_PAIRS: IntArray = np.zeros((0, 2), dtype=np.int64)
 
 
@@ -77,27 +79,31 @@ class PairCorrelation:
 
 
 def contact_distances(
-    trajectory: Trajectory, ions: Ions, frames: IntArray
+    trajectory: Trajectory, ions: Ions, frames: IntArray, given: Mapping[str, float]
 ) -> tuple[dict[str, float], dict[str, PairCorrelation]]:
-    """Find the first minimum of g(r) of each pair of species of ions, and g(r), or a UserError."""
-    counts = count_pairs_of_ions(trajectory, ions, frames)
+    """Find the first minimum of g(r) of each pair of species of ions that is not `given`.
+
+    Also those g(r); UserError if one has no minimum.
+    """
+    counts = count_pairs_of_ions(trajectory, ions, frames, given)
     found = {pair: pair_correlation_of(each) for pair, each in counts.items()}
-    distances = {}
+    distances = dict(given)
     for pair, each in found.items():
         if each.first_minimum is None:
             raise UserError(
                 f'{trajectory.path}: no contact distance of {pair}: {each.verdict}. Give one '
-                '(--contact-distance).'
+                f'(--contact-distance {pair}=...).'
             )
         distances[pair] = each.first_minimum
     return distances, found
 
 
 def count_pairs_of_ions(
-    trajectory: Trajectory, ions: Ions, frames: IntArray
+    trajectory: Trajectory, ions: Ions, frames: IntArray, left_out: Collection[str] = ()
 ) -> dict[str, PairCounts]:
-    """Count pairs of a cation and an anion, by their species; bonded ones do not count."""
-    return count_pairs(trajectory, ions.pairs, frames, ions.indices[ions.bonded])
+    """Count pairs of a cation and an anion, by species not `left_out`; bonded ones do not count."""
+    groups = {pair: both for pair, both in ions.pairs.items() if pair not in left_out}
+    return count_pairs(trajectory, groups, frames, ions.indices[ions.bonded])
 
 
 def pair_correlation(
@@ -118,7 +124,7 @@ def count_pairs(
 
     Pairs of particles `left_out`, (M, 2), do not count.
     """
-    fewest = min(len(group) for both in groups.values() for group in both)
+    fewest = min((len(group) for both in groups.values() for group in both), default=SIGHTINGS)
     chosen = spread_out(frames, max(MOST_FRAMES, SIGHTINGS // fewest))
     counters = {
         name: _PairCounter(trajectory, chosen, one, other, _between(left_out, one, other))
@@ -277,8 +283,10 @@ def find_first_minimum(
     pairs, near = g * expected, slice(0, FEWEST_BINS_TO_PEAK)
     if pairs[near].sum() > FEWEST_UNRESOLVED * (1 + expected[near].sum()):
         return None, 'contacts are too rare to resolve the first peak of g(r)'
+    if len(peaks) == 0 and pairs.sum() >= FEWEST_PAIRS and _is_narrow(distance[pairs > 0]):
+        peaks = np.array([np.argmax(smooth)])
     if len(peaks) == 0:
-        return None, 'g(r) has no first peak: no contacts to speak of'
+        return None, f'g(r) has no first peak that is sure ({pairs.sum():.0f} pairs within reach)'
     start = lowest = int(peaks[0])
     behind = int(np.searchsorted(distance, GAP * distance[start]))
     for k in range(start + 1, len(smooth)):
@@ -293,6 +301,10 @@ def find_first_minimum(
     if distance[-1] > 2 * distance[lowest] and beyond < MOST_BEYOND_GAP * pairs.sum():
         return _lowest_between(distance, g, expected, smooth, start, lowest, behind), ''
     return None, 'g(r) has no minimum after its first peak within reach'
+
+
+def _is_narrow(distance: FloatArray) -> bool:
+    return float(distance[-1]) < GAP * float(distance[0])
 
 
 def _lowest_between(

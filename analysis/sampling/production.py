@@ -64,7 +64,7 @@ def where_ions_settle(production: Production, trajectory: Trajectory) -> Product
     frames = evenly_spaced(trajectory.steps, production.first_frame)
     try:
         # Its own, as those of a sweep come of the productions of all its runs.
-        distances, _ = contact_distances(trajectory, ions, frames)
+        distances, _ = contact_distances(trajectory, ions, frames, {})
         series = _association(trajectory, ions, ions.limits(distances), frames)
     except UserError:  # too few ions for a contact distance
         return production

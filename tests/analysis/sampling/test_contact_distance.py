@@ -71,9 +71,13 @@ def dilute(box, n_pairs, n_frames, shares, distances=(0.75, 1.5), seed=11):
 
 
 def distance_of(source):
-    ions = find_ions(source.topology, source.read(0))
-    (distance,) = contact_distances(source, ions, np.arange(len(source)))[0].values()
+    (distance,) = distances_of(source, {}).values()
     return distance
+
+
+def distances_of(source, given):
+    ions = find_ions(source.topology, source.read(0))
+    return contact_distances(source, ions, np.arange(len(source)), given)[0]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,7 @@ def distance_of(source):
         (180.0, 100, 100, (0.05, 0.05)),
         (500.0, 1, 400, (0.5, 0.5)),
         (500.0, 1, 400, (1.0, 0.0)),
+        (12.0, 1, 12, (1.0, 0.0)),
         (180.0, 26, 40, (1.0, 0.0)),
         (180.0, 26, 40, (0.5, 0.0)),
     ],
@@ -102,6 +107,11 @@ def test_contacts_of_dilute_pairs(box, n_pairs, n_frames, shares):
 def test_contacts_too_rare_are_refused(box, n_pairs, n_frames, shares):
     with pytest.raises(UserError, match='no contact distance'):
         distance_of(dilute(box, n_pairs, n_frames, shares))
+
+
+def test_distances_that_are_given_are_taken_and_only_the_others_are_found():
+    source = dilute(60.0, 26, 9, (0.02, 0.02))
+    assert distances_of(source, {'A-A': 0.9}) == {'A-A': 0.9}
 
 
 @pytest.mark.parametrize('box', [10.0, 100.0])
