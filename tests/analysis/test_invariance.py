@@ -78,11 +78,13 @@ def assert_same(one, other):
 
 
 def is_sharp(positions, box=BOX):
-    """No pair of ions so close to the contact distance that rounding decides."""
+    """No ions so close to the contact distance that rounding decides, and no bond so long."""
+    box = Box.of(box)
     ions = positions[:, :, 0]
     delta = ions[:, :, None] - ions[:, None]
-    distance = np.linalg.norm(Box.of(box).nearest_image(delta), axis=-1)
-    return np.all(np.abs(distance - 1.5) > 1e-5)
+    distance = np.linalg.norm(box.nearest_image(delta), axis=-1)
+    longest = np.linalg.norm(np.diff(positions, axis=2), axis=-1).max()
+    return np.all(np.abs(distance - 1.5) > 1e-5) and longest < box.least_width / 2
 
 
 @settings(max_examples=15, deadline=None)

@@ -186,7 +186,9 @@ def assert_coulomb_error_is_as_requested(jobs: list[Path]) -> None:
     assert all(0.3 < run['coulomb']['achieved_error'] / 1e-2 < 1.0 for run in found)
     charged = {run['job'] for run in found}
     for run in (run for document in documents for run in document['runs']):
-        assert ('meshes' in run) == (run['job'] in charged)
+        # A run that was stopped in the push-off had none yet.
+        has_meshes, is_charged = 'meshes' in run, run['job'] in charged
+        assert has_meshes == is_charged or (is_charged and run['stage'] == 'relax')
         purposes = {choice['for'] for choice in run.get('meshes', [])}
         assert run['stage'] == 'relax' or purposes <= {run['stage']}
 
