@@ -25,6 +25,9 @@ _DOES_NOT_FIT = (
     ValueError,
 )
 
+# Of an edge, in whatever unit: metres are the longest in use.
+LEAST_EDGE = 1e-15
+
 TWO_DIMENSIONAL = '{where}: the system is two-dimensional. Three dimensions are needed.'
 
 
@@ -69,9 +72,9 @@ def check_box(box: Box, where: str) -> None:
     """Check that a box is finite and has a volume; UserError if not."""
     if box.lengths[2] == 0:
         raise UserError(TWO_DIMENSIONAL.format(where=where))
-    if not (np.all(np.isfinite(box.matrix)) and np.all(box.lengths > 0)):
+    if not (np.all(np.isfinite(box.matrix)) and np.all(box.lengths > LEAST_EDGE)):
         raise UserError(
-            f'{where}: the edges of the box are no positive numbers: the run blew up or the file '
+            f'{where}: the edges of the box are no lengths: the run blew up or the file '
             'is damaged. Analyse the frames before it.'
         )
 
