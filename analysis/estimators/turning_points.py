@@ -20,11 +20,13 @@ def lowest_point(
     """
     from scipy.interpolate import make_smoothing_spline
 
-    fine = np.linspace(x[0], x[-1], _POINTS_PER_BIN * len(x))
-    curve = make_smoothing_spline(x, y, w=weights / weights.mean())(fine)
+    # SciPy looks for the smoothing within limits that suit such numbers, whatever the unit of x.
+    middle, half = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2
+    fine = np.linspace(-1, 1, _POINTS_PER_BIN * len(x))
+    curve = make_smoothing_spline((x - middle) / half, y, w=weights / weights.mean())(fine)
     lowest = int(np.argmin(curve))
     above = np.flatnonzero(curve > curve[lowest] + tolerance)
     before, after = above[above < lowest], above[above > lowest]
     first = before[-1] + 1 if len(before) else 0
     last = after[0] - 1 if len(after) else len(fine) - 1
-    return float(fine[first] + fine[last]) / 2
+    return float(middle + half * (fine[first] + fine[last]) / 2)

@@ -14,7 +14,7 @@ from analysis.sampling.contact_distance import (
     pair_correlation_of,
     pool,
 )
-from tests.analysis.builders import frame, write_gsd
+from tests.analysis.builders import MELT_BOX, Melt, frame, write_gsd
 from user_input import UserError
 
 
@@ -37,6 +37,17 @@ def test_first_minimum_of_a_noisy_liquid():
     minimum, verdict = find_first_minimum(r, noisy, expected)
     assert minimum == pytest.approx(1.28, abs=0.08)
     assert not verdict
+
+
+@pytest.mark.parametrize('unit', [0.01, 0.1, 10.0])
+def test_the_first_minimum_is_there_in_any_unit_of_length(unit):
+    melt = Melt(n_frames=40)
+    in_sigma = melt.trajectory()
+    in_unit = ArrayTrajectory(
+        unit * melt.positions, unit * MELT_BOX, typeid=melt.typeid, type_names=melt.TYPES,
+        charge=melt.charge,
+    )  # fmt: skip
+    assert distance_of(in_unit) == pytest.approx(unit * distance_of(in_sigma))
 
 
 def test_every_frame_counts():
