@@ -1,29 +1,38 @@
-"""The examples of ARCHITECTURE.md do what it says."""
+"""The examples of ARCHITECTURE.md and docs/models.md do what they say."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.sampling.run import Run
 from analysis.serialise import from_json, to_json
+from models.architecture import Architecture
+from models.chain_length import ChainLengths
 from models.melt import build_melt
-from models.model import load_model
+from models.model import load_model, shipped_models
+from models.sequence import SequenceStatistics
 from tests.systems import state_point
 from workflow.engines import contract
 from workflow.engines.contract import Ramp
+from workflow.sweep.state_point import melt_of
+from workflow.sweep.sweep_file import load_sweep, state_points
 
-PAGE = (Path(__file__).parents[1] / 'ARCHITECTURE.md').read_text()
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / 'ARCHITECTURE.md').read_text()
+MODELS = (ROOT / 'docs' / 'models.md').read_text()
 
 
-def example(name: str) -> str:
+def example(name: str, page: str = PAGE) -> str:
     """The one block of code of this name."""
-    (found,) = re.findall(rf'^```\w+ {name}\n(.*?)^```$', PAGE, flags=re.DOTALL | re.MULTILINE)
+    (found,) = re.findall(rf'^```\w+ {name}\n(.*?)^```$', page, flags=re.DOTALL | re.MULTILINE)
     return str(found)
 
 
@@ -78,9 +87,47 @@ def test_model(tmp_path: Path) -> None:
     assert np.sum(frame.particles.charge) == pytest.approx(0)
 
 
+def test_model_with_ions_salt_and_molecules(tmp_path: Path) -> None:
+    path = tmp_path / 'mine.toml'
+    path.write_text(example('model', MODELS) + example('more', MODELS))
+    frame = build_melt(
+        load_model(path), composition={'N': 0.5, 'I': 0.5}, chains=4, degree_of_polymerisation=20,
+        seed=1,
+    )  # fmt: skip
+    counts = np.bincount(frame.particles.typeid)
+    numbers = dict(zip(frame.particles.types, counts.tolist(), strict=True))
+    # 40 S; half of them on Li, half on Ca; and of the salt one CaCl2 to ten units.
+    dumbbells = round(0.05 * frame.configuration.box[0] ** 3)
+    ions = {'S': 40, 'Li': 20, 'Ca': 10 + 8, 'Cl': 16}
+    assert numbers == {'B': 80, **ions, 'W': 2 * dumbbells}
+    assert np.sum(frame.particles.charge) == pytest.approx(0)
+
+
+def test_sweep_of_an_architecture(tmp_path: Path) -> None:
+    path = tmp_path / 'mine.toml'
+    path.write_text(example('sweep', MODELS))
+    sweep, model = load_sweep(path)
+    frame = melt_of(next(state_points(sweep, model)), model)
+    ends = np.bincount(frame.bonds.group.ravel(), minlength=frame.particles.N)
+    assert np.sum(frame.particles.charge) == pytest.approx(0)
+    assert np.count_nonzero(ends == 3) > 4  # four cores, and what is pendant
+
+
+def test_kinds_of_sequences_architectures_and_lengths() -> None:
+    kinds: TypeAdapter[Any] = TypeAdapter(SequenceStatistics | Architecture | ChainLengths)
+    tables = re.findall(r'`(?:chain_lengths = )?(\{ kind = [^`]* \})`', MODELS)
+    read = [kinds.validate_python(tomllib.loads(f'x = {table}')['x']) for table in tables]
+    wanted = re.findall("'const': '(\\w+)'", str(kinds.json_schema()))
+    assert {each.kind for each in read} == set(wanted)
+
+
+def test_every_shipped_model_is_on_the_page() -> None:
+    for name in shipped_models():
+        assert f'| `{name}` |' in MODELS, name
+
+
 def test_every_room_is_on_the_page() -> None:
-    root = Path(__file__).parents[1]
     for folder in ('analysis', 'workflow'):
-        for room in (root / folder).iterdir():
+        for room in (ROOT / folder).iterdir():
             if (room / '__init__.py').exists():
                 assert re.search(rf'\b{room.name}\b', PAGE), room.name
