@@ -84,7 +84,7 @@ class MDAnalysisTrajectory:
         except ImportError:
             raise UserError(
                 f'{self.path}: MDAnalysis, which reads files of this format, is missing. Install '
-                "it: pip install MDAnalysis, or pip install 'isp-cgmd[formats]'."
+                "it: pip install MDAnalysis, or pip install '.[formats]' in the project's folder."
             ) from None
         # Not earlier: to be imported, MDAnalysis asks for its warnings.
         warnings.simplefilter('ignore')

@@ -156,5 +156,5 @@ def test_what_cannot_be_used_is_refused(tmp_path, capsys, monkeypatch):
         assert damaged.name in refuse(capsys, 'clusters', path, '--data', psf)
         damaged.write_bytes(whole)
     monkeypatch.setitem(sys.modules, 'MDAnalysis.coordinates.core', None)
-    with pytest.raises(UserError, match=r'isp-cgmd\[formats\]'):
+    with pytest.raises(UserError, match=r'pip install .*\[formats\]'):
         open_trajectory(dcd, psf)
