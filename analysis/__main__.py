@@ -40,7 +40,8 @@ def main_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m analysis',
-        description='Analyse a trajectory: GSD, LAMMPS text dump, DCD, XTC and others.',
+        description='Analyse a trajectory: GSD, LAMMPS text dump, DCD, XTC and others. Sigma, tau and '
+        'epsilon stand for the units of the file.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
     for observable in OBSERVABLES:
@@ -53,7 +54,10 @@ def main_parser() -> argparse.ArgumentParser:
         command.add_argument('--json', action='store_true', help='print JSON and not a table')
         command.add_argument('--plot', type=Path, metavar='FILE', help='draw (png, pdf, svg)')
         command.add_argument(
-            '--time-step', type=float, metavar='DT', help='duration of a step; default: as recorded'
+            '--time-step',
+            type=float,
+            metavar='DT',
+            help='duration of a step, in tau; default: as recorded',
         )
         if observable.needs_trajectory:
             command.add_argument(
@@ -72,7 +76,9 @@ def main_parser() -> argparse.ArgumentParser:
                 '--atom-style', metavar='STYLE', help='of the data file; default: as stated there'
             )
             command.add_argument(
-                '--unwrapped', action='store_true', help='DCD, XTC, ...: coordinates are unwrapped'
+                '--unwrapped',
+                action='store_true',
+                help='DCD, XTC, ...: coordinates go on beyond the box',
             )
             command.add_argument(
                 '--first-frame', type=int, default=0, metavar='I', help='first to use, from 0'
@@ -83,7 +89,7 @@ def main_parser() -> argparse.ArgumentParser:
             command.add_argument(
                 '--first-row', type=int, default=0, metavar='I', help='first row of it to use'
             )
-            command.add_argument('--kT', type=float, help='of the bath')
+            command.add_argument('--kT', type=float, help='of the bath, in epsilon')
         for field in dataclasses.fields(observable):  # type: ignore[arg-type]
             flag = '--' + field.name.replace('_', '-')
             command.add_argument(flag, default=field.default, **field.metadata['option'])

@@ -21,8 +21,8 @@ class ChoiceOfIons:
     )
     shells: tuple[str, ...] | None = option(
         None,
-        'types of Drude particles and other shells: each is one ion with its core; default: light '
-        'charges bonded to one other',
+        'types of Drude particles and other shells, each one ion with its core, or none; default: '
+        'light charges bonded to one other',
         metavar='TYPE',
         nargs='*',
     )

@@ -69,8 +69,8 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
 
     contact_distance: float | Mapping[str, float] | None = option(
         None,
-        'largest distance of a contact, or of some by species: Li-S=1.3,Na-S=1.6; default: first '
-        'minimum of g(r)',
+        'largest distance of a contact, in sigma; or of some pairs: Li-S=1.3,Na-S=1.6; default: '
+        'first minimum of g(r)',
         type=read_contact_distance,
         metavar='R',
     )

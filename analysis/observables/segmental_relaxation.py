@@ -102,7 +102,7 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
         1.0, 'bead diameter, for q = pi/sigma (default: 1)', type=float, metavar='LENGTH'
     )
     wave_number: float | None = option(
-        None, 'q* of F_s; default: main peak of S(q)', type=float, metavar='Q'
+        None, 'q* of F_s, in 1/sigma; default: main peak of S(q)', type=float, metavar='Q'
     )
     cations: tuple[str, ...] | None = option(
         None, 'particle types; default: positive charges', metavar='TYPE', nargs='+'
