@@ -40,8 +40,8 @@ def main_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m analysis',
-        description='Analyse a trajectory: GSD, LAMMPS text dump, DCD, XTC and others. Sigma, tau and '
-        'epsilon stand for the units of the file.',
+        description='Analyse a trajectory: GSD, LAMMPS text dump, DCD, XTC and others. Sigma, tau '
+        'and epsilon stand for the units of the file.',
     )
     commands = parser.add_subparsers(dest='command', required=True)
     for observable in OBSERVABLES:

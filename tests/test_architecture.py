@@ -76,17 +76,6 @@ def test_engine() -> None:
         assert own == set(members.split(', ')), name
 
 
-def test_model(tmp_path: Path) -> None:
-    path = tmp_path / 'mine.toml'
-    path.write_text(example('model'))
-    model = load_model(path)
-    frame = build_melt(
-        model, composition={'U': 1.0}, chains=2, degree_of_polymerisation=5, density=None, seed=1
-    )
-    assert frame.particles.N == 30
-    assert np.sum(frame.particles.charge) == pytest.approx(0)
-
-
 def test_model_with_ions_salt_and_molecules(tmp_path: Path) -> None:
     path = tmp_path / 'mine.toml'
     path.write_text(example('model', MODELS) + example('more', MODELS))
