@@ -26,15 +26,24 @@ class BondedBeads(Entry):
     angles: tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, str], ...] = ()
 
     @property
+    def joints(self) -> tuple[int, int]:
+        """The ends of the path: of a monomer, the beads bonded to the units before and after."""
+        return (0, 0)
+
+    @property
     def path(self) -> tuple[int, ...]:
-        """The beads from which all others are reached; of a monomer those of the backbone."""
-        return (0,)
+        """The beads from which all others are grown, in order: of a monomer, its backbone."""
+        first, last = self.joints
+        before, found = self._came_from(first), [last]
+        while found[-1] in before and found[-1] != first:
+            found.append(before[found[-1]])
+        return tuple(reversed(found)) if found[-1] == first else (first,)
 
     @pydantic.model_validator(mode='after')
     def _is_a_connected_graph(self) -> Self:
         """Check that indices are in range, bonds are single and connect, and angles follow them."""
         size = len(self.beads)
-        indices = [('backbone', index) for index in getattr(self, 'joints', ())]
+        indices = [('backbone', index) for index in self.joints]
         indices += [('bonds', index) for bond in self.bonds for index in bond[:2]]
         indices += [('angles', index) for angle in self.angles for index in angle[:3]]
         for key, index in indices:
@@ -52,15 +61,14 @@ class BondedBeads(Entry):
             missing = [e for e in ({first, centre}, {centre, last}) if frozenset(e) not in edges]
             if missing or first == last:
                 raise ValueError(
-                    f'angle [{first}, {centre}, {last}] does not follow two bonds of the monomer: '
+                    f'angle [{first}, {centre}, {last}] does not follow two bonds: '
                     'write the bonded beads in order, the centre in the middle'
                 )
-        root = self.path[0]
+        root = self.joints[0]
         lost = sorted(set(range(size)) - self._came_from(root).keys())
         if lost:
             raise ValueError(
-                f'bead(s) {lost} are not connected to the backbone bead {root}: '
-                "add the missing 'bonds'"
+                f"bead(s) {lost} are not connected to bead {root}: add the missing 'bonds'"
             )
         return self
 
@@ -92,15 +100,6 @@ class Monomer(BondedBeads):
         """The bead bonded to the unit before, and the one bonded to the unit after."""
         both = self.backbone
         return both if isinstance(both, tuple) else (both, both)
-
-    @property
-    def path(self) -> tuple[int, ...]:
-        """The beads of the backbone, in order."""
-        first, last = self.joints
-        before, found = self._came_from(first), [last]
-        while found[-1] in before and found[-1] != first:
-            found.append(before[found[-1]])
-        return tuple(reversed(found)) if found[-1] == first else (first,)
 
 
 class Backbone(Entry):

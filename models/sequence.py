@@ -188,7 +188,7 @@ def draw_sequences(
         _check_realisable(composition, counts)
     if isinstance(statistics, BlockSequence):
         units = draw_blocks(_blocks(statistics.blocks, composition), fractions, chain_lengths)
-        if statistics.exact_composition and np.any(np.bincount(units) != counts):
+        if statistics.exact_composition and np.any(np.bincount(units, minlength=counts.size) != counts):
             raise UserError(
                 "sequence: equal 'blocks' of one monomer cannot have the exact composition: choose "
                 'chain lengths for which each block is a whole number of units.'
@@ -316,20 +316,18 @@ def _falling(statistics: GradientSequence, composition: Mapping[str, float]) -> 
 def _repeated_units(
     units: tuple[str, ...], composition: Mapping[str, float], chain_lengths: IntArray
 ) -> IntArray:
-    present = list(composition)
-    here = positions_in_strands(chain_lengths) % len(units)
-    numbers = np.bincount(here, minlength=len(units)) / here.size
-    found = {
-        name: float(numbers[[u == name for u in units]].sum()) for name in dict.fromkeys(units)
-    }
-    both = found.keys() | composition.keys()
-    if any(abs(found.get(m, 0.0) - composition.get(m, 0.0)) > FRACTION_TOLERANCE for m in both):
+    names = list(dict.fromkeys([*composition, *units]))
+    repeated = np.array([names.index(unit) for unit in units])
+    drawn = repeated[positions_in_strands(chain_lengths) % len(units)]
+    fractions = np.bincount(drawn, minlength=len(names)) / drawn.size
+    found = {name: each for name, each in zip(names, fractions, strict=True) if each}
+    if any(abs(found.get(m, 0.0) - composition.get(m, 0.0)) > FRACTION_TOLERANCE for m in names):
         raise UserError(
             f'sequence: these units make the mole fractions {_written(found)} in chains of this '
             f'length, and the composition has {_written(composition)}: write these, or change '
             "'units'."
         )
-    return np.array([present.index(units[place]) for place in range(len(units))])[here]
+    return drawn
 
 
 def _whole_counts(fractions: FloatArray, total: int) -> IntArray:

@@ -258,7 +258,9 @@ def test_given_units_are_those_of_every_chain() -> None:
     statistics = ExplicitSequence(kind='explicit', units=('DOPA', 'LSP', 'DOPA'))
     units = draw(statistics, {'LSP': 1 / 3, 'DOPA': 2 / 3}, chains=4, length=6)
     assert units.tolist() == [[1, 0, 1, 1, 0, 1]] * 4
-    with pytest.raises(UserError, match='DOPA = 0.714285714, LSP = 0.285714286 in chains'):
+    never_reached = ExplicitSequence(kind='explicit', units=('DOPA', 'LSP', 'A'))
+    assert draw(never_reached, {'LSP': 0.5, 'DOPA': 0.5}, length=2)[0].tolist() == [1, 0]
+    with pytest.raises(UserError, match='LSP = 0.285714286, DOPA = 0.714285714 in chains'):
         draw(statistics, {'LSP': 1 / 3, 'DOPA': 2 / 3}, chains=4, length=7)
     with pytest.raises(UserError, match='write these'):
         draw(ExplicitSequence(kind='explicit', units=('A', 'LSP')), {'LSP': 0.5, 'DOPA': 0.5})

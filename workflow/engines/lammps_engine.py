@@ -325,7 +325,6 @@ def _extra_pair_commands(force_field: ForceField, tables: Path) -> Iterator[str]
             file.write(f'\nPAIR_{i}_{j}\nN {_TABLE_POINTS} RSQ {first:.17g} {cutoff:.17g}\n\n')
             columns = [np.arange(1, _TABLE_POINTS + 1), r, energy, -slope]
             np.savetxt(file, np.column_stack(columns), fmt='%d %.17g %.17g %.17g')
-            file.flush()
             yield f'pair_coeff {types} table {tables} PAIR_{i}_{j}'
 
 
