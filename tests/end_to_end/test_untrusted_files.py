@@ -28,15 +28,16 @@ EXAMPLES = int(os.environ.get('ISP_FUZZ_EXAMPLES', '60'))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('target', TARGETS)
-def test_changed_files_are_read_or_refused_with_a_message(target: str) -> None:
+@pytest.mark.parametrize('are_foreign', [False, True])
+def test_changed_files_are_read_or_refused_with_a_message(are_foreign: bool) -> None:
     # In a process of its own: a crash of a library, or gigabytes, would take the tests along.
-    command = [sys.executable, '-W', 'ignore', '-m', 'fault_injection.untrusted', target]
-    if target in FOREIGN:
+    command = [sys.executable, '-W', 'ignore', '-m', 'fault_injection.untrusted']
+    if are_foreign:
         pytest.importorskip('MDAnalysis')
-    examples = EXAMPLES // 10 if target in FOREIGN else EXAMPLES
+    targets = [target for target in TARGETS if (target in FOREIGN) == are_foreign]
+    examples = EXAMPLES // 20 if are_foreign else EXAMPLES
     done = subprocess.run(
-        [*command, '--examples', str(examples)],
+        [*command, *targets, '--examples', str(examples)],
         cwd=ROOT,
         capture_output=True,
         text=True,
