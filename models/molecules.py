@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from typing import Any, Self
+from typing import Self
 
 import pydantic
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -156,6 +156,6 @@ class Salt(Amount):
 CounterIons = str | dict[str, Ratio]
 
 
-def shares_of(ions: Any) -> dict[str, float]:
+def shares_of(ions: CounterIons) -> dict[str, float]:
     """Find the fraction of the charge of a bead that each of its counter-ions neutralises."""
     return {ions: 1.0} if isinstance(ions, str) else dict(ions)

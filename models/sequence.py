@@ -188,7 +188,9 @@ def draw_sequences(
         _check_realisable(composition, counts)
     if isinstance(statistics, BlockSequence):
         units = draw_blocks(_blocks(statistics.blocks, composition), fractions, chain_lengths)
-        if statistics.exact_composition and np.any(np.bincount(units, minlength=counts.size) != counts):
+        if statistics.exact_composition and np.any(
+            np.bincount(units, minlength=counts.size) != counts
+        ):
             raise UserError(
                 "sequence: equal 'blocks' of one monomer cannot have the exact composition: choose "
                 'chain lengths for which each block is a whole number of units.'
