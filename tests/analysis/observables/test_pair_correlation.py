@@ -41,7 +41,7 @@ def test_few_particles_are_relative_to_the_others():
     }
     generator = np.random.default_rng(2)
     means = {pair: [] for pair in PAIRS}
-    for _ in range(40):
+    for _ in range(10):
         positions = generator.uniform(-3, 3, (n_frames, 6, 3))
         for pair, curve in measure(positions, box, charge).curves.items():
             means[pair].append(mean_over_volume(curve))
@@ -54,7 +54,7 @@ def test_few_particles_are_relative_to_the_others():
             assert means[pair][-1] == pytest.approx(expected, abs=1e-3), pair
     for pair, values in means.items():
         error = np.std(values) / np.sqrt(len(values))
-        assert error < 0.03, pair
+        assert error < 0.06, pair
         assert np.mean(values) == pytest.approx(1, abs=4 * error), pair
 
 
