@@ -37,6 +37,8 @@ from analysis.sampling.run import Run
 BLOCKS = 20
 IONS_AT_ONCE = 4000
 PARTS_OF_CHARGE = 1e6
+# Of charges in the least of them: files round 1/3, or the unit of charge of HOOMD.
+ROUNDED = 1e-3
 AXES = ('x', 'y', 'z')
 
 _SIZES = Panel('cluster sizes', 'mean cluster size [ions]', scale='log')
@@ -151,9 +153,7 @@ class ClusterStatistics(Accumulator[ClusterResult]):
         self._winds = np.zeros((n_frames, 3), dtype=bool)
         self._number = np.zeros((self._n_blocks, n + 1))
         self._shape_sums = np.zeros((self._n_blocks, 3, n + 1))
-        # Sums of charges are counted by whole multiples of a small part of them.
-        scale = 10.0 ** np.floor(np.log10(np.abs(ions.charge).max()))
-        self._parts_per_charge = PARTS_OF_CHARGE / scale
+        self._parts_per_charge = _parts_per_charge(ions.charge)
         self._parts = np.rint(ions.charge * self._parts_per_charge)
         self._charge: list[Counter[int]] = [Counter() for _ in range(self._n_blocks)]
         self._waiting: list[tuple[FloatArray, Box]] = []
@@ -274,6 +274,15 @@ class ClusterStatistics(Accumulator[ClusterResult]):
             yield 'the steps of the frames do not rise: without their order no interval counts'
         if not np.any(self._series['coordination_number']):
             yield f'no two ions came within the contact distance of {self._limits.max():g}'
+
+
+def _parts_per_charge(charge: FloatArray) -> float:
+    """Choose what net charges are whole multiples of: the least charge, or else a small part."""
+    size = np.abs(charge)
+    multiples = size / size.min()
+    if np.all(np.abs(multiples - np.rint(multiples)) < ROUNDED):
+        return float(1 / size.min())
+    return float(PARTS_OF_CHARGE / 10.0 ** np.floor(np.log10(size.max())))
 
 
 def _mean_shapes(sizes: IntArray, sums: FloatArray, shared: float) -> ClusterShapes:

@@ -153,6 +153,18 @@ def test_net_charges_are_as_in_the_file(cation, anion, net):
     assert found.probability[found.values == net] == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(
+    'charge', [np.float32([2, -1, -1]) * np.float32(2**0.5), [1, -1 / 3, -0.6667]]
+)
+def test_charges_that_are_rounded_add_up_to_nothing(charge):
+    """2 sqrt(l_B) and sqrt(l_B) of HOOMD, or thirds, in clusters of three and of six."""
+    points = np.array([0, 0.5, 1, 6, 6.5, 7, 7.5, 8, 8.5])[:, None] * [1, 0, 0]
+    source = ArrayTrajectory(np.repeat(points[None], 10, axis=0), 20.0, charge=np.tile(charge, 3))
+    found = measure(source, 0.6, pairs=Pairs.ANY)
+    assert found.number_distribution.values.tolist() == [3, 6]
+    assert found.charge_distribution.values.tolist() == [0]
+
+
 def zwitterions(n_frames=40, seed=3):
     """Twelve zwitterions of bonds of 0.95, two by two beside each other, the other way round."""
     generator = np.random.default_rng(seed)
