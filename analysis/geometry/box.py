@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from analysis.arrays import FloatArray, IntArray
 
 # In edges. Beyond a half, so that rounding does not decide how a hexagonal box is described.
 MOST_TILT = 0.501
+# In whatever unit: metres are the longest in use.
+LEAST_EDGE = 1e-15
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,7 @@ class Box:
     @classmethod
     def of(cls, numbers: ArrayLike) -> Box:
         """Make a box of one edge, of three, or of HOOMD's Lx, Ly, Lz, xy, xz, yz."""
-        given: FloatArray = np.asarray(numbers, dtype=np.float64).ravel()
-        lx, ly, lz = np.broadcast_to(given[:3], (3,))
-        xy, xz, yz = given[3:] if len(given) > 3 else np.zeros(3)
-        return cls(np.array([[lx, 0, 0], [xy * ly, ly, 0], [xz * lz, yz * lz, lz]]))
+        return _box_of(tuple(np.ravel(numbers).tolist()))
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -48,6 +47,11 @@ class Box:
     def volume(self) -> float:
         """Its volume."""
         return float(np.prod(self.lengths))
+
+    @cached_property
+    def is_sound(self) -> bool:
+        """Whether it is finite and its edges are not next to nothing."""
+        return bool(np.all(np.isfinite(self.matrix)) and np.all(self.lengths > LEAST_EDGE))
 
     @cached_property
     def least_width(self) -> float:
@@ -105,7 +109,7 @@ class Box:
         Returns:
             The box, positions of fractions in [-1/2, 1/2) of it, and images in its vectors.
         """
-        box, turns = self._least_tilted()
+        box, turns = self._least_tilted
         inside = np.asarray(positions, dtype=np.float64)
         crossed = np.floor(box.fractions(inside) + 0.5)
         inside = inside - box.whole(crossed)
@@ -128,6 +132,7 @@ class Box:
         k[:, 2] -= xz * k[:, 0] + yz * k[:, 1]
         return k
 
+    @cached_property
     def _least_tilted(self) -> tuple[Box, IntArray | None]:
         """Describe the lattice with least tilts; and this box's vectors by those, if others."""
         vectors, turns = self.matrix.copy(), np.eye(3, dtype=np.int64)
@@ -138,3 +143,10 @@ class Box:
         if np.array_equal(turns, np.eye(3)):
             return self, None
         return Box(vectors), turns
+
+
+@lru_cache(maxsize=16)  # most frames have the box of the frame before
+def _box_of(numbers: tuple[float, ...]) -> Box:
+    lx, ly, lz = np.broadcast_to(numbers[:3], (3,))
+    xy, xz, yz = numbers[3:] or (0.0, 0.0, 0.0)
+    return Box(np.array([[lx, 0, 0], [xy * ly, ly, 0], [xz * lz, yz * lz, lz]]))

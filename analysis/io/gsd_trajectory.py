@@ -19,10 +19,9 @@ from analysis.geometry.topology import Snapshot, Topology
 from analysis.io.gsd_file_layer import is_sound
 from analysis.io.integrity import (
     TWO_DIMENSIONAL,
-    check_box,
-    check_snapshot,
     check_topology,
     read_errors_as_damage,
+    snapshot_of,
 )
 from user_input import UserError
 
@@ -96,9 +95,7 @@ class GSDTrajectory:
         """Read the frame at `index`; UserError if it is damaged, or of another kind or number."""
         where = f'{self.path}: frame {index}'
         with read_errors_as_damage(where):
-            snapshot = self._snapshot(index, where)
-            check_snapshot(snapshot, self._n_particles)
-        return snapshot
+            return self._snapshot(index, where)
 
     def _snapshot(self, index: int, where: str) -> Snapshot:
         n = self._n_particles
@@ -116,15 +113,9 @@ class GSDTrajectory:
         dimensions = int(self._chunk(index, 'configuration/dimensions', np.array([3]))[0])
         if dimensions == 2:
             raise UserError(TWO_DIMENSIONAL.format(where=where))
-        check_box(box, where)
         raw = self._chunk(index, 'particles/position', np.zeros((n, 3)))
         images = self._chunk(index, 'particles/image', np.zeros((n, 3), dtype=np.int32))
-        if not np.all(np.isfinite(raw)):
-            raise UserError(
-                f'{where}: the positions are not finite numbers: the run blew up or the file is '
-                'damaged. Analyse the frames before it.'
-            )
-        return Snapshot(int(self.steps[index]), *box.wrap(raw, images))
+        return snapshot_of(int(self.steps[index]), box, raw, images, n, where)
 
     def _chunk(self, frame: int, name: str, default: Any) -> Any:
         for index in (frame, 0):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.arrays import IntArray
+from analysis.arrays import FloatArray, IntArray
 from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError
@@ -25,9 +25,6 @@ _DOES_NOT_FIT = (
     ValueError,
 )
 
-# Of an edge, in whatever unit: metres are the longest in use.
-LEAST_EDGE = 1e-15
-
 TWO_DIMENSIONAL = '{where}: the system is two-dimensional. Three dimensions are needed.'
 
 
@@ -35,7 +32,9 @@ TWO_DIMENSIONAL = '{where}: the system is two-dimensional. Three dimensions are 
 def read_errors_as_damage(where: str | Path) -> Iterator[None]:
     """Turn errors while a file is read into a UserError that it is damaged; a UserError passes."""
     try:
-        yield
+        # Numbers that are not finite are refused where they matter.
+        with np.errstate(all='ignore'):
+            yield
     except _DOES_NOT_FIT as error:
         raise UserError(
             f'{where}: what is there does not fit together ({error}): the file is damaged, or not '
@@ -68,20 +67,27 @@ def check_topology(topology: Topology) -> None:
             raise ValueError(f'{name} are not {n} finite numbers')
 
 
-def check_box(box: Box, where: str) -> None:
-    """Check that a box is finite and has a volume; UserError if not."""
+def snapshot_of(
+    step: int, box: Box, positions: FloatArray, images: IntArray | None, n: int, where: str
+) -> Snapshot:
+    """Wrap a frame of `n` particles, centred on the origin, into its box.
+
+    Raises:
+        UserError: If the box has no volume, or the box or a position is not finite.
+        ValueError: If the shapes are not (n, 3).
+    """
     if box.lengths[2] == 0:
         raise UserError(TWO_DIMENSIONAL.format(where=where))
-    if not (np.all(np.isfinite(box.matrix)) and np.all(box.lengths > LEAST_EDGE)):
-        raise UserError(
-            f'{where}: the edges of the box are no lengths: the run blew up or the file '
-            'is damaged. Analyse the frames before it.'
-        )
-
-
-def check_snapshot(snapshot: Snapshot, n: int) -> None:
-    """Check that `n` particles have finite positions; ValueError if not."""
-    if snapshot.positions.shape != (n, 3):
-        raise ValueError(f'positions of shape {snapshot.positions.shape} for {n} particles')
-    if not np.all(np.isfinite(snapshot.positions)):
-        raise ValueError('positions are not finite')
+    if positions.shape != (n, 3):
+        raise ValueError(f'positions of shape {positions.shape} for {n} particles')
+    snapshot = Snapshot(step, *box.wrap(positions, images))
+    for what, is_sound in (
+        ('edges of the box are no lengths', box.is_sound),
+        ('positions are not finite numbers', np.isfinite(snapshot.positions).all()),
+    ):
+        if not is_sound:
+            raise UserError(
+                f'{where}: the {what}: the run blew up or the file is damaged. Analyse the frames '
+                'before it.'
+            )
+    return snapshot

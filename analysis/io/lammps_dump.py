@@ -15,11 +15,10 @@ from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.io.integrity import (
     TWO_DIMENSIONAL,
-    check_box,
     check_ids,
-    check_snapshot,
     check_topology,
     read_errors_as_damage,
+    snapshot_of,
 )
 from analysis.io.lammps_data import LAMMPSData
 from analysis.io.lammps_dump_index import (
@@ -101,23 +100,16 @@ class LAMMPSTrajectory:
 
     def read(self, index: int) -> Snapshot:
         """Read the frame at `index`; UserError if the particles change or it is damaged."""
-        with read_errors_as_damage(f'{self.path}: frame {index}'):
-            snapshot = self._snapshot(index)
-            check_snapshot(snapshot, len(self._first['id']))
-        return snapshot
+        where = f'{self.path}: frame {index}'
+        with read_errors_as_damage(where):
+            return self._snapshot(index, where)
 
-    def _snapshot(self, index: int) -> Snapshot:
+    def _snapshot(self, index: int, where: str) -> Snapshot:
         header, table = self._load(index)
-        self._check_unchanged(table, f'{self.path}: frame {index}')
+        self._check_unchanged(table, where)
         box, centre, axes = _box_of(header.bounds)
-        check_box(box, f'{self.path}: frame {index}')
         names, is_scaled, is_unwrapped = _coordinates_among(header.columns, self.path)
         raw = np.stack([table[name] for name in names], axis=1)
-        if not np.all(np.isfinite(raw)):
-            raise UserError(
-                f'{self.path}: frame {index}: the positions are not finite numbers: the run blew '
-                'up or the file is damaged. Analyse the frames before it.'
-            )
         origin, onto = (0.5, box.matrix) if is_scaled else (centre, axes)
         centred = (raw - origin) @ onto
         images = None
@@ -125,7 +117,7 @@ class LAMMPSTrajectory:
             images = np.zeros(raw.shape, dtype=np.int64)
         elif {'ix', 'iy', 'iz'} <= set(header.columns):
             images = np.stack([table[name].astype(np.int64) for name in ('ix', 'iy', 'iz')], axis=1)
-        return Snapshot(header.step, *box.wrap(centred, images))
+        return snapshot_of(header.step, box, centred, images, header.n_atoms, where)
 
     def _check_unchanged(self, table: Table, where: str) -> None:
         """Refuse other atoms, types, charges or masses than in the first frame."""

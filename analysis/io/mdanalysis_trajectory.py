@@ -14,7 +14,7 @@ import numpy as np
 from analysis.arrays import IntArray
 from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
-from analysis.io.integrity import check_box, check_snapshot, check_topology, read_errors_as_damage
+from analysis.io.integrity import check_topology, read_errors_as_damage, snapshot_of
 from analysis.io.lammps_data import LAMMPSData
 from analysis.io.lammps_topology import topology_of
 from user_input import UserError
@@ -127,9 +127,7 @@ class MDAnalysisTrajectory:
         where = f'{self.path}: frame {index}'
         with read_errors_as_damage(where), warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            snapshot = self._snapshot(index, where)
-            check_snapshot(snapshot, self._n_particles)
-        return snapshot
+            return self._snapshot(index, where)
 
     def _snapshot(self, index: int, where: str) -> Snapshot:
         frame = self._frames[index]
@@ -139,11 +137,11 @@ class MDAnalysisTrajectory:
                 'files can hold it.'
             )
         box = Box(np.asarray(frame.triclinic_dimensions, dtype=np.float64))
-        check_box(box, where)
         corner = -box.matrix.sum(axis=0) / 2 if self._is_from_corner else 0.0
         raw = frame.positions + corner
         images = np.zeros(raw.shape, dtype=np.int64) if self._is_unwrapped else None
-        return Snapshot(int(self.steps[index]), *box.wrap(raw, images))
+        step = int(self.steps[index])
+        return snapshot_of(step, box, raw, images, self._n_particles, where)
 
 
 def _steps_and_time_step(path: Path) -> tuple[IntArray, float | None]:
