@@ -44,7 +44,6 @@ GAP = 1.6
 MOST_BEYOND_GAP = 0.01
 # All pairs that are seen, if these are too few for statistics: in half the reach they are no gas.
 FEWEST_PAIRS = 10
-NO_PAIRS: IntArray = np.zeros((0, 2), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def contact_distances(
 
     Also those g(r); UserError if one has no minimum.
     """
-    counts = count_pairs_of_ions(trajectory, ions, frames, given)
+    counts = count_pairs(trajectory, ions, frames, given)
     found = {pair: pair_correlation_of(each) for pair, each in counts.items()}
     distances = dict(given)
     for pair, each in found.items():
@@ -98,36 +97,21 @@ def contact_distances(
     return distances, found
 
 
-def count_pairs_of_ions(
-    trajectory: Trajectory, ions: Ions, frames: IntArray, left_out: Collection[str] = ()
-) -> dict[str, PairCounts]:
-    """Count pairs of a cation and an anion, by species not `left_out`; bonded ones do not count."""
-    groups = {pair: both for pair, both in ions.pairs.items() if pair not in left_out}
-    return count_pairs(trajectory, groups, frames, ions.indices[ions.bonded])
-
-
-def pair_correlation(
-    trajectory: Trajectory, group: IntArray, other: IntArray, frames: IntArray
-) -> PairCorrelation:
-    """Average g(r) between two groups without common members over some of the frames."""
-    (counts,) = count_pairs(trajectory, {'': (group, other)}, frames).values()
-    return pair_correlation_of(counts)
-
-
 def count_pairs(
-    trajectory: Trajectory,
-    groups: Mapping[str, tuple[IntArray, IntArray]],
-    frames: IntArray,
-    left_out: IntArray = NO_PAIRS,
+    trajectory: Trajectory, ions: Ions, frames: IntArray, not_of: Collection[str] = ()
 ) -> dict[str, PairCounts]:
-    """Count pairs of two groups without common members, by name, in some of the frames.
+    """Count pairs of a cation and an anion in some of the frames; bonded ones do not count.
 
-    Pairs of particles `left_out`, (M, 2), do not count.
+    By pair of species, those left out that are in `not_of`.
     """
-    fewest = min((len(group) for both in groups.values() for group in both), default=SIGHTINGS)
+    groups = {pair: both for pair, both in ions.pairs.items() if pair not in not_of}
+    if not groups:
+        return {}
+    fewest = min(len(group) for both in groups.values() for group in both)
     chosen = spread_out(frames, max(MOST_FRAMES, SIGHTINGS // fewest))
+    bonded = ions.indices[ions.bonded]
     counters = {
-        name: _PairCounter(trajectory, chosen, one, other, _between(left_out, one, other))
+        name: _PairCounter(trajectory, chosen, one, other, _between(bonded, one, other))
         for name, (one, other) in groups.items()
     }
     for frame in chosen:

@@ -14,7 +14,7 @@ from analysis.io.thermo_log import ThermoLog, read_thermo_log
 from analysis.io.trajectory import Trajectory
 from analysis.observable import Outcome, analyse
 from analysis.observables import OBSERVABLES
-from analysis.sampling.contact_distance import count_pairs_of_ions
+from analysis.sampling.contact_distance import count_pairs
 from analysis.sampling.definitions import Structure
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.main_peak import sum_shells
@@ -57,7 +57,7 @@ def _structure(run: Run) -> Structure:
     if not has_ions(run.topology):
         return Structure({}, shells)
     ions = find_ions(run.topology, run.frames.read(0))
-    return Structure(count_pairs_of_ions(run.frames, ions, frames), shells)
+    return Structure(count_pairs(run.frames, ions, frames), shells)
 
 
 def analyse_job(job: JobContext, names: Collection[str]) -> None:

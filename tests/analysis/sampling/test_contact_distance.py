@@ -10,7 +10,6 @@ from analysis.sampling.contact_distance import (
     contact_distances,
     count_pairs,
     find_first_minimum,
-    pair_correlation,
     pair_correlation_of,
     pool,
 )
@@ -18,11 +17,18 @@ from tests.analysis.builders import MELT_BOX, Melt, frame, write_gsd
 from user_input import UserError
 
 
+def counts_of(source):
+    ions = find_ions(source.topology, source.read(0))
+    (counts,) = count_pairs(source, ions, np.arange(len(source))).values()
+    return counts
+
+
 def test_ideal_gas_has_no_structure(tmp_path):
     generator = np.random.default_rng(7)
-    frames = [frame(k, generator.uniform(-5, 5, (3000, 3)), 10) for k in range(10)]
+    charge = np.repeat([2.0, -1.0], [1000, 2000])
+    frames = [frame(k, generator.uniform(-5, 5, (3000, 3)), 10, charge=charge) for k in range(10)]
     trajectory = open_trajectory(write_gsd(tmp_path / 'a.gsd', frames))
-    found = pair_correlation(trajectory, np.arange(1000), np.arange(1000, 3000), np.arange(10))
+    found = pair_correlation_of(counts_of(trajectory))
     assert found.first_minimum is None
     assert found.verdict
 
@@ -53,9 +59,7 @@ def test_the_first_minimum_is_there_in_any_unit_of_length(unit):
 def test_every_frame_counts():
     positions = np.zeros((2, 2, 3))
     positions[:, 1, 0] = 0.5, 1.5
-    found = pair_correlation(
-        ArrayTrajectory(positions, 10.0), np.array([0]), np.array([1]), np.arange(2)
-    )
+    found = pair_correlation_of(counts_of(ArrayTrajectory(positions, 10.0, charge=[1, -1])))
     assert found.n_frames == 2
     r, g = found.curve.x, found.curve.value
     pairs = g * 4 * np.pi * r**2 * (r[1] - r[0]) / 10.0**3
@@ -136,22 +140,20 @@ def test_a_gas_of_ions_has_no_contacts(box):
 
 
 def test_runs_that_were_counted_to_different_distances_are_pooled():
-    runs = []
-    for seed, box in enumerate((12.0, 60.0, 400.0)):
-        source = dilute(box, 26, 40, (0.4, 0.4), seed=seed)
-        groups = {'': (np.arange(0, 52, 2), np.arange(1, 52, 2))}
-        runs += count_pairs(source, groups, np.arange(40)).values()
+    runs = [
+        counts_of(dilute(box, 26, 40, (0.4, 0.4), seed=seed))
+        for seed, box in enumerate((12.0, 60.0, 400.0))
+    ]
     assert len({run.edges[-1] for run in runs}) == 3
     assert 0.85 < pair_correlation_of(pool(runs)).first_minimum < 1.4
 
 
-def test_pairs_that_are_left_out_do_not_count():
-    generator = np.random.default_rng(13)
-    source = ArrayTrajectory(generator.uniform(-4, 4, (5, 60, 3)), 8.0)
+def test_pairs_that_are_bonded_do_not_count():
+    positions = np.random.default_rng(13).uniform(-4, 4, (5, 60, 3))
     one, other = np.arange(30), np.arange(30, 60)
-    left_out = np.stack([other, one], axis=1)
-    (every,) = count_pairs(source, {'': (one, other)}, np.arange(5)).values()
-    (some,) = count_pairs(source, {'': (one, other)}, np.arange(5), left_out).values()
+    system = {'positions': positions, 'box': 8.0, 'charge': np.repeat([1.0, -1.0], 30)}
+    source = ArrayTrajectory(**system, bonds=np.stack([other, one], axis=1))
+    every, some = counts_of(ArrayTrajectory(**system)), counts_of(source)
     apart = [read.box.nearest_image(read.positions[one] - read.positions[other])
              for read in map(source.read, range(5))]  # fmt: skip
     lengths = np.linalg.norm(np.concatenate(apart), axis=1)
