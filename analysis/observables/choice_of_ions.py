@@ -10,8 +10,8 @@ from analysis.sampling.run import Run
 
 
 @dataclass(frozen=True)
-class ChoiceOfIons:
-    """Options of an observable that says which particles are ions."""
+class NamedIons:
+    """Options of an observable that names ions."""
 
     cations: tuple[str, ...] | None = option(
         None, 'particle types; default: positive charges', metavar='TYPE', nargs='+'
@@ -26,6 +26,12 @@ class ChoiceOfIons:
         metavar='TYPE',
         nargs='*',
     )
+
+
+@dataclass(frozen=True)
+class ChoiceOfIons(NamedIons):
+    """Options of an observable of contacts between ions."""
+
     bonded_ions: BondedIons = option(
         BondedIons.LEAVE_OUT,
         'whether ions bonded to each other, or over one bead between (1-3), are no contacts '

@@ -25,6 +25,7 @@ from analysis.observable import (
     TimeCorrelation,
     option,
 )
+from analysis.observables.choice_of_ions import NamedIons
 from analysis.plotting import plot_curves
 from analysis.sampling.main_peak import main_peak
 from analysis.sampling.motion import DRIFT_OPTION, Paths
@@ -77,7 +78,7 @@ class RelaxationResult:
 
 
 @dataclass(frozen=True)
-class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
+class SegmentalRelaxation(NamedIons, TimeCorrelation[RelaxationResult]):
     """Correlations of bonds, where there are any, and of displacements over all lags."""
 
     name = 'relaxation'
@@ -104,12 +105,6 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
     wave_number: float | None = option(
         None, 'q* of F_s, in 1/sigma; default: main peak of S(q)', type=float, metavar='Q'
     )
-    cations: tuple[str, ...] | None = option(
-        None, 'particle types; default: positive charges', metavar='TYPE', nargs='+'
-    )
-    anions: tuple[str, ...] | None = option(
-        None, 'particle types; default: negative charges', metavar='TYPE', nargs='+'
-    )
     drift: str | None = option(None, **DRIFT_OPTION)
 
     def applies_to(self, topology: Topology) -> bool:
@@ -125,7 +120,7 @@ class SegmentalRelaxation(TimeCorrelation[RelaxationResult]):
             raise UserError(
                 f'{run.frames.path}: {NO_BONDS}, and no F_s: {run.missing_images_reason}'
             )
-        groups = _groups(run, self.cations, self.anions)
+        groups = _groups(run, self)
         return _BondsAndPositions(run, groups, self.sigma, given, self.drift)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
@@ -200,13 +195,11 @@ def _named(result: RelaxationResult) -> Iterator[tuple[str, str, Panel, Relaxati
             yield f'fs_{group}_{WAVE_NUMBERS[q]}', f'F_s {group}, {symbol}', panel, each
 
 
-def _groups(
-    run: Run, cations: tuple[str, ...] | None, anions: tuple[str, ...] | None
-) -> dict[str, IntArray]:
+def _groups(run: Run, named: NamedIons) -> dict[str, IntArray]:
     """Find the particles that F_s is averaged over; UserError if a type is not there."""
-    topology = run.topology
+    topology, cations, anions = run.topology, named.cations, named.anions
     if not (cations and anions) and np.any(topology.charge):
-        topology, _ = unite_shells(topology, run.frames.read(0))
+        topology, _ = unite_shells(topology, run.frames.read(0), named.shells)
     members = (
         np.arange(len(topology.typeid)),
         topology.indices_of(cations) if cations else np.flatnonzero(topology.charge > 0),

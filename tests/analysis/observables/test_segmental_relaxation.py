@@ -142,6 +142,27 @@ def test_without_bonds_groups_of_particles_relax():
         SegmentalRelaxation(cations=('Na',)).compute(bare)
 
 
+def test_shells_without_bonds_are_named_as_for_clusters():
+    """Cations and anions that jump, and the Drude particle of each beside it."""
+    steps = np.cumsum(np.random.default_rng(3).normal(size=(200, 40, 3)), axis=0)
+    cores = steps * np.repeat([0.05, 0.2], 20)[:, None] + 4.0 * np.arange(40)[:, None]
+    run = run_of(
+        ArrayTrajectory(
+            np.concatenate([cores, cores + 0.01], axis=1),
+            160.0,
+            typeid=np.repeat([0, 1, 2, 3], 20),
+            type_names=('Cat', 'An', 'DCat', 'DAn'),
+            charge=np.repeat([1.98, 0.4, -0.98, -1.4], 20),
+        )
+    )
+    with pytest.raises(UserError, match='--shells DCat DAn'):
+        SegmentalRelaxation(wave_number=3.0).compute(run)
+    found = SegmentalRelaxation(wave_number=3.0, shells=('DCat', 'DAn')).compute(run).scattering
+    for group, speed in (('cations', 0.05), ('anions', 0.2)):
+        curve = found[group]['peak'].curve
+        assert curve.value == pytest.approx(np.exp(-0.5 * (3 * speed) ** 2 * curve.x), abs=0.1)
+
+
 def test_no_bonds_without_images_and_no_steps(tmp_path):
     points = np.random.default_rng(0).uniform(-2, 2, (20, 4, 3))
     frames = [frame(k, each, 5) for k, each in enumerate(points)]
