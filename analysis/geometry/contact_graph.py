@@ -112,24 +112,14 @@ def contacts_between(
     first, second = np.flatnonzero(is_first), np.flatnonzero(~is_first)
     found, lengths = _query(positions[first], positions[second], box, distance)
     pairs = np.stack([second[found[:, 0]], first[found[:, 1]]], axis=1)
-    return graph_of_pairs(positions, box, pairs, lengths)
+    return _nearest_images(positions, box, pairs, lengths)
 
 
 def contacts_among(positions: FloatArray, box: Box, distance: float) -> ContactGraph:
     """Find contacts between any two particles; arguments and errors as for `contacts_between`."""
     found, lengths = _query(positions, positions, box, distance)
     once = found[:, 0] < found[:, 1]
-    return graph_of_pairs(positions, box, found[once], lengths[once])
-
-
-def graph_of_pairs(
-    positions: FloatArray, box: Box, pairs: IntArray, lengths: FloatArray | None = None
-) -> ContactGraph:
-    """Join given pairs, (E, 2), of wrapped positions, (N, 3), by their nearest images."""
-    raw = positions[pairs[:, 1]] - positions[pairs[:, 0]]
-    shifts = -np.rint(box.fractions(raw)).astype(np.int64)
-    lengths = np.linalg.norm(box.nearest_image(raw), axis=1) if lengths is None else lengths
-    return ContactGraph(len(positions), pairs, shifts, lengths)
+    return _nearest_images(positions, box, found[once], lengths[once])
 
 
 def contacts_in_frames(
@@ -276,6 +266,13 @@ def _query(
     found = tree.query(query_points, {'r_max': distance, 'exclude_ii': False}).toNeighborList()
     pairs = np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
     return pairs, np.asarray(found.distances, dtype=np.float64)
+
+
+def _nearest_images(
+    positions: FloatArray, box: Box, pairs: IntArray, lengths: FloatArray
+) -> ContactGraph:
+    shifts = -np.rint(box.fractions(positions[pairs[:, 1]] - positions[pairs[:, 0]]))
+    return ContactGraph(len(positions), pairs, shifts.astype(np.int64), lengths)
 
 
 def _check_width(box: Box, distance: float) -> None:

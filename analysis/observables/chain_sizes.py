@@ -17,7 +17,7 @@ from analysis.estimators.intervals import (
     shared_by_neighbours,
 )
 from analysis.geometry.chains import bonds_along_chains, linear_chains, whole_chains
-from analysis.geometry.contact_graph import connected_components, graph_of_pairs, shapes
+from analysis.geometry.contact_graph import connected_components, pairs_in_frames, shapes
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity, option
 from analysis.sampling.run import Run
@@ -109,15 +109,14 @@ class _Gyration(Accumulator[ChainResult]):
         self._squares: list[FloatArray] = []
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        positions = snapshot.positions[self._beads]
-        graph = graph_of_pairs(positions, snapshot.box, self._bonds)
-        molecules = connected_components(graph)
+        frame_alone = snapshot.positions[None, self._beads], [snapshot.box]
+        molecules = connected_components(pairs_in_frames(*frame_alone, self._bonds))
         if molecules.winds.any():
             raise UserError(
                 f'step {snapshot.step}: a molecule is bonded to itself through the boundary of the '
                 'box, as networks are: it has no radius of gyration.'
             )
-        form = shapes(positions[None], [snapshot.box], molecules)
+        form = shapes(*frame_alone, molecules)
         self._squares.append(form.radius_of_gyration**2)
 
     def conclude(self) -> ChainResult:
