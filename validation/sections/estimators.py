@@ -17,13 +17,14 @@ from scipy.special import dawsn
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.decay import decay_times
+from analysis.geometry.ions import find_ions
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.observables.stress_relaxation import stress_relaxation
 from analysis.observables.structure_factor import StructureFactor
-from analysis.sampling.contact_distance import pair_correlation
+from analysis.sampling.contact_distance import count_pairs, pair_correlation_of
 from analysis.sampling.main_peak import HIGHEST, LOWEST, SHELLS
 from analysis.sampling.run import Run
 from validation.claim import Row, judged, worst
@@ -271,8 +272,11 @@ def _by_kinisi(engine: str) -> list[Row]:
 
 def _gas(engine: str) -> list[Row]:
     generator = np.random.default_rng(6)
-    trajectory = ArrayTrajectory(generator.uniform(-5, 5, (20, 3000, 3)), 10.0)
-    found = pair_correlation(trajectory, np.arange(1000), np.arange(1000, 3000), np.arange(20))
+    charge = np.repeat([2.0, -1.0], [1000, 2000])
+    trajectory = ArrayTrajectory(generator.uniform(-5, 5, (20, 3000, 3)), 10.0, charge=charge)
+    ions = find_ions(trajectory.topology, trajectory.read(0))
+    (counts,) = count_pairs(trajectory, ions, np.arange(20)).values()
+    found = pair_correlation_of(counts)
     distance, g = found.curve.x, found.curve.value
     shells = 4 * math.pi * distance**2 * (distance[1] - distance[0])
     scores = (g - 1) * np.sqrt(shells * 2000 * 20)
