@@ -50,6 +50,10 @@ _PAIR_KEYS: dict[str, tuple[str, ...]] = {
     'mie': ('n', 'm', 'cut'),
     'table': ('r', 'energy'),
 }
+_HINTS = {
+    'cut': ', in units of sigma_ij (2.5 is usual)',
+    'r': " and 'energy', or a 'file' of both",
+}
 _FEWEST_ROWS = 4  # of a cubic spline
 
 
@@ -86,7 +90,7 @@ class PairInteraction(StrictModel):
         for key in ('cut', 'n', 'm', 'r', 'energy'):
             given = getattr(self, key) is not None
             if key in needed and not given:
-                hint = ', in units of sigma_ij (2.5 is usual)' if key == 'cut' else ''
+                hint = _HINTS.get(key, '')
                 raise ValueError(f"kind '{self.kind}' needs '{key}'{hint}")
             if given and key not in needed:
                 others = ' or '.join(

@@ -69,6 +69,8 @@ def load_model(path_or_name: str | Path) -> Model:
     for pair in (content.get('default_pair'), *(pairs if isinstance(pairs, list) else [])):
         if isinstance(pair, dict) and pair.get('kind') == 'table' and 'file' in pair:
             with error_context(path):
+                if 'r' in pair or 'energy' in pair:
+                    raise UserError("a table has a 'file', or 'r' and 'energy', not both.")
                 pair |= _read_table(path.parent / str(pair.pop('file')))
     return validate(Model, content, str(path))
 

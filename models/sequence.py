@@ -291,8 +291,7 @@ def _blocks(blocks: tuple[str, ...], composition: Mapping[str, float]) -> IntArr
     for monomer in present:
         if monomer not in blocks:
             raise UserError(
-                f"sequence: 'blocks' lacks the monomer '{monomer}' of the composition. "
-                f'{nearest_name(monomer, blocks)}'
+                f"sequence: 'blocks' lacks the monomer '{monomer}' of the composition: add it."
             )
     return np.array([present.index(monomer) for monomer in blocks if monomer in present])
 

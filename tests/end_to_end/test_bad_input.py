@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,6 +91,11 @@ def assert_refused(done: Refusal, *parts: str) -> None:
             'pressure = 0.0',
             'density = 2e-6\n[protocol]\ncoulomb_error = 1.1e-7',  # the protocol takes > 1e-7
             ['no mesh of up to 256 points', 'relative force error of 1.1e-07', 'coulomb_error'],
+        ),
+        (
+            '[grid]',
+            "[sequence]\nkind = 'block'\nblocks = ['LSP', 'DOPA', 'LPS']\n[grid]",
+            ["'blocks' names 'LPS'", "'LSP'?"],
         ),
         ("model = 'isp'", "model = 'ips'", ["'ips'", "'isp'"]),
         ("model = 'isp'", "model = 'mine.toml'", ['mine.toml', 'no such file']),
@@ -180,6 +187,18 @@ def test_a_hot_melt_takes_a_shorter_time_step(
     (tmp_path / 'sweep.toml').write_text(hot + '[protocol]\ntime_step = 0.008\n')
     assert_refused(project('init', 'sweep.toml'), 'at kT = 12', 'Take a time step of 0.0073 or')
     (tmp_path / 'sweep.toml').write_text(hot + '[protocol]\ntime_step = 0.007\n')
+    assert project('init', 'sweep.toml').code == 0
+
+
+def test_a_box_is_large_enough_in_one_edit(
+    project: Callable[..., Refusal], tmp_path: Path
+) -> None:
+    sweep = SWEEP.replace('LSP = 0.5, DOPA = 0.5', 'LSP = 1').replace('chains = 8', 'chains = 4')
+    (tmp_path / 'sweep.toml').write_text(sweep)
+    done = project('init', 'sweep.toml')
+    assert_refused(done, 'box', 'times as many beads')
+    more = math.ceil(4 * float(re.findall(r'at least ([0-9.]+) times', done.message)[0]))
+    (tmp_path / 'sweep.toml').write_text(sweep.replace('chains = 4', f'chains = {more}'))
     assert project('init', 'sweep.toml').code == 0
 
 

@@ -163,7 +163,7 @@ FAULTS = {
         [('pairs/0/n', 12)],
         ["kind 'lj' takes no 'n'", "use kind 'mie'"],
     ),
-    'table without numbers': ([('default_pair', {'kind': 'table'})], ["needs 'r'"]),
+    'table without numbers': ([('default_pair', {'kind': 'table'})], ["needs 'r' and 'energy', or a 'file'"]),
     'table of unlike columns': (
         [('default_pair', {'kind': 'table', 'r': [0, 1, 2, 3], 'energy': [1, 0]})],
         ["'r' has 4 numbers and 'energy' 2"],
@@ -236,6 +236,10 @@ def test_a_table_in_a_file_is_part_of_the_model(tmp_path: Path) -> None:
     assert model.default_pair.energy == (9.0, 4.5, 1.0, 0.25)
     table.write_text('# r energy\n0.5 9\n0.8 4.5\n1.1 1.0000001\n1.5 0.25\n')
     assert load_model(path).content_hash() != model.content_hash()
+    path.write_text(path.read_text().replace("file = 'well", "r = [0, 1]\nfile = 'well"))
+    with pytest.raises(UserError, match=r"m\.toml.*not both"):
+        load_model(path)
+    path.write_text(path.read_text().replace('r = [0, 1]\n', ''))
     for content in ('0.5\n0.8\n', '0.5 9 3\n', 'r energy\n'):
         table.write_text(content)
         with pytest.raises(UserError, match=r"m\.toml: table '.*well\.txt'.*two columns"):

@@ -167,6 +167,8 @@ def _check_can_be_built(point: StatePoint, model: Model, field: ForceField) -> s
         What may go wrong, or nothing.
     """
     frame = melt_of(point, model)
+    # First, as the box that it comes to at constant pressure is often the smaller one.
+    warning = check_held_at_pressure(point, model.density, frame, field)
     box = np.asarray(frame.configuration.box[:3], dtype=float)
     largest = check_box(box, field)
     charges = np.asarray(frame.particles.charge, dtype=float)
@@ -176,4 +178,4 @@ def _check_can_be_built(point: StatePoint, model: Model, field: ForceField) -> s
             positions = np.asarray(frame.particles.position, dtype=float)
             choose_mesh(positions, *request, excluded=bonded_charges(frame, field))
     check_time_step(point, frame, field)
-    return check_held_at_pressure(point, model.density, frame, field)
+    return warning

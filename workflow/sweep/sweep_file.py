@@ -21,7 +21,16 @@ from models.chain_length import ChainLengths, Monodisperse
 from models.definitions import DefinitionsTable
 from models.model import Model, load_model
 from models.sequence import IdealSequence, SequenceStatistics, check_composition
-from user_input import Ratio, StrictModel, added_later, error_context, read_toml, validate
+from user_input import (
+    Ratio,
+    StrictModel,
+    UserError,
+    added_later,
+    error_context,
+    nearest_name,
+    read_toml,
+    validate,
+)
 from workflow.sweep.limits import ProtocolTable
 from workflow.sweep.state_point import StatePoint
 from workflow.sweep.sweep_name import SweepName
@@ -178,6 +187,13 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
         model = load_model(_model_reference(sweep.model, path))
         for composition in sweep.compositions:
             check_composition(composition, model.monomers)
+        # a block of no monomer of the composition is left out, so that a slip would not show
+        for monomer in getattr(sweep.sequence, 'blocks', ()):
+            if monomer not in model.monomers:
+                raise UserError(
+                    f"sequence: 'blocks' names '{monomer}', and the model has no such monomer. "
+                    f'{nearest_name(monomer, model.monomers)}'
+                )
     return sweep, model
 
 
