@@ -110,7 +110,7 @@ def validate(schema: type[Schema], data: dict[str, Any], where: str) -> Schema:
     try:
         return schema.model_validate(data)
     except pydantic.ValidationError as error:
-        faults = [_describe(fault, schema) for fault in error.errors()]
+        faults = [_describe(fault, schema, data) for fault in error.errors()]
         raise UserError('\n'.join(f'{where}: {fault}' for fault in faults)) from None
 
 
@@ -172,14 +172,16 @@ def exits_on_user_error(main: Callable[..., int]) -> Callable[..., int]:
     return wrapped
 
 
-def _describe(fault: Any, schema: type[pydantic.BaseModel]) -> str:
-    parts, siblings = _locate(schema, fault['loc'])
+def _describe(fault: Any, schema: type[pydantic.BaseModel], data: dict[str, Any]) -> str:
+    parts, siblings = _locate(schema, fault, data)
     key = '.'.join(parts)
     if fault['type'] == 'extra_forbidden':
         return f"unknown key '{key}'. {nearest_name(parts[-1], siblings)}"
     if fault['type'] == 'missing':
         return f"the key '{key}' is missing."
     message = fault['msg'].removeprefix('Value error, ')
+    if fault['type'] == 'model_attributes_type':
+        message = 'give a table of keys, { kind = ... } and others'
     given = '' if isinstance(fault['input'], dict) else f' (given: {_shown(fault["input"])})'
     sentence = f"'{key}': {message}{given}" if key else message
     return sentence if sentence.endswith(('.', '?')) else f'{sentence}.'
@@ -192,14 +194,12 @@ def _shown(value: Any) -> str:
         return 'a number of thousands of digits'
 
 
-def _locate(
-    schema: type[pydantic.BaseModel], location: Iterable[Any]
-) -> tuple[list[str], set[str]]:
+def _locate(schema: type[pydantic.BaseModel], fault: Any, data: Any) -> tuple[list[str], set[str]]:
     """Find the key as the user wrote it, and all keys of the table that holds it."""
     parts: list[str] = []
     siblings: set[str] = set()
     tables: list[Any] = [schema]
-    for part in location:
+    for place, part in enumerate(fault['loc'], 1):
         chosen = [table for table in tables if len(tables) > 1 and _is_kind(table, part)]
         if chosen:  # pydantic names the chosen kind in the location; the user wrote no such key
             tables = chosen
@@ -208,6 +208,11 @@ def _locate(
         siblings = {name for name, _ in fields}
         if part in siblings:  # else it is an item of a mapping or a list
             tables = [each for name, f in fields if name == part for each in _tables(f.annotation)]
+        try:
+            data = data[part]
+        except (LookupError, TypeError):  # what is missing; or one of several types, by its name
+            if fault['type'] != 'missing' or place < len(fault['loc']):
+                continue
         parts.append(str(part))
     return parts, siblings
 

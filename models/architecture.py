@@ -38,7 +38,8 @@ class Ring(StrictModel):
 class Star(StrictModel):
     """Molecules of `arms` equal arms on one unit, their core, which is the first of its units.
 
-    The degree of polymerisation counts all units of the molecule: 1 + arms x length of an arm.
+    The degree of polymerisation counts all units of the molecule: 1 + arms x length of an arm. No
+    angle of the backbone is centred on the core.
     """
 
     kind: Literal['star']

@@ -190,9 +190,7 @@ def test_a_hot_melt_takes_a_shorter_time_step(
     assert project('init', 'sweep.toml').code == 0
 
 
-def test_a_box_is_large_enough_in_one_edit(
-    project: Callable[..., Refusal], tmp_path: Path
-) -> None:
+def test_a_box_is_large_enough_in_one_edit(project: Callable[..., Refusal], tmp_path: Path) -> None:
     sweep = SWEEP.replace('LSP = 0.5, DOPA = 0.5', 'LSP = 1').replace('chains = 8', 'chains = 4')
     (tmp_path / 'sweep.toml').write_text(sweep)
     done = project('init', 'sweep.toml')

@@ -119,6 +119,15 @@ FAULTS = {
         [('counter_ions/S', {'Li': 0.5, 'Na': 0.5})],
         ["'counter_ions' uses the bead type 'Na'"],
     ),
+    'counter-ions in a list': (
+        [('counter_ions/S', ['Li', 'Na'])],
+        ["'counter_ions.S': Input should be a valid"],
+    ),
+    'bond without a type': ([('monomers/LSP/bonds', [[0, 1]])], ["'monomers.LSP.bonds.0.2'"]),
+    'kind alone': (
+        [('default_pair', 'wca'), ('bonds/backbone', 'fene')],
+        ["'bonds.backbone': give a table of keys"],
+    ),
     'salt of two cations': (
         [('salts', {'X': {'cation': 'Li', 'anion': 'Li', 'number': 1}})],
         ["salt 'X'", "anion 'Li' 1"],
@@ -163,7 +172,10 @@ FAULTS = {
         [('pairs/0/n', 12)],
         ["kind 'lj' takes no 'n'", "use kind 'mie'"],
     ),
-    'table without numbers': ([('default_pair', {'kind': 'table'})], ["needs 'r' and 'energy', or a 'file'"]),
+    'table without numbers': (
+        [('default_pair', {'kind': 'table'})],
+        ["needs 'r' and 'energy', or a 'file'"],
+    ),
     'table of unlike columns': (
         [('default_pair', {'kind': 'table', 'r': [0, 1, 2, 3], 'energy': [1, 0]})],
         ["'r' has 4 numbers and 'energy' 2"],
@@ -237,7 +249,7 @@ def test_a_table_in_a_file_is_part_of_the_model(tmp_path: Path) -> None:
     table.write_text('# r energy\n0.5 9\n0.8 4.5\n1.1 1.0000001\n1.5 0.25\n')
     assert load_model(path).content_hash() != model.content_hash()
     path.write_text(path.read_text().replace("file = 'well", "r = [0, 1]\nfile = 'well"))
-    with pytest.raises(UserError, match=r"m\.toml.*not both"):
+    with pytest.raises(UserError, match=r'm\.toml.*not both'):
         load_model(path)
     path.write_text(path.read_text().replace('r = [0, 1]\n', ''))
     for content in ('0.5\n0.8\n', '0.5 9 3\n', 'r energy\n'):

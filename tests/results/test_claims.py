@@ -14,7 +14,7 @@ from workflow.results.claims import read_claims
 @pytest.mark.parametrize(
     ('claim', 'message'),
     [
-        ("expect = 'fals'\nquantity = 'density'", r"claim.0.expect.trend'.*given: 'fals'"),
+        ("expect = 'fals'\nquantity = 'density'", r"claim.0.expect'.*given: 'fals'"),
         ("expect = { grater = [1, 2] }\nquantity = 'density'", "Did you mean 'greater'"),
         ('expect = { greater = [1] }\nquantity = "density"', 'greater'),
         ("expect = 'falls'\nquantity = 'p2_tim_backbone'", "Did you mean 'p2_time_backbone'"),
