@@ -242,3 +242,9 @@ class ModelEntries(Entry):
     coulomb_between_bonded: bool | None = added_later(None)
     density: PositiveFloat
     definitions: DefinitionsTable = DefinitionsTable()
+
+    @property
+    def bonds_along_backbones(self) -> tuple[str, ...]:
+        """Types of the bonds along the backbones of molecules, each once."""
+        within = (name for monomer in self.monomers.values() for name in monomer.path_bonds)
+        return tuple(dict.fromkeys([self.backbone.bond, *within]))

@@ -219,15 +219,7 @@ def _onward_lengths(model: Model, bond_lengths: dict[str, float]) -> FloatArray:
     joint = bond_lengths[model.backbone.bond]
     return _table(
         [
-            [
-                *(
-                    bond_lengths[name]
-                    for pair in itertools.pairwise(monomer.path)
-                    for *bead, name in monomer.bonds
-                    if set(bead) == set(pair)
-                ),
-                joint,
-            ]
+            [*(bond_lengths[name] for name in monomer.path_bonds), joint]
             for monomer in model.monomers.values()
         ]
     )

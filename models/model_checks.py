@@ -28,6 +28,13 @@ def check_names(model: ModelEntries) -> None:
         _check_known('bead type', graph.beads, model.beads, place)
         _check_known('bond type', (bond[2] for bond in graph.bonds), model.bonds, place)
         _check_known('angle type', (angle[3] for angle in graph.angles), model.angles, place)
+    for name, molecule in model.molecules.items():
+        for *_, bond in molecule.bonds:
+            if bond in model.bonds_along_backbones:
+                raise ValueError(
+                    f"molecule '{name}' has bonds of the type '{bond}', by which chains are known: "
+                    "give it a type of its own in 'bonds', which may be a copy"
+                )
     names = [*model.monomers, *model.molecules, *model.salts]
     for name, count in collections.Counter(names).items():
         if count > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 from typing import Self
 
 import pydantic
@@ -100,6 +101,16 @@ class Monomer(BondedBeads):
         """The bead bonded to the unit before, and the one bonded to the unit after."""
         both = self.backbone
         return both if isinstance(both, tuple) else (both, both)
+
+    @property
+    def path_bonds(self) -> tuple[str, ...]:
+        """The types of the bonds from bead to bead of the path."""
+        return tuple(
+            name
+            for pair in itertools.pairwise(self.path)
+            for *beads, name in self.bonds
+            if set(beads) == set(pair)
+        )
 
 
 class Backbone(Entry):

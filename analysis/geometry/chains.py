@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
@@ -9,22 +11,23 @@ from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError, nearest_name
 
 
-def bonds_along_chains(topology: Topology, bond_type: str | None = None) -> IntArray:
-    """Select the bonds of a type, each once, shape (M, 2).
+def bonds_along_chains(topology: Topology, bond_types: Collection[str] | None = None) -> IntArray:
+    """Select the bonds of some types, each once, shape (M, 2).
 
     By default bonds are those of type 'backbone' where there is such a type, so that side groups
     do not count, else all. UserError if there are none.
     """
     names = topology.bond_type_names
-    if bond_type is None and 'backbone' in names:
-        bond_type = 'backbone'
-    if bond_type is not None and bond_type not in names:
-        raise UserError(
-            f"the trajectory has no bond type '{bond_type}'. " + nearest_name(bond_type, names)
-        )
+    if bond_types is None and 'backbone' in names:
+        bond_types = ('backbone',)
+    for each in bond_types or ():
+        if each not in names:
+            raise UserError(
+                f"the trajectory has no bond type '{each}'. " + nearest_name(each, names)
+            )
     bonds = topology.bonds
-    if bond_type is not None:
-        bonds = bonds[topology.bond_typeid == names.index(bond_type)]
+    if bond_types is not None:
+        bonds = bonds[np.isin(topology.bond_typeid, [names.index(each) for each in bond_types])]
     if len(bonds) == 0:
         raise UserError('the trajectory has no bonds along chains.')
     return np.unique(np.sort(bonds, axis=1), axis=0)

@@ -61,8 +61,8 @@ class ChainSizes(Observable[ChainResult]):
     panels = ('chain sizes',)
     names = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
 
-    bond_type: str | None = option(
-        None, "bonds along the chains; default: 'backbone', or all", metavar='TYPE'
+    bond_type: tuple[str, ...] | None = option(
+        None, "bonds along the chains; default: 'backbone', or all", metavar='TYPE', nargs='+'
     )
 
     def applies_to(self, topology: Topology) -> bool:

@@ -35,7 +35,7 @@ def ionomer(**changes: Any) -> Model:
             'Cl': {'charge': -1.0},
         },
         'default_pair': {'kind': 'wca'},
-        'bonds': {'bond': FENE},
+        'bonds': {'bond': FENE, 'of water': FENE},
         'angles': {'bent': {'kind': 'harmonic', 'k': 10.0, 'theta0': 109.5}},
         'monomers': {
             'E': {'beads': ['B']},
@@ -136,7 +136,7 @@ def test_a_salt_of_the_counter_ion_adds_to_it() -> None:
 
 
 def test_concentrations_are_those_of_the_box() -> None:
-    solvent = {'beads': ['B', 'B'], 'bonds': [[0, 1, 'bond']], 'concentration': 0.1}
+    solvent = {'beads': ['B', 'B'], 'bonds': [[0, 1, 'of water']], 'concentration': 0.1}
     model = ionomer(
         molecules={'W': solvent},
         salts={'X': {'cation': 'Li', 'anion': 'Cl', 'concentration': 0.02}},
@@ -155,7 +155,7 @@ def test_concentrations_are_those_of_the_box() -> None:
 def test_molecules_are_whole_bent_and_counted_last() -> None:
     water = {
         'beads': ['B', 'S', 'N'],
-        'bonds': [[0, 1, 'bond'], [0, 2, 'bond']],
+        'bonds': [[0, 1, 'of water'], [0, 2, 'of water']],
         'angles': [[1, 0, 2, 'bent']],
         'per_monomer': 0.5,
     }

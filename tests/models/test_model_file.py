@@ -144,6 +144,10 @@ FAULTS = {
         [('molecules', {'LSP': {'beads': ['B'], 'number': 1}})],
         ["'LSP' names 2"],
     ),
+    'molecule like a chain': (
+        [('molecules', {'W': {'beads': ['B', 'B'], 'bonds': [[0, 1, 'backbone']], 'number': 1}})],
+        ["molecule 'W' has bonds of the type 'backbone'", 'of its own'],
+    ),
     'molecule in two parts': (
         [('molecules', {'W': {'beads': ['B', 'B'], 'number': 1}})],
         ["'molecules.W'", '[1] are not connected'],

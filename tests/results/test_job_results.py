@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from analysis.observables import OBSERVABLES
+from analysis.observables.chain_sizes import ChainSizes
 from analysis.serialise import to_json
+from models.model import load_model
+from models.molecules import Monomer
 from tests.results.builders import job, state_point
 from user_input import UserError
 from workflow.jobs.files import DEFINITIONS
+from workflow.results.analyse import observables_of
 from workflow.results.job_results import JobResult, read_job_result
 
 
@@ -41,6 +45,16 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert result.curves(name).keys() == one.curves(name).keys()
     assert result.outcomes['stress'].refusal == 'too few rows'
     assert (result.quantities('stress'), result.curves('msd')) == ([], {})
+
+
+def test_chains_of_a_job_are_those_of_its_model() -> None:
+    unit = Monomer(beads=('M', 'M'), bonds=((0, 1, 'inner'),), backbone=(0, 1))
+    model = load_model('kremer_grest').model_copy(update={'monomers': {'U': unit}})
+    for observable, told in zip(OBSERVABLES, observables_of(model), strict=True):
+        if isinstance(observable, ChainSizes):
+            assert told == ChainSizes(bond_type=('backbone', 'inner'))
+        else:
+            assert told is observable
 
 
 def test_a_job_is_read_only_when_all_its_results_are_there(tmp_path: Path) -> None:

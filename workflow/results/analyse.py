@@ -6,14 +6,16 @@ import json
 import logging
 from collections.abc import Collection
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from analysis.geometry.ions import find_ions, has_ions
 from analysis.io.open_trajectory import open_trajectory
 from analysis.io.thermo_log import ThermoLog, read_thermo_log
 from analysis.io.trajectory import Trajectory
-from analysis.observable import Outcome, analyse
+from analysis.observable import Observable, Outcome, analyse
 from analysis.observables import OBSERVABLES
+from analysis.observables.chain_sizes import ChainSizes
 from analysis.sampling.contact_distance import count_pairs
 from analysis.sampling.definitions import Structure
 from analysis.sampling.frame_selection import spread_out
@@ -21,6 +23,7 @@ from analysis.sampling.main_peak import sum_shells
 from analysis.sampling.production import Production, where_energy_settles, where_ions_settle
 from analysis.sampling.run import Run
 from analysis.serialise import from_json, to_json
+from models.model import Model
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
@@ -69,7 +72,7 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
     with ExitStack() as locks:
         missing = []
         is_defined = (job.folder / job_files.DEFINITIONS).exists()
-        for observable in OBSERVABLES:
+        for observable in observables_of(job_files.read_model(job.folder, job.point)):
             if observable.name in names and (is_defined or not observable.defined_by):
                 locks.enter_context(hold(job.folder, lock=f'{observable.name}.lock'))
                 if not (job.folder / job_files.result_file(observable.name)).exists():
@@ -84,6 +87,15 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
             if outcome.refusal:
                 _logger.info('%s: %s', observable.name, outcome.refusal)
             _write(job, result_product(observable.name), outcome.result, outcome.refusal)
+
+
+def observables_of(model: Model) -> list[Observable[Any]]:
+    """List the observables, told by which bonds the model makes chains."""
+    along = model.bonds_along_backbones
+    return [
+        replace(each, bond_type=along) if isinstance(each, ChainSizes) else each
+        for each in OBSERVABLES
+    ]
 
 
 def _run(job: JobContext) -> Run:

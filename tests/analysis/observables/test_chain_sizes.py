@@ -48,6 +48,23 @@ def test_side_groups_and_lengths_do_not_matter():
     assert found.squared_end_to_end.value == pytest.approx((one + other).mean() / 2)
 
 
+def test_chains_may_have_bonds_of_several_types_beside_others():
+    # Two chains of 6 beads, joined by turns, and a free dimer.
+    bonds = [[6 * k + i, 6 * k + i + 1] for k in range(2) for i in range(5)]
+    positions = np.random.default_rng(4).uniform(-0.4, 0.4, (10, 14, 3))
+    trajectory = ArrayTrajectory(
+        positions,
+        50.0,
+        bonds=[*bonds, [12, 13]],
+        bond_type_names=('joint', 'inner', 'w'),
+        bond_typeid=np.array([1, 0, 1, 0, 1] * 2 + [2]),
+    )
+    found = ChainSizes(bond_type=('joint', 'inner')).compute(run_of(trajectory))
+    ends = ((positions[:, [5, 11]] - positions[:, [0, 6]]) ** 2).sum(axis=2)
+    assert found.n_chains == 2
+    assert found.squared_end_to_end.value == pytest.approx(ends.mean())
+
+
 def gyration(positions):
     """R_g^2 of molecules (..., beads, 3) that are whole."""
     centred = positions - positions.mean(axis=-2, keepdims=True)
