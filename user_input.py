@@ -36,6 +36,14 @@ _DISK_TROUBLE = {
     errno.EPERM: 'permission denied. Make it writable, or work in another folder',
     errno.EIO: 'the disk reports an error. See that it works, or work on another one',
 }
+# Of the types of faults that pydantic tells in terms of Python.
+_IN_OTHER_WORDS = {
+    'dict_type': 'give a table of keys',
+    'model_type': 'give a table of keys',
+    'model_attributes_type': 'give a table of keys',
+    'list_type': 'give a list',
+    'tuple_type': 'give a list',
+}
 _NOT_LIBRARIES = ('', 'analysis', 'models', 'project', 'user_input', 'workflow')
 
 
@@ -179,9 +187,13 @@ def _describe(fault: Any, schema: type[pydantic.BaseModel], data: dict[str, Any]
         return f"unknown key '{key}'. {nearest_name(parts[-1], siblings)}"
     if fault['type'] == 'missing':
         return f"the key '{key}' is missing."
+    if fault['type'] == 'union_tag_not_found':
+        return f"the key '{key}.kind' is missing."
+    if fault['type'] == 'union_tag_invalid':
+        tag, known = fault['ctx']['tag'], fault['ctx']['expected_tags'].replace("'", '').split(', ')
+        return f"'{key}': there is no kind '{tag}'. {nearest_name(tag, known)}"
     message = fault['msg'].removeprefix('Value error, ')
-    if fault['type'] == 'model_attributes_type':
-        message = 'give a table of keys, { kind = ... } and others'
+    message = _IN_OTHER_WORDS.get(fault['type'], message)
     given = '' if isinstance(fault['input'], dict) else f' (given: {_shown(fault["input"])})'
     sentence = f"'{key}': {message}{given}" if key else message
     return sentence if sentence.endswith(('.', '?')) else f'{sentence}.'

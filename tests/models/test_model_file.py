@@ -121,13 +121,19 @@ FAULTS = {
     ),
     'counter-ions in a list': (
         [('counter_ions/S', ['Li', 'Na'])],
-        ["'counter_ions.S': Input should be a valid"],
+        ["'counter_ions.S': Input should be a valid string", "'counter_ions.S': give a table"],
     ),
     'bond without a type': ([('monomers/LSP/bonds', [[0, 1]])], ["'monomers.LSP.bonds.0.2'"]),
     'kind alone': (
         [('default_pair', 'wca'), ('bonds/backbone', 'fene')],
         ["'bonds.backbone': give a table of keys"],
     ),
+    'kind that is none': (
+        [('bonds/backbone/kind', 'fena')],
+        ["'bonds.backbone': there is no kind 'fena'. Did you mean 'fene'?"],
+    ),
+    'no kind': ([('bonds/backbone', {'k': 30.0})], ["the key 'bonds.backbone.kind' is missing"]),
+    'beads that are no list': ([('monomers/LSP/beads', 'BPS')], ["beads': give a list"]),
     'salt of two cations': (
         [('salts', {'X': {'cation': 'Li', 'anion': 'Li', 'number': 1}})],
         ["salt 'X'", "anion 'Li' 1"],
