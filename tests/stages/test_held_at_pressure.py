@@ -50,6 +50,16 @@ def test_what_attracts_nowhere_evaporates() -> None:
     assert attracts(frame, field)
 
 
+def test_charges_alone_may_be_too_weak() -> None:
+    ionene = state_point(
+        'ionene', {'N': 0.8, 'I': 0.2}, density=None, pressure=0.0, chains=30, bjerrum_length=35.7
+    )
+    assert 'nothing but charges attracts' in check(ionene)
+    assert not check(ionene.model_copy(update={'pressure': 1.0}))
+    with pytest.raises(UserError, match='evaporate'):
+        check(ionene.model_copy(update={'bjerrum_length': 0.0}))
+
+
 @pytest.mark.parametrize(
     ('extra', 'expected'),
     [

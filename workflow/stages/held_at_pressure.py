@@ -28,8 +28,8 @@ def check_held_at_pressure(
     """Check a melt that is to be equilibrated at constant pressure, as it was built.
 
     Returns:
-        A warning of a box that would become too small at a density that melts hardly reach, or
-        nothing.
+        A warning of a box that would become too small at a density that melts hardly reach, or of
+        charges that alone hold the melt together, or nothing.
 
     Raises:
         UserError: If nothing holds the melt together, or the box would become too small at a
@@ -37,7 +37,10 @@ def check_held_at_pressure(
     """
     if point.pressure is None:
         return ''
-    if point.pressure <= 0 and not attracts(frame, field):
+    charges = frame.particles.charge
+    is_charged = field.is_charged and charges is not None and bool(np.any(charges))
+    is_repulsive = point.pressure <= 0 and not attracts(frame, field)
+    if is_repulsive and not is_charged:
         raise UserError(
             f"'grid.pressure' = {point.pressure:g}: nothing in model '{point.model}' attracts "
             '(all pair interactions are repulsive, without charges), so that the melt would '
@@ -55,17 +58,16 @@ def check_held_at_pressure(
             if density == _USUAL_DENSITY:
                 raise UserError(message) from None
             return message
+    if is_repulsive:
+        return (
+            f"'grid.pressure' = {point.pressure:g}: nothing but charges attracts, and weak ones "
+            "let the melt evaporate: see that its density settles, or give 'grid.density'."
+        )
     return ''
 
 
 def attracts(frame: Frame, field: ForceField) -> bool:
-    """Check whether a pair of the beads of a melt attracts: a well that is not cut off, or charges.
-
-    Charges count wherever there are some: a neutral melt of them is held by them.
-    """
-    charges = frame.particles.charge
-    if field.is_charged and charges is not None and np.any(charges):
-        return True
+    """Check whether a pair of the beads of a melt attracts, charges apart: a well not cut off."""
     there = np.unique(frame.particles.typeid).tolist()
     pairs = itertools.combinations_with_replacement(there, 2)
     return any(pair_energy(field, i, j)[1].min() < -_SHALLOWEST for i, j in pairs)
