@@ -62,7 +62,10 @@ class ChainSizes(Observable[ChainResult]):
     names = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
 
     bond_type: tuple[str, ...] | None = option(
-        None, "bonds along the chains; default: 'backbone', or all", metavar='TYPE', nargs='+'
+        None,
+        "bonds along the chains, several times for several types; default: 'backbone', or all",
+        metavar='TYPE',
+        action='append',
     )
 
     def applies_to(self, topology: Topology) -> bool:
