@@ -93,8 +93,9 @@ class ChainSizes(Observable[ChainResult]):
 
     def notes(self, result: ChainResult) -> list[str]:
         frames = f'{result.n_frames} frames evenly spaced'
-        if result.squared_end_to_end is not None:
-            return [f'{result.n_chains} linear chains, {frames}']
+        if result.squared_distance is not None:
+            longest = len(result.squared_distance.x) + 1
+            return [f'{result.n_chains} linear chains of up to {longest} beads, {frames}']
         return [
             f'{result.n_chains} molecules, {frames}',
             'some branch or close rings, so none has an end-to-end distance; name the bonds along '

@@ -63,6 +63,7 @@ def test_chains_may_have_bonds_of_several_types_beside_others():
     ends = ((positions[:, [5, 11]] - positions[:, [0, 6]]) ** 2).sum(axis=2)
     assert found.n_chains == 2
     assert found.squared_end_to_end.value == pytest.approx(ends.mean())
+    assert ChainSizes().notes(found)[0].startswith('2 linear chains of up to 6 beads')
 
 
 def gyration(positions):
