@@ -131,7 +131,7 @@ class Displacements(Correlator[FloatArray, R]):
         if run.missing_images_reason:
             raise UserError(f'{run.frames.path}: {run.missing_images_reason}')
         topology = run.topology
-        self._unit = run.time_unit
+        self._path, self._unit = run.frames.path, run.time_unit
         self._paths = Paths(topology, drift)
         types = np.unique(topology.typeid)
         self._groups = {topology.type_names[k]: topology.typeid == k for k in types}
@@ -145,6 +145,13 @@ class Displacements(Correlator[FloatArray, R]):
         members = self._groups.values()
         return np.array([(squared[g] ** power).mean() for g in members for power in self.powers])
 
+    @property
+    def drift(self) -> str:
+        """What was done about the drift; UserError if particles were lost at the boundary."""
+        if self._paths.missing_images_reason:
+            raise UserError(f'{self._path}: {self._paths.missing_images_reason}')
+        return self._paths.drift
+
 
 class _MeanSquares(Displacements[DisplacementResult]):
     def conclude(self, sums: BlockSums) -> DisplacementResult:
@@ -152,7 +159,7 @@ class _MeanSquares(Displacements[DisplacementResult]):
         by_type = {
             name: _displacement(sums, k, self._unit, paths) for k, name in enumerate(self._groups)
         }
-        return DisplacementResult(self._unit, by_type, self._paths.drift)
+        return DisplacementResult(self._unit, by_type, self.drift)
 
 
 def _displacement(given: BlockSums, which: int, unit: str, paths: SharedPaths) -> Displacement:

@@ -76,7 +76,7 @@ class _Moments(Displacements[NonGaussianResult]):
         curves, peaks = {}, {}
         for k, name in enumerate(self._groups):
             curves[name], peaks[name] = self._of_type(sums, sums.sums[2 * k], sums.sums[2 * k + 1])
-        return NonGaussianResult(curves, peaks, self._paths.drift)
+        return NonGaussianResult(curves, peaks, self.drift)
 
     def _of_type(
         self, given: BlockSums, second: FloatArray, fourth: FloatArray

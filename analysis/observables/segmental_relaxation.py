@@ -295,6 +295,9 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
         return np.concatenate(observed)
 
     def conclude(self, sums: BlockSums) -> RelaxationResult:
+        if self._wave_numbers and self._paths.missing_images_reason:
+            self._verdicts.append(f'no F_s: {self._paths.missing_images_reason}')
+            self._wave_numbers = {}
         n = len(self._classes)
         labels = ['$C_1(t)$'] * n + ['$C_2(t)$'] * n
         labels += ['$F_s(q, t)$'] * (len(sums.sums) - 2 * n)

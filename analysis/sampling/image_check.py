@@ -8,7 +8,7 @@ from analysis.arrays import BoolArray, IntArray
 from analysis.geometry.topology import NO_IMAGES, Snapshot, Topology
 from analysis.io.trajectory import Trajectory
 from analysis.sampling.frame_selection import spread_out
-from analysis.sampling.motion import IMAGE_PERIOD
+from analysis.sampling.motion import CONSTANT_IMAGES, IMAGE_PERIOD
 
 CHECKED_PAIRS = 8
 
@@ -19,7 +19,8 @@ def missing_images_reason(trajectory: Trajectory, frames: IntArray) -> str:
     Writers may leave images out, or write them once, and every reader then takes them for
     constant. Two signs betray that: a bond that comes to cross the boundary between two frames
     though the images of its ends stay as they were; or, of particles without bonds, coordinates
-    that jump by more than half the box from a frame to the next while no image ever changes.
+    that jump by more than half the box from a frame to the next while no image ever changes, which
+    `Paths` looks for in all frames.
     Images that start wrong and then follow are fine: only their changes count. Frames are read two
     at a time, 8 times at most. The reason, with what to do, is empty where all is well.
     """
@@ -45,7 +46,7 @@ def missing_images_reason(trajectory: Trajectory, frames: IntArray) -> str:
         has_change |= not np.array_equal(two.images, start.images)
         has_jump |= bool(np.any(np.abs(one.box.fractions(two.positions - one.positions)) > 0.5))
     if has_jump and not has_change:
-        return 'particles cross the boundary and no image changes: ' + NO_IMAGES
+        return CONSTANT_IMAGES
     return ''
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.geometry.chains import count_molecules
-from analysis.geometry.topology import Snapshot, Topology
+from analysis.geometry.topology import NO_IMAGES, Snapshot, Topology
 
 # Of so few, each has 1 % or more of the centre of mass, and no melt has so few.
 FEWEST_OF_A_SYSTEM = 100
 # LAMMPS keeps images in 10 bits, -512 to 511, or in 21, of which this is a part.
 IMAGE_PERIOD = 1024
+CONSTANT_IMAGES = 'particles cross the boundary and no image changes: ' + NO_IMAGES
 
 DRIFT_OPTION: dict[str, Any] = {
     'help': 'motion of the centre of mass; default: remove where the file has the whole system',
@@ -48,9 +49,10 @@ class Paths:
     """
 
     def __init__(self, topology: Topology, drift: str | None) -> None:
-        # Images of the frame before, and how often those of each particle have run over, (N, 3).
-        self._images: IntArray | None = None
+        self._before: Snapshot | None = None
+        # How often the images of each particle have run over, (N, 3).
         self._periods: IntArray | None = None
+        self._has_jumped = self._has_crossed = False
         reason = '--drift' if drift else why_partial(topology)
         if drift == 'keep' or (drift is None and reason):
             self.drift = f'the motion of the centre of mass is kept ({reason})'
@@ -67,10 +69,14 @@ class Paths:
 
         Between two frames no particle crosses half of IMAGE_PERIOD boxes.
         """
-        images, before = snapshot.images, self._images
-        self._images = images
-        if images is not None and before is not None:
-            jump = images - before
+        images, before = snapshot.images, self._before
+        self._before = snapshot
+        if images is not None and before is not None and before.images is not None:
+            jump = images - before.images
+            self._has_crossed = self._has_crossed or bool(jump.any())
+            if not self._has_crossed:
+                moved = snapshot.box.fractions(snapshot.positions - before.positions)
+                self._has_jumped |= bool(np.any(np.abs(moved) > 0.5))
             if max(jump.max(), -jump.min()) >= IMAGE_PERIOD // 2:
                 if self._periods is None:
                     warnings.warn(
@@ -83,6 +89,13 @@ class Paths:
             if self._periods is not None:
                 snapshot = replace(snapshot, images=images - IMAGE_PERIOD * self._periods)
         return snapshot.unwrapped
+
+    @property
+    def missing_images_reason(self) -> str:
+        """Why the images of all frames so far do not follow the particles; empty if they may."""
+        if self._has_jumped and not self._has_crossed:
+            return CONSTANT_IMAGES
+        return ''
 
     def without_drift(self, positions: FloatArray) -> FloatArray:
         """Take off the motion of the centre of mass, if that is asked for, shape (N, 3)."""

@@ -191,3 +191,20 @@ def test_far_and_fast_is_no_image_that_ran_over():
             )
     with pytest.raises(UserError, match='periodic images'):
         paths.unwrapped(Snapshot(10, box, np.zeros((2, 3)), None))
+
+
+def test_one_crossing_without_an_image_is_seen_in_all_frames(tmp_path):
+    # Between 150 frames a single particle crosses, and no image ever changes.
+    positions = 0.01 * walks(8, 150)
+    positions[:, 0, 0] = 1.99 + 1e-4 * np.arange(150) + 0.003
+    frames = [frame(k, each, 4.0) for k, each in enumerate(positions)]
+    for each in frames:
+        each.particles.image = np.zeros((8, 3), int)
+    run = run_of(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)))
+    assert not run.missing_images_reason  # which looks at some frames only
+    for observable in (MeanSquaredDisplacement(), NonGaussian()):
+        with pytest.raises(UserError, match='no image changes'):
+            observable.compute(run)
+    relaxation = SegmentalRelaxation().compute(run)
+    assert relaxation.scattering == {}
+    assert any('no image changes' in each for each in relaxation.verdicts)
