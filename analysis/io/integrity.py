@@ -91,3 +91,14 @@ def snapshot_of(
                 'before it.'
             )
     return snapshot
+
+
+def is_plane(first: FloatArray, last: FloatArray, lengths: FloatArray) -> bool:
+    """Whether a system is thin, or moves within a plane alone, where the file does not say.
+
+    Positions (N, 3) are those of the first and the last frame, `lengths` (3,) those of the box.
+    """
+    if len(first) < 3 or len(last) != len(first) or np.ptp(first[:, 2]) or np.ptp(last[:, 2]):
+        return False
+    have_moved = bool(np.any(first[:, :2] != last[:, :2]))
+    return have_moved or bool(lengths[2] < lengths[:2].min() / 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from analysis.io.integrity import (
     TWO_DIMENSIONAL,
     check_ids,
     check_topology,
+    is_plane,
     read_errors_as_damage,
     snapshot_of,
 )
@@ -44,6 +46,8 @@ COORDINATES = (
 STATIC = ('id', 'type', 'typelabel', 'element', 'q', 'mass')
 USED = {*STATIC, 'ix', 'iy', 'iz'}.union(*(names for names, _, _ in COORDINATES))
 LONGEST_NAME = 64
+# Of the whole time, which dumps round.
+MOST_AWAY = 1e-3
 
 
 def is_lammps_dump(beginning: bytes) -> bool:
@@ -71,7 +75,7 @@ class LAMMPSTrajectory:
         with read_errors_as_damage(file.path):
             self._offsets, headers = index_frames(file)
             self.steps: IntArray = np.array([step for step, _ in headers], dtype=np.int64)
-            self.time_step = _time_step([*headers[:1], *headers[-1:]])
+            self.time_step = _time_step(headers, file.path)
             if goes_on_from is not None:
                 self._first: Table = goes_on_from._first
                 self.topology: Topology = goes_on_from.topology
@@ -81,19 +85,11 @@ class LAMMPSTrajectory:
             self._first = {name: table[name] for name in STATIC if name in table}
             self.topology = topology_of(table, data, self.path)
             check_topology(self.topology)
-            if self._is_plane(header, table, names):
-                raise UserError(TWO_DIMENSIONAL.format(where=self.path))
-
-    def _is_plane(self, header: Header, table: Table, names: tuple[str, ...]) -> bool:
-        """Whether the system is thin, or moves within a plane alone: dumps do not say."""
-        x, y, z = names
-        if header.n_atoms < 3 or np.ptp(table[z]) > 0:
-            return False
-        last, lengths = self._load(len(self) - 1)[1], _box_of(header.bounds)[0].lengths
-        if len(last[z]) != header.n_atoms or np.ptp(last[z]) > 0:
-            return False
-        have_moved = any(np.any(table[name] != last[name]) for name in (x, y))
-        return have_moved or bool(lengths[2] < lengths[:2].min() / 2)
+            if np.ptp(table[names[2]]) == 0:
+                both = (table, self._load(len(self) - 1)[1])
+                first, last = (np.stack([t[name] for name in names], axis=1) for t in both)
+                if is_plane(first, last, _box_of(header.bounds)[0].lengths):
+                    raise UserError(TWO_DIMENSIONAL.format(where=self.path))
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -223,8 +219,19 @@ def _box_of(rows: list[list[float]]) -> tuple[Box, FloatArray, FloatArray]:
     return Box(vectors), (low + high + [xy + xz, yz, 0]) / 2, np.eye(3)
 
 
-def _time_step(ends: list[tuple[int, float | None]]) -> float | None:
-    (step_0, time_0), (step_1, time_1) = ends[0], ends[-1]
+def _time_step(headers: list[tuple[int, float | None]], path: Path) -> float | None:
+    """Find the duration of a step from the steps and times of all frames; None if not there."""
+    (step_0, time_0), (step_1, time_1) = headers[0], headers[-1]
     if time_0 is None or time_1 is None or step_1 == step_0:
         return None
-    return (time_1 - time_0) / (step_1 - step_0)
+    length = (time_1 - time_0) / (step_1 - step_0)
+    away = [abs(time - time_0 - length * (step - step_0)) for step, time in headers if time]
+    if max(away, default=0) > MOST_AWAY * abs(time_1 - time_0):
+        warnings.warn(
+            f'{path}: the duration of a step changes during the run, so times are in steps, of '
+            'unequal duration. For times, analyse the frames of one duration, in a file of their '
+            'own.',
+            stacklevel=2,
+        )
+        return None
+    return length

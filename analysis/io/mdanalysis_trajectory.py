@@ -6,15 +6,22 @@ import subprocess
 import sys
 import warnings
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.arrays import IntArray
+from analysis.arrays import FloatArray, IntArray
 from analysis.geometry.box import Box
 from analysis.geometry.topology import Snapshot, Topology
-from analysis.io.integrity import check_topology, read_errors_as_damage, snapshot_of
+from analysis.io.integrity import (
+    TWO_DIMENSIONAL,
+    check_topology,
+    is_plane,
+    read_errors_as_damage,
+    snapshot_of,
+)
 from analysis.io.lammps_data import LAMMPSData
 from analysis.io.lammps_topology import topology_of
 from user_input import UserError
@@ -104,8 +111,19 @@ class MDAnalysisTrajectory:
                 f'{where}: {self._n_particles} particles, and {self._frames.n_atoms} in '
                 f'{self.path}. Give the topology of the same run.'
             )
+        if self.path.suffix.lower() == '.gro' and _has_lines_beyond(
+            self.path, self._n_particles + 3
+        ):
+            raise UserError(
+                f'{self.path}: holds several frames, of which MDAnalysis reads the first alone. '
+                'Convert it to XTC or TRR: gmx trjconv.'
+            )
+        first, last = (self._frames[k].positions.copy() for k in (0, len(self) - 1))
+        lengths = self._frames[0].triclinic_dimensions
+        if lengths is not None and is_plane(first, last, np.diag(lengths)):
+            raise UserError(TWO_DIMENSIONAL.format(where=self.path))
         # Coordinates that are wrapped after all should lie in one box, for `image_check` to see.
-        self._is_from_corner = bool(np.min(self._frames[0].positions) >= 0)
+        self._is_from_corner = bool(np.min(first) >= 0)
 
     def _units(self) -> str:
         """Say what a reader of the results has to know of units."""
@@ -160,17 +178,34 @@ def _steps_and_time_step(path: Path) -> tuple[IntArray, float | None]:
         with DCDFile(str(path)) as file:
             return file.header['istart'] + file.header['nsavc'] * numbers, None
     steps = numbers if np.isnan(found).any() else found.astype(np.int64)
-    even = np.linspace(time[0], time[-1], len(time))
-    if steps is numbers and np.any(np.abs(time - even) > 0.1 * np.ptp(time) / len(time)):
+    if not _go_together(steps, time):
+        # Some programs write the numbers of the frames where steps belong.
+        gaps = np.diff(time)
+        steps = np.rint((time - time[0]) / np.min(gaps[gaps > 0], initial=np.inf))
+        steps = steps.astype(np.int64)
+    if not _go_together(steps, time):
         raise UserError(
-            f'{path}: the frames are not at even times, and this format holds no steps. Convert '
-            'it to XTC or TRR.'
+            f'{path}: the times of the frames are no multiples of a time step, and the steps are '
+            'not there or do not go with them. Write the file again, with steps.'
         )
     duration, n_steps = float(time[-1] - time[0]), int(steps[-1] - steps[0])
     if not (duration > 0 and n_steps > 0):
         return steps, None
     # Times are in single precision.
     return steps, float(f'{duration / n_steps:.6g}')
+
+
+def _go_together(steps: IntArray, time: FloatArray) -> bool:
+    """Return whether the times of all frames rise evenly with their steps, (F,) each."""
+    first, last = np.argmin(steps), np.argmax(steps)
+    step = (time[last] - time[first]) / max(steps[last] - steps[first], 1)
+    away = np.abs(time - time[first] - step * (steps - steps[first]))
+    return not np.any(away > 0.1 * np.ptp(time) / len(time))  # times may be missing
+
+
+def _has_lines_beyond(path: Path, number: int) -> bool:
+    with open(path, 'rb') as file:
+        return any(line.strip() for line in islice(file, number, None))
 
 
 def _universe(path: Path) -> Any:

@@ -20,7 +20,9 @@ MELT = Melt(n_frames=24)
 TYPES = np.array(MELT.TYPES)[MELT.typeid]
 
 
-def write(path, positions=MELT.positions, box=MELT_BOX, steps=None, time_step=0.5, **given):
+def write(
+    path, positions=MELT.positions, box=MELT_BOX, steps=None, time_step=0.5, times=None, **given
+):
     """Write positions as the suffix of the path says; MDAnalysis takes Angstrom and ps."""
     n = positions.shape[1]
     universe = MDAnalysis.Universe.empty(n, trajectory=True)
@@ -30,7 +32,7 @@ def write(path, positions=MELT.positions, box=MELT_BOX, steps=None, time_step=0.
             frame = universe.trajectory.ts
             frame.frame = k
             frame.data['step'] = k if steps is None else steps[k]
-            frame.time = frame.data['step'] * time_step
+            frame.time = frame.data['step'] * time_step if times is None else times[k]
             frame.positions = each
             frame.dimensions = None if box is None else [*box, 90, 90, 90][:6]
             file.write(universe.atoms)
@@ -92,6 +94,28 @@ def test_lengths_steps_and_times_are_those_of_the_file(tmp_path, suffix):
     snapshot = trajectory.read(20)
     assert snapshot.unwrapped == pytest.approx(unit * MELT.positions[20], abs=0.002)
     assert snapshot.box.lengths == pytest.approx(unit * MELT_BOX)
+
+
+@pytest.mark.parametrize('suffix', ['xtc', 'trr', 'nc'])
+def test_times_tell_the_steps_where_numbers_of_frames_are_written_for_steps(tmp_path, suffix):
+    steps = np.array([64 * block + k for block in range(4) for k in (0, 1, 2, 4, 8, 16)])
+    path = write(tmp_path / f'a.{suffix}', times=100 + 0.25 * steps)
+    trajectory = open_trajectory(path, write_psf(tmp_path / 'a.psf'))
+    assert trajectory.steps.tolist() == steps.tolist()
+    assert trajectory.time_step == pytest.approx(0.25)
+    path = write(tmp_path / f'b.{suffix}', times=np.sqrt(np.arange(24)))
+    with pytest.raises(UserError, match='no multiples of a time step'):
+        open_trajectory(path, write_psf(tmp_path / 'a.psf'))
+
+
+def test_one_frame_of_several_and_a_plane_are_refused(tmp_path, capsys):
+    one = write(tmp_path / 'a.gro', MELT.positions[:1])
+    assert len(open_trajectory(one)) == 1
+    several = tmp_path / 'b.gro'
+    several.write_text(2 * one.read_text())
+    assert 'several frames' in refuse(capsys, 'pair_correlation', several)
+    flat = write(tmp_path / 'a.xtc', MELT.positions * [1, 1, 0])
+    assert 'two-dimensional' in refuse(capsys, 'pair_correlation', flat, '--data', one)
 
 
 @pytest.mark.parametrize('suffix', ['dcd', 'trr'])
