@@ -39,6 +39,7 @@ class JoinedTrajectory:
                     'of one run.'
                 )
             if part.steps[-1] <= self.steps[-1] and np.isin(part.steps, self.steps).all():
+                part.read(0)  # refuses other particles, as of the other processors of a run
                 warnings.warn(f'{part.path}: its steps are in other files: left out.', stacklevel=2)
                 continue
             part.topology = first.topology  # one copy is enough

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,14 @@ def topology_of(table: Table, data: LAMMPSData | None, path: Path) -> Topology:
         _check('mass', table, data.mass[rows], data, path)
         mass = table.get('mass', data.mass[rows])
     # Bonds to atoms outside the dumped group cannot be followed.
-    is_kept = np.isin(data.bonds, ids).all(axis=1)
+    is_end_there = np.isin(data.bonds, ids)
+    is_kept = is_end_there.all(axis=1)
+    if n_cut := int(np.sum(is_end_there.any(axis=1) & ~is_kept)):
+        warnings.warn(
+            f'{path}: {n_cut} bonds lead to atoms that are not in the dump. What is left of the '
+            'molecules counts as molecules: sizes of chains are not those of whole chains.',
+            stacklevel=2,
+        )
     return Topology(
         type_names,
         typeid,

@@ -233,3 +233,46 @@ def test_a_byte_order_mark_and_columns_that_are_no_numbers(tmp_path):
     rows = [f'{row} some"thing #1' for row in ROWS]
     path = dump_of(tmp_path, '\ufeff', frame_text(0, rows, columns='id type q x y z c_a c_b'))
     assert positions(open_trajectory(path)).shape == (1, 4, 3)
+
+
+def atoms_alone(path, kept, name):
+    """Copy the atoms `kept`, by id, of a dump into another."""
+    lines = []
+    for line in path.read_text().splitlines():
+        is_atom = len(line.split()) == 8 and line[0].isdigit()
+        if not is_atom or int(line.split()[0]) in kept:
+            lines.append(str(len(kept)) if line == '120' else line)
+    copy = path.with_name(name)
+    copy.write_text('\n'.join(lines) + '\n')
+    return copy
+
+
+def test_files_of_several_processors_are_no_run_and_its_copy(tmp_path):
+    whole = write_dump(tmp_path / 'a.dump', ion_frames(4))
+    parts = [atoms_alone(whole, range(k, k + 60), f'p.{k}.dump') for k in (1, 61)]
+    with pytest.raises(UserError, match='number of particles or their ids'):
+        open_trajectory(parts)
+
+
+def test_bonds_that_lead_out_of_a_dumped_group_are_told(tmp_path):
+    frames = list(ion_frames(2))
+    whole, data = write_dump(tmp_path / 'a.dump', frames), write_data(tmp_path / 'd', frames[0])
+    with pytest.warns(UserWarning, match='dump: 1 bonds lead to atoms that are not in the dump'):
+        open_trajectory(atoms_alone(whole, range(1, 52), 'b.dump'), data)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # of whole molecules
+        open_trajectory(atoms_alone(whole, range(1, 51), 'c.dump'), data)
+
+
+def test_a_step_of_changing_duration_gives_no_times(tmp_path):
+    path = write_dump(tmp_path / 'a.dump', ion_frames(6))
+    frames = path.read_text().split('ITEM: TIMESTEP')[1:]
+    for times, expected in (([0, 1, 2, 3, 4, 5], 0.1), ([0, 1, 2, 3, 3.1, 3.2], None)):
+        both = zip(times, frames, strict=True)
+        path.write_text(''.join(f'ITEM: TIME\n{t}\nITEM: TIMESTEP{f}' for t, f in both))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            assert open_trajectory(path).time_step == (expected and pytest.approx(expected))
+        assert any('duration of a step' in str(each.message) for each in caught) is (
+            expected is None
+        )
