@@ -239,6 +239,9 @@ def _assemble(
         name: [atoms[k][fields.index(name)] for k in order] for name in set(USED) & set(fields)
     }
     types = _typed(column['type'], sections.get('Atom Type Labels', []), counts.get('atom types'))
+    if any(len(row) != 4 for row in bonds):
+        # As 'write_data types labels' leaves them where bond types have no labels.
+        raise ValueError('bonds without a type or an atom')
     pairs = np.array([[int(word) for word in row[2:4]] for row in bonds], np.int64).reshape(-1, 2)
     if not np.isin(pairs, ids).all():
         raise ValueError('bonds to atoms that are not there')

@@ -277,6 +277,7 @@ def test_a_group_has_what_the_data_file_says_of_it(tmp_path):
         ({'behind': BONDS[:-8]}, '2 bonds are promised and 1 are there'),
         ({'rows': [*FULL[:3], FULL[0]]}, 'the atom id 1 is there twice'),
         ({'behind': BONDS.replace('2 3', '2 9')}, 'bonds to atoms that are not there'),
+        ({'behind': BONDS.replace(' 1 2 3', '  2 3')}, 'bonds without a type'),
         ({'rows': [*FULL[:3], '4 0 5 1 1 1 1']}, 'type 5 of 3'),
         ({'rows': [*FULL[:3], '4 0 x 1 1 1 1']}, 'do not fit'),
         ({'rows': [*FULL[:3], '4 0 3 1']}, '4 and 7 columns'),
