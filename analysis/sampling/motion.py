@@ -62,7 +62,9 @@ class Paths:
         self.drift = f'the drift of the centre of mass of the {n} particles is taken off'
         if topology.is_whole is None:
             self.drift += ' (if the file has only some of the system: --drift keep)'
-        self._weights = topology.mass / topology.mass.sum()
+        # Where no masses are known they may be 0.
+        mass = topology.mass if np.any(topology.mass) else np.ones(n)
+        self._weights = mass / mass.sum()
 
     def unwrapped(self, snapshot: Snapshot) -> FloatArray:
         """Unwrap the next frame, (N, 3), where image flags run over too; UserError without images.

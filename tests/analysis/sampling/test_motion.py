@@ -208,3 +208,12 @@ def test_one_crossing_without_an_image_is_seen_in_all_frames(tmp_path):
     relaxation = SegmentalRelaxation().compute(run)
     assert relaxation.scattering == {}
     assert any('no image changes' in each for each in relaxation.verdicts)
+
+
+def test_particles_without_masses_weigh_alike():
+    found = [
+        Paths(replace(system(), mass=np.full(120, mass)), 'remove').without_drift(walks(120)[1])
+        for mass in (0.0, 2.0)
+    ]
+    assert found[0] == pytest.approx(found[1])
+    assert found[0].mean(axis=0) == pytest.approx(0)
