@@ -31,6 +31,8 @@ SUFFIXES = {'.dcd', '.gro', '.h5md', '.nc', '.ncdf', '.pdb', '.trr', '.xtc', '.x
 TOPOLOGIES = SUFFIXES | {
     '.cif', '.crd', '.itp', '.mol2', '.parm7', '.pqr', '.prmtop', '.psf', '.top', '.tpr',
 }  # fmt: skip
+# Particles leave it a little before they are wrapped.
+MOST_OF_A_BOX = 1.2
 # One pass over all frames by a process of its own: the XTC and TRR readers crash on damaged files.
 _STEPS_AND_TIMES = """
 import sys, warnings
@@ -122,8 +124,32 @@ class MDAnalysisTrajectory:
         lengths = self._frames[0].triclinic_dimensions
         if lengths is not None and is_plane(first, last, np.diag(lengths)):
             raise UserError(TWO_DIMENSIONAL.format(where=self.path))
+        if self._is_unwrapped and self._are_wrapped():
+            raise UserError(
+                f'{self.path}: the coordinates are wrapped into the box, so that there are no '
+                'displacements. Leave --unwrapped out, or write them unwrapped.'
+            )
         # Coordinates that are wrapped after all should lie in one box, for `image_check` to see.
         self._is_from_corner = bool(np.min(first) >= 0)
+
+    def _are_wrapped(self) -> bool:
+        """Whether all frames lie in one box, wherever its corner is, and particles jump in it."""
+        before, has_jumped = None, False
+        low, high = np.full(3, np.inf), np.full(3, -np.inf)
+        for k in range(len(self)):
+            frame = self._frames[k]
+            if frame.dimensions is None:
+                return False
+            box = Box(np.asarray(frame.triclinic_dimensions, dtype=np.float64))
+            parts = box.fractions(frame.positions)
+            low, high = np.minimum(low, parts.min(axis=0)), np.maximum(high, parts.max(axis=0))
+            if np.any(high - low > MOST_OF_A_BOX):
+                return False
+            has_jumped = has_jumped or bool(
+                before is not None and np.any(np.abs(parts - before) > 0.5)
+            )
+            before = parts
+        return has_jumped
 
     def _units(self) -> str:
         """Say what a reader of the results has to know of units."""

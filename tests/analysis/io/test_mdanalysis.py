@@ -151,16 +151,15 @@ def test_displacements_need_unwrapped_coordinates(tmp_path, capsys):
     psf = write_psf(tmp_path / 'a.psf')
     assert '--unwrapped' in refuse(capsys, 'msd', write(tmp_path / 'a.dcd'), '--topology', psf)
     assert main(['msd', str(tmp_path / 'a.dcd'), '--topology', str(psf), '--unwrapped']) == 0
-    # Wrapped ones, though the user says otherwise, from a corner as from the centre of the box.
+
+
+def test_wrapped_coordinates_are_seen_wherever_the_box_begins(tmp_path, capsys):
+    psf, corner = write_psf(tmp_path / 'a.psf'), np.array([-3.0, 2.0, 0.0])
     far = MELT.positions + 12 * np.linspace(0, 1, 24)[:, None, None]
-    loose = write_psf(tmp_path / 'b.psf', bonds=[])
-    for corner, topology, why in (
-        (0, psf, 'images'),
-        (0, loose, 'no image changes'),
-        (MELT_BOX / 2, loose, 'no image changes'),
-    ):
-        wrapped = write(tmp_path / 'b.dcd', (far + corner) % MELT_BOX - corner)
-        assert why in refuse(capsys, 'msd', wrapped, '--topology', topology, '--unwrapped')
+    for begin in (corner, 0, -MELT_BOX / 2):
+        path = write(tmp_path / 'a.dcd', (far - begin) % MELT_BOX + begin)
+        assert 'wrapped into the box' in refuse(capsys, 'msd', path, '--data', psf, '--unwrapped')
+    assert len(open_trajectory(write(tmp_path / 'b.dcd'), psf, is_unwrapped=True)) == 24
 
 
 def test_what_cannot_be_used_is_refused(tmp_path, capsys, monkeypatch):
