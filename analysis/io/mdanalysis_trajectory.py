@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,8 @@ for k in range(len(frames)):
             break
         raise
     found.append((data.get('step', nan), data.get('time', nan)))
-numpy.save(sys.stdout.buffer, found)
+# Not by numpy.save: a pipe has no position in it.
+sys.stdout.buffer.write(numpy.array(found, dtype=float).tobytes())
 """
 
 
@@ -195,7 +195,7 @@ def _steps_and_time_step(path: Path) -> tuple[IntArray, float | None]:
     if done.returncode != 0:
         reason = done.stderr.decode(errors='replace').strip().rpartition('\n')[2]
         raise ValueError(reason if done.returncode > 0 else 'MDAnalysis crashed')
-    found, time = np.load(BytesIO(done.stdout)).reshape(-1, 2).T
+    found, time = np.frombuffer(done.stdout).reshape(-1, 2).T
     numbers: IntArray = np.arange(len(found), dtype=np.int64)
     if path.suffix.lower() == '.dcd':
         from MDAnalysis.lib.formats.libdcd import DCDFile
