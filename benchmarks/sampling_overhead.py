@@ -139,7 +139,7 @@ class _WatchedEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self.name = engine, engine.name
-        self.mesh_sizes = engine.mesh_sizes
+        self.mesh_costs, self.skin = engine.mesh_costs, engine.skin
         self.stopwatch = Stopwatch()
 
     def describe(self) -> dict[str, Any]:

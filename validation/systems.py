@@ -20,7 +20,7 @@ from models.force_field import ForceField, force_field
 from models.melt import build_melt
 from models.model import load_model
 from models.sequence import IdealSequence, PeriodicSequence
-from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
+from workflow.electrostatics.mesh import CoulombMesh, ForceErrorRequest, MeshCosts, choose_mesh
 from workflow.engines.contract import (
     ConstantEnergy,
     Engine,
@@ -96,15 +96,16 @@ class Sample:
             return None
         state = self.state
         largest = room * check_box(state.box, self.field)
-        return choose_mesh(
+        request = ForceErrorRequest.of(
             state.positions,
             self.charges,
             state.box,
             self.field.bjerrum_length,
             error,
             largest,
-            excluded=bonded_charges(self.frame, self.field),
+            bonded_charges(self.frame, self.field),
         )
+        return choose_mesh(request, MeshCosts())
 
     def simulation(
         self,

@@ -23,7 +23,7 @@ from validation.sections.forces import MODELS
 from validation.sections.reference_forces import reference, relative_rms
 from validation.systems import Sample
 from workflow.electrostatics.ewald import ewald_sum, pair_sum
-from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
+from workflow.electrostatics.mesh import CoulombMesh, ForceErrorRequest, MeshCosts, choose_mesh
 from workflow.engines.contract import (
     THERMO_COLUMNS,
     ConstantEnergy,
@@ -31,7 +31,7 @@ from workflow.engines.contract import (
     Simulation,
     SoftPushOff,
 )
-from workflow.stages.coulomb_check import coulomb_record
+from workflow.stages.coulomb_check import CoulombCheck
 from workflow.stages.relax import state_of
 from workflow.stages.segments import segments
 from workflow.stages.system import System, bonded_charges
@@ -122,9 +122,11 @@ def test_the_recorded_coulomb_error_is_about_the_charges_that_feel_each_other(
     frame, field, _ = relaxed
     field = replace(field, coulomb_between_bonded=between_bonded)
     system = System(frame, field, engine, COULOMB_ERROR, {})
-    record = coulomb_record(system, state_of(frame))['coulomb']
-    assert record['achieved_error'] == pytest.approx(record['estimated_error'], rel=0.3)
-    assert record['achieved_error'] < COULOMB_ERROR
+    mesh = system.mesh(state_of(frame))
+    assert mesh is not None
+    error, _ = CoulombCheck(system, state_of(frame)).error_of(mesh)
+    assert error == pytest.approx(mesh.estimated_error, rel=0.3)
+    assert error < COULOMB_ERROR
 
 
 @pytest.mark.hoomd
@@ -275,7 +277,8 @@ def test_chosen_mesh_is_estimated_within_the_request(requested: float) -> None:
     rng = np.random.default_rng(3)
     box = np.full(3, 12.0)
     charges = np.repeat([1.0, -1.0], 100)
-    mesh = choose_mesh(rng.uniform(-6, 6, (200, 3)), charges, box, 16.0, requested, 5.0)
+    request = ForceErrorRequest.of(rng.uniform(-6, 6, (200, 3)), charges, box, 16.0, requested, 5.0)
+    mesh = choose_mesh(request, MeshCosts())
     assert mesh.estimated_error <= requested
     assert mesh.cutoff <= 5.0
 

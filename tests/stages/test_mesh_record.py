@@ -14,9 +14,9 @@ import pytest
 from tests.conftest import RelaxedMelt
 from tests.systems import melt, state_point
 from workflow.electrostatics.ewald import ewald_sum
-from workflow.electrostatics.mesh import CoulombMesh, choose_mesh, estimated_error
+from workflow.electrostatics.mesh import CoulombMesh, ForceErrorRequest, MeshCosts
 from workflow.engines.contract import (
-    NEIGHBOUR_BUFFER,
+    LEAST_SKIN,
     ConstantEnergy,
     ConstantPressure,
     Engine,
@@ -106,7 +106,7 @@ def test_a_box_that_shrinks_has_its_mesh_chosen_anew(
         used = [choice['box'] for choice in chosen if choice['step'] <= step][-1]
         assert not box_has_changed(np.array(used), box * (1 + 1e-6))
     mesh = mesh_of(chosen[-1])
-    assert mesh.cutoff + NEIGHBOUR_BUFFER < end.box.min() / 2
+    assert mesh.cutoff + LEAST_SKIN < end.box.min() / 2
     assert coulomb_error(system, end, mesh) < COULOMB_ERROR
     # Outputs have every frame and row once, whatever was set up anew.
     assert read_rows(folder.thermo)['step'].tolist() == list(range(10, STEPS + 1, 10))
@@ -140,12 +140,12 @@ def test_a_mesh_is_chosen_among_the_sizes_that_the_engine_takes(
     from workflow.engines.lammps_engine import LammpsEngine
 
     engine = LammpsEngine()
-    engine.mesh_sizes = (16, 32, 64)
+    engine.mesh_costs = replace(engine.mesh_costs, sizes=(16, 32, 64))
     system, state = relaxed_melt(state_point('isp', {'LSP': 1.0}), engine, COULOMB_ERROR)
     for error in (1e-1, 1e-2, 1e-3):
         mesh = replace(system, coulomb_error=error).mesh(state)
         assert mesh is not None
-        assert mesh.resolution in engine.mesh_sizes
+        assert mesh.resolution in engine.mesh_costs.sizes
         assert coulomb_error(system, state, mesh) < error
 
 
@@ -163,21 +163,22 @@ def test_the_mesh_of_an_engine_is_the_one_that_was_chosen(
     assert real is not None
     assert (real.resolution, real.order) == (mesh.resolution, mesh.order)
     assert real.cutoff == pytest.approx(mesh.cutoff)
-    assert real.splitting == pytest.approx(mesh.splitting, rel=1e-3)
+    # HOOMD-blue finds its own with the beginning of the series that the estimate sums up.
+    assert real.splitting == pytest.approx(mesh.splitting, rel=2e-2)
     recorded = system.meshes.as_dict()['meshes'][-1]
-    assert recorded['estimated_error'] == pytest.approx(mesh.estimated_error, rel=1e-2)
+    assert recorded['splitting'] == real.splitting
     assert recorded['box'] == state.box.tolist()
 
 
 def test_very_many_choices_are_counted_and_not_all_kept() -> None:
     mesh = CoulombMesh(16, 5, 3.0, 1.0, 1e-2, 1e-2, 1.0)
-    choices, charges = MeshChoices(), np.array([1.0, -1.0])
+    choices = MeshChoices()
     nothing = np.zeros((2, 3))
     apart = np.array([[0.0, 0, 0], [1, 0, 0]])
     state = State(0, np.full(3, 8.0), apart, nothing.astype(np.int32), nothing)
     assert choices.as_dict() == {}
     for step in range(1000):
-        choices.add('press', replace(state, step=step), charges, 16.0, mesh)
+        choices.add('press', replace(state, step=step), mesh)
     kept = choices.as_dict()
     steps = [choice['step'] for choice in kept['meshes']]
     assert kept['meshes_chosen'] == 1000
@@ -191,10 +192,9 @@ def test_the_error_of_a_mesh_is_estimated_for_what_it_is() -> None:
     rng = np.random.default_rng(3)
     box, charges = np.full(3, 12.0), np.repeat([1.0, -1.0], 100)
     ions = rng.uniform(-6, 6, (200, 3))
-    mesh = choose_mesh(ions, charges, box, 16.0, 1e-3, 5.0)
+    request = ForceErrorRequest.of(ions, charges, box, 16.0, 1e-3, 5.0)
+    (mesh, *_) = request.meshes(MeshCosts())
     # The choice corrects for the correlation that its last round but one had.
-    assert estimated_error(mesh, ions, charges, box, 16.0) == pytest.approx(
-        mesh.estimated_error, rel=1e-2
-    )
+    assert request.estimated_error(mesh) == pytest.approx(mesh.estimated_error, rel=1e-2)
     other = replace(mesh, splitting=1.2 * mesh.splitting)
-    assert estimated_error(other, ions, charges, box, 16.0) > 1.5 * mesh.estimated_error
+    assert request.estimated_error(other) > 1.5 * mesh.estimated_error

@@ -81,7 +81,8 @@ class Slow:
     SECONDS_PER_STEP = 0.02
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self.name, self.mesh_sizes = engine, engine.name, engine.mesh_sizes
+        self._engine, self.name = engine, engine.name
+        self.mesh_costs, self.skin = engine.mesh_costs, engine.skin
         self.chunks: list[int] = []
 
     def describe(self) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from validation.sections.electrostatics import HIGHEST, LOWEST, error_ratios, wi
 from validation.sections.forces import MADELUNG
 from validation.systems import crystal, melt, random_ions
 from workflow.electrostatics.ewald import ewald_forces, ewald_sum
-from workflow.electrostatics.force_error import ChargeCorrelation, charge_correlation
-from workflow.electrostatics.mesh import choose_mesh, reaches_easily
+from workflow.electrostatics.force_error import ChargeCorrelation, Grid, charge_correlation
+from workflow.electrostatics.mesh import ForceErrorRequest, MeshCosts, choose_mesh, reaches_easily
 
 
 @pytest.mark.parametrize('name', MADELUNG)
@@ -54,7 +54,12 @@ def test_an_error_that_no_mesh_reaches_is_refused() -> None:
     sample = random_ions(200, 0.4, 16.0, seed=1)
     state = sample.state
     with pytest.raises(UserError, match='no mesh of up to'):
-        choose_mesh(state.positions, sample.charges, state.box * 1.0, 16.0, 1e-15, 3.0)
+        choose_mesh(
+            ForceErrorRequest.of(
+                state.positions, sample.charges, state.box * 1.0, 16.0, 1e-15, 3.0
+            ),
+            MeshCosts(),
+        )
 
 
 @pytest.mark.parametrize('requested', [1e-7, 1e-5, 1e-3, 1e-1])
@@ -66,7 +71,8 @@ def test_where_a_mesh_is_easily_found_one_is_chosen(number: int, requested: floa
     is_easy = reaches_easily(*request)
     assert is_easy or requested < 1e-4
     if is_easy:  # whether there is one is else left open
-        assert choose_mesh(sample.state.positions, *request).requested_error == requested
+        asked = ForceErrorRequest.of(sample.state.positions, *request)
+        assert choose_mesh(asked, MeshCosts()).requested_error == requested
     assert not reaches_easily(sample.charges, box, 16.0, 1e-15, 3.0)
 
 
@@ -75,7 +81,7 @@ def test_charge_correlation_of_random_ions_and_of_pairs() -> None:
     state, charges = random.state, random.charges
     correlation = charge_correlation(state.positions, charges, state.box)
     assert np.mean(correlation.structure) == pytest.approx(1.0, abs=0.15)
-    factor = correlation.error_factor(16, 5, 3.0, 0.7, float(state.box[0]))
+    factor = correlation.error_factor(Grid(16, 5), 3.0, 0.7, float(state.box[0]))
     assert factor == pytest.approx(1.0, abs=0.1)
     # Each cation with an anion a distance d beside it: S_ZZ(k) = 1 - sin(kd)/kd.
     rng, edge, d = np.random.default_rng(5), 40.0, 0.75
@@ -89,7 +95,7 @@ def test_charge_correlation_of_random_ions_and_of_pairs() -> None:
     for part in (paired.k < 2, paired.k > 2):
         found = np.mean(paired.structure[part])
         assert found == pytest.approx(np.mean(expected[part]), rel=0.25)
-    choice = (16, 5, 6.0, 0.35, edge)
+    choice = (Grid(16, 5), 6.0, 0.35, edge)
     in_closed_form = ChargeCorrelation(paired.k, expected).error_factor(*choice)
     assert in_closed_form < 0.8
     assert paired.error_factor(*choice) == pytest.approx(in_closed_form, rel=0.1)

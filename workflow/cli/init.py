@@ -16,7 +16,12 @@ from models.force_field import ForceField, force_field
 from models.model import Model
 from user_input import UserError, error_context
 from workflow.cluster.description import Speed
-from workflow.electrostatics.mesh import choose_mesh, reaches_easily
+from workflow.electrostatics.mesh import (
+    ForceErrorRequest,
+    MeshCosts,
+    choose_mesh,
+    reaches_easily,
+)
 from workflow.jobs import files as job_files
 from workflow.jobs.asked import record_limits
 from workflow.jobs.signac_files import make_job
@@ -176,6 +181,7 @@ def _check_can_be_built(point: StatePoint, model: Model, field: ForceField) -> s
         request = (charges, box, field.bjerrum_length, point.protocol.coulomb_error, largest)
         if not reaches_easily(*request):
             positions = np.asarray(frame.particles.position, dtype=float)
-            choose_mesh(positions, *request, excluded=bonded_charges(frame, field))
+            asked = ForceErrorRequest.of(positions, *request, excluded=bonded_charges(frame, field))
+            choose_mesh(asked, MeshCosts())
     check_time_step(point, frame, field)
     return warning

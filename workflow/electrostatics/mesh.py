@@ -1,4 +1,4 @@
-"""Ewald splitting: the cheapest mesh for a requested force error.
+"""Ewald splitting: meshes of a requested force error, the cheapest first.
 
 Energies are l_B q_i q_j / r in units of epsilon, with charges in e and the vacuum between periodic
 images replaced by a conductor (tin-foil boundary).
@@ -7,14 +7,18 @@ images replaced by a conductor (tin-foil boundary).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from user_input import UserError
 from workflow.electrostatics.force_error import (
+    ChargeCorrelation,
+    Differentiation,
+    Grid,
     Ions,
     charge_correlation,
     least_typical_force,
@@ -29,16 +33,17 @@ MESH_SIZES = tuple(
         if 8 <= 2**a * 3**b * 5**c <= 256
     )
 )
-_ORDERS = (4, 5, 6)
 # Found are 0.7 of the estimate (dilute ions, strongly paired, coarse requests) to 1.7 of it (few
 # ions that have clustered). Aiming at half of the request keeps all of these between 0.3 and 1 of
-# it (`python -m validation`). Of few ions the error scatters more about its estimate, so with n
-# ions 1 - 1/sqrt(n) of this is aimed at.
-_SHARE_OF_REQUEST = 0.5
+# it (`python -m validation`).
+_SHARE_UNMEASURED = 0.5
+# Where the error of a grid was measured. Of few ions it scatters more about its estimate, measured
+# or not, so with n ions a part 1/sqrt(n) less is aimed at.
+_SHARE_MEASURED = 0.95
 # The correction for correlated ions depends on the choice, and little: it settles at once.
 _ROUNDS = 3
 # Below this the neighbour list costs as much as the pairs; above it, the mesh is always cheaper.
-_SHORTEST_CUTOFF, _LONGEST_CUTOFF = 2.0, 6.0
+_SHORTEST_CUTOFF, _LONGEST_CUTOFF = 1.5, 6.0
 # What the estimate for correlated ions may differ by from that without, and a wide margin.
 _EASY = 0.1
 # A box that shrinks a little at constant pressure must still hold the cut-off.
@@ -56,6 +61,7 @@ class CoulombMesh:
         requested_error: RMS force error that was asked for, relative to `typical_force`.
         estimated_error: The same, as estimated for this choice.
         typical_force: RMS Coulomb force on an ion in epsilon/sigma.
+        differentiation: How forces are had from the mesh.
     """
 
     resolution: int
@@ -65,57 +71,179 @@ class CoulombMesh:
     requested_error: float
     estimated_error: float
     typical_force: float
+    differentiation: Differentiation = Differentiation.IK
+
+    @property
+    def grid(self) -> Grid:
+        """The mesh without its splitting."""
+        return Grid(self.resolution, self.order, self.differentiation)
 
 
-def choose_mesh(
-    positions: NDArray[np.float64],
-    charges: NDArray[np.float64],
-    box: NDArray[np.float64],
-    bjerrum_length: float,
-    requested_error: float,
-    largest_cutoff: float,
-    sizes: Sequence[int] = MESH_SIZES,
-    excluded: NDArray[np.int64] | None = None,
-) -> CoulombMesh:
-    """Choose the cheapest mesh, order and cut-off for a relative RMS force error.
+@dataclass(frozen=True)
+class MeshCosts:
+    """The meshes that an engine takes, and what they cost it: nanoseconds, of which ratios matter.
 
-    The error is relative to the RMS Coulomb force on the ions of this very configuration. For
-    each mesh and order, kappa is where the mesh takes half of the squared error, and the cut-off
-    where the real-space sum takes the other half: no accuracy is bought that was not asked for.
-    Both are estimated for ions without correlations, and then for the charge structure factor of
-    this configuration: paired ions screen each other on the scale of a coarse mesh.
-    The cost that is compared counts pairs, mesh points and assignments.
-
-    Positions ``(N, 3)`` and charges ``(N,)``, in e, are of all beads, edges of the box ``(3,)``;
-    the Bjerrum length is that at kT = 1, `sizes` are mesh points along an edge, and between the
-    beads `excluded`, ``(n, 2)``, there are no Coulomb forces.
-
-    Raises:
-        UserError: If no mesh within bounds reaches the error.
+    Attributes:
+        sizes: Numbers of mesh points along an edge.
+        pair: Of one pair of ions in the neighbour list.
+        neighbour: Of one bead near another in making the neighbour list, times a skin of 1 sigma:
+            a thinner one is made the more often.
+        transform: Of one point of the mesh and doubling of its points, for each transform.
+        assignment: Of one point that an ion is assigned to and interpolated from.
     """
-    ions = charges != 0
-    pairs = None if excluded is None else np.searchsorted(np.flatnonzero(ions), excluded)
-    typical_force = typical_coulomb_force(
-        positions[ions], charges[ions], box, bjerrum_length, pairs
-    )
-    system = Ions.of(charges, box, bjerrum_length)
-    correlation = charge_correlation(positions[ions], charges[ions], box)
-    target = _aimed_at(requested_error, system.number) * typical_force
-    longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
-    factor, chosen = 1.0, None
-    for _ in range(_ROUNDS):
-        chosen = _cheapest(system, len(charges), target / factor, longest, sizes)
-        if chosen is None:
-            break
-        factor = correlation.error_factor(*chosen, float(np.mean(box)))
-    if chosen is None:
-        raise UserError(
-            f'no mesh of up to {max(sizes)} points along an edge of {box.max():.1f} sigma '
-            f'reaches a relative force error of {requested_error:g}: ask for a larger one '
-            '(coulomb_error in the protocol).'
+
+    sizes: tuple[int, ...] = MESH_SIZES
+    orders: tuple[int, ...] = (4, 5, 6)
+    differentiations: tuple[Differentiation, ...] = (Differentiation.IK,)
+    pair: float = 1.0
+    neighbour: float = 1.0
+    transform: float = 1.0
+    assignment: float = 1.0
+
+    def grids(self) -> Iterator[Grid]:
+        """List all grids."""
+        for choice in itertools.product(self.sizes, self.orders, self.differentiations):
+            grid = Grid(*choice)
+            # Differentiated analytically, odd ones are found to have twice the error.
+            if grid.differentiation is Differentiation.IK or grid.resolution % 2 == 0:
+                yield grid
+
+    def of_grid(self, grid: Grid, n_ions: int) -> float:
+        """Estimate the nanoseconds that a mesh takes in a step."""
+        # One transform of the charges, and one of the potential or three of the field.
+        fields = 1 if grid.differentiation is Differentiation.ANALYTIC else 3
+        points = grid.resolution**3
+        transforms = (1 + fields) * points * np.log2(points)
+        return float(self.transform * transforms + self.assignment * n_ions * grid.order**3)
+
+    def of_cutoff(self, cutoff: float, request: ForceErrorRequest) -> float:
+        """Estimate the nanoseconds that pairs of ions and the list of neighbours take in a step."""
+        ions, skin = request.ions, request.skin
+        listed = ions.number**2 * (cutoff + skin) ** 3 / 2
+        near = request.n_beads**2 * (max(cutoff, request.short_range) + skin) ** 3
+        cost = self.pair * listed + self.neighbour / skin * near
+        return float(4 / 3 * np.pi * cost / np.prod(ions.box))
+
+
+@dataclass(frozen=True, eq=False)
+class ForceErrorRequest:
+    """A relative RMS force error for the ions of one configuration.
+
+    Attributes:
+        error: What is asked for, relative to `typical_force`.
+        longest: The longest cut-off that the box allows, in sigma.
+        short_range: Cut-off of all other pair forces.
+        skin: Of the neighbour list.
+    """
+
+    ions: Ions
+    correlation: ChargeCorrelation
+    typical_force: float
+    error: float
+    longest: float
+    n_beads: int
+    short_range: float
+    skin: float
+
+    @classmethod
+    def of(
+        cls,
+        positions: NDArray[np.float64],
+        charges: NDArray[np.float64],
+        box: NDArray[np.float64],
+        bjerrum_length: float,
+        requested_error: float,
+        largest_cutoff: float,
+        excluded: NDArray[np.int64] | None = None,
+        short_range: float = 0.0,
+        skin: float = 0.5,
+    ) -> Self:
+        """Measure a configuration.
+
+        Positions ``(N, 3)`` and charges ``(N,)``, in e, are of all beads, edges of the box
+        ``(3,)``; the Bjerrum length is that at kT = 1, and between the beads `excluded`,
+        ``(n, 2)``, there are no Coulomb forces.
+        """
+        ions = charges != 0
+        pairs = None if excluded is None else np.searchsorted(np.flatnonzero(ions), excluded)
+        return cls(
+            Ions.of(charges, box, bjerrum_length),
+            charge_correlation(positions[ions], charges[ions], box),
+            typical_coulomb_force(positions[ions], charges[ions], box, bjerrum_length, pairs),
+            requested_error,
+            _longest(largest_cutoff),
+            len(charges),
+            short_range,
+            skin,
         )
-    error = factor * system.error(*chosen) / typical_force
-    return CoulombMesh(*chosen, requested_error, error, typical_force)
+
+    def aim(self, measured: bool) -> float:
+        """Find the error to aim at, relative to `typical_force`."""
+        return _aimed_at(self.error, self.ions.number, measured)
+
+    def mesh(self, grid: Grid, error_ratio: float | None = None) -> CoulombMesh | None:
+        """Split the sum for a grid: the shortest cut-off that reaches the error; None if none does.
+
+        `error_ratio` is the error of this grid as measured over that as estimated.
+        """
+        chosen = self._split(grid, 1.0, error_ratio)
+        for _ in range(_ROUNDS - 1):
+            if chosen is not None:
+                chosen = self._split(grid, self._correction(chosen), error_ratio)
+        if chosen is None:
+            return None
+        error = (error_ratio or 1.0) * self._correction(chosen) * self._error(chosen)
+        return replace(chosen, estimated_error=error)
+
+    def meshes(self, costs: MeshCosts) -> list[CoulombMesh]:
+        """List the splits of all grids that reach the error, the cheapest first.
+
+        Errors are estimated for ions without correlations, and then for the charge structure factor
+        of this configuration: paired ions screen each other on the scale of a coarse mesh.
+        """
+        found: list[CoulombMesh] = []
+        factor = 1.0
+        # Whatever its cut-off, a grid that costs more than twice the best is none of the best.
+        shortest = costs.of_cutoff(_SHORTEST_CUTOFF, self)
+        bounds = {g: costs.of_grid(g, self.ions.number) + shortest for g in costs.grids()}
+        for _ in range(_ROUNDS):
+            priced: list[tuple[float, int, CoulombMesh]] = []
+            least = np.inf
+            for grid, bound in sorted(bounds.items(), key=lambda item: item[1]):
+                if bound > 2 * least:
+                    break
+                if (mesh := self._split(grid, factor, None)) is not None:
+                    cost = costs.of_grid(grid, self.ions.number)
+                    cost += costs.of_cutoff(mesh.cutoff, self)
+                    priced.append((cost, len(priced), mesh))
+                    least = min(least, cost)
+            if not priced:
+                return []
+            found = [mesh for _, _, mesh in sorted(priced)]
+            factor = self._correction(found[0])
+        return [replace(mesh, estimated_error=factor * self._error(mesh)) for mesh in found]
+
+    def estimated_error(self, mesh: CoulombMesh) -> float:
+        """Estimate the error of any mesh, relative to `typical_force`."""
+        return self._correction(mesh) * self._error(mesh)
+
+    def _correction(self, mesh: CoulombMesh) -> float:
+        edge = float(np.mean(self.ions.box))
+        return self.correlation.error_factor(mesh.grid, mesh.cutoff, mesh.splitting, edge)
+
+    def _error(self, mesh: CoulombMesh) -> float:
+        real = self.ions.real_space_error(mesh.cutoff, mesh.splitting)
+        of_mesh = self.ions.mesh_error(mesh.grid, mesh.splitting)
+        return float(np.hypot(real, of_mesh)) / self.typical_force
+
+    def _split(self, grid: Grid, factor: float, ratio: float | None) -> CoulombMesh | None:
+        aim = self.aim(ratio is not None)
+        target = aim / (1.0 if ratio is None else ratio) / factor * self.typical_force
+        split = _split(self.ions, grid, target, self.longest)
+        if split is None:
+            return None
+        mesh = (grid.resolution, grid.order, *split, self.error, aim, self.typical_force)
+        return CoulombMesh(*mesh, grid.differentiation)
 
 
 def reaches_easily(
@@ -127,57 +255,39 @@ def reaches_easily(
 ) -> bool:
     """Check, wherever the ions are, that the finest mesh is far better than asked for.
 
-    Arguments are those of `choose_mesh`, which finds one then; if not, it may all the same.
+    Arguments are those of `ForceErrorRequest.of`, where a mesh is found then; if not, it may all
+    the same.
     """
     system = Ions.of(charges, box, bjerrum_length)
-    aim = _EASY * _aimed_at(requested_error, system.number)
+    aim = _EASY * _aimed_at(requested_error, system.number, measured=False)
     share = aim * least_typical_force(box, bjerrum_length) / np.sqrt(2)
-    longest = min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
+    longest = _longest(largest_cutoff)
     excess = _log_ratio(system.real_space_error(longest, 0.0), share)
     kappa = float(np.sqrt(max(excess, 0.0))) / longest
-    return bool(system.mesh_error(MESH_SIZES[-1], _ORDERS[-1], kappa) <= share)
+    return bool(system.mesh_error(Grid(MESH_SIZES[-1], 6), kappa) <= share)
 
 
-def _aimed_at(requested_error: float, n_ions: int) -> float:
-    return float(_SHARE_OF_REQUEST * (1 - 1 / np.sqrt(max(2, n_ions))) * requested_error)
+def choose_mesh(request: ForceErrorRequest, costs: MeshCosts) -> CoulombMesh:
+    """Choose the cheapest mesh of a request; UserError if none within bounds reaches it."""
+    if meshes := request.meshes(costs):
+        return meshes[0]
+    raise UserError(
+        f'no mesh of up to {max(costs.sizes)} points along an edge of '
+        f'{request.ions.box.max():.1f} sigma reaches a relative force error of '
+        f'{request.error:g}: ask for a larger one (coulomb_error in the protocol).'
+    )
 
 
-def _cheapest(
-    system: Ions, n_beads: int, target: float, longest: float, sizes: Sequence[int]
-) -> tuple[int, int, float, float] | None:
-    """Find resolution, order, cut-off and kappa of least cost for `target`; None if none do."""
-    best, least = None, np.inf
-    shortest = min(_SHORTEST_CUTOFF, longest)
-    for order, resolution in itertools.product(_ORDERS, sizes):
-        if _relative_cost(n_beads, system, shortest, order, resolution) >= least:
-            continue  # whatever its cut-off
-        split = _split(system, resolution, order, target, longest)
-        if split is None:
-            continue
-        cost = _relative_cost(n_beads, system, split[0], order, resolution)
-        if cost < least:
-            best, least = (resolution, order, *split), cost
-    return best
+def _longest(largest_cutoff: float) -> float:
+    return min(_SHARE_OF_BOX * largest_cutoff, _LONGEST_CUTOFF)
 
 
-def estimated_error(
-    mesh: CoulombMesh,
-    positions: NDArray[np.float64],
-    charges: NDArray[np.float64],
-    box: NDArray[np.float64],
-    bjerrum_length: float,
-) -> float:
-    """Estimate the RMS force error of a mesh, relative to its `typical_force`."""
-    ions = charges != 0
-    split = (mesh.resolution, mesh.order, mesh.cutoff, mesh.splitting)
-    correlation = charge_correlation(positions[ions], charges[ions], box)
-    factor = correlation.error_factor(*split, float(np.mean(box)))
-    return factor * Ions.of(charges, box, bjerrum_length).error(*split) / mesh.typical_force
+def _aimed_at(requested_error: float, n_ions: int, measured: bool) -> float:
+    share = _SHARE_MEASURED if measured else _SHARE_UNMEASURED
+    return float(share * (1 - 1 / np.sqrt(max(2, n_ions))) * requested_error)
 
 
-def _split(
-    system: Ions, resolution: int, order: int, target: float, longest: float
-) -> tuple[float, float] | None:
+def _split(ions: Ions, grid: Grid, target: float, longest: float) -> tuple[float, float] | None:
     """Find the shortest cut-off, and its kappa, that reach `target`; None if none up to `longest`.
 
     Kappa always makes both errors equal: HOOMD-blue chooses its own so, and takes no other.
@@ -187,7 +297,7 @@ def _split(
     share = target / np.sqrt(2)
 
     def mesh_excess(log_kappa: float) -> float:
-        return _log_ratio(system.mesh_error(resolution, order, np.exp(log_kappa)), share)
+        return _log_ratio(ions.mesh_error(grid, np.exp(log_kappa)), share)
 
     low, high = np.log(0.02), np.log(20.0)
     if mesh_excess(low) > 0 or mesh_excess(high) < 0:
@@ -195,7 +305,7 @@ def _split(
     kappa = float(np.exp(brentq(mesh_excess, low, high)))
 
     def real_excess(cutoff: float) -> float:
-        return _log_ratio(system.real_space_error(cutoff, kappa), share)
+        return _log_ratio(ions.real_space_error(cutoff, kappa), share)
 
     shortest = min(_SHORTEST_CUTOFF, longest)
     if real_excess(longest) > 0:
@@ -205,8 +315,8 @@ def _split(
 
     def difference(log_kappa: float) -> float:
         splitting = float(np.exp(log_kappa))
-        real = system.real_space_error(shortest, splitting)
-        return _log_ratio(real, system.mesh_error(resolution, order, splitting))
+        real = ions.real_space_error(shortest, splitting)
+        return _log_ratio(real, ions.mesh_error(grid, splitting))
 
     # The shortest cut-off is more than enough: share what is left over.
     return shortest, float(np.exp(brentq(difference, low, np.log(kappa))))
@@ -216,13 +326,3 @@ def _log_ratio(error: float, other: float) -> float:
     """Take the log of a ratio of errors; one that underflows counts as the smallest number."""
     smallest = np.finfo(float).tiny
     return float(np.log(max(error, smallest)) - np.log(max(other, smallest)))
-
-
-def _relative_cost(n_beads: int, ions: Ions, cutoff: float, order: int, resolution: int) -> float:
-    """Estimate the cost of one step in units of one pair evaluation.
-
-    The weights are those of a single CPU core running LAMMPS; only their order of size matters.
-    """
-    neighbours = n_beads / float(np.prod(ions.box)) * 4 / 3 * np.pi * (cutoff + 0.4) ** 3
-    transform = 0.5 * resolution**3 * float(np.log2(resolution**3))
-    return 0.5 * n_beads * neighbours + transform + ions.number * order**3

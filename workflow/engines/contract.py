@@ -7,7 +7,6 @@ that last: the stage runner does, once for all engines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,11 +19,11 @@ if TYPE_CHECKING:  # light to import: `project.py status` reads the table of sta
     from gsd.hoomd import Frame
 
     from models.force_field import ForceField
-    from workflow.electrostatics.mesh import CoulombMesh
+    from workflow.electrostatics.mesh import CoulombMesh, MeshCosts
 
-# Skin of the neighbour list in sigma; the same in both engines, so that a box which is large
+# Least skin of the neighbour list in sigma; the same in both engines, so that a box which is large
 # enough for one is large enough for the other.
-NEIGHBOUR_BUFFER = 0.4
+LEAST_SKIN = 0.4
 
 THERMO_COLUMNS = (
     'step',
@@ -211,8 +210,12 @@ class Engine(Protocol):
     name: str
 
     @property
-    def mesh_sizes(self) -> Sequence[int]:
-        """Numbers of mesh points along an edge that it takes."""
+    def mesh_costs(self) -> MeshCosts:
+        """The Coulomb meshes that it takes, and about what each costs."""
+
+    @property
+    def skin(self) -> float:
+        """Skin of the neighbour list, in sigma, that suits most systems."""
 
     def describe(self) -> dict[str, Any]:
         """Describe engine, version, device and threads for the job document."""
@@ -225,6 +228,7 @@ class Engine(Protocol):
         mesh: CoulombMesh | None,
         seed: int,
         log_period: int,
+        skin: float = LEAST_SKIN,
     ) -> Simulation:
         """Set up `frame`, at its own step, under `force_field` and `integrator`.
 
@@ -233,4 +237,5 @@ class Engine(Protocol):
             mesh: How Coulomb forces are summed; None if nothing is charged.
             seed: Of this run's random numbers.
             log_period: Thermo rows are taken at the multiples of this step; 0 for none.
+            skin: Of the neighbour list, in sigma: it changes the speed alone.
         """

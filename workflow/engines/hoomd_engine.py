@@ -24,7 +24,7 @@ from models.force_field import (
 )
 from models.pair_potentials import NEAREST_IN_TABLE, Mie, Tabulated
 from user_input import UserError
-from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh
+from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh, MeshCosts
 from workflow.engines import contract
 from workflow.engines.errors import engine_error
 from workflow.engines.settings import started_ranks
@@ -62,7 +62,8 @@ class HoomdEngine:
         self._device.notice_level = 0
         # The transform that is distributed over ranks takes powers of two alone.
         distributed = self._device.communicator.num_ranks > 1
-        self.mesh_sizes = tuple(n for n in MESH_SIZES if not distributed or n & (n - 1) == 0)
+        sizes = tuple(n for n in MESH_SIZES if not distributed or n & (n - 1) == 0)
+        self.mesh_costs, self.skin = MeshCosts(sizes), 0.4
 
     def describe(self) -> dict[str, Any]:
         """Describe engine, version, device and precision."""
@@ -90,6 +91,7 @@ class _HoomdSimulation:
         mesh: CoulombMesh | None,
         seed: int,
         log_period: int,
+        skin: float = contract.LEAST_SKIN,
     ) -> None:
         contract.check_orthorhombic(frame)
         # HOOMD takes 16 bits of seed.
@@ -97,7 +99,7 @@ class _HoomdSimulation:
         self._simulation.timestep = int(frame.configuration.step)
         with _translate_errors():
             self._simulation.create_state_from_snapshot(_snapshot(device, frame, force_field))
-        self._terms = _forces(force_field, frame, integrator, mesh)
+        self._terms = _forces(force_field, frame, integrator, mesh, skin)
         self._simulation.operations.integrator = hoomd.md.Integrator(
             dt=integrator.time_step,
             methods=[_method(integrator, force_field)],
@@ -236,8 +238,9 @@ def _forces(
     frame: Frame,
     integrator: contract.Integrator,
     mesh: CoulombMesh | None,
+    skin: float,
 ) -> dict[str, list[hoomd.md.force.Force]]:
-    cell = hoomd.md.nlist.Cell(buffer=contract.NEIGHBOUR_BUFFER, exclusions=('bond',))
+    cell = hoomd.md.nlist.Cell(buffer=skin, exclusions=('bond',))
     terms: dict[str, list[hoomd.md.force.Force]] = {}
     if isinstance(integrator, contract.SoftPushOff):
         terms['pair'] = [_soft_pair(force_field, cell, integrator)]
@@ -246,7 +249,7 @@ def _forces(
         terms['pair'] += _extra_pairs(force_field, cell)
         if mesh is not None:
             # What a list excludes has no Coulomb energy either: Coulomb then needs its own.
-            every = hoomd.md.nlist.Cell(buffer=contract.NEIGHBOUR_BUFFER, exclusions=())
+            every = hoomd.md.nlist.Cell(buffer=skin, exclusions=())
             chosen = every if force_field.coulomb_between_bonded else cell
             terms['coulomb'] = _coulomb(force_field, chosen, mesh)
     if frame.bonds.N:

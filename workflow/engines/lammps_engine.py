@@ -9,8 +9,6 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +16,29 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import (
-    Angle,
-    Bond,
-    CosineAngle,
-    CosineSquaredAngle,
-    FeneBond,
-    ForceField,
-    HarmonicAngle,
-    HarmonicBond,
-)
-from models.pair_potentials import NEAREST_IN_TABLE, Mie, PairPotential, Tabulated
+from models.force_field import ForceField
 from user_input import UserError
-from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh
+from workflow.electrostatics.force_error import Differentiation
+from workflow.electrostatics.mesh import CoulombMesh, MeshCosts
 from workflow.engines import contract
 from workflow.engines.errors import engine_error
 from workflow.engines.lammps_data import write_data_file
+from workflow.engines.lammps_forces import force_commands, system_commands
 from workflow.process import is_running
 
 # What its random number generator takes.
 _LARGEST_SEED = 900_000_000 - 1
 _SCRATCH_PREFIX = 'isp-lammps-'
-_STYLES: dict[type[Bond | Angle], str] = {
-    FeneBond: 'fene',
-    HarmonicBond: 'harmonic',
-    HarmonicAngle: 'harmonic',
-    CosineSquaredAngle: 'cosine/squared',
-    CosineAngle: 'cosine',
-}
-# Of cubic splines in r^2, which are good to 1e-9 of the forces in a melt.
-_TABLE_POINTS = 10_000
-_PAIR_STYLES: dict[type[PairPotential], str] = {
-    Mie: 'mie/cut 2.5',
-    Tabulated: f'table spline {_TABLE_POINTS}',
-}
+# Measured on a core of 2026, with the few charges of an ionomer (benchmarks/settings_scan.py).
+_SKIN = 0.7
+_MESH_COSTS = MeshCosts(
+    orders=(3, 4, 5, 6, 7),
+    differentiations=tuple(Differentiation),
+    pair=14.0,
+    neighbour=1.1,
+    transform=1.2,
+    assignment=1.4,
+)
 
 
 def _preload_mpi() -> None:
@@ -90,7 +77,7 @@ class LammpsEngine:
         _check_loads()
         remove_leftovers()
         self._threads = threads
-        self.mesh_sizes = MESH_SIZES
+        self.mesh_costs, self.skin = _MESH_COSTS, _SKIN
 
     def describe(self) -> dict[str, Any]:
         """Describe engine, version, device and threads."""
@@ -117,6 +104,7 @@ class _LammpsSimulation:
         mesh: CoulombMesh | None,
         seed: int,
         log_period: int,
+        skin: float = contract.LEAST_SKIN,
     ) -> None:
         import lammps
 
@@ -136,10 +124,13 @@ class _LammpsSimulation:
         self._ramp = _ramp_keywords(integrator)
         data_file = Path(self._scratch.name) / 'system.data'
         write_data_file(data_file, frame, force_field)
-        self._commands(_system_commands(data_file, frame, force_field))
+        self._commands(system_commands(data_file, frame, force_field, skin))
         tables = Path(self._scratch.name) / 'pairs.table'
-        self._commands(_force_commands(force_field, integrator, mesh, tables))
+        self._commands(force_commands(force_field, integrator, mesh, tables))
         self._commands(_integrator_commands(integrator, seed % _LARGEST_SEED + 1))
+        if mesh is not None and mesh.differentiation is Differentiation.ANALYTIC:
+            # Its forces do not sum to zero, and the whole system would start to drift.
+            self._commands(['fix still all momentum 100 linear 1 1 1'])
         self._commands([f'reset_timestep {self._start}', *self._log_commands(), 'run 0 post no'])
 
     @property
@@ -230,115 +221,6 @@ class _LammpsSimulation:
     def _gather(self, name: str) -> NDArray[Any]:
         values = self._lammps.gather_atoms(name, int(name != 'image'), 3)
         return np.ctypeslib.as_array(values).reshape(-1, 3).copy()
-
-
-def _system_commands(data_file: Path, frame: Frame, force_field: ForceField) -> list[str]:
-    angles = force_field.angles if frame.angles.N else {}
-    between_bonded = int(force_field.coulomb_between_bonded)
-    return [
-        'units lj',
-        'atom_style full',
-        'atom_modify map array sort 1000 2.0',
-        f'neighbor {contract.NEIGHBOUR_BUFFER} bin',
-        'neigh_modify delay 0 every 1 check yes',
-        'comm_modify cutoff 3.5',
-        _style('bond', force_field.bonds),
-        _style('angle', angles),
-        f'read_data {data_file}',
-        # `special_bonds lj 0 1 1`, which the FENE style insists on, is the rule for all bonds.
-        f'special_bonds lj 0 1 1 coul {between_bonded} 1 1',
-        *_coefficients('bond', force_field.bonds),
-        *_coefficients('angle', angles),
-    ]
-
-
-def _style(of: str, entries: Mapping[str, Bond | Angle]) -> str:
-    kinds = {type(entry) for entry in entries.values()}
-    names = [name for kind, name in _STYLES.items() if kind in kinds]
-    return f'{of}_style hybrid {" ".join(names)}' if names else f'{of}_style none'
-
-
-def _coefficients(of: str, entries: Mapping[str, Bond | Angle]) -> Iterator[str]:
-    for number, each in enumerate(entries.values(), start=1):
-        match each:
-            case FeneBond():
-                values = f'{each.k} {each.r0} {each.epsilon} {each.sigma}'
-            case HarmonicBond():
-                values = f'{each.k / 2} {each.r0}'
-            case CosineAngle():
-                values = f'{each.k}'
-            case _:
-                values = f'{each.k / 2} {np.degrees(each.theta0):.17g}'
-        yield f'{of}_coeff {number} {_STYLES[type(each)]} {values}'
-
-
-def _force_commands(
-    force_field: ForceField,
-    integrator: contract.Integrator,
-    mesh: CoulombMesh | None,
-    tables: Path,
-) -> list[str]:
-    """Write the commands of all pair forces, and to `tables` what they read."""
-    if isinstance(integrator, contract.SoftPushOff):
-        return _soft_pair_commands(force_field, integrator)
-    # The global cut-off only fills pairs that are not set below, and all of them are.
-    style = f'lj/cut/coul/long 2.5 {mesh.cutoff}' if mesh else 'lj/cut 2.5'
-    name = ''
-    if force_field.extra_pairs:
-        name = style.partition(' ')[0]
-        kinds = {type(potential) for potential in force_field.extra_pairs.values()}
-        extra = [words for kind, words in _PAIR_STYLES.items() if kind in kinds]
-        style = ' '.join(['hybrid/overlay', style, *extra])
-    commands = [f'pair_style {style}', 'pair_modify shift yes']
-    for i, j in force_field.type_pairs():
-        cutoff = force_field.pair_cutoff[i, j]
-        epsilon = force_field.pair_epsilon[i, j] if cutoff > 0 else 0.0
-        sigma = force_field.pair_sigma[i, j]
-        # A pair without interaction still needs a positive cut-off in the syntax.
-        commands.append(
-            f'pair_coeff {i + 1} {j + 1} {name} {epsilon:.17g} {sigma:.17g} {cutoff or sigma:.17g}'
-        )
-    commands += _extra_pair_commands(force_field, tables)
-    if mesh is not None:
-        n = mesh.resolution
-        commands += [
-            # q_i q_j / (dielectric r) is l_B q_i q_j / r.
-            f'dielectric {1 / force_field.bjerrum_length:.17g}',
-            'kspace_style pppm 1e-3',  # the accuracy is overridden by what follows
-            f'kspace_modify mesh {n} {n} {n} order {mesh.order} gewald {mesh.splitting:.17g}',
-        ]
-    return commands
-
-
-def _extra_pair_commands(force_field: ForceField, tables: Path) -> Iterator[str]:
-    with open(tables, 'w') as file:
-        for (i, j), potential in force_field.extra_pairs.items():
-            types = f'{i + 1} {j + 1}'
-            if isinstance(potential, Mie):
-                values = ' '.join(f'{value:.17g}' for value in astuple(potential))
-                yield f'pair_coeff {types} mie/cut {values}'
-                continue
-            # The very points that LAMMPS takes, so that it interpolates but once.
-            first, cutoff = NEAREST_IN_TABLE, potential.cutoff
-            r = np.sqrt(np.linspace(first**2, cutoff**2, _TABLE_POINTS))
-            energy, slope, _ = potential.derivatives(r)
-            file.write(f'\nPAIR_{i}_{j}\nN {_TABLE_POINTS} RSQ {first:.17g} {cutoff:.17g}\n\n')
-            columns = [np.arange(1, _TABLE_POINTS + 1), r, energy, -slope]
-            np.savetxt(file, np.column_stack(columns), fmt='%d %.17g %.17g %.17g')
-            yield f'pair_coeff {types} table {tables} PAIR_{i}_{j}'
-
-
-def _soft_pair_commands(force_field: ForceField, push_off: contract.SoftPushOff) -> list[str]:
-    commands = [f'pair_style gauss {push_off.CUTOFF}', 'pair_modify shift yes']
-    for i, j in force_field.type_pairs():
-        sigma = force_field.pair_sigma[i, j]
-        height = push_off.height if force_field.pair_potentials(i, j) else 0.0
-        inverse = 1 / (2 * (push_off.WIDTH * sigma) ** 2)
-        commands.append(
-            f'pair_coeff {i + 1} {j + 1} {-height:.17g} {inverse:.17g} '
-            f'{push_off.CUTOFF * sigma:.17g}'
-        )
-    return commands
 
 
 def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str]:

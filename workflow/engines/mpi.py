@@ -7,6 +7,7 @@ rank alone found leaves the others waiting inside the engine: that rank says why
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 import time
@@ -77,13 +78,14 @@ def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
             sys.stdout.flush()
             sys.stderr.flush()
             MPI.COMM_WORLD.Abort(1)
-        MPI.COMM_WORLD.bcast(('release', (), {}))
+        MPI.COMM_WORLD.bcast(('release', 0, (), {}))
 
 
 class _Lead:
     """What rank 0 knows of the others."""
 
     is_alone = False  # they wait inside the engine, and hear nothing more
+    numbers = itertools.count()  # of simulations
 
 
 def tell_followers(job_folder: Path, stage: str) -> None:
@@ -91,7 +93,7 @@ def tell_followers(job_folder: Path, stage: str) -> None:
     if started_ranks() > 1:
         from mpi4py import MPI
 
-        MPI.COMM_WORLD.bcast(('job', (job_folder, stage), {}))
+        MPI.COMM_WORLD.bcast(('job', 0, (job_folder, stage), {}))
 
 
 class LeadingEngine:
@@ -99,7 +101,7 @@ class LeadingEngine:
 
     def __init__(self, engine: contract.Engine) -> None:
         self._engine = engine
-        self.name, self.mesh_sizes = engine.name, engine.mesh_sizes
+        self.name, self.mesh_costs, self.skin = engine.name, engine.mesh_costs, engine.skin
 
     def describe(self) -> dict[str, Any]:
         """Describe the engine, with the number of ranks."""
@@ -107,29 +109,32 @@ class LeadingEngine:
 
     def simulation(self, *setup: Any, **more: Any) -> contract.Simulation:
         """See `contract.Engine.simulation`."""
-        return _LeadingSimulation(_call('simulation', self._engine, *setup, **more))
+        number = next(_Lead.numbers)
+        return _LeadingSimulation(_call('simulation', number, self._engine, *setup, **more), number)
 
 
 class _LeadingSimulation:
-    def __init__(self, simulation: contract.Simulation) -> None:
-        self._simulation = simulation
+    """A simulation of rank 0; the other ranks know theirs by the same number."""
+
+    def __init__(self, simulation: contract.Simulation, number: int) -> None:
+        self._simulation, self._number = simulation, number
 
     def __getattr__(self, name: str) -> Any:
         if name in ('step', 'mesh'):  # rank 0 knows them
             return getattr(self._simulation, name)
-        return partial(_call, name, self._simulation)
+        return partial(_call, name, self._number, self._simulation)
 
     def close(self) -> None:
         if not _Lead.is_alone:  # closing takes all ranks
-            _call('close', self._simulation)
+            _call('close', self._number, self._simulation)
 
 
-def _call(name: str, of: Any, *arguments: Any, **more: Any) -> Any:
-    """Make a call on rank 0, and on the others while they hear it."""
+def _call(name: str, number: int, of: Any, *arguments: Any, **more: Any) -> Any:
+    """Make a call about a simulation on rank 0, and on the others while they hear it."""
     from mpi4py import MPI
 
     if not _Lead.is_alone:
-        MPI.COMM_WORLD.bcast((name, arguments, more))
+        MPI.COMM_WORLD.bcast((name, number, arguments, more))
     try:
         return getattr(of, name)(*arguments, **more)
     except (SimulationFailed, UserError) as error:
@@ -139,18 +144,19 @@ def _call(name: str, of: Any, *arguments: Any, **more: Any) -> Any:
 
 def follow(engine: contract.Engine, communicator: Any, mark_failed: MarkFailed) -> None:
     """Make the calls that rank 0 makes, until it releases this rank."""
-    simulation: contract.Simulation | None = None
+    simulations: dict[int, contract.Simulation] = {}
     job: tuple[Path, str] | None = None
     while True:
-        call, arguments, more = communicator.bcast(None)
+        call, number, arguments, more = communicator.bcast(None)
         if call == 'release':
             return
         try:
             if call == 'job':
                 job = arguments
             elif call == 'simulation':
-                simulation = engine.simulation(*arguments, **more)
+                simulations[number] = engine.simulation(*arguments, **more)
             else:
+                simulation = simulations.pop(number) if call == 'close' else simulations[number]
                 getattr(simulation, call)(*arguments)
         except (SimulationFailed, UserError) as error:
             if not is_lone(error):

@@ -1,9 +1,8 @@
-"""The Coulomb error that a run truly has: its first forces against a direct sum."""
+"""The Coulomb error that an engine truly has: its forces on one state against a direct sum."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,37 +13,36 @@ from workflow.engines.contract import ConstantEnergy, State
 from workflow.stages.system import System, bonded_charges
 from workflow.stages.trajectory_writer import frame_with_state
 
-# Enough for the error of the error to be some 5 %.
-_MOST_IONS = 200
+# Enough for the error of the error to be some 3 %.
+_MOST_IONS = 300
 
 
-def coulomb_record(system: System, state: State) -> dict[str, Any]:
-    """Measure the Coulomb error of a stage for the job document; empty if nothing is charged.
+class CoulombCheck:
+    """The exact Coulomb forces on up to 300 ions of a state, which has charges."""
 
-    Returns:
-        The mesh as plain values, and `achieved_error`: the RMS error of the engine's Coulomb forces
-        on up to 200 ions of this state, relative to their RMS force.
+    def __init__(self, system: System, state: State) -> None:
+        self._system, self._state = system, state
+        charges = np.asarray(system.topology.particles.charge, dtype=float)
+        ions = np.random.default_rng(0).permutation(np.flatnonzero(charges))
+        self._ions = np.sort(ions[:_MOST_IONS])
+        place = (state.positions, charges, state.box, system.force_field.bjerrum_length)
+        self._exact = ewald_forces(*place, self._ions)
+        excluded = bonded_charges(system.topology, system.force_field)
+        if excluded is not None:
+            self._exact = self._exact - pair_sum(*place, excluded)[1][self._ions]
+        uncharged = replace(system.force_field, bjerrum_length=0.0)
+        self._other_forces = _forces(replace(system, force_field=uncharged), state, None)[0]
 
-    Raises:
-        UserError: If the box is too small or no mesh reaches the requested error.
-    """
-    mesh = system.mesh(state)
-    if mesh is None:
-        return {}
-    charges = np.asarray(system.topology.particles.charge, dtype=float)
-    ions = np.random.default_rng(0).permutation(np.flatnonzero(charges))
-    chosen = np.sort(ions[:_MOST_IONS])
-    place = (state.positions, charges, state.box, system.force_field.bjerrum_length)
-    exact = ewald_forces(*place, chosen)
-    excluded = bonded_charges(system.topology, system.force_field)
-    if excluded is not None:
-        exact = exact - pair_sum(*place, excluded)[1][chosen]
-    uncharged = replace(system, force_field=replace(system.force_field, bjerrum_length=0.0))
-    forces, mesh = _forces(system, state, mesh)
-    coulomb = forces - _forces(uncharged, state, None)[0]
-    error = np.sqrt(np.mean((coulomb[chosen] - exact) ** 2) / np.mean(exact**2))
-    assert mesh is not None
-    return {'coulomb': asdict(mesh) | {'achieved_error': float(error)}}
+    def error_of(self, mesh: CoulombMesh) -> tuple[float, CoulombMesh]:
+        """Measure the RMS error of the Coulomb forces relative to their RMS.
+
+        Returns:
+            The error, and the mesh as the engine has it.
+        """
+        forces, as_it_is = _forces(self._system, self._state, mesh)
+        assert as_it_is is not None
+        difference = (forces - self._other_forces)[self._ions] - self._exact
+        return float(np.sqrt(np.mean(difference**2) / np.mean(self._exact**2))), as_it_is
 
 
 def _forces(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.electrostatics.mesh import CoulombMesh, estimated_error
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantPressure, Elongation, Integrator, State
 
 # At constant pressure a mesh is chosen again when an edge has changed by this much.
@@ -33,18 +33,9 @@ class MeshChoices:
     kept: list[dict[str, Any]] = field(default_factory=list)
     number: int = 0
 
-    def add(
-        self,
-        purpose: str,
-        state: State,
-        charges: NDArray[np.float64],
-        bjerrum_length: float,
-        mesh: CoulombMesh,
-    ) -> None:
-        """Add a choice for a stage or segment; its error is estimated for the engine's mesh."""
-        error = estimated_error(mesh, state.positions, charges, state.box, bjerrum_length)
-        chosen = {'for': purpose, 'step': state.step, 'box': state.box.tolist()}
-        chosen |= asdict(mesh) | {'estimated_error': error}
+    def add(self, purpose: str, state: State, mesh: CoulombMesh) -> None:
+        """Add a choice, as the engine has it, for a stage or segment."""
+        chosen = {'for': purpose, 'step': state.step, 'box': state.box.tolist()} | asdict(mesh)
         self.number += 1
         self.kept.append(chosen)
         del self.kept[_MOST_FIRST:-_MOST_LAST]

@@ -28,7 +28,6 @@ from workflow.jobs.definitions import read_definitions
 from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
 from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
 from workflow.process import stop_requests
-from workflow.stages.coulomb_check import coulomb_record
 from workflow.stages.extension import End, keep_end
 from workflow.stages.job_context import JobContext, holding, remove_leftovers
 from workflow.stages.mesh_record import MeshChoices
@@ -42,6 +41,7 @@ from workflow.stages.system import System
 from workflow.stages.table import Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
+from workflow.stages.tuning import choose_settings
 from workflow.sweep.state_point import as_plain_values, derive_seed, melt_of
 
 _logger = logging.getLogger(__name__)
@@ -95,10 +95,13 @@ def _reviewed_run(
     """Run a stage until `review` is content, leave its log; the context makes its last product."""
     frame, folder = _frame(job, stage), StageFolder(job.folder, stage.name)
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
-        start = state_of(frame)
-        if not folder.checkpoint.exists():
-            record.update(coulomb_record(system, start))
-        end = run_plan(folder, system, _plan(stage, job), start, review, stop)
+        start, plan = state_of(frame), _plan(stage, job)
+        settings = choose_settings(
+            folder.settings, system, start, plan.integrator, plan.maximum_steps
+        )
+        record.update(settings.record())
+        system = replace(system, tuning=settings.tuning)
+        end = run_plan(folder, system, plan, start, review, stop)
         record['steps'] = end.step
         with products.writing(job.folder, stage.product(stage.products[0])) as path:
             write_hdf5(folder.thermo, path, job.point.protocol.time_step)

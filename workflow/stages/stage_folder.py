@@ -21,6 +21,7 @@ class StageFolder:
         self.trajectory = self.path / 'trajectory.gsd'
         self.thermo = self.path / 'thermo.rows'
         self.checkpoint = self.path / 'checkpoint'
+        self.settings = self.path / 'settings.json'
         self.last_checkpoint = job_folder / f'{stage}_end.checkpoint'
         self.end = job_folder / f'{stage}_end.json'
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from models.force_field import ForceField
 from user_input import UserError
-from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
+from workflow.electrostatics.force_error import Grid
+from workflow.electrostatics.mesh import CoulombMesh, ForceErrorRequest, choose_mesh
 from workflow.engines.contract import (
-    NEIGHBOUR_BUFFER,
+    LEAST_SKIN,
     Engine,
     Integrator,
     Simulation,
@@ -35,6 +36,21 @@ _LEAST_SHARE_OF_EDGE = 0.97
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How an engine is set for a kind of system: it decides the speed, and no result.
+
+    Attributes:
+        skin: Of the neighbour list, in sigma.
+        grid: Of the Coulomb sum; None without charges, or where the cheapest by estimate is taken.
+        error_ratio: The force error of that grid, measured over estimated; None if not measured.
+    """
+
+    skin: float
+    grid: Grid | None = None
+    error_ratio: float | None = None
+
+
+@dataclass(frozen=True)
 class System:
     """What is simulated, and by which engine.
 
@@ -43,6 +59,7 @@ class System:
         state_point: From which all seeds are derived.
         seeds: Purpose, step and seed of each time that the engine was set up.
         meshes: The Coulomb mesh of each such time.
+        tuning: How the engine is set; None for its own estimate.
     """
 
     topology: Frame
@@ -52,6 +69,7 @@ class System:
     state_point: dict[str, Any]
     seeds: MutableSequence[Any] = field(default_factory=list)
     meshes: MeshChoices = field(default_factory=MeshChoices)
+    tuning: Tuning | None = None
 
     @property
     def is_charged(self) -> bool:
@@ -68,21 +86,38 @@ class System:
         """What a stable state keeps to."""
         return limits_of(self.topology, self.force_field)
 
-    def mesh(self, state: State) -> CoulombMesh | None:
-        """Choose the Coulomb mesh, None if nothing is charged; UserError if the box is small."""
+    def force_error(self, state: State) -> ForceErrorRequest | None:
+        """Ask for the Coulomb error; None if nothing is charged, UserError if the box is small."""
         largest = check_box(state.box, self.force_field)
         if not self.is_charged:
             return None
-        return choose_mesh(
+        return ForceErrorRequest.of(
             state.positions,
             self._charges,
             state.box,
             self.force_field.bjerrum_length,
             self.coulomb_error,
             largest,
-            self.engine.mesh_sizes,
             bonded_charges(self.topology, self.force_field),
+            self.force_field.largest_cutoff,
+            self.engine.skin,
         )
+
+    def mesh(self, state: State) -> CoulombMesh | None:
+        """Choose the Coulomb mesh, None if nothing is charged; UserError if the box is small."""
+        request, tuning = self.force_error(state), self.tuning
+        if request is None:
+            return None
+        mesh = None
+        if tuning is not None and tuning.grid is not None:
+            mesh = request.mesh(tuning.grid, tuning.error_ratio)
+        return mesh or choose_mesh(request, self.engine.mesh_costs)
+
+    def skin(self, mesh: CoulombMesh | None, box: NDArray[np.float64]) -> float:
+        """Find the skin of the neighbour list that fits into the box with the cut-offs."""
+        wanted = self.engine.skin if self.tuning is None else self.tuning.skin
+        reach = max(self.force_field.largest_cutoff, mesh.cutoff if mesh else 0.0)
+        return max(LEAST_SKIN, min(wanted, _LEAST_SHARE_OF_EDGE * float(np.min(box)) / 2 - reach))
 
     def mesh_under_way(self, state: State) -> CoulombMesh | None:
         """Choose the mesh of a state that a run came to; BoxTooSmall if its box allows none."""
@@ -116,10 +151,10 @@ class System:
             mesh,
             seed,
             log_period * shortened_by,
+            self.skin(mesh, state.box),
         )
         if simulation.mesh is not None:
-            length = self.force_field.bjerrum_length
-            self.meshes.add(purpose, state, self._charges, length, simulation.mesh)
+            self.meshes.add(purpose, state, simulation.mesh)
         return simulation if shortened_by == 1 else InSubsteps(simulation, shortened_by)
 
 
@@ -143,10 +178,10 @@ def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
         UserError: If a pair interaction reaches farther than that.
     """
     edge = _LEAST_SHARE_OF_EDGE * float(np.min(box))
-    largest = edge / 2 - NEIGHBOUR_BUFFER
+    largest = edge / 2 - LEAST_SKIN
     needed = force_field.largest_cutoff
     if largest < needed:
-        needed_edge = 2 * (needed + NEIGHBOUR_BUFFER)
+        needed_edge = 2 * (needed + LEAST_SKIN)
         raise UserError(
             f'the box has an edge of {np.min(box):.2f} sigma, but the cut-off of {needed:g} sigma '
             f'needs more than {needed_edge / _LEAST_SHARE_OF_EDGE:.2f}: take more or longer chains '

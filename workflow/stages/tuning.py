@@ -1,0 +1,253 @@
+"""Setting an engine by measurement: the fastest of settings that have the same force error.
+
+The Coulomb error of a mesh is measured on the state that a stage begins from. Where the stage is
+long enough to win back the time, some meshes and skins are timed too; what was found is kept in a
+cache for all systems of the kind. A stage that resumes has the settings that it began with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
+from workflow.engines.contract import Integrator, Simulation, State
+from workflow.engines.errors import SimulationFailed
+from workflow.jobs.atomic_writes import renaming
+from workflow.stages.coulomb_check import CoulombCheck
+from workflow.stages.system import System, Tuning
+from workflow.stages.trajectory_writer import frame_with_state
+
+_logger = logging.getLogger(__name__)
+
+CACHE_VARIABLE = 'ISP_TUNING_CACHE'
+
+# Of the error aimed at, where the search for a splitting ends, and after how many tries it does.
+_CONTENT, _MOST_TRIES = (0.92, 1.04), 5
+# How many meshes are timed with the usual skin, and which skins with the fastest of them.
+_MESHES, _SKINS = 6, (0.5, 0.6, 0.8, 1.0)
+# A setting is timed for so many seconds, and enough steps to rebuild the neighbour list in some.
+_SECONDS, _STEPS, _ROUNDS = 0.5, 120, 3
+# A stage is worth it that takes so many times longer, at about so many seconds per bead and step.
+_WORTH, _PER_BEAD = 30, 1.3e-6
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting that was timed; without charges it has no cut-off.
+
+    Attributes:
+        speed: Relative to that of the first setting.
+    """
+
+    tuning: Tuning
+    cutoff: float | None
+    speed: float
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A setting and how it was found.
+
+    Attributes:
+        engine: That it is for, as it describes itself.
+        mesh: Of the state that it was found on; None without charges.
+        achieved_error: RMS error of the Coulomb forces on that state, relative to their RMS.
+        trials: All that was timed; none where estimated costs decided.
+    """
+
+    engine: dict[str, Any]
+    tuning: Tuning
+    mesh: CoulombMesh | None = None
+    achieved_error: float | None = None
+    trials: tuple[Trial, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """Return plain values for the job document."""
+        trials = [asdict(trial) for trial in self.trials]
+        found: dict[str, Any] = {'tuning': asdict(self.tuning) | {'trials': trials}}
+        if self.mesh is not None:
+            found['coulomb'] = asdict(self.mesh) | {'achieved_error': self.achieved_error}
+        return found
+
+
+_WRITTEN = TypeAdapter(Choice)
+
+
+def choose_settings(
+    saved: Path, system: System, start: State, integrator: Integrator, steps: int
+) -> Choice:
+    """Choose how a stage of at most `steps` sets its engine, or read what it chose when it began.
+
+    `saved` is the file for that, and `start` the state from which the stage begins.
+
+    Raises:
+        UserError: If the box is too small or no mesh reaches the requested error.
+    """
+    before = _read(saved)
+    if before is not None and before.engine == system.engine.describe():
+        return before
+    search, cached = _Search(system, start), cache_file(system, integrator)
+    found, known = None, _read(cached)
+    if known is not None:
+        found = search.settled(known.tuning, known.trials)
+    elif steps * len(start.positions) * _PER_BEAD > _WORTH * _seconds_of_tuning(start):
+        found = search.fastest(integrator)
+        if found is not None:
+            _keep(cached, found)
+    found = found or search.estimated()
+    _keep(saved, found)
+    return found
+
+
+def cache_file(system: System, integrator: Integrator) -> Path:
+    """Name the file of what was found for systems like this one, on a device like this one.
+
+    It is in the folder that ISP_TUNING_CACHE names, else in the user's own.
+    """
+    own = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'isp-cgmd'
+    point = {k: v for k, v in system.state_point.items() if k not in ('replica', 'protocol')}
+    kind = [
+        point,
+        int(system.topology.particles.N),
+        system.coulomb_error,
+        type(integrator).__name__,
+        integrator.time_step,
+        system.engine.describe(),
+        _processor(),
+    ]
+    digest = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()
+    return Path(os.environ.get(CACHE_VARIABLE) or own) / f'{digest[:32]}.json'
+
+
+class _Search:
+    """Settings of a system, with the Coulomb error that each has on one state."""
+
+    def __init__(self, system: System, start: State) -> None:
+        self._system, self._start = system, start
+        self._request = system.force_error(start)
+        self._check = None if self._request is None else CoulombCheck(system, start)
+
+    def settled(self, tuning: Tuning, trials: tuple[Trial, ...] = ()) -> Choice | None:
+        """Find the splitting of a grid that has the error aimed at; None if none is found."""
+        engine, request, ratio = self._system.engine.describe(), self._request, tuning.error_ratio
+        if request is None or self._check is None:
+            return Choice(engine, tuning, trials=trials)
+        assert tuning.grid is not None
+        low, high = (share * request.aim(measured=True) for share in _CONTENT)
+        for _ in range(_MOST_TRIES):
+            mesh = request.mesh(tuning.grid, ratio)
+            if mesh is None:
+                return None
+            error, mesh = self._check.error_of(mesh)
+            if ratio is not None and low <= error <= high:
+                return Choice(engine, replace(tuning, error_ratio=ratio), mesh, error, trials)
+            ratio = error / mesh.estimated_error * (ratio or 1.0)
+        return None
+
+    def estimated(self) -> Choice:
+        """Take the setting of least estimated costs, as it is where no splitting settles."""
+        tuning = Tuning(self._system.engine.skin)
+        if self._request is None or self._check is None:
+            return Choice(self._system.engine.describe(), tuning)
+        mesh = choose_mesh(self._request, self._system.engine.mesh_costs)
+        settled = self.settled(replace(tuning, grid=mesh.grid))
+        if settled is not None:
+            return settled
+        error, mesh = self._check.error_of(mesh)
+        return Choice(self._system.engine.describe(), tuning, mesh, error)
+
+    def fastest(self, integrator: Integrator) -> Choice | None:
+        """Time some meshes with the usual skin, then other skins with the fastest of them.
+
+        Each is timed in turns with the first: what else the machine does counts for both alike.
+        """
+        usual = Tuning(self._system.engine.skin)
+        tunings = [usual]
+        if self._request is not None:
+            meshes = self._request.meshes(self._system.engine.mesh_costs)[:_MESHES]
+            tunings = [replace(usual, grid=mesh.grid) for mesh in meshes]
+        choices = [choice for tuning in tunings if (choice := self.settled(tuning)) is not None]
+        if not choices:
+            return None
+        with closing(self._simulation(choices[0], integrator)) as first:
+            try:
+                first.run(_STEPS // 4)
+                seconds = _timed(first, _STEPS // 4)
+                steps = max(_STEPS, int(_SECONDS / seconds * (_STEPS // 4))) // _ROUNDS
+                times = {choice: self._time(choice, integrator, first, steps) for choice in choices}
+                of_grid = min(times, key=lambda choice: times[choice])
+                for skin in _SKINS:
+                    other = replace(of_grid, tuning=replace(of_grid.tuning, skin=skin))
+                    times[other] = self._time(other, integrator, first, steps)
+            except SimulationFailed:
+                return None  # the stage will tell
+        trials = tuple(
+            Trial(choice.tuning, choice.mesh.cutoff if choice.mesh else None, 1 / relative)
+            for choice, relative in times.items()
+        )
+        return replace(min(times, key=lambda choice: times[choice]), trials=trials)
+
+    def _time(self, choice: Choice, integrator: Integrator, first: Simulation, steps: int) -> float:
+        """Measure the time of a step relative to that of the first choice."""
+        with closing(self._simulation(choice, integrator)) as simulation:
+            simulation.run(steps // 2)
+            rounds = [_timed(simulation, steps) / _timed(first, steps) for _ in range(_ROUNDS)]
+        _logger.info('tuning: %.2f of the time with %s', median(rounds), choice.tuning)
+        return median(rounds)
+
+    def _simulation(self, choice: Choice, integrator: Integrator) -> Simulation:
+        system, start = replace(self._system, tuning=choice.tuning), self._start
+        return system.engine.simulation(
+            frame_with_state(system.topology, start),
+            system.force_field,
+            integrator,
+            choice.mesh,
+            1,
+            0,
+            system.skin(choice.mesh, start.box),
+        )
+
+
+def _timed(simulation: Simulation, steps: int) -> float:
+    started = time.perf_counter()
+    simulation.run(steps)
+    return time.perf_counter() - started
+
+
+def _seconds_of_tuning(start: State) -> float:
+    each = max(_SECONDS, _STEPS * len(start.positions) * _PER_BEAD)
+    return 2 * each * (_MESHES + len(_SKINS))
+
+
+def _processor() -> str:
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith('model name')), platform.machine())
+
+
+def _read(path: Path) -> Choice | None:
+    """Read a choice; None without one that can be read, for it can be found again."""
+    try:
+        return _WRITTEN.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _keep(path: Path, choice: Choice) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with renaming(path) as temporary:
+        temporary.write_bytes(_WRITTEN.dump_json(choice, indent=1))
