@@ -10,9 +10,15 @@ _POINTS_PER_BIN = 10
 
 
 def lowest_point(
-    x: FloatArray, y: FloatArray, weights: FloatArray, tolerance: float = 0.0
+    x: FloatArray,
+    y: FloatArray,
+    weights: FloatArray,
+    tolerance: float = 0.0,
+    furthest: float = np.inf,
 ) -> float:
     """Find where a noisy curve is lowest: the middle of where it is within `tolerance` of that.
+
+    It is looked for up to `furthest`.
 
     The curve is a cubic smoothing spline, smoothed as generalised cross-validation asks for (Craven
     and Wahba 1979, doi 10.1007/BF01404567). Rising x, values, and inverse variances up to a factor
@@ -24,7 +30,7 @@ def lowest_point(
     middle, half = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2
     fine = np.linspace(-1, 1, _POINTS_PER_BIN * len(x))
     curve = make_smoothing_spline((x - middle) / half, y, w=weights / weights.mean())(fine)
-    lowest = int(np.argmin(curve))
+    lowest = int(np.argmin(curve[middle + half * fine <= furthest]))
     above = np.flatnonzero(curve > curve[lowest] + tolerance)
     before, after = above[above < lowest], above[above > lowest]
     first = before[-1] + 1 if len(before) else 0

@@ -271,20 +271,36 @@ def find_first_minimum(
         peaks = np.array([np.argmax(smooth)])
     if len(peaks) == 0:
         return None, f'g(r) has no first peak that is sure ({pairs.sum():.0f} pairs within reach)'
-    start = lowest = int(peaks[0])
-    behind = int(np.searchsorted(distance, GAP * distance[start]))
-    for k in range(start + 1, len(smooth)):
-        if smooth[k] < smooth[lowest]:
+    peak = int(peaks[0])
+    behind = int(np.searchsorted(distance, GAP * distance[peak]))
+    lowest, risen = _turn(smooth, errors, peak)
+    if risen is None:
+        beyond = pairs[lowest:].sum()
+        if distance[-1] <= 2 * distance[lowest] or beyond >= MOST_BEYOND_GAP * pairs.sum():
+            return None, 'g(r) has no minimum after its first peak within reach'
+        risen = behind
+    elif smooth[lowest] == 0:
+        risen = min(risen, behind)
+    second_peak, fallen = _turn(-smooth, errors, lowest)
+    within = (peak, lowest, risen, len(g) - 1 if fallen is None else second_peak)
+    return _lowest_between(distance, g, expected, smooth, *within), ''
+
+
+def _turn(curve: FloatArray, errors: FloatArray, start: int) -> tuple[int, int | None]:
+    """Find the lowest point after the start, and where the curve has risen beyond doubt after it.
+
+    None where it does not rise again.
+    """
+    lowest = start
+    for k in range(start + 1, len(curve)):
+        if curve[k] < curve[lowest]:
             lowest = k
             continue
         error = float(np.hypot(errors[lowest], errors[k]))
-        if lowest > start and smooth[k] - smooth[lowest] > max(LEAST_RISE, RISE_IN_ERRORS * error):
-            risen = min(k, behind) if smooth[lowest] == 0 else k
-            return _lowest_between(distance, g, expected, smooth, start, lowest, risen), ''
-    beyond = pairs[lowest:].sum()
-    if distance[-1] > 2 * distance[lowest] and beyond < MOST_BEYOND_GAP * pairs.sum():
-        return _lowest_between(distance, g, expected, smooth, start, lowest, behind), ''
-    return None, 'g(r) has no minimum after its first peak within reach'
+        rise = curve[k] - curve[lowest]
+        if lowest > start and rise > max(LEAST_RISE, RISE_IN_ERRORS * error):
+            return lowest, k
+    return lowest, None
 
 
 def _is_narrow(distance: FloatArray) -> bool:
@@ -299,11 +315,13 @@ def _lowest_between(
     peak: int,
     lowest: int,
     risen: int,
+    second_peak: int,
 ) -> float:
     """Locate a minimum that is known to be between a peak and where the curve has risen again.
 
     The square root of a count has the same error whatever the count, which the spline asks for. It
-    is given the lower half of the way down from the peak, and as much beyond the minimum.
+    is given the lower half of the way down from the peak, and as much beyond the minimum. That may
+    go beyond the second peak, behind which it may be lower.
     """
     root = np.sqrt(np.maximum(smooth, 0.0))
     low = np.flatnonzero(root[peak:lowest] > (root[peak] + root[lowest]) / 2)
@@ -311,4 +329,5 @@ def _lowest_between(
     last = min(max(2 * lowest - first, risen), len(g) - 1)
     part = slice(max(first, 0), last + 1)
     tolerance = 0.5 / np.sqrt(expected[lowest] * _BINS_AVERAGED)
-    return lowest_point(distance[part], np.sqrt(g[part]), expected[part], float(tolerance))
+    curve = (distance[part], np.sqrt(g[part]), expected[part])
+    return lowest_point(*curve, float(tolerance), float(distance[second_peak]))
