@@ -270,6 +270,12 @@ class ClusterStatistics(Accumulator[ClusterResult]):
         return np.array(table, dtype=np.float64)
 
     def _doubts(self) -> Iterator[str]:
+        for pair, each in self._found.items():
+            if each.verdict:
+                yield (
+                    f'the contact distance of {pair} is in doubt: {each.verdict}. Name one '
+                    f'(--contact-distance {pair}=...) or look at more frames'
+                )
         if np.any(np.diff(self._steps) <= 0):
             yield 'the steps of the frames do not rise: without their order no interval counts'
         if not np.any(self._series['coordination_number']):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,11 @@ GAP = 1.6
 MOST_BEYOND_GAP = 0.01
 # All pairs that are seen, if these are too few for statistics: in half the reach they are no gas.
 FEWEST_PAIRS = 10
+# Of frames, each of which is left out once. One or two frames have no blocks.
+BLOCKS, FEWEST_BLOCKS = 10, 3
+# The pairs within a minimum differ by less where it moves along a flat one, by more to another one
+# (at most 0.13, and at least 0.3, in runs of the shipped models).
+MOST_OTHERS = 0.2
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,17 @@ class PairCounts:
     ideal: FloatArray
     n_frames: int
 
+    @property
+    def distance(self) -> FloatArray:
+        """Centres of the bins, shape (n,)."""
+        return np.asarray((self.edges[1:] + self.edges[:-1]) / 2)
+
+    @property
+    def g(self) -> FloatArray:
+        """The pair correlation function, shape (n,)."""
+        # Without a pair that counts, as of two bonded ions alone, there is nothing to expect.
+        return np.asarray(self.counts / np.maximum(self.ideal, 1e-300))
+
 
 @dataclass(frozen=True)
 class PairCorrelation:
@@ -68,7 +84,8 @@ class PairCorrelation:
 
     Attributes:
         curve: g(r).
-        first_minimum: Distance of the first minimum after the first peak; None with a verdict why.
+        first_minimum: Distance of the first minimum after the first peak; None where there is none.
+        verdict: Empty, or why there is none, or why it is in doubt.
     """
 
     curve: Curve
@@ -82,18 +99,19 @@ def contact_distances(
 ) -> tuple[dict[str, float], dict[str, PairCorrelation]]:
     """Find the first minimum of g(r) of each pair of species of ions that is not `given`.
 
-    Also those g(r); UserError if one has no minimum.
+    Also those g(r), with a verdict where part of the frames decides about it; UserError if one has
+    no minimum.
     """
-    counts = count_pairs(trajectory, ions, frames, given)
-    found = {pair: pair_correlation_of(each) for pair, each in counts.items()}
-    distances = dict(given)
-    for pair, each in found.items():
+    distances, found = dict(given), {}
+    for pair, counts in _count_by_block(trajectory, ions, frames, given).items():
+        each = pair_correlation_of(counts[-1])
         if each.first_minimum is None:
             raise UserError(
                 f'{trajectory.path}: no contact distance of {pair}: {each.verdict}. Give one '
                 f'(--contact-distance {pair}=...).'
             )
         distances[pair] = each.first_minimum
+        found[pair] = replace(each, verdict=doubt(counts, each.first_minimum))
     return distances, found
 
 
@@ -104,6 +122,15 @@ def count_pairs(
 
     By pair of species, those left out that are in `not_of`.
     """
+    return {
+        name: each[-1] for name, each in _count_by_block(trajectory, ions, frames, not_of).items()
+    }
+
+
+def _count_by_block(
+    trajectory: Trajectory, ions: Ions, frames: IntArray, not_of: Collection[str]
+) -> dict[str, list[PairCounts]]:
+    """Count as `count_pairs`: in the first block of frames, in the first two, and so on to all."""
     groups = {pair: both for pair, both in ions.pairs.items() if pair not in not_of}
     if not groups:
         return {}
@@ -114,11 +141,15 @@ def count_pairs(
         name: _PairCounter(trajectory, chosen, one, other, _between(bonded, one, other))
         for name, (one, other) in groups.items()
     }
-    for frame in chosen:
-        snapshot = trajectory.read(int(frame))
-        for counter in counters.values():
-            counter.add(snapshot)
-    return {name: counter.counts() for name, counter in counters.items()}
+    so_far: dict[str, list[PairCounts]] = {name: [] for name in counters}
+    for block in np.array_split(chosen, min(BLOCKS, len(chosen))):
+        for frame in block:
+            snapshot = trajectory.read(int(frame))
+            for counter in counters.values():
+                counter.add(snapshot)
+        for name, counter in counters.items():
+            so_far[name].append(counter.counts())
+    return so_far
 
 
 class _PairCounter:
@@ -238,52 +269,95 @@ def _rebinned(values: FloatArray, edges: FloatArray, onto: FloatArray) -> FloatA
 
 
 def pair_correlation_of(pairs: PairCounts) -> PairCorrelation:
-    """Compute g(r) and its first minimum from counts."""
-    distance = (pairs.edges[1:] + pairs.edges[:-1]) / 2
-    # Without a pair that counts, as of two bonded ions alone, there is nothing to expect.
-    g = pairs.counts / np.maximum(pairs.ideal, 1e-300)
-    first_minimum, verdict = find_first_minimum(distance, g, pairs.ideal)
-    curve = Curve(distance, g, x_label='distance $r$ [$\\sigma$]', y_label='$g_{+-}(r)$')
-    return PairCorrelation(curve, first_minimum, pairs.n_frames, verdict)
+    """Compute g(r) and its first minimum after its first peak from counts, or why there is none."""
+    valley, verdict = _find_valley(pairs)
+    curve = Curve(
+        pairs.distance, pairs.g, x_label='distance $r$ [$\\sigma$]', y_label='$g_{+-}(r)$'
+    )
+    minimum = None if valley is None else _lowest_in(valley, pairs)
+    return PairCorrelation(curve, minimum, pairs.n_frames, verdict)
 
 
-def find_first_minimum(
-    distance: FloatArray, g: FloatArray, expected: FloatArray
-) -> tuple[float | None, str]:
-    """Find the first minimum of g(r) after its first peak, or why there is none.
+def doubt(so_far: Sequence[PairCounts], minimum: float) -> str:
+    """Say if the first minimum is another one without a part of the data; empty if it is not.
 
-    Errors are those of counting. Distances of bins, g, and the number of pairs that g = 1 puts
-    into each have shape (n,).
+    From the counts up to the end of each block of frames. Where g(r) is low and flat, a minimum
+    moves far, and it is the same: another one has many pairs more or less within.
     """
+    total = so_far[-1]
+    within = np.cumsum(total.counts)
+    parts = list(zip(*_parts(so_far), strict=True))
+    for counts, ideal in parts:
+        rest = replace(total, counts=total.counts - counts, ideal=total.ideal - ideal)
+        valley, _ = _find_valley(rest)
+        if valley is None:
+            return f'g(r) has no first minimum without one of {len(parts)} parts of the data'
+        ratio = within[valley.lowest] / np.interp(minimum, total.edges[1:], within)
+        if max(ratio, 1 / ratio) > 1 + MOST_OTHERS:
+            other = total.distance[valley.lowest]
+            return f'{minimum:.3g} is {other:.3g} without one of {len(parts)} parts of the data'
+    return ''
+
+
+def _parts(so_far: Sequence[PairCounts]) -> tuple[FloatArray, FloatArray]:
+    """Divide pairs, and those of an ideal gas, by blocks of frames; pairs of few frames at random.
+
+    Each of shape (parts, n).
+    """
+    total = so_far[-1]
+    if len(so_far) >= FEWEST_BLOCKS:
+        counts, ideal = ([getattr(each, name) for each in so_far] for name in ('counts', 'ideal'))
+        return np.diff(counts, axis=0, prepend=0), np.diff(ideal, axis=0, prepend=0)
+    dealt = np.random.default_rng(0).multinomial(
+        total.counts.astype(np.int64), np.full(BLOCKS, 1 / BLOCKS)
+    )
+    return dealt.T.astype(np.float64), np.tile(total.ideal / BLOCKS, (BLOCKS, 1))
+
+
+@dataclass(frozen=True)
+class _Valley:
+    """Bins of g(r), smoothed: first peak, first minimum, where it has risen, and second peak."""
+
+    smooth: FloatArray
+    peak: int
+    lowest: int
+    risen: int
+    second_peak: int
+
+
+def _find_valley(pairs: PairCounts) -> tuple[_Valley | None, str]:
+    """Find the first minimum to a bin or so, with the errors of counting, or why there is none."""
     from scipy.ndimage import gaussian_filter1d
 
-    smooth = gaussian_filter1d(g, SMOOTHING_BINS)
-    counts = np.maximum(expected * _BINS_AVERAGED, 1e-12)
-    errors = np.sqrt(np.maximum(smooth, 1 / counts) / counts)
+    distance, counts = pairs.distance, pairs.counts
+    smooth = gaussian_filter1d(pairs.g, SMOOTHING_BINS)
+    expected = np.maximum(pairs.ideal * _BINS_AVERAGED, 1e-12)
+    errors = np.sqrt(np.maximum(smooth, 1 / expected) / expected)
     rises = np.diff(smooth) > 0
     peaks = np.flatnonzero(rises[:-1] & ~rises[1:] & (smooth[1:-1] >= 1.2)) + 1
     # Close to r = 0 a bin holds hardly a pair, and one of them makes a peak.
     peaks = peaks[smooth[peaks] - 1 > RISE_IN_ERRORS * errors[peaks]]
-    pairs, near = g * expected, slice(0, FEWEST_BINS_TO_PEAK)
-    if pairs[near].sum() > FEWEST_UNRESOLVED * (1 + expected[near].sum()):
+    near = slice(0, FEWEST_BINS_TO_PEAK)
+    if counts[near].sum() > FEWEST_UNRESOLVED * (1 + pairs.ideal[near].sum()):
         return None, 'contacts are too rare to resolve the first peak of g(r)'
-    if len(peaks) == 0 and pairs.sum() >= FEWEST_PAIRS and _is_narrow(distance[pairs > 0]):
+    if len(peaks) == 0 and counts.sum() >= FEWEST_PAIRS and _is_narrow(distance[counts > 0]):
         peaks = np.array([np.argmax(smooth)])
     if len(peaks) == 0:
-        return None, f'g(r) has no first peak that is sure ({pairs.sum():.0f} pairs within reach)'
+        return None, f'g(r) has no first peak that is sure ({counts.sum():.0f} pairs within reach)'
     peak = int(peaks[0])
     behind = int(np.searchsorted(distance, GAP * distance[peak]))
     lowest, risen = _turn(smooth, errors, peak)
     if risen is None:
-        beyond = pairs[lowest:].sum()
-        if distance[-1] <= 2 * distance[lowest] or beyond >= MOST_BEYOND_GAP * pairs.sum():
+        beyond = counts[lowest:].sum()
+        if distance[-1] <= 2 * distance[lowest] or beyond >= MOST_BEYOND_GAP * counts.sum():
             return None, 'g(r) has no minimum after its first peak within reach'
         risen = behind
     elif smooth[lowest] == 0:
         risen = min(risen, behind)
     second_peak, fallen = _turn(-smooth, errors, lowest)
-    within = (peak, lowest, risen, len(g) - 1 if fallen is None else second_peak)
-    return _lowest_between(distance, g, expected, smooth, *within), ''
+    return _Valley(
+        smooth, peak, lowest, risen, len(smooth) - 1 if fallen is None else second_peak
+    ), ''
 
 
 def _turn(curve: FloatArray, errors: FloatArray, start: int) -> tuple[int, int | None]:
@@ -307,27 +381,19 @@ def _is_narrow(distance: FloatArray) -> bool:
     return float(distance[-1]) < GAP * float(distance[0])
 
 
-def _lowest_between(
-    distance: FloatArray,
-    g: FloatArray,
-    expected: FloatArray,
-    smooth: FloatArray,
-    peak: int,
-    lowest: int,
-    risen: int,
-    second_peak: int,
-) -> float:
+def _lowest_in(valley: _Valley, pairs: PairCounts) -> float:
     """Locate a minimum that is known to be between a peak and where the curve has risen again.
 
     The square root of a count has the same error whatever the count, which the spline asks for. It
     is given the lower half of the way down from the peak, and as much beyond the minimum. That may
-    go beyond the second peak, behind which it may be lower.
+    reach beyond the second peak, where it may be lower still.
     """
-    root = np.sqrt(np.maximum(smooth, 0.0))
+    peak, lowest = valley.peak, valley.lowest
+    root = np.sqrt(np.maximum(valley.smooth, 0.0))
     low = np.flatnonzero(root[peak:lowest] > (root[peak] + root[lowest]) / 2)
     first = min(peak + int(low[-1]) + 1, lowest - FEWEST_BINS)
-    last = min(max(2 * lowest - first, risen), len(g) - 1)
+    last = min(max(2 * lowest - first, valley.risen), len(root) - 1)
     part = slice(max(first, 0), last + 1)
-    tolerance = 0.5 / np.sqrt(expected[lowest] * _BINS_AVERAGED)
-    curve = (distance[part], np.sqrt(g[part]), expected[part])
-    return lowest_point(*curve, float(tolerance), float(distance[second_peak]))
+    tolerance = float(0.5 / np.sqrt(pairs.ideal[lowest] * _BINS_AVERAGED))
+    curve = (pairs.distance[part], np.sqrt(pairs.g[part]), pairs.ideal[part])
+    return lowest_point(*curve, tolerance, float(pairs.distance[valley.second_peak]))

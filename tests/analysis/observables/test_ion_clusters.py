@@ -15,7 +15,7 @@ from analysis.observables import cluster_statistics
 from analysis.observables.cluster_statistics import Pairs
 from analysis.observables.ion_clusters import IonClusters
 from analysis.serialise import to_json
-from tests.analysis.builders import frame, run_of, write_gsd
+from tests.analysis.builders import Melt, frame, run_of, write_gsd
 
 
 def measure(trajectory, distance, **options):
@@ -163,6 +163,16 @@ def test_charges_that_are_rounded_add_up_to_nothing(charge):
     found = measure(source, 0.6, pairs=Pairs.ANY)
     assert found.number_distribution.values.tolist() == [3, 6]
     assert found.charge_distribution.values.tolist() == [0]
+
+
+def test_a_contact_distance_in_doubt_is_a_verdict_on_all():
+    melt = Melt(n_frames=160)
+    for n_frames, is_in_doubt in ((5, True), (40, False)):
+        found = IonClusters().compute(run_of(melt.trajectory(melt.positions[:n_frames])))
+        assert ('contact distance of Li-S is in doubt' in found.verdict) == is_in_doubt
+        verdicts = {each.name: each.estimate.verdict for each in IonClusters().quantities(found)}
+        assert bool(verdicts['contact_distance']) == is_in_doubt
+        assert ('--contact-distance Li-S=' in verdicts['percolation_probability_any']) == is_in_doubt
 
 
 def zwitterions(n_frames=40, seed=3):

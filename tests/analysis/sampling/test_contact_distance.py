@@ -7,9 +7,10 @@ from analysis.geometry.ions import find_ions
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
 from analysis.sampling.contact_distance import (
+    PairCounts,
     contact_distances,
     count_pairs,
-    find_first_minimum,
+    doubt,
     pair_correlation_of,
     pool,
 )
@@ -39,10 +40,56 @@ def test_first_minimum_of_a_noisy_liquid():
     g = (1 + 20 * np.exp(-(((r - 0.8) / 0.1) ** 2)) - 0.9 * np.exp(-(((r - 1.3) / 0.2) ** 2))
          + 0.5 * np.exp(-(((r - 1.9) / 0.2) ** 2))) * (r > 0.5)  # fmt: skip
     expected = 4000 * r**2
-    noisy = generator.poisson(g * expected) / expected
-    minimum, verdict = find_first_minimum(r, noisy, expected)
-    assert minimum == pytest.approx(1.28, abs=0.08)
-    assert not verdict
+    seen = generator.poisson(g * expected).astype(float)
+    found = pair_correlation_of(PairCounts(np.linspace(0, 4, 401), seen, expected, 1))
+    assert found.first_minimum == pytest.approx(1.28, abs=0.08)
+    assert not found.verdict
+
+
+@pytest.mark.parametrize('n_frames', [140, 144, 147, 151, 155, 160])
+def test_the_minimum_is_before_the_second_peak(n_frames):
+    """Pairs are 0.7 apart, or 1.6 and some with a spread of 0.1: g(r) is low and flat between."""
+    melt = Melt(n_frames=160)
+    assert 0.85 < distance_of(melt.trajectory(melt.positions[:n_frames])) < 1.5
+
+
+def counts_by_block(generator, n_ions, n_blocks=10):
+    """Counts to the end of each block, of a g(r) with minima at 1.2 and 2.4; peaks to 1.7, 3.1."""
+    edges = np.linspace(0, 4, 401)
+    r, shells = (edges[1:] + edges[:-1]) / 2, 4 / 3 * np.pi * np.diff(edges**3)
+    g = 1 + sum(
+        height * np.exp(-(((r - centre) / width) ** 2))
+        for height, centre, width in (
+            (6, 0.75, 0.12), (-0.5, 1.2, 0.2), (0.35, 1.7, 0.2), (-0.35, 2.4, 0.3), (0.15, 3.1, 0.3)
+        )
+    )  # fmt: skip
+    ideal = np.tile(n_ions * shells, (n_blocks, 1))
+    seen = generator.poisson(ideal * g * (r > 0.5)).astype(float)
+    sums = zip(seen.cumsum(axis=0), ideal.cumsum(axis=0), strict=True)
+    return [PairCounts(edges, *each, k + 1) for k, each in enumerate(sums)]
+
+
+def answers_of(n_ions, n_draws=60):
+    """Whether the first minimum is found, and whether there is a doubt, of each draw with one."""
+    for seed in range(n_draws):
+        so_far = counts_by_block(np.random.default_rng(seed), n_ions)
+        found = pair_correlation_of(so_far[-1]).first_minimum
+        if found is not None:
+            yield 0.85 < found < 1.65, bool(doubt(so_far, found))
+
+
+def test_the_minimum_of_another_shell_is_in_doubt():
+    answers = answers_of(0.6, n_draws=100)
+    wrong = [is_in_doubt for is_right, is_in_doubt in answers if not is_right]
+    assert len(wrong) >= 5
+    assert all(wrong)
+
+
+def test_enough_pairs_leave_no_doubt():
+    answers = list(answers_of(20))
+    assert len(answers) == 60
+    assert all(is_right for is_right, _ in answers)
+    assert sum(is_in_doubt for _, is_in_doubt in answers) <= 3
 
 
 @pytest.mark.parametrize('unit', [0.01, 0.1, 10.0])
