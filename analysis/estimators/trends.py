@@ -73,7 +73,7 @@ def trend_test(states: Sequence[Replicates], level: float = LEVEL) -> Decision:
     text = 'Jonckheere-Terpstra over the values of all replicas, since it assumes no shape'
     if spread.differs and slope.has_error and slope.side == 0:
         p = max(p, slope.p())
-        text += ', and the slope, since ranks mistake different spreads for trends'
+        text += '; the slope has to agree, since ranks mistake different spreads for trends'
     direction = sign if p <= level else 0
     if slope.side == 0 and direction * slope.value < 0:
         direction = 0 if spread.differs else direction
