@@ -84,6 +84,16 @@ def option(default: Any, help: str, **settings: Any) -> Any:  # noqa: A002 - as 
     return field(default=default, metadata={'option': {'help': help, **settings}})
 
 
+def one_of(kind: type[StrEnum]) -> dict[str, Any]:
+    """Make the settings of an option for one of the values of an enumeration."""
+
+    def read(text: str) -> str:
+        # What is none of them is refused by argparse, with a list of them.
+        return kind(text) if text in tuple(kind) else text
+
+    return {'type': read, 'choices': [each.value for each in kind]}
+
+
 class Accumulator(ABC, Generic[R]):
     """What one analysis adds up in a pass over `frames`, the indices that it has to see, rising."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.geometry.ions import BondedIons, Ions, find_ions
-from analysis.observable import option
+from analysis.observable import one_of, option
 from analysis.sampling.run import Run
 
 
@@ -36,8 +36,7 @@ class ChoiceOfIons(NamedIons):
         BondedIons.LEAVE_OUT,
         'whether ions bonded to each other, or over one bead between (1-3), are no contacts '
         '(default: leave-out)',
-        type=BondedIons,
-        choices=tuple(BondedIons),
+        **one_of(BondedIons),
     )
 
     def ions_of(self, run: Run) -> Ions:

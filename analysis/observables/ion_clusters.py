@@ -17,6 +17,7 @@ from analysis.observable import (
     Combination,
     Observable,
     Quantity,
+    one_of,
     option,
 )
 from analysis.observables.choice_of_ions import ChoiceOfIons
@@ -75,10 +76,7 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
         metavar='R',
     )
     pairs: Pairs = option(
-        Pairs.UNLIKE,
-        'ions that may be in contact (default: unlike)',
-        type=Pairs,
-        choices=tuple(Pairs),
+        Pairs.UNLIKE, 'ions that may be in contact (default: unlike)', **one_of(Pairs)
     )
 
     def applies_to(self, topology: Topology) -> bool:
@@ -109,8 +107,9 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
         if len(result.contact_distances) == 1:
             (value,) = result.contact_distances.values()
             # A distance that is given is what it is.
-            is_given = not result.pair_correlations
-            distance = Estimate(value, value, value) if is_given else Estimate(value)
+            distance = Estimate(value, value, value)
+            for g in result.pair_correlations.values():
+                distance = Estimate(value, verdict=g.verdict)
             found.append(Quantity('contact_distance', 'sigma', distance, limits=NOT_NEGATIVE))
         return found
 

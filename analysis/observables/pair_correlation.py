@@ -12,6 +12,7 @@ from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
 from analysis.geometry.contact_graph import pairs_in_frames
 from analysis.geometry.ions import Ions, has_ions
+from analysis.geometry.shells import unite_shells
 from analysis.geometry.topology import Snapshot
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity
 from analysis.observables.choice_of_ions import ChoiceOfIons
@@ -61,10 +62,13 @@ class PairCorrelation(ChoiceOfIons, Observable[PairCorrelationResult]):
     names = tuple(map(_quantity_name, PAIRS))
 
     def begin(self, run: Run) -> Accumulator[PairCorrelationResult]:
-        is_with_ions = has_ions(run.topology) or self.cations or self.anions
-        ions = self.ions_of(run) if is_with_ions else None
+        ions = self.ions_of(run) if self.cations or self.anions or self._has_ions(run) else None
         n = len(run.topology.typeid)
         return _Histograms(n, ions, spread_out(run.even_frames, MOST_FRAMES))
+
+    def _has_ions(self, run: Run) -> bool:
+        # Core and shell of a neutral molecule are no cation and anion.
+        return has_ions(unite_shells(run.topology, run.frames.read(0), self.shells)[0])
 
     def quantities(self, result: PairCorrelationResult) -> list[Quantity]:
         panel = Panel('pair correlation peaks', r'distance of the peak [$\sigma$]')

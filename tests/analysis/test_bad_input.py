@@ -62,6 +62,18 @@ def test_tables(capsys, good):
     assert 'p2_time_backbone' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ('option', 'choices'),
+    [('--pairs', "'unlike', 'any'"), ('--bonded-ions', "'leave-out', 'leave-out-1-3', 'keep'")],
+)
+def test_choices_are_listed(capsys, good, option, choices):
+    with pytest.raises(SystemExit, match='2'):
+        main(['clusters', str(good), option, 'x'])
+    assert f"argument {option}: invalid choice: 'x' (choose from {choices})" in (
+        capsys.readouterr().err.replace('\n', ' ')
+    )
+
+
 def test_displacements_chains_and_stress(capsys, tmp_path, good):
     assert main(['msd', str(good)]) == 0
     assert 'diffusion_coefficient_Li' in capsys.readouterr().out

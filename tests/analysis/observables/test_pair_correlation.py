@@ -65,6 +65,20 @@ def test_one_ion_of_a_kind_has_no_like_pairs():
     assert set(measure(np.zeros((5, 1, 3)), 6.0).curves) == set()
 
 
+def test_a_polarisable_neutral_liquid_has_no_ions():
+    generator = np.random.default_rng(5)
+    cores = generator.uniform(-3, 3, (4, 20, 1, 3))
+    shells = cores + generator.normal(0, 0.01, cores.shape)
+    source = ArrayTrajectory(
+        np.concatenate([cores, shells], axis=2).reshape(4, 40, 3),
+        6.0,
+        charge=np.tile([1.5, -1.5], 20),
+        bonds=np.arange(40).reshape(-1, 2),
+    )
+    source.topology.mass[1::2] = 0.01
+    assert set(PairCorrelation().compute(run_of(source)).curves) == {'all'}
+
+
 def test_rock_salt_peaks_at_its_neighbours():
     generator = np.random.default_rng(4)
     sites = np.stack(np.meshgrid(*[np.arange(8)] * 3, indexing='ij'), axis=-1).reshape(-1, 3)
