@@ -49,8 +49,8 @@ class HoomdEngine:
         self._device = hoomd.device.GPU() if use_gpu else hoomd.device.CPU()
         # Level 1 warns of every PPPM error; here the error is chosen, relative to the forces.
         self._device.notice_level = 0
-        # The transform that is distributed over ranks takes powers of two alone; that of a CPU takes
-        # longer for 18 points than for 20, and for 27 than for 30.
+        # The transform that is distributed over ranks takes powers of two alone; that of a CPU is
+        # slower with 18 points than with 20, and with 27 than with 25.
         distributed = self._device.communicator.num_ranks > 1
         sizes = tuple(n for n in MESH_SIZES if n % 9 and (not distributed or n & (n - 1) == 0))
         # Of one CPU core, HOOMD-blue 4.8. The ions have a list of their own.

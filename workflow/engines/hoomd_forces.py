@@ -40,11 +40,11 @@ def make_forces(
     on_cpu: bool,
 ) -> dict[str, list[hoomd.md.force.Force]]:
     """Make the forces of each of `contract.ENERGY_TERMS` that the system has."""
-    nlist = hoomd.md.nlist
-    cell = nlist.Cell(buffer=skin, exclusions=('bond',))
+    nlist, bonded = hoomd.md.nlist, ('bond',)
+    cell = nlist.Cell(buffer=skin, exclusions=bonded)
     reach = force_field.largest_cutoff + skin
     if on_cpu and min(frame.configuration.box[:3]) < _FEW_CELLS * reach:
-        cell = nlist.Stencil(cell_width=reach / 2, buffer=skin, exclusions=('bond',))
+        cell = nlist.Stencil(cell_width=reach / 2, buffer=skin, exclusions=bonded)
     terms: dict[str, list[hoomd.md.force.Force]] = {}
     if isinstance(integrator, contract.SoftPushOff):
         terms['pair'] = [_soft_pair(force_field, cell, integrator)]
@@ -55,7 +55,7 @@ def make_forces(
             # Few beads are ions: a list of their own is short, and a tree finds them fast.
             # What a list excludes has no Coulomb energy either.
             kind = nlist.Tree if on_cpu else nlist.Cell
-            exclusions = () if force_field.coulomb_between_bonded else ('bond',)
+            exclusions = () if force_field.coulomb_between_bonded else bonded
             terms['coulomb'] = list(
                 hoomd.md.long_range.pppm.make_pppm_coulomb_forces(
                     kind(buffer=skin, exclusions=exclusions),
