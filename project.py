@@ -8,7 +8,6 @@ work on a login node.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
 from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
-from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, result_file
+from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, listed, result_file
 from workflow.jobs.sweep_state import are_defined, look_is_due, may_be_defined, recorded
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
@@ -52,11 +51,13 @@ def add_operation(
     Project.operation(operate, name=name, directives=directives_of(name))
 
     def has_what_it_needs(job: Job) -> bool:
-        folder = job.path  # asked thousands of times: job.isfile takes longer
-        return all(os.path.isfile(f'{folder}/{name}') for name in needs)
+        return listed(job.path).issuperset(needs)
+
+    def has_left_it(job: Job) -> bool:
+        return leaves in listed(job.path)
 
     Project.pre(has_what_it_needs)(operate)
-    Project.post.isfile(leaves)(operate)
+    Project.post(has_left_it)(operate)
     whole_job(group(operate))
 
 
@@ -126,7 +127,7 @@ for observable in OBSERVABLES:
 
 
 def _all_analysed(*jobs: Job) -> bool:
-    return all(job.isfile(name) for job in jobs for name in (DEFINITIONS, *RESULTS))
+    return all(listed(job.path).issuperset((DEFINITIONS, *RESULTS)) for job in jobs)
 
 
 def _no_look_is_due(*jobs: Job) -> bool:

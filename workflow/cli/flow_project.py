@@ -165,6 +165,8 @@ class JobProject(FlowProject):
             if kind is None:
                 raise
             self._troubles.setdefault(kind, set()).update(job.id for job in operation._jobs)
+        finally:
+            job_files.listed.cache_clear()
         leave_if_asked()
 
     def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
@@ -211,7 +213,7 @@ class JobProject(FlowProject):
 @JobProject.label
 def under_way(job: Job) -> str | None:
     """Name the stage that a job is in the middle of, and whether a process runs it."""
-    there = set(os.listdir(job.path))
+    there = job_files.listed(job.path)
     if job_files.FAILURE in there:
         return None
     for stage in ENGINE_STAGES:
@@ -233,7 +235,7 @@ def _runs(folder: Path) -> bool:
 @JobProject.label
 def failed(job: Job) -> str | None:
     """Say where and how a job failed, which is not run again before `retry`."""
-    failure = read_failure(Path(job.path)) if is_failed(job.path) else None
+    failure = None if not_failed(job) else read_failure(Path(job.path))
     if failure is None:
         return None
     where = '' if failure.step is None else f' at step {failure.step}'
@@ -243,14 +245,15 @@ def failed(job: Job) -> str | None:
 @JobProject.label
 def refused(job: Job) -> str | None:
     """Say what a job needs before it can be run."""
-    why = '' if is_failed(job.path) else read_refusal(Path(job.path))
+    is_refused = not_failed(job) and job_files.REFUSAL in job_files.listed(job.path)
+    why = read_refusal(Path(job.path)) if is_refused else ''
     first = why.partition('\n')[0].replace(f'{job.path}{os.sep}', '')
     return f'COULD NOT BE RUN: {shortened(first)}' if first else None
 
 
 def not_failed(job: Job) -> bool:
     """Return whether a job may be run: one that failed waits for `retry`."""
-    return not is_failed(job.path)
+    return job_files.FAILURE not in job_files.listed(job.path)
 
 
 def _trouble(error: BaseException | None, jobs: Sequence[Job]) -> type[Exception] | None:

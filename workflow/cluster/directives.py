@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.observables import OBSERVABLES
 from user_input import UserError, validate
-from workflow.cluster.description import CLUSTER_VARIABLE, Cluster, Speed, find_cluster
+from workflow.cluster.description import Cluster, Speed, find_cluster
 from workflow.engines.settings import (
-    DEVICE_VARIABLE,
-    ENGINE_VARIABLE,
-    RANKS_VARIABLE,
-    THREADS_VARIABLE,
     EngineChoice,
     asked_ranks,
     choice_from_environment,
@@ -45,14 +40,6 @@ _GB_PER_BEAD = 2.0e-5
 _ANALYSIS_GB, _ANALYSIS_GB_PER_BEAD = 2.0, 1.0e-4
 # Of a model that cannot be read; the operation itself will report why.
 _USUAL_BEADS_PER_MONOMER = 3.0
-
-_VARIABLES = (
-    CLUSTER_VARIABLE,
-    DEVICE_VARIABLE,
-    ENGINE_VARIABLE,
-    RANKS_VARIABLE,
-    THREADS_VARIABLE,
-)
 
 Job = Any
 
@@ -99,34 +86,33 @@ def _analysis_memory(beads: float) -> int:
 
 
 def _directive(operation: str, name: str, *jobs: Job) -> Any:
-    environment = tuple(map(os.environ.get, _VARIABLES))
-    return _directives_of_job(operation, jobs[0], environment)[name]
+    return _directives_of_job(jobs[0])[operation][name]
 
 
-# signac-flow asks for each directive of an operation several times before it comes to the next job.
-@functools.lru_cache(maxsize=64)
-def _directives_of_job(
-    operation: str, job: Job, environment: tuple[str | None, ...]
-) -> dict[str, Any]:
-    del environment  # what else the choice and the cluster are read from
-    found = find_cluster()
-    cluster = found[0] if found else Cluster()
-    return directives(
-        operation, _beads(job), _steps(operation, job), choice_from_environment(), cluster.speed
-    )
+# signac-flow asks for each directive of each operation several times before it comes to the next
+# job.
+@functools.lru_cache(maxsize=1)
+def _directives_of_job(job: Job) -> dict[str, dict[str, Any]]:
+    found, how = find_cluster(), choice_from_environment()
+    speed = (found[0] if found else Cluster()).speed
+    return {
+        name: directives(name, _beads(job), steps, how, speed)
+        for name, steps in _most_steps(job).items()
+    }
 
 
-def _steps(operation: str, job: Job) -> int:
+def _most_steps(job: Job) -> dict[str, int]:
     from workflow.sweep.state_point import read_state_point
 
     try:
         point = read_state_point(state_point_of(job), 'state point')
-        return _ENGINE_STAGES[operation].most_steps(point, read_limits(Path(job.path)))
+        limits = read_limits(Path(job.path))
     except UserError:  # made by another version; the operation itself will report it
-        return 0
+        return dict.fromkeys(_ENGINE_STAGES, 0)
+    return {name: stage.most_steps(point, limits) for name, stage in _ENGINE_STAGES.items()}
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1)
 def _beads(job: Job) -> float:
     from models.free_molecules import beads_in_melt
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +52,19 @@ def results_of(stage: str) -> tuple[str, ...]:
     """Name the files that analyses of a stage leave."""
     found = [result_file(each.name) for each in OBSERVABLES if each.source == stage]
     return (PRODUCTION, STRUCTURE, *found) if found else ()
+
+
+@functools.lru_cache(maxsize=1)
+def listed(folder: str) -> frozenset[str]:
+    """List what is in the folder of a job, links to nothing left out.
+
+    signac-flow asks some fifty conditions of a job before it comes to the next: they share one
+    look. `listed.cache_clear()` where something was done in between.
+    """
+    with os.scandir(folder) as entries:
+        return frozenset(
+            each.name for each in entries if not each.is_symlink() or os.path.exists(each.path)
+        )
 
 
 def read_json(path: Path) -> Any:
@@ -102,22 +116,20 @@ def write_limits(folders: Iterable[Path], limits: Mapping[str, Limits]) -> None:
     _write_alike([folder / LIMITS for folder in folders], _as_text(content))
 
 
-def _write_alike(paths: Iterable[Path], text: str) -> None:
+def _write_alike(paths: Sequence[Path], text: str) -> None:
     """Write a text to thousands of paths, unless it is there: as one file with many names.
 
     A name that is given another text later leaves the others, since files are never written to.
     """
-    missing = [path for path in paths if not _holds(path, text)]
-    if not missing:
-        return
-    with scratch_beside(missing[0].parent.with_name(missing[0].name)) as whole:
+    with scratch_beside(paths[0].parent.with_name(paths[0].name)) as whole:
         whole.write_text(text)
-        for path in missing:
+        for path in paths:
             try:
                 os.link(whole, path)
-            except OSError:  # another text is there, or this disk has no links
-                with renaming(path) as temporary:
-                    temporary.write_text(text)
+            except OSError:  # a text is there, or this disk has no links
+                if not _holds(path, text):
+                    with renaming(path) as temporary:
+                        temporary.write_text(text)
 
 
 def _holds(path: Path, text: str) -> bool:
