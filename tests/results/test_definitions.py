@@ -20,8 +20,7 @@ from workflow.jobs import products
 from workflow.jobs.failures import record_refusal
 from workflow.jobs.sweep_state import are_defined, may_be_defined
 from workflow.jobs.workspace import SweepJobs
-from workflow.results.analyse import STRUCTURE_PRODUCT
-from workflow.results.definitions import define, definitions_of
+from workflow.results.definitions import STRUCTURE_PRODUCT, define, definitions_of
 from workflow.results.series import all_series
 from workflow.results.stated_definitions import definitions_statement, onset_statements
 

@@ -77,12 +77,12 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         if isinstance(sweep.decide, dict):
             check_precision_names(sweep.decide, model.beads, model.bonds, 'decide')
         values = [as_plain_values(point) for point in points]
-        by_id = dict(zip(map(calc_id, values), points, strict=True))
-        if len(by_id) < len(values):
-            raise UserError('a composition or a value of the grid is there twice: remove one.')
-        if not is_agreed:
-            _ask_for_many(by_id, model, sweep.protocol.limits)
         first = [point for point in points if point.replica == 0]
+        if len({calc_id(value) for value in values if value['replica'] == 0}) < len(first):
+            raise UserError('a composition or a value of the grid is there twice: remove one.')
+        if not is_agreed and len(points) > MOST_UNASKED:
+            by_id = dict(zip(map(calc_id, values), points, strict=True))
+            _ask_for_many(by_id, model, sweep.protocol.limits)
         lengths = {point.bjerrum_length for point in first}
         fields = {length: force_field(model, length) for length in lengths}
         for point in _shown('building one melt of each state', first):
@@ -90,11 +90,11 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
             if warning := _check_can_be_built(point, model, field):
                 print(f'warning: {path}: {warning}', file=sys.stderr)
     project = open_project()
-    jobs = [make_job(project, each) for each in _shown('making jobs', values)]
-    job_files.write_models((Path(job.path) for job in jobs), model)
+    ids = [make_job(project, each) for each in _shown('making jobs', values)]
+    job_files.write_models((Path(project.workspace, each) for each in ids), model)
     sweeps = project.document.setdefault(SWEEPS, {})
-    jobs += [project.open_job(id=each) for each in added_replicas(project, sweep, values)]
-    ids = [job.id for job in jobs]
+    ids += added_replicas(project, sweep, values)
+    jobs = [project.open_job(id=each) for each in ids]
     known = sweeps.get(sweep.name, {})
     before = set(known.get('jobs', []))
     if changes := changes_since_init(project, sweep, model):

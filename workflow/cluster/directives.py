@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,15 +79,18 @@ def directives_of(operation: str) -> dict[str, Any]:
             'memory': lambda *jobs: _analysis_memory(_beads(jobs[0]))
         }
     names = ['np', 'ngpu', 'memory', 'walltime', *(['nranks'] if asked_ranks() > 1 else [])]
-    return {name: functools.partial(_directive, operation, name) for name in names}
+    return {name: _directive(operation, name) for name in names}
 
 
 def _analysis_memory(beads: float) -> int:
     return math.ceil(_ANALYSIS_GB + beads * _ANALYSIS_GB_PER_BEAD)
 
 
-def _directive(operation: str, name: str, *jobs: Job) -> Any:
-    return _directives_of_job(jobs[0])[operation][name]
+def _directive(operation: str, name: str) -> Callable[..., Any]:
+    def directive(*jobs: Job) -> Any:  # signac-flow wraps it for each job: a partial takes longer
+        return _directives_of_job(jobs[0])[operation][name]
+
+    return directive
 
 
 # signac-flow asks for each directive of each operation several times before it comes to the next

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
@@ -25,10 +26,11 @@ def record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str
         limits[name] = ProtocolTable.model_validate(content['sweep']['protocol']).limits
         for job_id in ids & set(content['jobs']):
             asked_by[job_id].append((name, content.get(LENGTHENED, {}).get(job_id, 1)))
+    there = set(os.listdir(project.workspace))
     alike: dict[tuple[tuple[str, int], ...], list[Path]] = {}
     for job_id, several in asked_by.items():
-        folder = Path(project.workspace, job_id)
-        if several and folder.is_dir():
+        if several and job_id in there:
+            folder = Path(project.workspace, job_id)
             with suppress(UserError):  # there is none yet, or it is damaged: it is written anew
                 before[job_id] = job_files.read_limits(folder)
             alike.setdefault(tuple(several), []).append(folder)

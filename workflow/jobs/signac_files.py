@@ -103,11 +103,16 @@ def state_point_of(job: Job) -> dict[str, Any]:
         raise _damaged_state_point(job) from None
 
 
-def make_job(project: Project, state_point: dict[str, Any]) -> Job:
-    """Make the job of a state point unless it is there; UserError if it is there and damaged."""
+def make_job(project: Project, state_point: dict[str, Any]) -> str:
+    """Make the job of a state point unless it is there; UserError if it is there and damaged.
+
+    Returns:
+        Its id: of thousands of jobs, those that are made hold so much that Python's collection of
+        garbage takes as long as making them.
+    """
     job = project.open_job(state_point)
     try:
-        return job.init()
+        return str(job.init().id)
     except _NO_STATE_POINT:
         raise _damaged_state_point(job) from None
 

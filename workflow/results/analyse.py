@@ -30,13 +30,13 @@ from workflow.jobs import products, provenance
 from workflow.jobs.definitions import read_definitions
 from workflow.jobs.lock import hold
 from workflow.jobs.products import Product, result_product
+from workflow.results.definitions import STRUCTURE_PRODUCT
 from workflow.stages.job_context import JobContext, remove_leftovers
 from workflow.stages.table import stage_product
 from workflow.sweep.state_point import as_plain_values
 
 _logger = logging.getLogger(__name__)
 
-STRUCTURE_PRODUCT = Product(job_files.STRUCTURE, 'production', job_files.STRUCTURE)
 _PRODUCTION = Product(job_files.PRODUCTION, 'production', job_files.STRUCTURE)
 _FRAMES_FOR_SHELLS = 20
 

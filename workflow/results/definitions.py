@@ -31,12 +31,12 @@ from workflow.jobs.definitions import JobDefinitions, read_definitions, write_de
 from workflow.jobs.lock import hold
 from workflow.jobs.sweep_state import GIVEN, NAMED, recorded
 from workflow.jobs.workspace import SWEEPS, Job, SweepJobs, sweeps_in
-from workflow.results.analyse import STRUCTURE_PRODUCT
 
 if TYPE_CHECKING:
     from models.model import Model
     from workflow.sweep.sweep_file import Sweep
 
+STRUCTURE_PRODUCT = products.Product(job_files.STRUCTURE, 'production', job_files.STRUCTURE)
 _LOCK = '.definitions.lock'  # in the folder of the project
 
 

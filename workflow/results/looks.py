@@ -257,7 +257,7 @@ def _within_budget(jobs: SweepJobs, sweep: Sweep, wanted: int) -> int:
 def _make(jobs: SweepJobs, points: Sequence[dict[str, Any]]) -> list[Job]:
     """Make jobs beside those that are there."""
     project, first = jobs.jobs[0].project, Path(jobs.jobs[0].path)
-    made = [make_job(project, point) for point in points]
+    ids = [make_job(project, point) for point in points]
     model = job_files.read_model(first, read_state_point(dict(state_point_of(jobs.jobs[0])), ''))
-    job_files.write_models((Path(job.path) for job in made), model)
-    return made
+    job_files.write_models((first.with_name(each) for each in ids), model)
+    return [project.open_job(id=each) for each in ids]

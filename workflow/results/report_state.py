@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,11 @@ def made_of(content: Mapping[str, Any]) -> dict[str, Any]:
 def stamps_of(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
     """Map job -> time and size of each of its results; None for one that is not there."""
 
-    def stamp(path: Path) -> list[int] | None:
+    def stamp(path: str) -> list[int] | None:
         try:
-            status = path.stat()
+            status = os.stat(path)
         except FileNotFoundError:
             return None
         return [status.st_mtime_ns, status.st_size]
 
-    return {job.id: [stamp(Path(job.fn(name))) for name in job_files.RESULTS] for job in jobs}
+    return {job.id: [stamp(f'{job.path}/{name}') for name in job_files.RESULTS] for job in jobs}

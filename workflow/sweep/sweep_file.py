@@ -208,18 +208,19 @@ def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
     protocol, model_hash = sweep.protocol.without_limits, model.content_hash()
     for composition in sweep.compositions:
         for point in sweep.grid.points(model):
+            first = StatePoint(
+                model=model.name,
+                model_hash=model_hash,
+                composition=_normalised(composition),
+                sequence=sweep.sequence,
+                chain_lengths=sweep.chain_lengths,
+                architecture=sweep.architecture,
+                protocol=protocol,
+                replica=0,
+                **point,
+            )
             for replica in range(sweep.replicas.minimum):
-                yield StatePoint(
-                    model=model.name,
-                    model_hash=model_hash,
-                    composition=_normalised(composition),
-                    sequence=sweep.sequence,
-                    chain_lengths=sweep.chain_lengths,
-                    architecture=sweep.architecture,
-                    protocol=protocol,
-                    replica=replica,
-                    **point,
-                )
+                yield first.model_copy(update={'replica': replica})
 
 
 def _normalised(composition: dict[str, float]) -> dict[str, float]:
