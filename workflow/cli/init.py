@@ -71,17 +71,17 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     shown = checked_report(path, sweep, model)
     with error_context(path):
         named = named_definitions(sweep, model)
-    points = list(state_points(sweep, model))
+    first = [point for point in state_points(sweep, model) if point.replica == 0]
+    plain, replicas = list(map(as_plain_values, first)), range(sweep.replicas.minimum)
+    values = [each | {'replica': replica} for each in plain for replica in replicas]
     with error_context(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
         if isinstance(sweep.decide, dict):
             check_precision_names(sweep.decide, model.beads, model.bonds, 'decide')
-        values = [as_plain_values(point) for point in points]
-        first = [point for point in points if point.replica == 0]
-        if len({calc_id(value) for value in values if value['replica'] == 0}) < len(first):
+        if len(set(map(calc_id, plain))) < len(plain):
             raise UserError('a composition or a value of the grid is there twice: remove one.')
-        if not is_agreed and len(points) > MOST_UNASKED:
-            by_id = dict(zip(map(calc_id, values), points, strict=True))
+        if not is_agreed and len(values) > MOST_UNASKED:
+            by_id = {calc_id(each): first[n // len(replicas)] for n, each in enumerate(values)}
             _ask_for_many(by_id, model, sweep.protocol.limits)
         lengths = {point.bjerrum_length for point in first}
         fields = {length: force_field(model, length) for length in lengths}

@@ -59,7 +59,7 @@ def listed(folder: str) -> frozenset[str]:
     """List what is in the folder of a job, links to nothing left out.
 
     signac-flow asks some fifty conditions of a job before it comes to the next: they share one
-    look. `listed.cache_clear()` where something was done in between.
+    look, which `listed.cache_clear()` ends.
     """
     with os.scandir(folder) as entries:
         return frozenset(
@@ -121,6 +121,8 @@ def _write_alike(paths: Sequence[Path], text: str) -> None:
 
     A name that is given another text later leaves the others, since files are never written to.
     """
+    if not paths:
+        return
     with scratch_beside(paths[0].parent.with_name(paths[0].name)) as whole:
         whole.write_text(text)
         for path in paths:
