@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,14 @@ from user_input import UserError
 from validation.sections.electrostatics import HIGHEST, LOWEST, error_ratios, without_short_range
 from validation.sections.forces import MADELUNG
 from validation.systems import crystal, melt, random_ions
+from workflow.electrostatics import ewald
 from workflow.electrostatics.ewald import ewald_forces, ewald_sum
-from workflow.electrostatics.force_error import ChargeCorrelation, Grid, charge_correlation
+from workflow.electrostatics.force_error import (
+    ChargeCorrelation,
+    Grid,
+    charge_correlation,
+    typical_coulomb_force,
+)
 from workflow.electrostatics.mesh import ForceErrorRequest, MeshCosts, choose_mesh, reaches_easily
 
 
@@ -29,6 +37,30 @@ def test_forces_on_a_sample_are_those_of_the_whole_sum() -> None:
     arguments = (state.positions, sample.charges, state.box, 16.0)
     whole = ewald_sum(*arguments)[1]
     np.testing.assert_allclose(ewald_forces(*arguments, chosen), whole[chosen], atol=1e-4)
+
+
+def test_a_large_melt_is_checked_in_memory_that_grows_with_its_ions_alone() -> None:
+    sample, peaks = random_ions(8000, 0.25, 16.0, seed=2), {}
+    place = (sample.state.positions, sample.charges, sample.state.box, 16.0)
+    for name, measure in (
+        ('direct sum', lambda: ewald_forces(*place, np.arange(3))),
+        ('typical force', lambda: typical_coulomb_force(*place)),
+    ):
+        tracemalloc.start()
+        measure()
+        peaks[name] = tracemalloc.get_traced_memory()[1] / len(sample.charges)
+        tracemalloc.stop()
+    # Of all pairs within the cut-off of the direct sum it would be 60 kB.
+    assert all(peak < 10e3 for peak in peaks.values()), peaks
+
+
+def test_the_typical_force_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = random_ions(500, 0.4, 16.0, seed=2)
+    place = (sample.state.positions, sample.charges, sample.state.box, 16.0)
+    excluded = np.array([[1, 0], [7, 9]])
+    whole = typical_coulomb_force(*place, excluded)
+    monkeypatch.setattr(ewald, '_PAIRS_AT_A_TIME', 1000)
+    assert typical_coulomb_force(*place, excluded) == pytest.approx(whole, rel=1e-12)
 
 
 def test_the_direct_sum_is_the_derivative_of_its_energy() -> None:

@@ -6,10 +6,14 @@ images replaced by a conductor (tin-foil boundary).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import erfc
+
+_PAIRS_AT_A_TIME = 1_000_000
 
 
 def screened_force(r: NDArray[np.float64], kappa: float) -> NDArray[np.float64]:
@@ -20,13 +24,20 @@ def screened_force(r: NDArray[np.float64], kappa: float) -> NDArray[np.float64]:
 
 def near_pairs(
     positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Find pairs within `cutoff`: both indices, minimum images ``(n, 3)``, and their lengths."""
+) -> Iterator[
+    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+]:
+    """Find pairs within `cutoff`: both indices, minimum images ``(n, 3)``, and their lengths.
+
+    They come in parts: what is computed of them takes several times their own memory.
+    """
     wrapped = np.mod(positions, box)
-    i, j = cKDTree(wrapped, boxsize=box).query_pairs(cutoff, output_type='ndarray').T
-    separation = wrapped[i] - wrapped[j]
-    separation -= box * np.round(separation / box)
-    return i, j, separation, np.linalg.norm(separation, axis=1)
+    pairs = cKDTree(wrapped, boxsize=box).query_pairs(cutoff, output_type='ndarray')
+    for part in np.array_split(pairs, 1 + len(pairs) // _PAIRS_AT_A_TIME):
+        i, j = part.T
+        separation = wrapped[i] - wrapped[j]
+        separation -= box * np.round(separation / box)
+        yield i, j, separation, np.linalg.norm(separation, axis=1)
 
 
 def pair_sum(
@@ -94,23 +105,28 @@ def _ewald(
     accuracy: float,
     sample: NDArray[np.int64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """Compute the energy of all ions, and forces on those in `sample`."""
+    """Compute forces on the ions in `sample` and, where these are all, the energy."""
     exponent = float(np.sqrt(-np.log(accuracy)))
     # In a large box a cut-off that keeps both sums short.
     cutoff = min(0.499 * float(box.min()), max(5.0, 0.3 * float(box.min())))
     kappa = exponent / cutoff
-    i, j, separation, r = near_pairs(positions, box, cutoff)
-    strength = bjerrum_length * charges[i] * charges[j]
-    energy = float(np.sum(strength * erfc(kappa * r) / r))
-    pair_forces = (strength * screened_force(r, kappa) / r)[:, None] * separation
-    forces = np.zeros_like(positions)
-    np.add.at(forces, i, pair_forces)
-    np.add.at(forces, j, -pair_forces)
+    energy, forces = 0.0, np.zeros((len(sample), 3))
+    # Ion by ion: all pairs within so long a cut-off would fill the memory.
+    for number, ion in enumerate(sample):
+        separation = positions[ion] - positions
+        separation -= box * np.round(separation / box)
+        r = np.linalg.norm(separation, axis=1)
+        near = r < cutoff
+        near[ion] = False
+        r = r[near]
+        strength = bjerrum_length * charges[ion] * charges[near]
+        energy += float(np.sum(strength * erfc(kappa * r) / r)) / 2
+        forces[number] = (strength * screened_force(r, kappa) / r) @ separation[near]
     energy -= bjerrum_length * kappa / np.sqrt(np.pi) * float(np.sum(charges**2))
     more_energy, more_forces = _reciprocal(
         np.mod(positions, box), charges, box, bjerrum_length, kappa, 2 * kappa * exponent, sample
     )
-    return energy + more_energy, forces[sample] + more_forces
+    return energy + more_energy, forces + more_forces
 
 
 def _reciprocal(

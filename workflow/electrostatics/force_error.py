@@ -194,20 +194,21 @@ def typical_coulomb_force(
 
     damping = 0.4
     cutoff = _force_cutoff(box)
-    i, j, separation, r = near_pairs(positions, box, cutoff)
-    if excluded is not None:
-        low, high = np.sort(excluded, axis=1).T
-        keys = np.minimum(i, j) * len(charges) + np.maximum(i, j)
-        counts = ~np.isin(keys, low * len(charges) + high)
-        i, j, separation, r = i[counts], j[counts], separation[counts], r[counts]
-    magnitude = screened_force(r, damping) - screened_force(np.array(cutoff), damping)
-    # Beads that have not been pushed apart yet would set the scale: no ion is nearer than this.
-    r = np.maximum(r, 0.5)
-    magnitude = np.minimum(magnitude, screened_force(r, damping))
-    pair_forces = (bjerrum_length * charges[i] * charges[j] * magnitude / r)[:, None] * separation
     forces = np.zeros_like(positions)
-    np.add.at(forces, i, pair_forces)
-    np.add.at(forces, j, -pair_forces)
+    for i, j, separation, r in near_pairs(positions, box, cutoff):
+        if excluded is not None:
+            low, high = np.sort(excluded, axis=1).T
+            keys = np.minimum(i, j) * len(charges) + np.maximum(i, j)
+            counts = ~np.isin(keys, low * len(charges) + high)
+            i, j, separation, r = i[counts], j[counts], separation[counts], r[counts]
+        magnitude = screened_force(r, damping) - screened_force(np.array(cutoff), damping)
+        # Beads that have not been pushed apart yet would set the scale: no ion is nearer.
+        r = np.maximum(r, 0.5)
+        magnitude = np.minimum(magnitude, screened_force(r, damping))
+        strength = bjerrum_length * charges[i] * charges[j] * magnitude / r
+        pair_forces = strength[:, None] * separation
+        np.add.at(forces, i, pair_forces)
+        np.add.at(forces, j, -pair_forces)
     rms = float(np.sqrt(np.mean(np.sum(forces**2, axis=1))))
     return max(rms, least_typical_force(box, bjerrum_length))
 
