@@ -20,8 +20,10 @@ _LEAST_SECONDS = 10.0
 _MOST_SECONDS = 900.0
 # The last cost counts this much: a file system that was busy once does not decide for long.
 _WEIGHT_OF_LAST = 0.5
-# A stage stops within about this time of a request, and reports its progress as often.
-_SECONDS_OF_CHUNK = 1.0
+# A stage stops within about this time of a request, and reports its progress as often. To take and
+# check the state of a million beads may take a good part of it: then chunks are longer.
+_SECONDS_OF_CHUNK, _MOST_SECONDS_OF_CHUNK = 1.0, 10.0
+_SHARE_OF_LOOKS = 0.02
 # Nothing is known of the speed at first: from one step up, so that no chunk takes much longer.
 _MOST_GROWTH = 8
 
@@ -73,14 +75,20 @@ def _fixed_seconds() -> float | None:
 
 
 class ChunkLength:
-    """Steps that take about a second, from what the chunks before took."""
+    """Steps that take about a second, or up to ten where so much is done between two chunks."""
 
     def __init__(self) -> None:
         self.steps = 1
+        self._ended = time.monotonic()
+        self._looks = [0.0]
 
     def run(self, simulation: Simulation, steps: int) -> None:
-        """Run a chunk of `steps` steps, and take note of its time."""
+        """Run a chunk of `steps` steps, and take note of its time, and of that since the last."""
         started = time.monotonic()
+        # Of two, the shorter: a checkpoint or a review comes seldom.
+        self._looks = [self._looks[-1], started - self._ended]
         simulation.run(steps)
-        fitting = int(_SECONDS_OF_CHUNK * steps / max(time.monotonic() - started, 1e-6))
-        self.steps = max(1, min(fitting, _MOST_GROWTH * max(steps, self.steps)))
+        self._ended = time.monotonic()
+        seconds = max(_SECONDS_OF_CHUNK, min(self._looks) / _SHARE_OF_LOOKS)
+        share = min(seconds, _MOST_SECONDS_OF_CHUNK) / max(self._ended - started, 1e-6)
+        self.steps = max(1, min(int(share * steps), _MOST_GROWTH * max(steps, self.steps)))
