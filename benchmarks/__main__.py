@@ -19,6 +19,7 @@ from benchmarks.checkpoint_overhead import CheckpointOverhead
 from benchmarks.melt_build import MeltBuild
 from benchmarks.one_pass import OnePass
 from benchmarks.sampling_overhead import SamplingOverhead
+from benchmarks.size_scaling import SizeScaling
 from benchmarks.workspace_commands import WorkspaceCommands
 from user_input import UserError, exits_on_user_error, nearest_name
 from workflow.engines.contract import Engine
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         MeltBuild(),
         AnalysisSpeed(),
         OnePass(),
+        SizeScaling(),
         WorkspaceCommands(),
     )
 }
