@@ -50,6 +50,8 @@ def test_a_serial_operation_stays_in_one_process() -> None:
 def test_memory_grows_with_beads_and_ranks() -> None:
     assert asked(beads=1e6)['memory'] > asked()['memory']
     assert asked(how=EngineChoice(ranks=4))['memory'] > asked()['memory']
+    # Ranks share the beads: 64 of them do not ask for 64 times the memory of one.
+    assert asked(beads=1e6, how=EngineChoice(ranks=64))['memory'] < 64 * (1 + 2)
 
 
 CLUSTER = Cluster.model_validate(

@@ -37,7 +37,9 @@ _SHARED_HOURS = 1 / 3
 _SCALING = 0.35
 # Python with an engine and its libraries; a GPU's runtime maps more.
 _GB_PER_RANK, _GB_PER_GPU = 1.0, 2.0
-_GB_PER_BEAD = 2.0e-5
+# 2 to 4 kB a bead were measured, the neighbours of a usual mesh included; each rank has 0.5 kB of
+# every bead where the state is taken.
+_GB_PER_BEAD, _GB_PER_BEAD_AND_RANK = 1.0e-5, 1.0e-6
 _ANALYSIS_GB, _ANALYSIS_GB_PER_BEAD = 2.0, 1.0e-4
 # Of a model that cannot be read; the operation itself will report why.
 _USUAL_BEADS_PER_MONOMER = 3.0
@@ -62,7 +64,8 @@ def directives(
         return {'np': 1, 'ngpu': 0, 'memory': _analysis_memory(beads), 'walltime': hours}
     bead_steps = speed.gpu if how.gpus else speed.cpu_core * how.cores**_SCALING
     hours = (_SAFETY * beads * steps / bead_steps + _SETTING_UP) / 3600
-    memory = how.ranks * (_GB_PER_RANK + beads * _GB_PER_BEAD) + how.gpus * _GB_PER_GPU
+    memory = how.ranks * (_GB_PER_RANK + beads * _GB_PER_BEAD_AND_RANK)
+    memory += beads * _GB_PER_BEAD + how.gpus * _GB_PER_GPU
     found = {
         'np': how.cores,
         'ngpu': how.gpus,
