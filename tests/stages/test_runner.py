@@ -26,7 +26,7 @@ from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.system import System
 from workflow.stages.thermo_writer import read_rows
-from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.frame_schedule import BlockSchedule, NoFrames
 
 STEPS = 2560
 STAGE = Plan('sample', ConstantVolume(0.005, 1.0, 1.0), STEPS, STEPS, 10, BlockSchedule(10, 6))
@@ -73,6 +73,22 @@ def test_an_interrupted_stage_goes_on_with_every_frame_and_row_once(
             run(folder, start, StopAfter(questions))
     assert run(folder, start, StopRequest()).step == STEPS
     assert_exactly_once(folder)
+
+
+def test_a_stage_without_frames_moves_and_logs_as_one_with_frames(
+    start: tuple[System, State], tmp_path: Path
+) -> None:
+    ends, rows, frames = [], [], []
+    for kind in (BlockSchedule, NoFrames):
+        folder, stage = StageFolder(tmp_path, kind.__name__), replace(STAGE, maximum_steps=640)
+        stage = replace(stage, schedule=kind(10, 6))
+        ends.append(run_plan(folder, start[0], stage, start[1], lambda _: False, StopRequest()))
+        rows.append(read_rows(folder.thermo))
+        with gsd.hoomd.open(folder.trajectory) as trajectory:
+            frames.append(len(trajectory))
+    np.testing.assert_array_equal(ends[0].positions, ends[1].positions)
+    np.testing.assert_equal(rows[0], rows[1])
+    assert frames == [8, 1]
 
 
 class Slow:

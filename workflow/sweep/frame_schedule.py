@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,3 +43,15 @@ class BlockSchedule:
     def is_due(self, step: int) -> bool:
         """Return whether a frame is due at `step`."""
         return step % self.block in self.offsets
+
+
+class NoFrames(BlockSchedule):
+    """Blocks for reviews alone, of a run whose frames nobody reads: it has its first one."""
+
+    def next_frame(self, step: int) -> int:
+        """Return a step that no run comes to."""
+        return sys.maxsize
+
+    def is_due(self, step: int) -> bool:
+        """Return False."""
+        return False

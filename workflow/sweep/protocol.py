@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from user_input import StrictModel
-from workflow.sweep.frame_schedule import BlockSchedule
+from workflow.sweep.frame_schedule import BlockSchedule, NoFrames
 
 Steps = Annotated[int, Field(gt=0, le=2**53)]  # to which a float can count
 Positive = Annotated[float, Field(gt=0)]
@@ -53,10 +53,14 @@ class OpenEnded(StrictModel):
 
 
 class Equilibrate(OpenEnded):
-    """Run until equilibration is detected."""
+    """Run until equilibration is detected, from the log alone."""
 
     thermostat_time: Positive = 1.0
     barostat_time: Positive = 5.0
+
+    def schedule(self, log_period: int) -> BlockSchedule:
+        """Plan no frames: of a million beads they were 1 TB in ten million steps."""
+        return NoFrames(**vars(super().schedule(log_period)))
 
 
 class Sample(OpenEnded):
