@@ -15,7 +15,7 @@ import numpy as np
 from rich.progress import track
 
 from fault_injection.damages import DAMAGES, TARGETS, Target, damage_job, stopped_job
-from fault_injection.disks import bytes_needed, can_mount, fill_disk, forbid_writing
+from fault_injection.disks import bytes_needed, can_mount, fill_disk
 from fault_injection.kills import KINDS, kill_job
 from fault_injection.outcome import COUNTS, Outcome
 from workflow.engines.selection import available_engines
@@ -68,7 +68,7 @@ def _kills(
     """Jobs that get a signal often enough, the engines in turn."""
     for turn, done in enumerate(range(0, wanted, _KILLS_OF_A_JOB)):
         engine, kills = engines[turn % len(engines)], min(_KILLS_OF_A_JOB, wanted - done)
-        yield partial(kill_job, engine, int(rng.integers(2**32)), kills, number)
+        yield partial(kill_job, engine, int(rng.integers(2**32)), kills, [number])
 
 
 def _damages(wanted: int, engines: list[str], rng: np.random.Generator) -> Iterator[Trial]:
@@ -103,7 +103,6 @@ def _disks(fills: int, engines: list[str]) -> Iterator[Trial]:
         for number in range(fills):
             left = int(needed * (number + 0.5) / fills)
             yield partial(fill_disk, engine, left, bool(number % 2))
-        yield partial(forbid_writing, engine)
 
 
 if __name__ == '__main__':

@@ -39,7 +39,7 @@ def bytes_needed(engine: str) -> int:
 
 
 def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
-    """Run a job where `left` bytes are free, then with the space that it needs.
+    """Run a job where `left` bytes are free, then read-only, then with the space that it needs.
 
     Args:
         engine: Which runs it.
@@ -66,6 +66,8 @@ def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
         with tempfile.TemporaryDirectory() as scratch:
             written = content_so_far(job, Path(scratch))
         ballast.unlink()
+        if first.code != 0:
+            _forbid_writing(folder, engine, outcome)
         run = finish(start_run(folder, engine, **environment))
         outcome.answers[FULL, engine, ANEW] += run.began_anew
         if run.code == 0 and is_done(job):
@@ -76,6 +78,7 @@ def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
                 outcome.counts[FULL, engine, name] += number
         else:
             outcome.counts[FULL, engine, 'not completed'] += 1
+        outcome.counts = +outcome.counts
         if outcome.counts:
             outcome.messages.append(
                 f'{left} bytes left: {first.said[-900:]} THEN {run.said[-500:]}'
@@ -83,27 +86,18 @@ def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
     return outcome
 
 
-def forbid_writing(engine: str) -> Outcome:
-    """Run a job on a disk that is read-only, then on the same disk when it is not."""
-    outcome = Outcome()
-    with _small_disk() as folder:
-        job = make_job(folder)
-        before = _fingerprint(folder)
-        _mount('remount,ro', folder)
-        first = finish(start_run(folder, engine))
-        outcome.trials[READ_ONLY, '', engine] += 1
-        outcome.answers[READ_ONLY, engine, 'detected'] += int(first.code != 0)
-        if not (first.is_clearly_refused and 'read-only' in first.said):
-            outcome.counts[READ_ONLY, engine, 'unclear'] += 1
-        outcome.counts[READ_ONLY, engine, 'wrong'] += int(_fingerprint(folder) != before)
-        _mount('remount,rw', folder)
-        run = finish(start_run(folder, engine))
-        if run.code != 0 or not is_done(job):
-            outcome.counts[READ_ONLY, engine, 'not completed'] += 1
-        outcome.counts = +outcome.counts
-        if outcome.counts:
-            outcome.messages.append(f'read-only: {first.said[-900:]} THEN {run.said[-500:]}')
-    return outcome
+def _forbid_writing(folder: Path, engine: str, outcome: Outcome) -> None:
+    """Run a job on its disk while that is read-only."""
+    before = _fingerprint(folder)
+    _mount('remount,ro', folder)
+    run = finish(start_run(folder, engine))
+    _mount('remount,rw', folder)
+    outcome.trials[READ_ONLY, '', engine] += 1
+    outcome.answers[READ_ONLY, engine, 'detected'] += int(run.code != 0)
+    if not (run.is_clearly_refused and 'read-only' in run.said):
+        outcome.counts[READ_ONLY, engine, 'unclear'] += 1
+        outcome.messages.append(f'read-only: {run.said[-900:]}')
+    outcome.counts[READ_ONLY, engine, 'wrong'] += int(_fingerprint(folder) != before)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -44,19 +45,24 @@ _AFTER_START = {'build': (0.3, 1.0), 'analysis': (0.3, 2.2)}
 
 
 def kill_job(
-    engine: str, seed: int, at_most: int, number: signal.Signals, aims: Sequence[str] = AIMS
+    engine: str,
+    seed: int,
+    at_most: int,
+    numbers: Sequence[signal.Signals],
+    aims: Sequence[str] = AIMS,
 ) -> Outcome:
-    """Send the runs of one job a signal at random moments, then let it end."""
+    """Send the runs of one job signals, in turn, at random moments, then let it end."""
     rng = np.random.default_rng(seed)
-    outcome, kind = Outcome(), KINDS[number]
+    outcome, kind = Outcome(), ''
     folder = Path(tempfile.mkdtemp(prefix='isp-faults-'))
     job = make_job(folder)
     written = Content()
-    for aim in aims:
+    for aim, number in zip(aims, cycle(numbers), strict=False):
         if STAGES.index(stage_of(job)) > STAGES.index(aim) or is_done(job):
             continue
         if outcome.trials.total() == at_most:
             break
+        kind = KINDS[number]
         process = start_run(folder, engine)
         _wait_for(job, aim, process, rng)
         stage, is_signalled = stage_of(job), process.poll() is None

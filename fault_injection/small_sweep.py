@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from workflow.jobs import files as job_files
@@ -67,11 +70,19 @@ class Run:
         return int(found[-1]) if found else None
 
 
+@cache
+def _initialised() -> tempfile.TemporaryDirectory[str]:
+    """A project of the sweep, made once for all that begin with it."""
+    made = tempfile.TemporaryDirectory(prefix='isp-faults-')
+    (Path(made.name) / 'sweep.toml').write_text(_SWEEP)
+    command = [sys.executable, str(PROJECT), 'init', 'sweep.toml']
+    subprocess.run(command, cwd=made.name, capture_output=True, check=True)
+    return made
+
+
 def make_job(folder: Path) -> Path:
     """Make the sweep's only job in `folder` and return the job's folder."""
-    (folder / 'sweep.toml').write_text(_SWEEP)
-    command = [sys.executable, str(PROJECT), 'init', 'sweep.toml']
-    subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    shutil.copytree(_initialised().name, folder, dirs_exist_ok=True)
     return job_of(folder)
 
 

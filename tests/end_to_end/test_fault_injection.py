@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import shutil
 import signal
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from fault_injection.damages import TARGETS, damage_job, stopped_job
-from fault_injection.disks import can_mount, fill_disk, forbid_writing
+from fault_injection.disks import FULL, READ_ONLY, can_mount, fill_disk
 from fault_injection.kills import kill_job
 from fault_injection.outcome import Outcome
 from fault_injection.small_sweep import job_of
+from tests.results.builders import refuse_all_but
 
 pytestmark = pytest.mark.slow
 
 ENGINE = 'lammps'
 SEED = 5
 OF_THE_STAGE = {'checkpoint': 'bit flipped', 'trajectory': 'truncated', 'log': 'bit flipped'}
-KILLED = ('relax', 'sample', 'analysis')
-STOPPED = ('equilibrate',)
+SIGNALS = {
+    'relax': signal.SIGKILL,
+    'equilibrate': signal.SIGTERM,
+    'sample': signal.SIGKILL,
+    'analysis': signal.SIGKILL,
+}
 
 needs_mount = pytest.mark.skipif(not can_mount(), reason='needs root, to mount a small tmpfs')
 
@@ -39,6 +43,7 @@ def damage_each_file() -> Outcome:
         if (job_of(stopped) / checkpoint.path).exists():
             break
         shutil.rmtree(stopped)
+    refuse_all_but(job_of(stopped), 'thermodynamics')
     for name, damage in OF_THE_STAGE.items():
         (target,) = TARGETS[name]
         outcome.add(damage_job(name, target, damage, ENGINE, SEED, stopped))
@@ -46,23 +51,19 @@ def damage_each_file() -> Outcome:
     return outcome
 
 
-def test_nothing_is_lost_by_kills_and_damaged_files() -> None:
-    with ThreadPoolExecutor(2) as pool:
-        killed = pool.submit(kill_job, ENGINE, SEED, 3, signal.SIGKILL, KILLED)
-        stopped = pool.submit(kill_job, ENGINE, SEED, 1, signal.SIGTERM, STOPPED)
-        damaged = pool.submit(damage_each_file)
-    assert_nothing_is_lost(killed.result(), 2)
-    assert_nothing_is_lost(stopped.result(), 1)
-    assert_nothing_is_lost(damaged.result(), 3)
+def test_nothing_is_lost_by_kills_and_by_requests_to_stop() -> None:
+    outcome = kill_job(ENGINE, SEED, len(SIGNALS), list(SIGNALS.values()), list(SIGNALS))
+    assert_nothing_is_lost(outcome, 3)
+    assert outcome.trials_of('SIGTERM') == 1
+
+
+def test_nothing_is_lost_by_damaged_files() -> None:
+    assert_nothing_is_lost(damage_each_file(), 3)
 
 
 @needs_mount
-def test_a_full_disk_is_told_and_spoils_nothing() -> None:
+def test_a_full_and_a_read_only_disk_are_told_and_spoil_nothing() -> None:
     outcome = fill_disk(ENGINE, 450_000, temporary_files_too=False)
-    assert_nothing_is_lost(outcome, 1)
-    assert outcome.answers.total() == 1
-
-
-@needs_mount
-def test_a_read_only_disk_is_told_and_spoils_nothing() -> None:
-    assert_nothing_is_lost(forbid_writing(ENGINE), 1)
+    assert_nothing_is_lost(outcome, 2)
+    assert outcome.answers[FULL, ENGINE, 'detected'] == 1
+    assert outcome.answers[READ_ONLY, ENGINE, 'detected'] == 1
