@@ -16,23 +16,25 @@ from analysis.io.open_trajectory import open_trajectory
 from analysis.observables.ion_clusters import IonClusters
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.sampling.run import Run
-run = Run(open_trajectory(sys.argv[1]))
-ions = {'cations': (sys.argv[2],), 'anions': (sys.argv[3],)}
-clusters = IonClusters(contact_distance=0.9, **ions)
+cation, anion, *paths = sys.argv[1:]
+clusters = IonClusters(contact_distance=0.9, cations=(cation,), anions=(anion,))
 relaxation = SegmentalRelaxation()
-assert clusters.compute(run).n_frames > 1
-if relaxation.applies_to(run.topology):
-    assert relaxation.compute(run).p2
-# ru_maxrss would start from the peak of the process that forked this one.
-status = open('/proc/self/status').read()
-print(int(status.split('VmHWM:')[1].split()[0]))
+for path in paths:
+    run = Run(open_trajectory(path))
+    assert clusters.compute(run).n_frames > 1
+    if relaxation.applies_to(run.topology):
+        assert relaxation.compute(run).p2
+    # ru_maxrss would start from the peak of the process that forked this one.
+    status = open('/proc/self/status').read()
+    print(int(status.split('VmHWM:')[1].split()[0]))
 """
 
 
-def peak_memory(path, *types):
-    done = subprocess.run([sys.executable, '-c', SCRIPT, path, *types], cwd=ROOT, check=True,
+def peaks_of_memory(*arguments):
+    """The peak of one process after each file in turn."""
+    done = subprocess.run([sys.executable, '-c', SCRIPT, *arguments], cwd=ROOT, check=True,
                           capture_output=True, text=True)  # fmt: skip
-    return int(done.stdout)
+    return [int(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.slow
@@ -40,13 +42,12 @@ def peak_memory(path, *types):
 @pytest.mark.parametrize('kind', ['gsd', 'dump'])
 def test_ten_times_the_frames(tmp_path, kind):
     frames = {'gsd': (60, 1000), 'dump': (15, 400)}[kind]
-    peaks = []
-    for n in (frames[0], 10 * frames[0]):
-        made = ion_frames(n, n_pairs=frames[1], box=20.0)
-        if kind == 'gsd':
-            peaks.append(peak_memory(write_gsd(tmp_path / f'{n}.gsd', made), 'Li', 'S'))
-        else:
-            peaks.append(peak_memory(write_dump(tmp_path / f'{n}.dump', made), '2', '1'))
+    write, types = {'gsd': (write_gsd, ('Li', 'S')), 'dump': (write_dump, ('2', '1'))}[kind]
+    paths = [
+        write(tmp_path / f'{n}.{kind}', ion_frames(n, n_pairs=frames[1], box=20.0))
+        for n in (frames[0], 10 * frames[0])
+    ]
+    peaks = peaks_of_memory(*types, *paths)
     print(f'{kind}: peak RSS {peaks} kB, ratio {peaks[1] / peaks[0]:.3f}')
     assert peaks[1] <= 1.1 * peaks[0]
     assert np.isfinite(peaks).all()
