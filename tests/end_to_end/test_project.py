@@ -107,16 +107,20 @@ def assert_everything_says_where_it_comes_from(folder: Path, jobs: list[Path]) -
     assert f'numpy {version("numpy")}' in html
 
 
-def wait_until_sampling(folder: Path) -> None:
+SAMPLING = 'sample.in_progress/thermo.rows'
+
+
+def wait_for(folder: Path, file: str) -> None:
+    """Wait until a job of the sweep has a file."""
     deadline = time.monotonic() + 60
-    while not list(folder.glob('workspace/*/sample.in_progress/thermo.rows')):
+    while not list(folder.glob(f'workspace/*/{file}')):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_a_lost_terminal_leaves_nothing_running(folder: Path) -> None:
     process = simulate(folder)
-    wait_until_sampling(folder)
+    wait_for(folder, 'init.gsd')  # the processes of two jobs are at work
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert process.returncode == EXIT_INTERRUPTED
@@ -148,7 +152,7 @@ def test_a_stage_that_another_process_has_done_is_not_done_again(folder: Path) -
 def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> None:
     (folder / 'sweep.toml').write_text(SWEEP.replace('replicas = 2', 'replicas = 1'))
     process = simulate(folder)
-    wait_until_sampling(folder)
+    wait_for(folder, SAMPLING)
     process.send_signal(signal.SIGINT)
     assert 'The same command resumes it' in process.communicate(timeout=60)[0]
     assert process.returncode == EXIT_INTERRUPTED
