@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fault_injection.small_sweep import LONGEST_RUN, finish, make_job, start_run
+from fault_injection.small_sweep import LONGEST_RUN, make_job, start_run
 from tests.conftest import Done, run_here
 from workflow.jobs import provenance
 from workflow.sweep.state_point import derive_seed
@@ -30,7 +30,7 @@ def test_a_run_that_was_killed_is_on_record_in_document_and_results(tmp_path: Pa
     wait_for(job / 'sample.in_progress/checkpoint')
     process.kill()
     process.communicate()
-    assert finish(start_run(tmp_path, 'lammps')).code == 0
+    assert run_here(tmp_path, 'run', '-o', 'simulation', 'clusters').returncode == 0
 
     document = json.loads((job / 'signac_job_document.json').read_text())
     killed, ended = (run for run in document['runs'] if run['stage'] == 'sample')
@@ -89,5 +89,6 @@ def test_a_job_that_only_crashes_is_marked_and_a_retry_runs_it(tmp_path: Path) -
     assert (done.returncode, 'Traceback' in done.stderr) == (1, False)
     assert '5 runs in a row were killed or crashed' in project('failed', job.name).stdout
     assert not (job / 'relaxed.gsd').exists()
-    assert project('retry', job.name).returncode == 0
+    assert project('retry', job.name, '--later').returncode == 0
+    assert project('run', '-o', 'relax').returncode == 0
     assert (job / 'relaxed.gsd').exists()
