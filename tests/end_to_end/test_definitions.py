@@ -34,7 +34,7 @@ sample = { minimum_steps = 1280, maximum_steps = 1280, doublings = 2 }
 
 def run(folder: Path, replicas: int, more: str = '') -> list[Path]:
     (folder / 'sweep.toml').write_text(SWEEP.replace('REPLICAS', str(replicas)) + more)
-    for words in (['init', 'sweep.toml'], ['run', '-o', '^(?!report$).*']):
+    for words in (['init', 'sweep.toml'], ['run', '-o', 'simulation', 'clusters', 'relaxation']):
         done = run_here(folder, *words)
         assert done.returncode == 0, done.said
     return sorted((folder / 'workspace').iterdir())
