@@ -222,11 +222,9 @@ def test_an_early_signal_ends_a_run_without_a_traceback(
 @pytest.mark.slow
 def test_of_two_runs_of_one_job_one_works_and_the_other_leaves(one_long: Path) -> None:
     first = start_sampling(one_long)
-    first.send_signal(signal.SIGSTOP)  # it holds the job, and takes no time
     said = end(start(one_long, 'run', '-o', 'job'), EXIT_HELD)
     assert f'is being run by process {first.pid} {HERE}' in said
     assert 'sample runs' in here(one_long, 0, 'status', '-d')
-    first.send_signal(signal.SIGCONT)
     first.send_signal(signal.SIGINT)
     end(first, EXIT_INTERRUPTED)
 
