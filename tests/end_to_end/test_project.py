@@ -120,7 +120,7 @@ def wait_for(folder: Path, file: str) -> None:
 
 def test_a_lost_terminal_leaves_nothing_running(folder: Path) -> None:
     process = simulate(folder)
-    wait_for(folder, 'init.gsd')  # the processes of two jobs are at work
+    wait_for(folder, SAMPLING)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert process.returncode == EXIT_INTERRUPTED
