@@ -1,0 +1,169 @@
+"""Settings chosen by measurement: the error they have, what is kept of them, and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import RelaxedMelt
+from tests.systems import state_point
+from workflow.electrostatics.force_error import Differentiation, Grid, Ions
+from workflow.electrostatics.mesh import CoulombMesh
+from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
+from workflow.engines.lammps_engine import LammpsEngine
+from workflow.stages.coulomb_check import CoulombCheck
+from workflow.stages.system import System
+from workflow.stages.trajectory_writer import frame_with_state
+from workflow.stages.tuning import CACHE_VARIABLE, Choice, cache_file, choose_settings
+
+INTEGRATOR = ConstantVolume(0.005, 1.0, 1.0)
+SHORT, LONG = 1_000, 10_000_000
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / 'cache'))
+    return tmp_path / 'cache'
+
+
+@pytest.fixture
+def melt(relaxed_melt: RelaxedMelt) -> tuple[System, State]:
+    point = state_point('isp', {'LSP': 0.5, 'DOPA': 0.5})
+    return relaxed_melt(point, LammpsEngine(), 1e-2)
+
+
+@pytest.mark.parametrize('request_', [1e-2, 1e-3])
+@pytest.mark.parametrize('fraction', [0.1, 0.5, 1.0])
+def test_the_error_of_a_stage_is_the_one_asked_for(
+    engine: Engine,
+    relaxed_melt: RelaxedMelt,
+    fraction: float,
+    request_: float,
+    tmp_path: Path,
+) -> None:
+    composition = {'LSP': fraction, 'DOPA': 1 - fraction}
+    system, state = relaxed_melt(state_point('isp', composition), engine, request_)
+    choice = choose_settings(tmp_path / 'settings.json', system, state, INTEGRATOR, SHORT)
+    n_ions = np.count_nonzero(system.topology.particles.charge)
+    assert choice.mesh is not None
+    assert choice.trials == ()
+    # What a stage begins with is the mesh that was measured.
+    mesh = replace(system, tuning=choice.tuning).mesh(state)
+    assert mesh is not None
+    error, _ = CoulombCheck(system, state).error_of(mesh)
+    assert error == pytest.approx(choice.achieved_error, rel=1e-6)
+    assert (0.8 if n_ions > 100 else 0.6) * request_ < error < request_
+
+
+def test_a_stage_that_resumes_has_the_settings_that_it_began_with(
+    melt: tuple[System, State], tmp_path: Path
+) -> None:
+    system, state = melt
+    saved = tmp_path / 'settings.json'
+    first = choose_settings(saved, system, state, INTEGRATOR, SHORT)
+    changed = first.tuning.skin + 0.05
+    text = saved.read_text().replace(f'"skin": {first.tuning.skin}', f'"skin": {changed}')
+    saved.write_text(text)
+    again = choose_settings(saved, system, state, INTEGRATOR, LONG)
+    assert again.tuning.skin == pytest.approx(changed)
+    assert again.record()['coulomb']['achieved_error'] == first.achieved_error
+    assert list(system.seeds) == []  # its random numbers are those of the stage alone
+
+
+@pytest.mark.parametrize('content', ['', '{', '{"engine": {"engine": "other"}, "tuning": {}}'])
+def test_settings_that_are_damaged_or_of_another_engine_are_found_again(
+    melt: tuple[System, State], tmp_path: Path, content: str
+) -> None:
+    system, state = melt
+    saved = tmp_path / 'settings.json'
+    first = choose_settings(saved, system, state, INTEGRATOR, SHORT)
+    whole = saved.read_bytes()
+    saved.write_text(content)
+    again = choose_settings(saved, system, state, INTEGRATOR, SHORT)
+    assert again.tuning == first.tuning
+    assert saved.read_bytes() == whole
+
+
+def test_a_long_stage_is_timed_once_for_all_of_its_kind(
+    melt: tuple[System, State], tmp_path: Path, cache: Path
+) -> None:
+    system, state = melt
+    timed = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG)
+    assert len(timed.trials) > 6
+    best = max(timed.trials, key=lambda trial: trial.speed)
+    assert (best.tuning.grid, best.tuning.skin) == (timed.tuning.grid, timed.tuning.skin)
+    replica = replace(system, state_point=system.state_point | {'replica': 1})
+    assert cache_file(replica, INTEGRATOR) == cache_file(system, INTEGRATOR)
+    assert list(cache.iterdir()) == [cache_file(system, INTEGRATOR)]
+    other = choose_settings(tmp_path / 'two.json', replica, state, INTEGRATOR, SHORT)
+    assert other.trials == timed.trials
+    assert other.tuning.grid == timed.tuning.grid
+    # Another kind of system has its own.
+    assert cache_file(replace(system, coulomb_error=1e-3), INTEGRATOR) not in cache.iterdir()
+
+
+def test_without_charges_there_is_a_skin_alone(relaxed_melt: RelaxedMelt, tmp_path: Path) -> None:
+    system, state = relaxed_melt(state_point('isp', {'DOPA': 1.0}), LammpsEngine(), 1e-2)
+    choice = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG)
+    assert choice.tuning.grid is None
+    assert 'coulomb' not in choice.record()
+    assert len({trial.tuning.skin for trial in choice.trials}) > 3
+
+
+def test_a_cache_that_cannot_be_written_costs_the_time_alone(
+    melt: tuple[System, State], tmp_path: Path, cache: Path
+) -> None:
+    system, state = melt
+    cache.write_text('a file where the folder would be')
+    choice = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG)
+    assert isinstance(choice, Choice)
+    assert choice.trials
+
+
+@pytest.mark.parametrize('differentiation', Differentiation)
+@pytest.mark.parametrize(('order', 'kappa'), [(4, 0.5), (5, 0.8), (6, 0.8), (7, 1.0)])
+def test_the_error_of_a_mesh_is_its_integral(
+    melt: tuple[System, State], differentiation: Differentiation, order: int, kappa: float
+) -> None:
+    system, state = melt
+    positions = np.random.default_rng(7).uniform(-0.5, 0.5, state.positions.shape) * state.box
+    randomised = replace(state, positions=positions)
+    charges = np.asarray(system.topology.particles.charge, dtype=float)
+    ions = charges != 0
+    length = system.force_field.bjerrum_length
+    forces = []
+    for resolution, assigned in ((12, order), (48, 7)):
+        mesh = CoulombMesh(resolution, assigned, 3.0, kappa, 1e-2, 1e-2, 1.0, differentiation)
+        simulation = LammpsEngine().simulation(
+            frame_with_state(system.topology, randomised),
+            system.force_field,
+            ConstantEnergy(1e-3),
+            mesh,
+            1,
+            0,
+        )
+        forces.append(simulation.forces()[ions])
+        simulation.close()
+    error = np.sqrt(np.mean(np.sum((forces[0] - forces[1]) ** 2, axis=1)))
+    estimate = Ions.of(charges, state.box, length).mesh_error(
+        Grid(12, order, differentiation), kappa
+    )
+    assert error == pytest.approx(estimate, rel=0.3)
+
+
+def test_forces_that_do_not_sum_to_zero_set_nothing_in_motion(
+    melt: tuple[System, State],
+) -> None:
+    system, state = melt
+    mesh = CoulombMesh(12, 5, 2.4, 0.9, 1e-2, 1e-2, 1.0, Differentiation.ANALYTIC)
+    simulation = system.simulation(state, INTEGRATOR, mesh, 'sample')
+    assert np.abs(simulation.forces().sum(axis=0)).max() > 1e-3
+    simulation.run(2_000)
+    masses = system.limits.masses
+    momentum = masses @ simulation.state().velocities
+    simulation.close()
+    # It is taken away at every hundredth step, and this is one.
+    assert np.abs(momentum).max() < 1e-8
