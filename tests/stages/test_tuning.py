@@ -10,13 +10,13 @@ import pytest
 
 from tests.conftest import RelaxedMelt
 from tests.systems import state_point
+from validation.systems import random_ions
 from workflow.electrostatics.force_error import Differentiation, Grid, Ions
 from workflow.electrostatics.mesh import CoulombMesh
-from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
+from workflow.engines.contract import ConstantVolume, Engine, State
 from workflow.engines.lammps_engine import LammpsEngine
 from workflow.stages.coulomb_check import CoulombCheck
 from workflow.stages.system import System
-from workflow.stages.trajectory_writer import frame_with_state
 from workflow.stages.tuning import CACHE_VARIABLE, Choice, cache_file, choose_settings
 
 INTEGRATOR = ConstantVolume(0.005, 1.0, 1.0)
@@ -26,6 +26,7 @@ SHORT, LONG = 1_000, 10_000_000
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / 'cache'))
+    monkeypatch.setattr('workflow.stages.tuning._SECONDS', 0.02)
     return tmp_path / 'cache'
 
 
@@ -126,32 +127,19 @@ def test_a_cache_that_cannot_be_written_costs_the_time_alone(
 @pytest.mark.parametrize('differentiation', Differentiation)
 @pytest.mark.parametrize(('order', 'kappa'), [(4, 0.5), (5, 0.8), (6, 0.8), (7, 1.0)])
 def test_the_error_of_a_mesh_is_its_integral(
-    melt: tuple[System, State], differentiation: Differentiation, order: int, kappa: float
+    differentiation: Differentiation, order: int, kappa: float
 ) -> None:
-    system, state = melt
-    positions = np.random.default_rng(7).uniform(-0.5, 0.5, state.positions.shape) * state.box
-    randomised = replace(state, positions=positions)
-    charges = np.asarray(system.topology.particles.charge, dtype=float)
-    ions = charges != 0
-    length = system.force_field.bjerrum_length
+    sample = random_ions(400, 0.4, 16.0, seed=3)
     forces = []
-    for resolution, assigned in ((12, order), (48, 7)):
+    for resolution, assigned in ((12, order), (60, 7)):
         mesh = CoulombMesh(resolution, assigned, 3.0, kappa, 1e-2, 1e-2, 1.0, differentiation)
-        simulation = LammpsEngine().simulation(
-            frame_with_state(system.topology, randomised),
-            system.force_field,
-            ConstantEnergy(1e-3),
-            mesh,
-            1,
-            0,
-        )
-        forces.append(simulation.forces()[ions])
+        simulation = sample.simulation(LammpsEngine(), mesh=mesh)
+        forces.append(simulation.forces())
         simulation.close()
     error = np.sqrt(np.mean(np.sum((forces[0] - forces[1]) ** 2, axis=1)))
-    estimate = Ions.of(charges, state.box, length).mesh_error(
-        Grid(12, order, differentiation), kappa
-    )
-    assert error == pytest.approx(estimate, rel=0.3)
+    ions = Ions.of(sample.charges, np.asarray(sample.state.box, dtype=float), 16.0)
+    grid = Grid(12, order, differentiation)
+    assert error == pytest.approx(ions.mesh_error(grid, kappa), rel=0.2)
 
 
 def test_forces_that_do_not_sum_to_zero_set_nothing_in_motion(

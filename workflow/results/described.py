@@ -12,7 +12,7 @@ from workflow.jobs.provenance import code_text
 # What differs from run to run; the rest says what ran.
 _PER_RUN = {
     'job', 'stage', 'seed', 'seeds', 'started', 'seconds', 'steps', 'outcome', 'short_steps',
-    'coulomb', 'meshes', 'meshes_chosen', 'equilibrated', 'equilibrated_from', 'not_equilibrated',
+    'coulomb', 'tuning', 'meshes', 'meshes_chosen', 'equilibrated', 'equilibrated_from', 'not_equilibrated',
     'progress_before',
 }  # fmt: skip
 

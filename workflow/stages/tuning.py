@@ -33,8 +33,8 @@ _logger = logging.getLogger(__name__)
 
 CACHE_VARIABLE = 'ISP_TUNING_CACHE'
 
-# Of the error aimed at, where the search for a splitting ends, and after how many tries it does.
-_CONTENT, _MOST_TRIES = (0.92, 1.04), 5
+# So far from the error aimed at the search for a splitting ends, or after so many tries.
+_CONTENT, _MOST_TRIES = 0.03, 5
 # How many meshes are timed with the usual skin, and which skins with the fastest of them.
 _MESHES, _SKINS = 6, (0.5, 0.6, 0.8, 1.0)
 # A setting is timed for so many seconds, and enough steps to rebuild the neighbour list in some.
@@ -142,20 +142,24 @@ class _Search:
 
     def settled(self, tuning: Tuning, trials: tuple[Trial, ...] = ()) -> Choice | None:
         """Find the splitting of a grid that has the error aimed at; None if none is found."""
-        engine, request, ratio = self._system.engine.describe(), self._request, tuning.error_ratio
+        engine, request = self._system.engine.describe(), self._request
         if request is None or self._check is None:
             return Choice(engine, tuning, trials=trials)
         assert tuning.grid is not None
-        low, high = (share * request.aim(measured=True) for share in _CONTENT)
+        ratio, found, aim = tuning.error_ratio or 1.0, None, request.aim(measured=True)
         for _ in range(_MOST_TRIES):
-            mesh = request.mesh(tuning.grid, ratio)
-            if mesh is None:
-                return None
+            if (mesh := request.mesh(tuning.grid, ratio)) is None:
+                break
             error, mesh = self._check.error_of(mesh)
-            if ratio is not None and low <= error <= high:
-                return Choice(engine, replace(tuning, error_ratio=ratio), mesh, error, trials)
-            ratio = error / mesh.estimated_error * (ratio or 1.0)
-        return None
+            # Of few ions it jumps with each pair that the cut-off passes: the nearest is taken.
+            off = abs(error - aim)
+            if error <= request.error and (found is None or off < found[0]):
+                settled = replace(tuning, error_ratio=ratio)
+                found = off, Choice(engine, settled, mesh, error, trials)
+            if off < _CONTENT * aim:
+                break
+            ratio *= error / mesh.estimated_error
+        return found and found[1]
 
     def estimated(self) -> Choice:
         """Take the setting of least estimated costs, as it is where no splitting settles."""

@@ -172,7 +172,9 @@ def test_a_contact_distance_in_doubt_is_a_verdict_on_all():
         assert ('contact distance of Li-S is in doubt' in found.verdict) == is_in_doubt
         verdicts = {each.name: each.estimate.verdict for each in IonClusters().quantities(found)}
         assert bool(verdicts['contact_distance']) == is_in_doubt
-        assert ('--contact-distance Li-S=' in verdicts['percolation_probability_any']) == is_in_doubt
+        assert (
+            '--contact-distance Li-S=' in verdicts['percolation_probability_any']
+        ) == is_in_doubt
 
 
 def zwitterions(n_frames=40, seed=3):
