@@ -1,38 +1,210 @@
-"""How fast trajectories are analysed."""
+"""How fast trajectories are analysed, against the scripts that are usually written for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.geometry.chains import bonds_along_chains
+from analysis.geometry.wave_vectors import random_lattice_vectors
 from analysis.io.open_trajectory import open_trajectory
-from analysis.observables import OBSERVABLES
+from analysis.observables.chain_sizes import ChainSizes
+from analysis.observables.ion_clusters import IonClusters
+from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
+from analysis.observables.non_gaussian import NonGaussian
+from analysis.observables.pair_correlation import BINS, MOST_FRAMES, PairCorrelation
+from analysis.observables.segmental_relaxation import SegmentalRelaxation
+from analysis.observables.structure_factor import StructureFactor
+from analysis.sampling.frame_selection import spread_out
+from analysis.sampling.main_peak import HIGHEST, LOWEST, SHELLS, VECTORS_PER_SHELL
 from analysis.sampling.run import Run
+from benchmarks import usual_scripts as scripts
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.synthetic_trajectory import write_trajectory
-from benchmarks.timing import Stopwatch
+from benchmarks.timing import Stopwatch, Timing, interleaved, ratios, spread
 
-# All sizes take about as long, and give the correlations lags to work on.
-_BEADS_TIMES_FRAMES = 1_000_000
-_FEWEST_FRAMES = 100
+Array = NDArray[Any]
+
+_FRAMES = (60, 600)
+_REPETITIONS, _MANY_BEADS = 3, 10_000
+_CONTACT_DISTANCE, _WAVE_NUMBER = 1.6, 6.5
+_TIMES_SCRIPT, _TIMES_FREUD = 5.0, 1.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One observable, and the scripts that give the same numbers.
+
+    Attributes:
+        ours: Its numbers for a file; as are those of the scripts, by name.
+        n_frames: How many frames of the file all of them look at.
+        tolerance: Of the scripts' numbers, relative to the largest of ours.
+    """
+
+    name: str
+    n_frames: int
+    ours: Callable[[], Array]
+    scripts: Mapping[str, Callable[[], Array]]
+    tolerance: float = 1e-4
 
 
 class AnalysisSpeed(Benchmark):
-    """Frames per second of each analysis."""
+    """Frames per second of each observable that needs no log, and of the scripts."""
 
     name = 'analysis_speed'
-    question = 'How many frames of a file does the analysis deal with in a second?'
+    question = 'How many frames of a file does the analysis deal with in a second of a processor?'
     sizes = (1_000, 20_000)
 
     def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
-        """Measure each analysis, reading included."""
-        frames = max(_FEWEST_FRAMES, _BEADS_TIMES_FRAMES // size)
-        path = setting.scratch / f'{size}.gsd'
-        write_trajectory(path, size, frames)
-        for observable in OBSERVABLES:
-            if observable.needs_log:
-                continue
-            stopwatch = Stopwatch()
-            observable.compute(Run(open_trajectory(path)))
-            case = f'{observable.name}, {size} beads, {frames} frames'
-            yield Figure(case, 'frames/s', frames / stopwatch.read().wall)
-        path.unlink()
+        """Measure each observable, reading included, and check that the scripts agree with it."""
+        import freud
+        from threadpoolctl import threadpool_limits
+
+        repetitions = 1 if size > _MANY_BEADS else _REPETITIONS
+        for frames in _FRAMES:
+            path = setting.scratch / f'{size}_{frames}.gsd'
+            write_trajectory(path, size, frames)
+            # Threads that wait for work in a loop would count as work.
+            with freud.parallel.NumThreads(1), threadpool_limits(1), warnings.catch_warnings():
+                warnings.simplefilter('ignore')  # of the libraries about what a GSD file lacks
+                for comparison in comparisons(path):
+                    case = f'{comparison.name}, {size} beads, {frames} frames'
+                    yield from _compared(comparison, case, repetitions)
+            path.unlink()
+
+
+def _compared(comparison: Comparison, case: str, repetitions: int) -> Iterator[Figure]:
+    numbers: dict[str, Array] = {}
+
+    def timed(name: str, compute: Callable[[], Array]) -> Timing:
+        stopwatch = Stopwatch()
+        numbers[name] = compute()
+        return stopwatch.read()
+
+    variants = {'ours': comparison.ours, **comparison.scripts}
+    calls = {name: partial(timed, name, compute) for name, compute in variants.items()}
+    seconds = {
+        name: [each.processor for each in found]
+        for name, found in interleaved(calls, repetitions).items()
+    }
+    for name, each in seconds.items():
+        found = spread([comparison.n_frames / value for value in each])
+        yield Figure(case, f'frames/s, {name}', found.median, found.low, found.high)
+    ours = numbers['ours']
+    for name in comparison.scripts:
+        error = np.abs(numbers[name] - ours).max() / np.abs(ours).max()
+        assert error <= comparison.tolerance, f'{case}, {name}: differs by {error:.2g}'
+        found = ratios(seconds[name], seconds['ours'])
+        target = _TIMES_FREUD if name == 'freud' else _TIMES_SCRIPT
+        yield Figure(case, f'times {name}', found.median, found.low, found.high, target)
+
+
+def comparisons(path: Path) -> Iterator[Comparison]:
+    """Yield what is compared on a file."""
+    run = Run(open_trajectory(path))
+    even, few, plan = run.even_frames, spread_out(run.even_frames, MOST_FRAMES), run.correlation_plan
+    topology = run.topology
+
+    def fresh() -> Run:
+        return Run(open_trajectory(path))
+
+    def clusters() -> Array:
+        series = IonClusters(contact_distance=_CONTACT_DISTANCE).compute(fresh()).series
+        return np.array([series['coordination_number'], series['weight_average_size']])
+
+    yield Comparison(
+        'clusters',
+        len(even),
+        clusters,
+        {
+            'networkx': lambda: scripts.clusters_networkx(path, even, _CONTACT_DISTANCE),
+            'freud': lambda: scripts.clusters_freud(path, even, _CONTACT_DISTANCE),
+        },
+    )
+
+    def relaxation() -> Array:
+        found = SegmentalRelaxation(wave_number=_WAVE_NUMBER).compute(fresh())
+        by_q = [
+            found.scattering[group][q] for q in found.wave_numbers for group in found.scattering
+        ]
+        every = [*found.p1.values(), *found.p2.values(), *by_q]
+        return np.array([each.curve.value for each in every])
+
+    wave_numbers = (_WAVE_NUMBER, np.pi)
+    n = len(run.correlated_frames)
+    relaxation_script = {'NumPy': lambda: scripts.relaxation(path, plan, wave_numbers)}
+    yield Comparison('relaxation', n, relaxation, relaxation_script)
+
+    def msd() -> Array:
+        found = MeanSquaredDisplacement().compute(fresh()).by_type
+        return np.array([each.curve.value for each in found.values()])
+
+    yield Comparison('msd', n, msd, {'NumPy': lambda: scripts.msd(path, plan)})
+
+    def non_gaussian() -> Array:
+        return np.array([each.value for each in NonGaussian().compute(fresh()).curves.values()])
+
+    yield Comparison(
+        'non_gaussian', n, non_gaussian, {'NumPy': lambda: scripts.non_gaussian(path, plan)}
+    )
+
+    beads = np.unique(bonds_along_chains(topology))
+
+    def chains() -> Array:
+        found = ChainSizes().compute(fresh()).squared_radius_of_gyration
+        return np.array([found.value])
+
+    yield Comparison(
+        'chains',
+        len(even),
+        chains,
+        {'MDAnalysis': lambda: scripts.chains_mdanalysis(path, even, beads)},
+    )
+
+    curves = PairCorrelation().compute(run).curves
+    reach = 2 * curves['all'].x[0] * BINS
+
+    def pair_correlation() -> Array:
+        return np.array([each.value for each in PairCorrelation().compute(fresh()).curves.values()])
+
+    yield Comparison(
+        'pair_correlation',
+        len(few),
+        pair_correlation,
+        {
+            'MDAnalysis': lambda: scripts.g_mdanalysis(path, few, reach, BINS),
+            'freud': lambda: scripts.g_freud(path, few, reach, BINS),
+        },
+        1e-2,  # single precision may disagree about a bin
+    )
+
+    def structure_factor() -> Array:
+        return np.asarray(StructureFactor().compute(fresh()).curve.value)
+
+    # The vectors that ours takes, so that the numbers are the same.
+    box, generator = run.frames.read(0).box, np.random.default_rng(0)
+    scale = 2 * np.pi / np.cbrt(box.volume / len(topology.typeid))
+    edges = np.linspace(LOWEST * scale, HIGHEST * scale, SHELLS + 1)
+    vectors = [
+        random_lattice_vectors(box, edges, VECTORS_PER_SHELL, generator) for _ in few
+    ]
+    yield Comparison(
+        'structure_factor',
+        len(few),
+        structure_factor,
+        {'NumPy': lambda: scripts.s_numpy(path, few, vectors, edges)},
+    )
+    yield Comparison(
+        'structure_factor, mean',
+        len(few),
+        lambda: structure_factor().mean(keepdims=True),
+        {'freud': lambda: scripts.s_freud(path, few, len(vectors[0]), edges).mean(keepdims=True)},
+        0.05,  # at other wave vectors
+    )

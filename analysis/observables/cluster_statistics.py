@@ -181,9 +181,9 @@ class ClusterStatistics(Accumulator[ClusterResult]):
         if self._pairs is Pairs.ANY:
             among = contact_graph.contacts_in_frames(positions, boxes, None, reach)
             contacts = among.without(links)
-        for row in scanned:
-            graphs = (each.of_frame(row - rows[0], n) for each in (unlike, contacts, links))
-            self._scan.add(row, *graphs)
+        if len(scanned):
+            graphs = (unlike, contacts, links)
+            self._scan.add(scanned, *(each.of_frames(scanned - rows[0], n) for each in graphs))
         typeid = np.tile(ions.typeid, n_frames)
         unlike, contacts = (each.within(self._limits, typeid) for each in (unlike, contacts))
         components = contact_graph.connected_components(contacts.joined(links))

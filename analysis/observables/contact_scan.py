@@ -40,22 +40,33 @@ class ContactScan:
         self._values = np.full((len(self.rows), len(LABELS), len(FACTORS)), np.nan)
 
     def add(
-        self, row: int, unlike: ContactGraph, contacts: ContactGraph, links: ContactGraph
+        self, rows: IntArray, unlike: ContactGraph, contacts: ContactGraph, links: ContactGraph
     ) -> None:
-        """Take in one of `rows`: contacts of unlike ions and all, up to `reach`; links by bonds."""
-        n, n_factors = contacts.n, len(FACTORS)
-        graphs = [
-            contacts.within(factor * self._limits, self._typeid).joined(links) for factor in FACTORS
-        ]
+        """Take in some of `rows`, side by side: contacts of unlike ions and all, up to `reach`.
+
+        Links are by bonds.
+        """
+        n, shape = len(self._typeid), (len(FACTORS), len(rows))
+        reach, unlike_reach = self._limits_of(contacts), self._limits_of(unlike)
+        graphs = [contacts.only(contacts.lengths <= f * reach).joined(links) for f in FACTORS]
         components = contact_graph.connected_components(contact_graph.side_by_side(graphs))
-        of_factor = np.empty(len(components.size), dtype=np.int64)
-        of_factor[components.label] = np.arange(n * n_factors) // n
-        largest, percolates = np.zeros(n_factors), np.zeros(n_factors)
-        np.maximum.at(largest, of_factor, components.size / n)
-        np.maximum.at(percolates, of_factor, components.dimension > 0)
-        pairs = [len(unlike.within(f * self._limits, self._typeid).pairs) for f in FACTORS]
-        values = np.stack([2 * np.array(pairs) / n, largest, percolates])
-        self._values[np.searchsorted(self.rows, row)] = values
+        of_graph = np.empty(len(components.size), dtype=np.int64)
+        of_graph[components.label] = np.arange(n * len(rows) * len(FACTORS)) // n
+        largest, percolates = np.zeros((2, len(rows) * len(FACTORS)))
+        np.maximum.at(largest, of_graph, components.size / n)
+        np.maximum.at(percolates, of_graph, components.dimension > 0)
+        frame = unlike.pairs[:, 0] // n
+        pairs = [
+            np.bincount(frame[unlike.lengths <= f * unlike_reach], minlength=len(rows))
+            for f in FACTORS
+        ]
+        values = [2 * np.array(pairs) / n, largest.reshape(shape), percolates.reshape(shape)]
+        self._values[np.searchsorted(self.rows, rows)] = np.transpose(values, (2, 0, 1))
+
+    def _limits_of(self, graph: ContactGraph) -> FloatArray:
+        """Tabulate how long each contact may be, shape (E,)."""
+        first, second = self._typeid[graph.pairs % len(self._typeid)].T
+        return np.asarray(self._limits[first, second])
 
     def curves(
         self, distances: Mapping[str, float], first_row: int, inefficiency: float
