@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.observables import OBSERVABLES
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.peak_memory import peak_memory_of
 from benchmarks.synthetic_trajectory import write_trajectory
 
 _FRAMES = 200
 # With a contact distance given, the cost of g(r), which reads 20 frames at most, hides no growth.
-_CALLS = {
-    'clusters': ('clusters', ()),
-    'clusters, contacts given': ('clusters', ('--contact-distance', '1.6')),
-    'relaxation': ('relaxation', ()),
+_CALLS: dict[str, tuple[str, ...]] = {
+    **{each.name: (each.name,) for each in OBSERVABLES if not each.needs_log},
+    'clusters, contacts given': ('clusters', '--contact-distance', '1.6'),
 }
 
 
@@ -25,12 +25,12 @@ class AnalysisMemory(Benchmark):
     sizes = (2_000,)
 
     def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
-        """Measure both analyses on a short and a long trajectory."""
+        """Measure each analysis on a short and a long trajectory."""
         peaks: dict[str, list[float]] = {name: [] for name in _CALLS}
         for frames in (_FRAMES, 10 * _FRAMES):
             path = setting.scratch / f'{frames}.gsd'
             write_trajectory(path, size, frames)
-            for name, (command, options) in _CALLS.items():
+            for name, (command, *options) in _CALLS.items():
                 peaks[name].append(peak_memory_of(command, path, *options))
             path.unlink()
         for name, (short, long) in peaks.items():

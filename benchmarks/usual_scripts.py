@@ -98,13 +98,14 @@ def relaxation(path: Path, plan: CorrelationPlan, wave_numbers: tuple[float, ...
 
 def msd(path: Path, plan: CorrelationPlan) -> Array:
     """<dr^2> by particle type and lag."""
-    return _moments(path, plan, (1,))[0]
+    (second,) = _moments(path, plan, (1,))
+    return np.asarray(second)
 
 
 def non_gaussian(path: Path, plan: CorrelationPlan) -> Array:
     """3 <dr^4> / (5 <dr^2>^2) - 1 by particle type and lag."""
     second, fourth = _moments(path, plan, (1, 2))
-    return 3 * fourth / (5 * second**2) - 1
+    return np.asarray(3 * fourth / (5 * second**2) - 1)
 
 
 def chains_mdanalysis(path: Path, frames: Array, beads: Array) -> Array:
@@ -117,7 +118,7 @@ def chains_mdanalysis(path: Path, frames: Array, beads: Array) -> Array:
     for _ in universe.trajectory[frames]:
         backbone.unwrap(compound='fragments')
         rows.append(np.mean([chain.radius_of_gyration() ** 2 for chain in chains]))
-    return np.mean(rows, keepdims=True)
+    return np.array([np.mean(rows)])
 
 
 def g_mdanalysis(path: Path, frames: Array, reach: float, bins: int) -> Array:
@@ -207,7 +208,7 @@ def _moments(path: Path, plan: CorrelationPlan, powers: tuple[int, ...]) -> Arra
             squared = ((paths[later] - paths[origin]) ** 2).sum(axis=1)
             rows.append([[(squared[t] ** power).mean() for t in types] for power in powers])
         curves.append(np.mean(rows, axis=0))
-    return np.moveaxis(curves, 0, -1)
+    return np.moveaxis(np.array(curves), 0, -1)
 
 
 def _read_all(path: Path) -> tuple[Any, Array, Array, Array]:

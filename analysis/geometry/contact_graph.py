@@ -16,6 +16,8 @@ from user_input import UserError
 
 # For the square of so many particles, looking at all pairs is faster than a tree.
 FEW_PAIRS = 64**2
+# Frames of few particles are looked at together, up to so many in all.
+PARTICLES_AT_ONCE = 4000
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,12 @@ class ContactGraph:
     def only(self, is_kept: BoolArray) -> ContactGraph:
         """Keep some of the contacts, by a mask of shape (E,)."""
         kept = np.flatnonzero(is_kept)  # much faster than a mask for rows
-        parts = (each.take(kept, axis=0) for each in (self.pairs, self.shifts, self.lengths))
-        return ContactGraph(self.n, *parts)
+        return replace(
+            self,
+            pairs=self.pairs.take(kept, axis=0),
+            shifts=self.shifts.take(kept, axis=0),
+            lengths=self.lengths.take(kept),
+        )
 
     def within(self, limits: FloatArray, typeid: IntArray) -> ContactGraph:
         """Keep contacts up to the limit of their types, (T, T); types of the particles, (N,)."""
@@ -166,6 +172,8 @@ def nearest(points: FloatArray, query_points: FloatArray, box: Box) -> IntArray:
 def pairs_in_frames(positions: FloatArray, boxes: Sequence[Box], pairs: IntArray) -> ContactGraph:
     """Join the same pairs, (M, 2), in several frames, (F, N, 3), whatever their distances."""
     n_frames, n, _ = positions.shape
+    if not len(pairs):
+        return ContactGraph(n_frames * n, pairs, np.zeros((0, 3), dtype=np.int64), np.zeros(0))
     fractions = np.stack([box.fractions(each) for box, each in zip(boxes, positions, strict=True)])
     apart = fractions[:, pairs[:, 1]] - fractions[:, pairs[:, 0]]
     shifts = -np.rint(apart)
@@ -214,10 +222,15 @@ def connected_components(graph: ContactGraph) -> Components:
     return Components(label, size, offsets, winds, dimension)
 
 
-def component_sizes(graph: ContactGraph) -> IntArray:
-    """Count the particles in each component, shape (K,), without unfolding them."""
+def component_sizes(graph: ContactGraph, n: int) -> tuple[IntArray, IntArray]:
+    """Count the particles in each component, without unfolding them; also find its frame, (K,).
+
+    Frames of `n` particles lie side by side.
+    """
     n_components, label = _labels(graph)
-    return np.bincount(label, minlength=n_components)
+    frame = np.empty(n_components, dtype=np.int64)
+    frame[label] = np.arange(graph.n) // n
+    return np.bincount(label, minlength=n_components), frame
 
 
 def _labels(graph: ContactGraph) -> tuple[int, IntArray]:

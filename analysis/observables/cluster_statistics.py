@@ -35,7 +35,6 @@ from analysis.sampling.run import Run
 
 # Histograms are kept per block of frames: blocks before equilibration are dropped afterwards.
 BLOCKS = 20
-IONS_AT_ONCE = 4000
 PARTS_OF_CHARGE = 1e6
 # Of charges in the least of them: files round 1/3, or the unit of charge of HOOMD.
 ROUNDED = 1e-3
@@ -161,7 +160,7 @@ class ClusterStatistics(Accumulator[ClusterResult]):
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
         self._waiting.append((snapshot.positions[self._ions.indices], snapshot.box))
-        if len(self._waiting) * len(self._ions.indices) >= IONS_AT_ONCE:
+        if len(self._waiting) * len(self._ions.indices) >= contact_graph.PARTICLES_AT_ONCE:
             self._look()
 
     def _look(self) -> None:

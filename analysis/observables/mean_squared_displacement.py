@@ -133,15 +133,21 @@ class Displacements(Correlator[FloatArray, R]):
         topology = run.topology
         self._path, self._unit = run.frames.path, run.time_unit
         self._paths = Paths(topology, drift)
-        types = np.unique(topology.typeid)
-        self._groups = {topology.type_names[k]: topology.typeid == k for k in types}
+        # Sorted by type, each type is one stretch of the array.
+        self._order = np.argsort(topology.typeid, kind='stable')
+        types, starts = np.unique(topology.typeid[self._order], return_index=True)
+        stretches = map(slice, starts, [*starts[1:], len(self._order)])
+        names = [topology.type_names[k] for k in types]
+        self._groups = dict(zip(names, stretches, strict=True))
 
     def remember(self, snapshot: Snapshot) -> FloatArray:
-        return self._paths.without_drift(self._paths.unwrapped(snapshot))
+        """Take the paths of the particles by axis, (3, N): sums over three in a row are slow."""
+        paths = self._paths.without_drift(self._paths.unwrapped(snapshot))
+        return paths[self._order].T.copy()
 
     def correlate(self, origin: FloatArray, later: FloatArray) -> FloatArray:
         moved = later - origin
-        squared = np.einsum('ij,ij->i', moved, moved)
+        squared = np.einsum('ai,ai->i', moved, moved)
         members = self._groups.values()
         return np.array([(squared[g] ** power).mean() for g in members for power in self.powers])
 

@@ -65,7 +65,7 @@ def where_ions_settle(production: Production, trajectory: Trajectory) -> Product
     try:
         # Its own, as those of a sweep come of the productions of all its runs.
         distances, _ = contact_distances(trajectory, ions, frames, {})
-        series = _association(trajectory, ions, ions.limits(distances), frames)
+        series = association(trajectory, ions, ions.limits(distances), frames)
     except UserError:  # too few ions for a contact distance
         return production
     found = association_equilibration(series)
@@ -89,19 +89,25 @@ def association_equilibration(series: Mapping[str, FloatArray]) -> Equilibration
     )
 
 
-def _association(
+def association(
     trajectory: Trajectory, ions: Ions, limits: FloatArray, frames: IntArray
 ) -> dict[str, FloatArray]:
+    """Measure WATCHED in some frames, (T,) each, with contacts up to `limits` of types, (T, T)."""
     series = {name: np.empty(len(frames)) for name in WATCHED}
-    n, bonded = len(ions.indices), ions.unlike_bonded
-    for row, frame in enumerate(frames):
-        snapshot = trajectory.read(int(frame))
-        positions = snapshot.positions[ions.indices]
-        near = (positions, snapshot.box, ions.is_cation, float(limits.max()))
-        links = contact_graph.pairs_in_frames(positions[None], [snapshot.box], bonded)
-        graph = contact_graph.contacts_between(*near).within(limits, ions.typeid).without(links)
-        size = contact_graph.component_sizes(graph.joined(links))
-        series['number_average_size'][row] = n / len(size)
-        series['weight_average_size'][row] = float((size.astype(float) ** 2).sum()) / n
-        series['coordination_number'][row] = contact_graph.coordination(graph).mean()
+    n = len(ions.indices)
+    at_once = max(1, contact_graph.PARTICLES_AT_ONCE // n)
+    for begin in range(0, len(frames), at_once):
+        rows = slice(begin, begin + at_once)
+        snapshots = (trajectory.read(int(frame)) for frame in frames[rows])
+        found, boxes = zip(*((s.positions[ions.indices], s.box) for s in snapshots), strict=True)
+        positions, typeid = np.stack(found), np.tile(ions.typeid, len(boxes))
+        near = (positions, boxes, ions.is_cation, float(limits.max()))
+        links = contact_graph.pairs_in_frames(positions, boxes, ions.unlike_bonded)
+        graph = contact_graph.contacts_in_frames(*near).within(limits, typeid).without(links)
+        size, of_frame = contact_graph.component_sizes(graph.joined(links), n)
+        series['number_average_size'][rows] = n / np.bincount(of_frame)
+        squared = np.bincount(of_frame, size.astype(float) ** 2)
+        series['weight_average_size'][rows] = squared / n
+        contacts = contact_graph.coordination(graph).reshape(-1, n)
+        series['coordination_number'][rows] = contacts.mean(axis=1)
     return series

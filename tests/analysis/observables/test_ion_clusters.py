@@ -11,7 +11,6 @@ from analysis.geometry.box import Box
 from analysis.geometry.ions import BondedIons
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.io.open_trajectory import open_trajectory
-from analysis.observables import cluster_statistics
 from analysis.observables.cluster_statistics import Pairs
 from analysis.observables.ion_clusters import IonClusters
 from analysis.serialise import to_json
@@ -224,7 +223,7 @@ def test_frames_together_are_as_frames_alone(monkeypatch, pairs):
     monkeypatch.setattr(path, 'read', tilted)
     together = measure(path, 1.1, pairs=pairs)
     monkeypatch.setattr(contact_graph, 'FEW_PAIRS', 0)
-    monkeypatch.setattr(cluster_statistics, 'IONS_AT_ONCE', 1)
+    monkeypatch.setattr(contact_graph, 'PARTICLES_AT_ONCE', 1)
     alone = measure(path, 1.1, pairs=pairs)
     for name, series in alone.series.items():
         assert np.array_equal(series, together.series[name]), name
