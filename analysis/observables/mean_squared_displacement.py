@@ -135,10 +135,9 @@ class Displacements(Correlator[FloatArray, R]):
         self._paths = Paths(topology, drift)
         # Sorted by type, each type is one stretch of the array.
         self._order = np.argsort(topology.typeid, kind='stable')
-        types, starts = np.unique(topology.typeid[self._order], return_index=True)
-        stretches = map(slice, starts, [*starts[1:], len(self._order)])
-        names = [topology.type_names[k] for k in types]
-        self._groups = dict(zip(names, stretches, strict=True))
+        types, self._starts = np.unique(topology.typeid[self._order], return_index=True)
+        self._sizes = np.diff(np.append(self._starts, len(self._order)))
+        self._types = [topology.type_names[k] for k in types]
 
     def remember(self, snapshot: Snapshot) -> FloatArray:
         """Take the paths of the particles by axis, (3, N): sums over three in a row are slow."""
@@ -148,8 +147,9 @@ class Displacements(Correlator[FloatArray, R]):
     def correlate(self, origin: FloatArray, later: FloatArray) -> FloatArray:
         moved = later - origin
         squared = np.einsum('ai,ai->i', moved, moved)
-        members = self._groups.values()
-        return np.array([(squared[g] ** power).mean() for g in members for power in self.powers])
+        sums = [np.add.reduceat(squared**power, self._starts) for power in self.powers]
+        means: FloatArray = np.transpose(sums / self._sizes).ravel()
+        return means
 
     @property
     def drift(self) -> str:
@@ -163,7 +163,7 @@ class _MeanSquares(Displacements[DisplacementResult]):
     def conclude(self, sums: BlockSums) -> DisplacementResult:
         paths = shared_paths(sums.time, sums.counts, sums.duration)
         by_type = {
-            name: _displacement(sums, k, self._unit, paths) for k, name in enumerate(self._groups)
+            name: _displacement(sums, k, self._unit, paths) for k, name in enumerate(self._types)
         }
         return DisplacementResult(self._unit, by_type, self.drift)
 

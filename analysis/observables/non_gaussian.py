@@ -74,7 +74,7 @@ class _Moments(Displacements[NonGaussianResult]):
 
     def conclude(self, sums: BlockSums) -> NonGaussianResult:
         curves, peaks = {}, {}
-        for k, name in enumerate(self._groups):
+        for k, name in enumerate(self._types):
             curves[name], peaks[name] = self._of_type(sums, sums.sums[2 * k], sums.sums[2 * k + 1])
         return NonGaussianResult(curves, peaks, self.drift)
 

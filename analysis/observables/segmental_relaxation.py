@@ -216,7 +216,10 @@ def _groups(run: Run, named: NamedIons) -> dict[str, IntArray]:
 
 @dataclass(frozen=True)
 class _State:
-    """What is remembered of a frame while later ones are correlated with it."""
+    """What is remembered of a frame while later ones are correlated with it.
+
+    By axis, (3, n), since sums over three numbers in a row are slow.
+    """
 
     bonds: NDArray[np.float32]
     positions: NDArray[np.float32] | None
@@ -277,12 +280,11 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
             # Single precision is enough for displacements from the first frame.
             self._reference = unwrapped if self._reference is None else self._reference
             moved = unwrapped - self._reference
-            # By axis, since sums over three numbers in a row are slow.
             positions = self._paths.without_drift(moved).T.astype(np.float32, order='C')
-        return _State(vector.astype(np.float32), positions)
+        return _State(vector.T.astype(np.float32, order='C'), positions)
 
     def correlate(self, origin: _State, later: _State) -> FloatArray:
-        cosine = np.einsum('ij,ij->i', origin.bonds, later.bonds).astype(np.float64)
+        cosine = np.einsum('ai,ai->i', origin.bonds, later.bonds).astype(np.float64)
         p1 = np.add.reduceat(cosine, self._class_starts) / self._class_sizes
         squared = np.add.reduceat(cosine**2, self._class_starts) / self._class_sizes
         observed = [p1, (3 * squared - 1) / 2]
