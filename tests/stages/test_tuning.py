@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import RelaxedMelt
+from tests.stages.test_runner import StopAfter
 from tests.systems import state_point
 from validation.systems import random_ions
 from workflow.electrostatics.force_error import Differentiation, Grid, Ions
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantVolume, Engine, State
 from workflow.engines.lammps_engine import LammpsEngine
+from workflow.process import Interrupted, StopRequest
 from workflow.stages.coulomb_check import CoulombCheck
 from workflow.stages.system import System
 from workflow.stages.tuning import CACHE_VARIABLE, Choice, cache_file, choose_settings
@@ -47,7 +49,9 @@ def test_the_error_of_a_stage_is_the_one_asked_for(
 ) -> None:
     composition = {'LSP': fraction, 'DOPA': 1 - fraction}
     system, state = relaxed_melt(state_point('isp', composition), engine, request_)
-    choice = choose_settings(tmp_path / 'settings.json', system, state, INTEGRATOR, SHORT)
+    choice = choose_settings(
+        tmp_path / 'settings.json', system, state, INTEGRATOR, SHORT, StopRequest()
+    )
     n_ions = np.count_nonzero(system.topology.particles.charge)
     assert choice.mesh is not None
     assert choice.trials == ()
@@ -64,11 +68,11 @@ def test_a_stage_that_resumes_has_the_settings_that_it_began_with(
 ) -> None:
     system, state = melt
     saved = tmp_path / 'settings.json'
-    first = choose_settings(saved, system, state, INTEGRATOR, SHORT)
+    first = choose_settings(saved, system, state, INTEGRATOR, SHORT, StopRequest())
     changed = first.tuning.skin + 0.05
     text = saved.read_text().replace(f'"skin": {first.tuning.skin}', f'"skin": {changed}')
     saved.write_text(text)
-    again = choose_settings(saved, system, state, INTEGRATOR, LONG)
+    again = choose_settings(saved, system, state, INTEGRATOR, LONG, StopRequest())
     assert again.tuning.skin == pytest.approx(changed)
     assert again.record()['coulomb']['achieved_error'] == first.achieved_error
     assert list(system.seeds) == []  # its random numbers are those of the stage alone
@@ -80,10 +84,10 @@ def test_settings_that_are_damaged_or_of_another_engine_are_found_again(
 ) -> None:
     system, state = melt
     saved = tmp_path / 'settings.json'
-    first = choose_settings(saved, system, state, INTEGRATOR, SHORT)
+    first = choose_settings(saved, system, state, INTEGRATOR, SHORT, StopRequest())
     whole = saved.read_bytes()
     saved.write_text(content)
-    again = choose_settings(saved, system, state, INTEGRATOR, SHORT)
+    again = choose_settings(saved, system, state, INTEGRATOR, SHORT, StopRequest())
     assert again.tuning == first.tuning
     assert saved.read_bytes() == whole
 
@@ -92,23 +96,33 @@ def test_a_long_stage_is_timed_once_for_all_of_its_kind(
     melt: tuple[System, State], tmp_path: Path, cache: Path
 ) -> None:
     system, state = melt
-    timed = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG)
+    timed = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG, StopRequest())
     assert len(timed.trials) > 6
     best = max(timed.trials, key=lambda trial: trial.speed)
     assert (best.tuning.grid, best.tuning.skin) == (timed.tuning.grid, timed.tuning.skin)
     replica = replace(system, state_point=system.state_point | {'replica': 1})
     assert cache_file(replica, INTEGRATOR) == cache_file(system, INTEGRATOR)
     assert list(cache.iterdir()) == [cache_file(system, INTEGRATOR)]
-    other = choose_settings(tmp_path / 'two.json', replica, state, INTEGRATOR, SHORT)
+    other = choose_settings(tmp_path / 'two.json', replica, state, INTEGRATOR, SHORT, StopRequest())
     assert other.trials == timed.trials
     assert other.tuning.grid == timed.tuning.grid
     # Another kind of system has its own.
     assert cache_file(replace(system, coulomb_error=1e-3), INTEGRATOR) not in cache.iterdir()
 
 
+def test_a_request_to_stop_is_heard_while_settings_are_timed(
+    melt: tuple[System, State], tmp_path: Path
+) -> None:
+    system, state = melt
+    saved = tmp_path / 'settings.json'
+    with pytest.raises(Interrupted):
+        choose_settings(saved, system, state, INTEGRATOR, LONG, StopAfter(3))
+    assert not saved.exists()
+
+
 def test_without_charges_there_is_a_skin_alone(relaxed_melt: RelaxedMelt, tmp_path: Path) -> None:
     system, state = relaxed_melt(state_point('isp', {'DOPA': 1.0}), LammpsEngine(), 1e-2)
-    choice = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG)
+    choice = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG, StopRequest())
     assert choice.tuning.grid is None
     assert 'coulomb' not in choice.record()
     assert len({trial.tuning.skin for trial in choice.trials}) > 3
@@ -119,7 +133,7 @@ def test_a_cache_that_cannot_be_written_costs_the_time_alone(
 ) -> None:
     system, state = melt
     cache.write_text('a file where the folder would be')
-    choice = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG)
+    choice = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG, StopRequest())
     assert isinstance(choice, Choice)
     assert choice.trials
 

@@ -12,8 +12,8 @@ from workflow.jobs.provenance import code_text
 # What differs from run to run; the rest says what ran.
 _PER_RUN = {
     'job', 'stage', 'seed', 'seeds', 'started', 'seconds', 'steps', 'outcome', 'short_steps',
-    'coulomb', 'tuning', 'meshes', 'meshes_chosen', 'equilibrated', 'equilibrated_from', 'not_equilibrated',
-    'progress_before',
+    'coulomb', 'tuning', 'meshes', 'meshes_chosen', 'progress_before',
+    'equilibrated', 'equilibrated_from', 'not_equilibrated',
 }  # fmt: skip
 
 

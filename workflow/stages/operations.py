@@ -97,7 +97,7 @@ def _reviewed_run(
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
         start, plan = state_of(frame), _plan(stage, job)
         settings = choose_settings(
-            folder.settings, system, start, plan.integrator, plan.maximum_steps
+            folder.settings, system, start, plan.integrator, plan.maximum_steps, stop
         )
         record.update(settings.record())
         system = replace(system, tuning=settings.tuning)

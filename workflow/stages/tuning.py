@@ -25,6 +25,7 @@ from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import Integrator, Simulation, State
 from workflow.engines.errors import SimulationFailed
 from workflow.jobs.atomic_writes import renaming
+from workflow.process import Interrupted, StopRequest
 from workflow.stages.coulomb_check import CoulombCheck
 from workflow.stages.system import System, Tuning
 from workflow.stages.trajectory_writer import frame_with_state
@@ -38,7 +39,7 @@ _CONTENT, _MOST_TRIES = 0.03, 5
 # How many meshes are timed with the usual skin, and which skins with the fastest of them.
 _MESHES, _SKINS = 6, (0.5, 0.6, 0.8, 1.0)
 # A setting is timed for so many seconds, and enough steps to rebuild the neighbour list in some.
-_SECONDS, _STEPS, _ROUNDS = 0.5, 120, 3
+_SECONDS, _STEPS, _ROUNDS = 0.5, 60, 3
 # A stage is worth it that takes so many times longer, at about so many seconds per bead and step.
 _WORTH, _PER_BEAD = 30, 1.3e-6
 
@@ -86,13 +87,19 @@ _WRITTEN = TypeAdapter(Choice)
 
 
 def choose_settings(
-    saved: Path, system: System, start: State, integrator: Integrator, steps: int
+    saved: Path,
+    system: System,
+    start: State,
+    integrator: Integrator,
+    steps: int,
+    stop: StopRequest,
 ) -> Choice:
     """Choose how a stage of at most `steps` sets its engine, or read what it chose when it began.
 
     `saved` is the file for that, and `start` the state from which the stage begins.
 
     Raises:
+        Interrupted: If a stop was requested while settings were timed.
         UserError: If the box is too small or no mesh reaches the requested error.
     """
     before = _read(saved)
@@ -103,7 +110,7 @@ def choose_settings(
     if known is not None:
         found = search.settled(known.tuning, known.trials)
     elif steps * len(start.positions) * _PER_BEAD > _WORTH * _seconds_of_tuning(start):
-        found = search.fastest(integrator)
+        found = search.fastest(integrator, stop)
         if found is not None:
             with suppress(OSError):  # the next stage of the kind takes the time again
                 _keep(cached, found)
@@ -173,7 +180,7 @@ class _Search:
         error, mesh = self._check.error_of(mesh)
         return Choice(self._system.engine.describe(), tuning, mesh, error)
 
-    def fastest(self, integrator: Integrator) -> Choice | None:
+    def fastest(self, integrator: Integrator, stop: StopRequest) -> Choice | None:
         """Time some meshes with the usual skin, then other skins with the fastest of them.
 
         Each is timed in turns with the first: what else the machine does counts for both alike.
@@ -191,11 +198,13 @@ class _Search:
                 first.run(_STEPS // 4)
                 seconds = _timed(first, _STEPS // 4)
                 steps = max(_STEPS, int(_SECONDS / seconds * (_STEPS // 4))) // _ROUNDS
-                times = {choice: self._time(choice, integrator, first, steps) for choice in choices}
+                times: dict[Choice, float] = {}
+                for choice in choices:
+                    times[choice] = self._time(choice, integrator, first, steps, stop)
                 of_grid = min(times, key=lambda choice: times[choice])
                 for skin in _SKINS:
                     other = replace(of_grid, tuning=replace(of_grid.tuning, skin=skin))
-                    times[other] = self._time(other, integrator, first, steps)
+                    times[other] = self._time(other, integrator, first, steps, stop)
             except SimulationFailed:
                 return None  # the stage will tell
         trials = tuple(
@@ -204,8 +213,17 @@ class _Search:
         )
         return replace(min(times, key=lambda choice: times[choice]), trials=trials)
 
-    def _time(self, choice: Choice, integrator: Integrator, first: Simulation, steps: int) -> float:
+    def _time(
+        self,
+        choice: Choice,
+        integrator: Integrator,
+        first: Simulation,
+        steps: int,
+        stop: StopRequest,
+    ) -> float:
         """Measure the time of a step relative to that of the first choice."""
+        if stop.reason is not None:
+            raise Interrupted('stopped while settings of the engine were timed')
         with closing(self._simulation(choice, integrator)) as simulation:
             simulation.run(steps // 2)
             rounds = [_timed(simulation, steps) / _timed(first, steps) for _ in range(_ROUNDS)]
