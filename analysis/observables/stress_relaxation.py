@@ -262,9 +262,10 @@ def _bins(most: int) -> IntArray:
 
 def _frequencies(longest: float, interval: float) -> FloatArray:
     """Choose frequencies from the longest time with a signal to a tenth of the sampling rate."""
-    low, high = 1 / longest, 2 * np.pi / (10 * interval)
-    if high <= low:
+    high = 2 * np.pi / (10 * interval)
+    if longest * high <= 1:  # also where not even G(0) is above its noise
         return np.zeros(0)
+    low = 1 / longest
     number = int(np.log10(high / low) * FREQUENCIES_PER_DECADE) + 1
     return np.asarray(low * 10 ** (np.arange(number) / FREQUENCIES_PER_DECADE))
 

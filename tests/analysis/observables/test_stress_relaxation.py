@@ -105,6 +105,12 @@ def test_noise_and_slowness_have_verdicts():
     names = ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')
     noise = {name: generator.normal(size=2000) for name in names}
     assert 'lost in its noise' in stress_relaxation(noise, VOLUME, KT, INTERVAL).verdict
+    # One block has all of the stress: not even its mean square is above the noise.
+    spike = {name: values * (np.arange(2000) == 7) for name, values in noise.items()}
+    lost = stress_relaxation(spike, VOLUME, KT, INTERVAL)
+    assert lost.cut == 0
+    assert 'lost in its noise' in lost.verdict
+    assert len(lost.storage.x) == 0
     slow = {name: np.cumsum(generator.normal(size=2000)) for name in names}
     assert stress_relaxation(slow, VOLUME, KT, INTERVAL).verdict
 
