@@ -16,10 +16,11 @@ from workflow.electrostatics.force_error import Differentiation, Grid, Ions
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantVolume, Engine, State
 from workflow.engines.lammps_engine import LammpsEngine
+from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.coulomb_check import CoulombCheck
 from workflow.stages.system import System
-from workflow.stages.tuning import CACHE_VARIABLE, Choice, cache_file, choose_settings
+from workflow.stages.tuning import Choice, cache_file, choose_settings
 
 INTEGRATOR = ConstantVolume(0.005, 1.0, 1.0)
 SHORT, LONG = 1_000, 10_000_000
@@ -27,7 +28,7 @@ SHORT, LONG = 1_000, 10_000_000
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / 'cache'))
+    monkeypatch.setenv(TUNING_CACHE_VARIABLE, str(tmp_path / 'cache'))
     monkeypatch.setattr('workflow.stages.tuning._SECONDS', 0.02)
     return tmp_path / 'cache'
 

@@ -20,6 +20,7 @@ from workflow.engines.settings import (
     ENGINE_VARIABLE,
     RANKS_VARIABLE,
     THREADS_VARIABLE,
+    TUNING_CACHE_VARIABLE,
     choice_from_environment,
 )
 
@@ -27,7 +28,13 @@ LOG_FOLDER = 'slurm'
 _SIGNAL_IS_EARLY = 60.0
 
 # The job runs as it was submitted, whatever the cluster does with the environment.
-_PASSED_ON = (ENGINE_VARIABLE, DEVICE_VARIABLE, RANKS_VARIABLE, THREADS_VARIABLE)
+_PASSED_ON = (
+    ENGINE_VARIABLE,
+    DEVICE_VARIABLE,
+    RANKS_VARIABLE,
+    THREADS_VARIABLE,
+    TUNING_CACHE_VARIABLE,
+)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ cache for all systems of the kind. A stage that resumes has the settings that it
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import Integrator, Simulation, State
 from workflow.engines.errors import SimulationFailed
+from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.jobs.atomic_writes import renaming
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.coulomb_check import CoulombCheck
@@ -31,8 +33,6 @@ from workflow.stages.system import System, Tuning
 from workflow.stages.trajectory_writer import frame_with_state
 
 _logger = logging.getLogger(__name__)
-
-CACHE_VARIABLE = 'ISP_TUNING_CACHE'
 
 # So far from the error aimed at the search for a splitting ends, or after so many tries.
 _CONTENT, _MOST_TRIES = 0.03, 5
@@ -136,7 +136,7 @@ def cache_file(system: System, integrator: Integrator) -> Path:
         _processor(),
     ]
     digest = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()
-    return Path(os.environ.get(CACHE_VARIABLE) or own) / f'{digest[:32]}.json'
+    return Path(os.environ.get(TUNING_CACHE_VARIABLE) or own) / f'{digest[:32]}.json'
 
 
 class _Search:
@@ -190,16 +190,17 @@ class _Search:
         if self._request is not None:
             meshes = self._request.meshes(self._system.engine.mesh_costs)[:_MESHES]
             tunings = [replace(usual, grid=mesh.grid) for mesh in meshes]
-        choices = [choice for tuning in tunings if (choice := self.settled(tuning)) is not None]
-        if not choices:
+        # One after the other: to settle a grid takes some time too.
+        choices = (choice for each in tunings if (choice := self.settled(each)) is not None)
+        if (usual_choice := next(choices, None)) is None:
             return None
-        with closing(self._simulation(choices[0], integrator)) as first:
+        with closing(self._simulation(usual_choice, integrator)) as first:
             try:
                 first.run(_STEPS // 4)
                 seconds = _timed(first, _STEPS // 4)
                 steps = max(_STEPS, int(_SECONDS / seconds * (_STEPS // 4))) // _ROUNDS
                 times: dict[Choice, float] = {}
-                for choice in choices:
+                for choice in itertools.chain([usual_choice], choices):
                     times[choice] = self._time(choice, integrator, first, steps, stop)
                 of_grid = min(times, key=lambda choice: times[choice])
                 for skin in _SKINS:
