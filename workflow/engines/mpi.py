@@ -155,7 +155,7 @@ def follow(engine: contract.Engine, communicator: Any, mark_failed: MarkFailed) 
                 job = arguments
             elif call == 'simulation':
                 simulations[number] = engine.simulation(*arguments, **more)
-            else:
+            elif number in simulations:  # else it is closed, and has nothing left to do
                 simulation = simulations.pop(number) if call == 'close' else simulations[number]
                 getattr(simulation, call)(*arguments)
         except (SimulationFailed, UserError) as error:
