@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from validation.systems import random_ions
 from workflow.electrostatics.force_error import Differentiation, Grid, Ions
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ConstantVolume, Engine, State
+from workflow.engines.errors import BlewUp, engine_error
 from workflow.engines.lammps_engine import LammpsEngine
 from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.process import Interrupted, StopRequest
@@ -119,6 +121,21 @@ def test_a_request_to_stop_is_heard_while_settings_are_timed(
     with pytest.raises(Interrupted):
         choose_settings(saved, system, state, INTEGRATOR, LONG, StopAfter(3))
     assert not saved.exists()
+
+
+@pytest.mark.parametrize('is_lone', [False, True])
+def test_a_failure_while_settings_are_timed_is_left_to_the_stage_unless_ranks_wait(
+    melt: tuple[System, State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_lone: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise engine_error('LAMMPS', Exception('Bad FENE bond'), is_lone)
+
+    system, state = melt
+    monkeypatch.setattr('workflow.stages.tuning._timed', fail)
+    saved = tmp_path / 'one.json'
+    with pytest.raises(BlewUp) if is_lone else nullcontext():
+        choose_settings(saved, system, state, INTEGRATOR, LONG, StopRequest())
+    assert saved.exists() is not is_lone
 
 
 def test_without_charges_there_is_a_skin_alone(relaxed_melt: RelaxedMelt, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
 from workflow.engines.contract import Integrator, Simulation, State
-from workflow.engines.errors import SimulationFailed
+from workflow.engines.errors import SimulationFailed, is_lone
 from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.jobs.atomic_writes import renaming
 from workflow.process import Interrupted, StopRequest
@@ -100,6 +100,7 @@ def choose_settings(
 
     Raises:
         Interrupted: If a stop was requested while settings were timed.
+        SimulationFailed: If the engine cannot begin from this state.
         UserError: If the box is too small or no mesh reaches the requested error.
     """
     before = _read(saved)
@@ -206,7 +207,9 @@ class _Search:
                 for skin in _SKINS:
                     other = replace(of_grid, tuning=replace(of_grid.tuning, skin=skin))
                     times[other] = self._time(other, integrator, first, steps, stop)
-            except SimulationFailed:
+            except SimulationFailed as failure:
+                if is_lone(failure):  # other ranks wait inside the engine: nothing can follow
+                    raise
                 return None  # the stage will tell
         trials = tuple(
             Trial(choice.tuning, choice.mesh.cutoff if choice.mesh else None, 1 / relative)
