@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import RelaxedMelt
 from tests.systems import melt, state_point
 from workflow.electrostatics.ewald import ewald_sum
-from workflow.electrostatics.mesh import CoulombMesh, ForceErrorRequest, MeshCosts
+from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import (
     LEAST_SKIN,
     ConstantEnergy,
@@ -186,15 +186,3 @@ def test_very_many_choices_are_counted_and_not_all_kept() -> None:
     assert steps[-1] == 999
     assert len(steps) < 50
     assert len(json.dumps(kept)) < 20_000
-
-
-def test_the_error_of_a_mesh_is_estimated_for_what_it_is() -> None:
-    rng = np.random.default_rng(3)
-    box, charges = np.full(3, 12.0), np.repeat([1.0, -1.0], 100)
-    ions = rng.uniform(-6, 6, (200, 3))
-    request = ForceErrorRequest.of(ions, charges, box, 16.0, 1e-3, 5.0)
-    (mesh, *_) = request.meshes(MeshCosts())
-    # The choice corrects for the correlation that its last round but one had.
-    assert request.estimated_error(mesh) == pytest.approx(mesh.estimated_error, rel=1e-2)
-    other = replace(mesh, splitting=1.2 * mesh.splitting)
-    assert request.estimated_error(other) > 1.5 * mesh.estimated_error

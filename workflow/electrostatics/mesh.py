@@ -223,10 +223,6 @@ class ForceErrorRequest:
             factor = self._correction(found[0])
         return [replace(mesh, estimated_error=factor * self._error(mesh)) for mesh in found]
 
-    def estimated_error(self, mesh: CoulombMesh) -> float:
-        """Estimate the error of any mesh, relative to `typical_force`."""
-        return self._correction(mesh) * self._error(mesh)
-
     def _correction(self, mesh: CoulombMesh) -> float:
         edge = float(np.mean(self.ions.box))
         return self.correlation.error_factor(mesh.grid, mesh.cutoff, mesh.splitting, edge)
