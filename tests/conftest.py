@@ -27,7 +27,7 @@ from workflow.cli.messages import show_messages
 from workflow.engines.contract import Engine, State
 from workflow.engines.mpi import select_engine
 from workflow.engines.selection import available_engines
-from workflow.engines.settings import EngineChoice
+from workflow.engines.settings import TUNING_CACHE_VARIABLE, EngineChoice
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import STOP_SIGNALS, StopRequest
 from workflow.stages.mesh_record import MeshChoices
@@ -98,6 +98,11 @@ def run_here(folder: Path, *words: str, environment: dict[str, str] | None = Non
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn, on the CPU."""
     return select_engine(EngineChoice(request.param, 'cpu'))
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ[TUNING_CACHE_VARIABLE] = str(tmp_path_factory.getbasetemp() / 'tuning')
 
 
 @pytest.fixture(scope='session')

@@ -19,6 +19,7 @@ from analysis.observables import OBSERVABLES
 from tests.conftest import ROOT, needs_hoomd, run_here
 from tests.end_to_end.test_project import SWEEP
 from tests.results.builders import thermodynamics, write_definitions_of, write_results_of
+from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 from workflow.process import (
@@ -38,10 +39,11 @@ HERE = f'on {socket.gethostname()}'
 def start(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
     """Start project.py; all that it says comes in one stream."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(('SLURM_', 'ISP_'))}
+    cache = {TUNING_CACHE_VARIABLE: os.environ[TUNING_CACHE_VARIABLE]}
     return subprocess.Popen(
         [sys.executable, str(ROOT / 'project.py'), *words],
         cwd=folder,
-        env=clean | {'ISP_ENGINE': 'lammps', 'OMP_NUM_THREADS': '1'} | environment,
+        env=clean | cache | {'ISP_ENGINE': 'lammps', 'OMP_NUM_THREADS': '1'} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
