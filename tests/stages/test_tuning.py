@@ -15,7 +15,7 @@ from tests.systems import state_point
 from validation.systems import random_ions
 from workflow.electrostatics.force_error import Differentiation, Grid, Ions
 from workflow.electrostatics.mesh import CoulombMesh
-from workflow.engines.contract import ConstantVolume, Engine, State
+from workflow.engines.contract import ConstantPressure, ConstantVolume, Engine, State
 from workflow.engines.errors import BlewUp, engine_error
 from workflow.engines.lammps_engine import LammpsEngine
 from workflow.engines.settings import TUNING_CACHE_VARIABLE
@@ -121,6 +121,15 @@ def test_a_request_to_stop_is_heard_while_settings_are_timed(
     with pytest.raises(Interrupted):
         choose_settings(saved, system, state, INTEGRATOR, LONG, StopAfter(3))
     assert not saved.exists()
+
+
+def test_settings_are_timed_though_the_box_would_collapse(
+    engine: Engine, relaxed_melt: RelaxedMelt, tmp_path: Path
+) -> None:
+    system, state = relaxed_melt(state_point('isp', {'LSP': 1.0}, density=0.45), engine, 1e-2)
+    collapse = ConstantPressure(0.005, 1.0, 1.0, 50.0, 0.5)
+    choice = choose_settings(tmp_path / 'one.json', system, state, collapse, LONG, StopRequest())
+    assert choice.trials
 
 
 @pytest.mark.parametrize('is_lone', [False, True])

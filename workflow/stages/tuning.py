@@ -23,7 +23,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
-from workflow.engines.contract import Integrator, Simulation, State
+from workflow.engines.contract import (
+    ConstantPressure,
+    ConstantVolume,
+    Integrator,
+    Simulation,
+    State,
+)
 from workflow.engines.errors import SimulationFailed, is_lone
 from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.jobs.atomic_writes import renaming
@@ -184,8 +190,13 @@ class _Search:
     def fastest(self, integrator: Integrator, stop: StopRequest) -> Choice | None:
         """Time some meshes with the usual skin, then other skins with the fastest of them.
 
-        Each is timed in turns with the first: what else the machine does counts for both alike.
+        Each is timed in turns with the first: what else the machine does counts for both alike. The
+        box stays: one that shrinks would make the first one slower and slower, or fail.
         """
+        if isinstance(integrator, ConstantPressure):
+            integrator = ConstantVolume(
+                integrator.time_step, integrator.kT, integrator.thermostat_time
+            )
         usual = Tuning(self._system.engine.skin)
         tunings = [usual]
         if self._request is not None:
