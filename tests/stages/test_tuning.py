@@ -96,10 +96,13 @@ def test_settings_that_are_damaged_or_of_another_engine_are_found_again(
 
 
 def test_a_long_stage_is_timed_once_for_all_of_its_kind(
-    melt: tuple[System, State], tmp_path: Path, cache: Path
+    melt: tuple[System, State], tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     system, state = melt
     timed = choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, LONG, StopRequest())
+    first, last = capsys.readouterr().out.splitlines()  # no line for each setting
+    assert 'are timed for about' in first
+    assert f'the fastest of {len(timed.trials)}' in last
     assert len(timed.trials) > 6
     best = max(timed.trials, key=lambda trial: trial.speed)
     assert (best.tuning.grid, best.tuning.skin) == (timed.tuning.grid, timed.tuning.skin)

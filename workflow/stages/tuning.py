@@ -116,7 +116,8 @@ def choose_settings(
     found, known = None, _read(cached)
     if known is not None:
         found = search.settled(known.tuning, known.trials)
-    elif steps * len(start.positions) * _PER_BEAD > _WORTH * _seconds_of_tuning(start):
+    elif steps * len(start.positions) * _PER_BEAD > _WORTH * (seconds := _seconds_of_tuning(start)):
+        _logger.info('settings of the engine are timed for about %.0f seconds', seconds)
         found = search.fastest(integrator, stop)
         if found is not None:
             with suppress(OSError):  # the next stage of the kind takes the time again
@@ -226,6 +227,8 @@ class _Search:
             Trial(choice.tuning, choice.mesh.cutoff if choice.mesh else None, 1 / relative)
             for choice, relative in times.items()
         )
+        gain = max(trial.speed for trial in trials)
+        _logger.info('the fastest of %d has %.2f times the speed of the first', len(trials), gain)
         return replace(min(times, key=lambda choice: times[choice]), trials=trials)
 
     def _time(
@@ -242,7 +245,6 @@ class _Search:
         with closing(self._simulation(choice, integrator)) as simulation:
             simulation.run(steps // 2)
             rounds = [_timed(simulation, steps) / _timed(first, steps) for _ in range(_ROUNDS)]
-        _logger.info('tuning: %.2f of the time with %s', median(rounds), choice.tuning)
         return median(rounds)
 
     def _simulation(self, choice: Choice, integrator: Integrator) -> Simulation:
