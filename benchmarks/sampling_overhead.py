@@ -71,7 +71,7 @@ class _Comparison:
         case = f'{self._case}, {steps} steps'
         for name, seconds in wall.items():
             yield _figure(case, f'steps/s {name}', spread([steps / s for s in seconds]))
-        for other, limit in (('bare', 0.92), ('logging', 0.97)):
+        for other, limit in (('bare', 0.98), ('logging', 0.98)):
             share = ratios(wall[other], wall['stage'])
             yield _figure(case, f'stage / {other}', share, limit)
             share = ratios(processor[other], processor['stage'])
