@@ -1,4 +1,4 @@
-"""The melts that are measured: ISP50 of about a given number of beads."""
+"""The melts that are measured: ISP of about a given number of beads, half of its monomers LSP."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ from workflow.stages.trajectory_writer import frame_with_state, read_frame, writ
 from workflow.sweep.protocol import Anneal, Protocol, PushOff
 from workflow.sweep.state_point import StatePoint, as_plain_values
 
-_COMPOSITION = {'LSP': 0.5, 'DOPA': 0.5}
 _MONOMERS_PER_CHAIN = 20
-# Three beads to a monomer, and half a counter-ion.
-_BEADS_PER_CHAIN = 3.5 * _MONOMERS_PER_CHAIN
 _DENSITY = 0.85
 # Long enough that no beads overlap; what is timed does not ask for an equilibrated melt.
 _SHORT = Protocol(push_off=PushOff(steps=200), anneal=Anneal(kT=1.1, steps=100, cooling_steps=50))
@@ -32,31 +29,45 @@ _SHORT = Protocol(push_off=PushOff(steps=200), anneal=Anneal(kT=1.1, steps=100, 
 _RELAX_COULOMB_ERROR = 0.05
 
 
-def melt_of(beads: int) -> Frame:
-    """A melt as built, of about so many beads."""
+def melt_of(beads: int, lsp: float = 0.5) -> Frame:
+    """A melt as built, of about so many beads; the share `lsp` of its monomers is LSP."""
     return build_melt(
         load_model('isp'),
-        composition=_COMPOSITION,
-        chains=_chains(beads),
+        composition=_composition(lsp),
+        chains=_chains(beads, lsp),
         degree_of_polymerisation=_MONOMERS_PER_CHAIN,
         density=_DENSITY,
         seed=1,
     )
 
 
-def melt_system(beads: int, engine: Engine) -> System:
-    """The melt as a system to simulate, with the Coulomb error that a sweep has by default."""
-    return _system(beads, engine, Protocol().coulomb_error)
+def melt_system(
+    beads: int,
+    engine: Engine,
+    lsp: float = 0.5,
+    coulomb_error: float = Protocol().coulomb_error,
+    bjerrum_length: float = 16.0,
+) -> System:
+    """The melt as a system to simulate."""
+    model = load_model('isp')
+    values = as_plain_values(_state_point(beads, lsp, bjerrum_length))
+    forces = force_field(model, bjerrum_length)
+    return System(melt_of(beads, lsp), forces, engine, coulomb_error, values)
 
 
-def relaxed(beads: int, engine: Engine, cache: Path) -> State:
+def relaxed(
+    beads: int, engine: Engine, cache: Path, lsp: float = 0.5, bjerrum_length: float = 16.0
+) -> State:
     """The melt without overlaps, at step 0; made once, by whichever engine comes first."""
-    saved = cache / f'isp50_{beads}.gsd'
+    other = '' if bjerrum_length == 16.0 else f'_{bjerrum_length:g}'
+    name = f'{100 * lsp:.0f}_{beads}{other}'
+    saved = cache / f'isp{name}.gsd'
     if not saved.exists():
-        system, point = _system(beads, engine, _RELAX_COULOMB_ERROR), _state_point(beads)
+        system = melt_system(beads, engine, lsp, _RELAX_COULOMB_ERROR, bjerrum_length)
+        point = _state_point(beads, lsp, bjerrum_length)
         progress = ProgressWriter(cache, 'relax', total_steps(point))
         with stop_requests() as stop:
-            folder = cache / f'relax_{beads}'
+            folder = cache / f'relax_{name}'
             state = relax(folder, system, point, system.topology, stop, progress)
         write_frame(saved, frame_with_state(system.topology, state))
     return state_of(read_frame(saved))
@@ -85,25 +96,26 @@ def copied_melt(beads: int, copies: int, engine: Engine, cache: Path) -> tuple[S
     return replace(system, topology=frame), state
 
 
-def _system(beads: int, engine: Engine, coulomb_error: float) -> System:
-    values = as_plain_values(_state_point(beads))
-    return System(melt_of(beads), force_field(load_model('isp')), engine, coulomb_error, values)
-
-
-def _state_point(beads: int) -> StatePoint:
+def _state_point(beads: int, lsp: float, bjerrum_length: float) -> StatePoint:
     return StatePoint(
         model='isp',
         model_hash='benchmark',
-        composition=_COMPOSITION,
-        chains=_chains(beads),
+        composition=_composition(lsp),
+        chains=_chains(beads, lsp),
         degree_of_polymerisation=_MONOMERS_PER_CHAIN,
         kT=1.0,
         density=_DENSITY,
-        bjerrum_length=16.0,
+        bjerrum_length=bjerrum_length,
         protocol=_SHORT,
         replica=0,
     )
 
 
-def _chains(beads: int) -> int:
-    return max(1, round(beads / _BEADS_PER_CHAIN))
+def _composition(lsp: float) -> dict[str, float]:
+    shares = {'LSP': lsp, 'DOPA': 1 - lsp}
+    return {monomer: share for monomer, share in shares.items() if share}
+
+
+def _chains(beads: int, lsp: float) -> int:
+    # Three beads to a monomer, and a counter-ion to LSP.
+    return max(1, round(beads / ((3 + lsp) * _MONOMERS_PER_CHAIN)))

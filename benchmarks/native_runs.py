@@ -8,9 +8,11 @@ else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from models.force_field import ForceField
 from workflow.engines.contract import Simulation
 
 _LAMMPS_QUANTITIES = 'step vol ke pe pxx pxy pxz pyy pyz pzz'
@@ -72,3 +74,20 @@ class HoomdRun:
 def native_run(engine_name: str, simulation: Simulation) -> NativeRun:
     """The native way to advance a simulation of the engine module."""
     return LammpsRun(simulation) if engine_name == 'lammps' else HoomdRun(simulation)
+
+
+def sum_in_one_style(
+    simulation: Any, force_field: ForceField, cutoff: float, kspace: Sequence[str]
+) -> None:
+    """Have LAMMPS sum Lennard-Jones and Coulomb forces of all beads at once, as most decks do.
+
+    `kspace` is the commands of the mesh; the cut-off is that of the Coulomb forces.
+    """
+    assert not force_field.extra_pairs
+    commands = [f'pair_style lj/cut/coul/long 2.5 {cutoff:.17g}', 'pair_modify shift yes']
+    for i, j in force_field.type_pairs():
+        sigma, reach = force_field.pair_sigma[i, j], force_field.pair_cutoff[i, j]
+        epsilon = force_field.pair_epsilon[i, j] if reach > 0 else 0.0
+        commands.append(f'pair_coeff {i + 1} {j + 1} {epsilon} {sigma} {reach or sigma}')
+    for command in (*commands, *kspace, 'run 0 post no'):
+        simulation._lammps.command(command)

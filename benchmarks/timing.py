@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from workflow.engines.contract import Simulation
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -65,3 +67,16 @@ def spread(values: Sequence[float]) -> Spread:
 def ratios(numerator: Sequence[float], denominator: Sequence[float]) -> Spread:
     """Spread of the ratios within each repetition, where the machine was the same for both."""
     return spread([a / b for a, b in zip(numerator, denominator, strict=True)])
+
+
+def processor_time(simulation: Simulation, steps: int) -> float:
+    """Seconds on processors that some steps take."""
+    stopwatch = Stopwatch()
+    simulation.run(steps)
+    return stopwatch.read().processor
+
+
+def slowness(reference: Simulation, other: Simulation, steps: int, rounds: int) -> list[float]:
+    """Time of a step over that of a reference that is under way, in turns."""
+    other.run(steps // 2)
+    return [processor_time(other, steps) / processor_time(reference, steps) for _ in range(rounds)]

@@ -1,0 +1,213 @@
+"""How near the settings that the project chooses come to the best of a scan by brute force.
+
+ISP_SCAN says what is scanned: beads, share of LSP and force error, as in 840:0.5:1e-2, several
+with commas between; what is left out at the end of one stands for all of `_ALL`, so that `840,5000`
+is all of these two sizes. Without it there is one small case.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from benchmarks.base import Benchmark, Figure, Setting
+from benchmarks.melts import melt_system, relaxed
+from benchmarks.native_runs import sum_in_one_style
+from benchmarks.timing import Spread, processor_time, ratios, slowness, spread
+from workflow.electrostatics.force_error import Differentiation, Grid
+from workflow.electrostatics.mesh import _SHORTEST_CUTOFF, CoulombMesh, ForceErrorRequest
+from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
+from workflow.stages.system import System, Tuning
+from workflow.stages.trajectory_writer import frame_with_state
+from workflow.stages.tuning import Choice, _Search
+
+_ALL = ((840, 5_000, 20_000), (0.1, 0.5, 1.0), (1e-2, 1e-3))
+_FIRST = '840:0.5:1e-2'
+INTEGRATOR = ConstantVolume(0.01, 1.0, 1.0)
+_ORDERS = (3, 4, 5, 6, 7)
+_SKINS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2)
+# How many grids get other skins, and how many settings are timed again for longer.
+_GRIDS_WITH_SKINS, _AGAIN = 5, 10
+# Of a large melt only so many grids are tried, those of least estimated cost.
+_LARGE, _GRIDS_IF_LARGE = 2_000, 36
+# Seconds that a setting is timed for, and the fewest steps: they rebuild the neighbour list twice.
+_SECONDS, _STEPS = 0.08, 24
+# The deck as it was: skin, and shortest cut-off.
+_FORMER_SKIN, _FORMER_SHORTEST = 0.4, 2.0
+
+
+class SettingsScan(Benchmark):
+    """Speed of the project's choice over the best of at least 60 settings of equal force error."""
+
+    name = 'settings_scan'
+    question = 'How fast is what the project chooses, against a scan of settings by brute force?'
+    sizes = _ALL[0]
+
+    def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
+        """Measure the cases of one size that are asked for."""
+        # LAMMPS is the faster one on a CPU.
+        quickest = max(setting.engines, key=lambda engine: engine.name == 'lammps')
+        for beads, lsp, error in _asked():
+            if beads == size:
+                start = relaxed(size, quickest, setting.cache, lsp)
+                for engine in setting.engines:
+                    yield from _Scan(engine, melt_system(size, engine, lsp, error), start).figures()
+
+
+def _asked() -> Iterator[tuple[float, ...]]:
+    for case in os.environ.get('ISP_SCAN', _FIRST).split(','):
+        given = [(float(value),) for value in case.split(':')]
+        yield from itertools.product(*given, *_ALL[len(given) :])
+
+
+class _Scan:
+    """One engine, one melt, one requested error."""
+
+    def __init__(self, engine: Engine, system: System, start: State) -> None:
+        self._engine, self._system, self._start = engine, system, start
+        self._is_large = len(start.positions) > _LARGE
+        self._search = _Search(system, start)
+        self._estimated = self._search.estimated()
+        self._choice = self._search.fastest(INTEGRATOR) or self._estimated
+        n_ions = np.count_nonzero(system.topology.particles.charge)
+        beads = f'{len(start.positions)} beads, {n_ions} ions'
+        self._case = f'{engine.name}, {beads}, error {system.coulomb_error:g}'
+
+    def figures(self) -> Iterator[Figure]:
+        for name, choice in (('choice', self._choice), ('estimate', self._estimated)):
+            share = (choice.achieved_error or np.nan) / self._system.coulomb_error
+            quantity = f'error of {name} / requested'
+            yield Figure(self._case, quantity, share, at_least=0.8, at_most=1.0)
+        scanned = self._scanned()
+        yield Figure(self._case, 'settings of equal error', len(scanned), at_least=60)
+        best = self._best_of(scanned)
+        print(f'{self._case}: chosen {words(self._choice)}', file=sys.stderr)
+        print(f'{self._case}: best {words(best)}', file=sys.stderr, flush=True)
+        # In turns with the choice, so that these are its speed over that of the other.
+        over_best, seconds = self._final(self._simulation(best))
+        yield _figure(self._case, 'choice / best of scan', spread(over_best), 0.95)
+        over_estimate, _ = self._final(self._simulation(self._estimated))
+        yield _figure(self._case, 'estimate / best of scan', ratios(over_best, over_estimate))
+        over_former, _ = self._final(self._former())
+        is_small = self._engine.name == 'lammps' and not self._is_large
+        at_least = 1.4 if is_small else None
+        yield _figure(self._case, 'choice / former deck', spread(over_former), at_least)
+        yield Figure(self._case, 'steps/s of choice', 1 / seconds)
+
+    def _scanned(self) -> dict[Choice, float]:
+        """Time all settings of equal error shortly, relative to the choice."""
+        with closing(self._simulation(self._choice)) as reference:
+            steps, _ = _warm(reference)
+            times = {each: self._slowness(reference, each, steps, 1) for each in self._settled()}
+            for choice in sorted(times, key=lambda each: times[each])[:_GRIDS_WITH_SKINS]:
+                for other in self._with_other_skins(choice):
+                    times[other] = self._slowness(reference, other, steps, 1)
+        return times
+
+    def _slowness(self, reference: Simulation, choice: Choice, steps: int, rounds: int) -> float:
+        with closing(self._simulation(choice)) as simulation:
+            return median(slowness(reference, simulation, steps, rounds))
+
+    def _settled(self) -> Iterator[Choice]:
+        """Settle all grids whose cut-off is one that is allowed, by measured errors."""
+        request, ratio = self._system.force_error(self._start), self._choice.tuning.error_ratio
+        assert request is not None
+        costs = replace(self._engine.mesh_costs, orders=_ORDERS)
+        priced: list[tuple[float, int, Grid]] = []
+        for grid in costs.grids():
+            mesh = request.mesh(grid, ratio)
+            if mesh is not None and mesh.cutoff > _SHORTEST_CUTOFF:
+                cost = costs.of_grid(grid, request.ions.number)
+                priced.append((cost + costs.of_cutoff(mesh.cutoff, request), len(priced), grid))
+        ratios_found: dict[tuple[int, Differentiation], float | None] = {}
+        for _, _, grid in sorted(priced)[: _GRIDS_IF_LARGE if self._is_large else None]:
+            kind = grid.order, grid.differentiation  # of one kind errors are alike
+            guess = Tuning(self._engine.skin, grid, ratios_found.get(kind, ratio))
+            if (choice := self._search.settled(guess)) is not None:
+                ratios_found[kind] = choice.tuning.error_ratio
+                yield choice
+
+    def _with_other_skins(self, choice: Choice) -> Iterator[Choice]:
+        for skin in _SKINS:
+            tuning = replace(choice.tuning, skin=skin)
+            fits = replace(self._system, tuning=tuning).skin(choice.mesh, self._start.box) == skin
+            if fits and skin != choice.tuning.skin:
+                yield replace(choice, tuning=tuning)
+
+    def _best_of(self, times: dict[Choice, float]) -> Choice:
+        """Time the fastest again for longer."""
+        again = sorted(times, key=lambda choice: times[choice])[:_AGAIN]
+        with closing(self._simulation(self._choice)) as reference:
+            steps, _ = _warm(reference)
+            medians = {each: self._slowness(reference, each, 2 * steps, 3) for each in again}
+        return min(medians, key=lambda each: medians[each])
+
+    def _final(self, other: Simulation) -> tuple[list[float], float]:
+        """Time the choice and something else, both from the start; also the choice's seconds."""
+        with closing(self._simulation(self._choice)) as reference, closing(other):
+            steps, seconds = _warm(reference)
+            return slowness(reference, other, 2 * steps, 7), seconds
+
+    def _simulation(self, choice: Choice) -> Simulation:
+        return self._search._simulation(choice, INTEGRATOR)
+
+    def _former(self) -> Simulation:
+        """The deck as it was before settings were chosen by measurement."""
+        request = self._system.force_error(self._start)
+        assert request is not None
+        mesh = _former_mesh(request, self._engine.mesh_costs.sizes)
+        simulation = self._engine.simulation(
+            frame_with_state(self._system.topology, self._start),
+            self._system.force_field,
+            INTEGRATOR,
+            mesh,
+            1,
+            0,
+            _FORMER_SKIN,
+        )
+        if self._engine.name == 'lammps':
+            n = mesh.resolution
+            modify = f'mesh {n} {n} {n} order {mesh.order} gewald {mesh.splitting:.17g}'
+            kspace = ('kspace_style pppm 1e-3', f'kspace_modify {modify}')
+            sum_in_one_style(simulation, self._system.force_field, mesh.cutoff, kspace)
+        return simulation
+
+
+def _former_mesh(request: ForceErrorRequest, sizes: Iterable[int]) -> CoulombMesh:
+    """Choose by the former costs, in units of a pair of all beads, aiming at half."""
+
+    def cost(mesh: CoulombMesh) -> float:
+        sphere, points = 4 / 3 * np.pi * (mesh.cutoff + _FORMER_SKIN) ** 3, mesh.resolution**3
+        pairs = 0.5 * request.n_beads**2 * sphere / np.prod(request.ions.box)
+        of_mesh = 0.5 * points * np.log2(points) + request.ions.number * mesh.order**3
+        return float(pairs + of_mesh)
+
+    grids = [Grid(*each) for each in itertools.product(sizes, (4, 5, 6))]
+    meshes = [mesh for grid in grids if (mesh := request.mesh(grid)) is not None]
+    return min((mesh for mesh in meshes if mesh.cutoff >= _FORMER_SHORTEST), key=cost)
+
+
+def _warm(reference: Simulation) -> tuple[int, float]:
+    """Find the steps of an interval, and the seconds of a step."""
+    reference.run(_STEPS)
+    seconds = processor_time(reference, _STEPS) / _STEPS
+    return max(_STEPS, int(_SECONDS / seconds)), seconds
+
+
+def words(choice: Choice) -> str:
+    """Describe a choice that has a mesh."""
+    mesh = choice.mesh
+    assert mesh is not None
+    grid = f'{mesh.resolution}^3, order {mesh.order}, {mesh.differentiation}'
+    return f'{grid}, cut-off {mesh.cutoff:.2f}, skin {choice.tuning.skin:g}'
+
+
+def _figure(case: str, quantity: str, values: Spread, at_least: float | None = None) -> Figure:
+    return Figure(case, quantity, values.median, values.low, values.high, at_least)
