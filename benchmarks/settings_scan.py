@@ -159,7 +159,7 @@ class _Scan:
         return self._search._simulation(choice, INTEGRATOR)
 
     def _former(self) -> Simulation:
-        """The deck as it was before settings were chosen by measurement."""
+        """The deck as it was before settings were measured; of HOOMD-blue, mesh and skin alone."""
         request = self._system.force_error(self._start)
         assert request is not None
         mesh = _former_mesh(request, self._engine.mesh_costs.sizes)
