@@ -18,6 +18,7 @@ from benchmarks.settings_scan import INTEGRATOR, words
 from benchmarks.timing import slowness, spread
 from workflow.electrostatics.mesh import choose_mesh
 from workflow.engines.contract import Engine, Simulation, State
+from workflow.process import StopRequest
 from workflow.stages.coulomb_check import CoulombCheck
 from workflow.stages.system import System
 from workflow.stages.trajectory_writer import frame_with_state
@@ -58,7 +59,7 @@ def _figures(size: int, engine: Engine, start: State, cutoff: float) -> Iterator
         for requested in (error, *_USUAL_ERRORS):
             asked = melt_system(size, engine, _LSP, requested, _BJERRUM_LENGTH)
             search = _Search(asked, start)
-            choice = search.fastest(INTEGRATOR) or search.estimated()
+            choice = search.fastest(INTEGRATOR, StopRequest()) or search.estimated()
             print(f'{case}, error {requested:.2g}: {words(choice)}', file=sys.stderr, flush=True)
             with closing(search._simulation(choice, INTEGRATOR)) as ours:
                 ours.run(_STEPS)

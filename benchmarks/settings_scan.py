@@ -24,6 +24,7 @@ from benchmarks.timing import Spread, processor_time, ratios, slowness, spread
 from workflow.electrostatics.force_error import Differentiation, Grid
 from workflow.electrostatics.mesh import _SHORTEST_CUTOFF, CoulombMesh, ForceErrorRequest
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
+from workflow.process import StopRequest
 from workflow.stages.system import System, Tuning
 from workflow.stages.trajectory_writer import frame_with_state
 from workflow.stages.tuning import Choice, _Search
@@ -31,6 +32,8 @@ from workflow.stages.tuning import Choice, _Search
 _ALL = ((840, 5_000, 20_000), (0.1, 0.5, 1.0), (1e-2, 1e-3))
 _FIRST = '840:0.5:1e-2'
 INTEGRATOR = ConstantVolume(0.01, 1.0, 1.0)
+# Of the requested error: settings that have less of it do not compare.
+_LEAST_SHARE = 0.8
 _ORDERS = (3, 4, 5, 6, 7)
 _SKINS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2)
 # How many grids get other skins, and how many settings are timed again for longer.
@@ -75,16 +78,15 @@ class _Scan:
         self._is_large = len(start.positions) > _LARGE
         self._search = _Search(system, start)
         self._estimated = self._search.estimated()
-        self._choice = self._search.fastest(INTEGRATOR) or self._estimated
+        self._choice = self._search.fastest(INTEGRATOR, StopRequest()) or self._estimated
         n_ions = np.count_nonzero(system.topology.particles.charge)
         beads = f'{len(start.positions)} beads, {n_ions} ions'
         self._case = f'{engine.name}, {beads}, error {system.coulomb_error:g}'
 
     def figures(self) -> Iterator[Figure]:
         for name, choice in (('choice', self._choice), ('estimate', self._estimated)):
-            share = (choice.achieved_error or np.nan) / self._system.coulomb_error
-            quantity = f'error of {name} / requested'
-            yield Figure(self._case, quantity, share, at_least=0.8, at_most=1.0)
+            share, quantity = self._share(choice), f'error of {name} / requested'
+            yield Figure(self._case, quantity, share, at_least=_LEAST_SHARE, at_most=1.0)
         scanned = self._scanned()
         yield Figure(self._case, 'settings of equal error', len(scanned), at_least=60)
         best = self._best_of(scanned)
@@ -100,6 +102,9 @@ class _Scan:
         at_least = 1.4 if is_small else None
         yield _figure(self._case, 'choice / former deck', spread(over_former), at_least)
         yield Figure(self._case, 'steps/s of choice', 1 / seconds)
+
+    def _share(self, choice: Choice) -> float:
+        return (choice.achieved_error or np.nan) / self._system.coulomb_error
 
     def _scanned(self) -> dict[Choice, float]:
         """Time all settings of equal error shortly, relative to the choice."""
@@ -130,7 +135,8 @@ class _Scan:
         for _, _, grid in sorted(priced)[: _GRIDS_IF_LARGE if self._is_large else None]:
             kind = grid.order, grid.differentiation  # of one kind errors are alike
             guess = Tuning(self._engine.skin, grid, ratios_found.get(kind, ratio))
-            if (choice := self._search.settled(guess)) is not None:
+            choice = self._search.settled(guess)
+            if choice is not None and self._share(choice) >= _LEAST_SHARE:
                 ratios_found[kind] = choice.tuning.error_ratio
                 yield choice
 
