@@ -36,8 +36,9 @@ INTEGRATOR = ConstantVolume(0.01, 1.0, 1.0)
 _LEAST_SHARE = 0.8
 _ORDERS = (3, 4, 5, 6, 7)
 _SKINS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2)
-# How many grids get other skins, and how many settings are timed again for longer.
-_GRIDS_WITH_SKINS, _AGAIN = 5, 10
+# How many grids get other skins at least, and more until there are so many settings.
+_GRIDS_WITH_SKINS, _SETTINGS = 4, 60
+_AGAIN = 10  # so many are timed again for longer
 # Of a large melt only so many grids are tried, those of least estimated cost.
 _LARGE, _GRIDS_IF_LARGE = 2_000, 36
 # Seconds that a setting is timed for, and the fewest steps: they rebuild the neighbour list twice.
@@ -88,7 +89,7 @@ class _Scan:
             share, quantity = self._share(choice), f'error of {name} / requested'
             yield Figure(self._case, quantity, share, at_least=_LEAST_SHARE, at_most=1.0)
         scanned = self._scanned()
-        yield Figure(self._case, 'settings of equal error', len(scanned), at_least=60)
+        yield Figure(self._case, 'settings of equal error', len(scanned), at_least=_SETTINGS)
         best = self._best_of(scanned)
         print(f'{self._case}: chosen {words(self._choice)}', file=sys.stderr)
         print(f'{self._case}: best {words(best)}', file=sys.stderr, flush=True)
@@ -111,7 +112,10 @@ class _Scan:
         with closing(self._simulation(self._choice)) as reference:
             steps, _ = _warm(reference)
             times = {each: self._slowness(reference, each, steps, 1) for each in self._settled()}
-            for choice in sorted(times, key=lambda each: times[each])[:_GRIDS_WITH_SKINS]:
+            ranked = sorted(times, key=lambda each: times[each])
+            for rank, choice in enumerate(ranked):
+                if rank >= _GRIDS_WITH_SKINS and len(times) >= _SETTINGS:
+                    break
                 for other in self._with_other_skins(choice):
                     times[other] = self._slowness(reference, other, steps, 1)
         return times
