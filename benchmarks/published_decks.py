@@ -56,6 +56,7 @@ def _figures(size: int, engine: Engine, start: State, cutoff: float) -> Iterator
     with closing(_published(system, start, cutoff)) as published:
         error = CoulombCheck(system, start).of_forces(published.forces())
         yield Figure(case, 'relative force error of the deck', error)
+        published.run(_STEPS)
         for requested in (error, *_USUAL_ERRORS):
             asked = melt_system(size, engine, _LSP, requested, _BJERRUM_LENGTH)
             search = _Search(asked, start)

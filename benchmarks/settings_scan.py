@@ -11,7 +11,7 @@ import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from statistics import median
 
@@ -38,11 +38,12 @@ _ORDERS = (3, 4, 5, 6, 7)
 _SKINS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2)
 # How many grids get other skins at least, and more until there are so many settings.
 _GRIDS_WITH_SKINS, _SETTINGS = 4, 60
-_AGAIN = 10  # so many are timed again for longer
+_AGAIN, _ROUNDS = 10, 7  # so many are timed again for longer; rounds of the last comparison
 # Of a large melt only so many grids are tried, those of least estimated cost.
 _LARGE, _GRIDS_IF_LARGE = 2_000, 36
-# Seconds that a setting is timed for, and the fewest steps: they rebuild the neighbour list twice.
-_SECONDS, _STEPS = 0.08, 24
+# Seconds that a setting is timed for, and at last; and the fewest steps: in so many the neighbour
+# list is made once or twice.
+_SECONDS, _LAST_SECONDS, _STEPS = 0.06, 0.3, 20
 # The deck as it was: skin, and shortest cut-off.
 _FORMER_SKIN, _FORMER_SHORTEST = 0.4, 2.0
 
@@ -93,16 +94,15 @@ class _Scan:
         best = self._best_of(scanned)
         print(f'{self._case}: chosen {words(self._choice)}', file=sys.stderr)
         print(f'{self._case}: best {words(best)}', file=sys.stderr, flush=True)
-        # In turns with the choice, so that these are its speed over that of the other.
-        over_best, seconds = self._final(self._simulation(best))
-        yield _figure(self._case, 'choice / best of scan', spread(over_best), 0.95)
-        over_estimate, _ = self._final(self._simulation(self._estimated))
-        yield _figure(self._case, 'estimate / best of scan', ratios(over_best, over_estimate))
-        over_former, _ = self._final(self._former())
+        times = self._final(best)
+        ours = times['choice']
+        yield _figure(self._case, 'choice / best of scan', ratios(times['best'], ours), 0.95)
+        of_estimate = ratios(times['best'], times['estimate'])
+        yield _figure(self._case, 'estimate / best of scan', of_estimate)
         is_small = self._engine.name == 'lammps' and not self._is_large
-        at_least = 1.4 if is_small else None
-        yield _figure(self._case, 'choice / former deck', spread(over_former), at_least)
-        yield Figure(self._case, 'steps/s of choice', 1 / seconds)
+        limit = 1.4 if is_small else None
+        yield _figure(self._case, 'choice / former deck', ratios(times['former'], ours), limit)
+        yield _figure(self._case, 'steps/s of choice', spread([1 / each for each in ours]))
 
     def _share(self, choice: Choice) -> float:
         return (choice.achieved_error or np.nan) / self._system.coulomb_error
@@ -110,7 +110,7 @@ class _Scan:
     def _scanned(self) -> dict[Choice, float]:
         """Time all settings of equal error shortly, relative to the choice."""
         with closing(self._simulation(self._choice)) as reference:
-            steps, _ = _warm(reference)
+            steps = _warm(reference)
             times = {each: self._slowness(reference, each, steps, 1) for each in self._settled()}
             ranked = sorted(times, key=lambda each: times[each])
             for rank, choice in enumerate(ranked):
@@ -155,15 +155,27 @@ class _Scan:
         """Time the fastest again for longer."""
         again = sorted(times, key=lambda choice: times[choice])[:_AGAIN]
         with closing(self._simulation(self._choice)) as reference:
-            steps, _ = _warm(reference)
-            medians = {each: self._slowness(reference, each, 2 * steps, 3) for each in again}
+            steps = _warm(reference)
+            medians = {each: self._slowness(reference, each, steps, 3) for each in again}
         return min(medians, key=lambda each: medians[each])
 
-    def _final(self, other: Simulation) -> tuple[list[float], float]:
-        """Time the choice and something else, both from the start; also the choice's seconds."""
-        with closing(self._simulation(self._choice)) as reference, closing(other):
-            steps, seconds = _warm(reference)
-            return slowness(reference, other, 2 * steps, 7), seconds
+    def _final(self, best: Choice) -> dict[str, list[float]]:
+        """Time a step of what is compared, in turns and all from the start: seconds."""
+        with ExitStack() as stack:
+            opened = {
+                'choice': self._simulation(self._choice),
+                'best': self._simulation(best),
+                'estimate': self._simulation(self._estimated),
+                'former': self._former(),
+            }
+            for each in opened.values():
+                stack.enter_context(closing(each))
+            steps = max(2 * _STEPS, *(_warm(each, _LAST_SECONDS) for each in opened.values()))
+            rounds = [
+                {name: processor_time(each, steps) / steps for name, each in opened.items()}
+                for _ in range(_ROUNDS)
+            ]
+        return {name: [each[name] for each in rounds] for name in opened}
 
     def _simulation(self, choice: Choice) -> Simulation:
         return self._search._simulation(choice, INTEGRATOR)
@@ -204,11 +216,10 @@ def _former_mesh(request: ForceErrorRequest, sizes: Iterable[int]) -> CoulombMes
     return min((mesh for mesh in meshes if mesh.cutoff >= _FORMER_SHORTEST), key=cost)
 
 
-def _warm(reference: Simulation) -> tuple[int, float]:
-    """Find the steps of an interval, and the seconds of a step."""
-    reference.run(_STEPS)
-    seconds = processor_time(reference, _STEPS) / _STEPS
-    return max(_STEPS, int(_SECONDS / seconds)), seconds
+def _warm(simulation: Simulation, at_least: float = _SECONDS) -> int:
+    """Run some steps, and find how many an interval is to have."""
+    seconds = processor_time(simulation, _STEPS) / _STEPS
+    return max(_STEPS, int(at_least / seconds))
 
 
 def words(choice: Choice) -> str:
@@ -216,7 +227,8 @@ def words(choice: Choice) -> str:
     mesh = choice.mesh
     assert mesh is not None
     grid = f'{mesh.resolution}^3, order {mesh.order}, {mesh.differentiation}'
-    return f'{grid}, cut-off {mesh.cutoff:.2f}, skin {choice.tuning.skin:g}'
+    lengths = f'cut-off {mesh.cutoff:.2f}, skin {choice.tuning.skin:g}'
+    return f'{grid}, {lengths}, error {choice.achieved_error:.2g}'
 
 
 def _figure(case: str, quantity: str, values: Spread, at_least: float | None = None) -> Figure:
