@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import RelaxedMelt
 from tests.stages.test_runner import StopAfter
 from tests.systems import state_point
+from user_input import UserError
 from validation.systems import random_ions
 from workflow.electrostatics.force_error import Differentiation, Grid, Ions
 from workflow.electrostatics.mesh import CoulombMesh
@@ -93,6 +95,70 @@ def test_settings_that_are_damaged_or_of_another_engine_are_found_again(
     again = choose_settings(saved, system, state, INTEGRATOR, SHORT, StopRequest())
     assert again.tuning == first.tuning
     assert saved.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('skin', 'NaN'),
+        ('skin', '-1'),
+        ('skin', '1e9'),
+        ('error_ratio', '0'),
+        ('error_ratio', '-1'),
+        ('error_ratio', 'NaN'),
+        ('error_ratio', 'Infinity'),
+        ('resolution', '-8'),
+        ('resolution', '7'),
+        ('resolution', '10000'),
+        ('order', '0'),
+        ('order', '9'),
+        ('version', '"another"'),
+    ],
+)
+def test_settings_and_caches_that_no_system_can_have_are_found_again(
+    melt: tuple[System, State], tmp_path: Path, name: str, value: str
+) -> None:
+    system, state = melt
+    saved = tmp_path / 'settings.json'
+    first = choose_settings(saved, system, state, INTEGRATOR, SHORT, StopRequest())
+    given = re.compile(rf'"{name}": [^,\n]+')
+    content = given.sub(f'"{name}": {value}', saved.read_text(), count=1)
+    assert content != saved.read_text()
+    for file in (saved, cache_file(system, INTEGRATOR)):
+        saved.unlink(missing_ok=True)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
+        again = choose_settings(saved, system, state, INTEGRATOR, SHORT, StopRequest())
+        assert again.tuning == first.tuning
+        assert again.achieved_error == first.achieved_error
+
+
+def test_a_cache_without_a_mesh_is_not_for_ions(melt: tuple[System, State], tmp_path: Path) -> None:
+    system, state = melt
+    cached = cache_file(system, INTEGRATOR)
+    choose_settings(cached, system, state, INTEGRATOR, SHORT, StopRequest())
+    cached.write_text(re.sub('"grid": {.*?}', '"grid": null', cached.read_text(), flags=re.DOTALL))
+    choice = choose_settings(tmp_path / 'a', system, state, INTEGRATOR, SHORT, StopRequest())
+    assert choice.tuning.grid is not None
+
+
+def test_an_error_that_no_mesh_reaches_is_refused(
+    melt: tuple[System, State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, state = melt
+    monkeypatch.setattr('workflow.stages.tuning._MESHES', 0)  # finer ones take seconds to set up
+    system = replace(system, coulomb_error=1.001e-7)  # LAMMPS has erfc(x) to 1.5e-7
+    with pytest.raises(UserError, match='ask for a larger one'):
+        choose_settings(tmp_path / 'one.json', system, state, INTEGRATOR, SHORT, StopRequest())
+
+
+def test_a_user_without_a_home_has_no_cache(
+    melt: tuple[System, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (TUNING_CACHE_VARIABLE, 'XDG_CACHE_HOME', 'HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('os.getuid', lambda: 123_456_789)
+    assert cache_file(melt[0], INTEGRATOR).is_absolute()
 
 
 def test_a_long_stage_is_timed_once_for_all_of_its_kind(

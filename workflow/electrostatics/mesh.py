@@ -267,7 +267,12 @@ def choose_mesh(request: ForceErrorRequest, costs: MeshCosts) -> CoulombMesh:
     """Choose the cheapest mesh of a request; UserError if none within bounds reaches it."""
     if meshes := request.meshes(costs):
         return meshes[0]
-    raise UserError(
+    raise none_reaches(request, costs)
+
+
+def none_reaches(request: ForceErrorRequest, costs: MeshCosts) -> UserError:
+    """Say that no mesh within bounds reaches the error of a request."""
+    return UserError(
         f'no mesh of up to {max(costs.sizes)} points along an edge of '
         f'{request.ions.box.max():.1f} sigma reaches a relative force error of '
         f'{request.error:g}: ask for a larger one (coulomb_error in the protocol).'

@@ -6,11 +6,12 @@ import math
 from collections.abc import MutableSequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
+from pydantic import Field
 
 from models.force_field import ForceField
 from user_input import UserError
@@ -45,9 +46,9 @@ class Tuning:
         error_ratio: The force error of that grid, measured over estimated; None if not measured.
     """
 
-    skin: float
+    skin: Annotated[float, Field(gt=0, le=2)]
     grid: Grid | None = None
-    error_ratio: float | None = None
+    error_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from workflow.electrostatics.mesh import CoulombMesh, choose_mesh
+from workflow.electrostatics.mesh import CoulombMesh, choose_mesh, none_reaches
 from workflow.engines.contract import (
     ConstantPressure,
     ConstantVolume,
@@ -109,11 +109,11 @@ def choose_settings(
         SimulationFailed: If the engine cannot begin from this state.
         UserError: If the box is too small or no mesh reaches the requested error.
     """
-    before = _read(saved)
-    if before is not None and before.engine == system.engine.describe():
+    before = _read(saved, system)
+    if before is not None:
         return before
     search, cached = _Search(system, start), cache_file(system, integrator)
-    found, known = None, _read(cached)
+    found, known = None, _read(cached, system)
     if known is not None:
         found = search.settled(known.tuning, known.trials)
     elif steps * len(start.positions) * _PER_BEAD > _WORTH * (seconds := _seconds_of_tuning(start)):
@@ -132,7 +132,8 @@ def cache_file(system: System, integrator: Integrator) -> Path:
 
     It is in the folder that ISP_TUNING_CACHE names, else in the user's own.
     """
-    own = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'isp-cgmd'
+    # Of a user whom the machine does not know '~' stays: in the root, where nothing can be kept.
+    own = os.environ.get('XDG_CACHE_HOME') or os.path.join('/', os.path.expanduser('~/.cache'))
     point = {k: v for k, v in system.state_point.items() if k not in ('replica', 'protocol')}
     kind = [
         point,
@@ -144,7 +145,7 @@ def cache_file(system: System, integrator: Integrator) -> Path:
         _processor(),
     ]
     digest = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()
-    return Path(os.environ.get(TUNING_CACHE_VARIABLE) or own) / f'{digest[:32]}.json'
+    return Path(os.environ.get(TUNING_CACHE_VARIABLE) or f'{own}/isp-cgmd') / f'{digest[:32]}.json'
 
 
 class _Search:
@@ -160,7 +161,8 @@ class _Search:
         engine, request = self._system.engine.describe(), self._request
         if request is None or self._check is None:
             return Choice(engine, tuning, trials=trials)
-        assert tuning.grid is not None
+        if tuning.grid is None:
+            return None
         ratio, found, aim = tuning.error_ratio or 1.0, None, request.aim(measured=True)
         for _ in range(_MOST_TRIES):
             if (mesh := request.mesh(tuning.grid, ratio)) is None:
@@ -177,16 +179,25 @@ class _Search:
         return found and found[1]
 
     def estimated(self) -> Choice:
-        """Take the setting of least estimated costs, as it is where no splitting settles."""
+        """Take the setting of least estimated costs, as it is where no splitting settles.
+
+        A finer one where that has a larger error than asked for, which few ions may.
+        """
         tuning = Tuning(self._system.engine.skin)
         if self._request is None or self._check is None:
             return Choice(self._system.engine.describe(), tuning)
-        mesh = choose_mesh(self._request, self._system.engine.mesh_costs)
+        request, costs = self._request, self._system.engine.mesh_costs
+        mesh = choose_mesh(request, costs)
         settled = self.settled(replace(tuning, grid=mesh.grid))
         if settled is not None:
             return settled
         error, mesh = self._check.error_of(mesh)
-        return Choice(self._system.engine.describe(), tuning, mesh, error)
+        if error <= request.error:
+            return Choice(self._system.engine.describe(), tuning, mesh, error)
+        for finer in replace(request, error=request.error / 2).meshes(costs)[:_MESHES]:
+            if (settled := self.settled(replace(tuning, grid=finer.grid))) is not None:
+                return settled
+        raise none_reaches(request, costs)
 
     def fastest(self, integrator: Integrator, stop: StopRequest) -> Choice | None:
         """Time some meshes with the usual skin, then other skins with the fastest of them.
@@ -279,12 +290,15 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith('model name')), platform.machine())
 
 
-def _read(path: Path) -> Choice | None:
-    """Read a choice; None without one that can be read, for it can be found again."""
+def _read(path: Path, system: System) -> Choice | None:
+    """Read a choice; None without one that this system can have, for it can be found again."""
     try:
-        return _WRITTEN.validate_json(path.read_bytes())
+        choice = _WRITTEN.validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
+    engine, grid = system.engine, choice.tuning.grid
+    is_possible = grid is None or grid in engine.mesh_costs.grids()
+    return choice if is_possible and choice.engine == engine.describe() else None
 
 
 def _keep(path: Path, choice: Choice) -> None:
