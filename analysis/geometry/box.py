@@ -111,14 +111,14 @@ class Box:
         """
         box, turns = self._least_tilted
         inside = np.asarray(positions, dtype=np.float64)
-        crossed = np.floor(box.fractions(inside) + 0.5)
-        inside = inside - box.whole(crossed)
-        if images is None:
-            return box, inside, None
-        whole = np.asarray(images, dtype=np.int64)
-        if turns is not None:
+        whole = None if images is None else np.asarray(images, dtype=np.int64)
+        if whole is not None and turns is not None:
             whole = whole @ turns
-        return box, inside, whole + crossed.astype(np.int64)
+        crossed = np.floor(box.fractions(inside) + 0.5)
+        if not crossed.any():  # as in most files
+            return box, inside, whole
+        inside = inside - box.whole(crossed)
+        return box, inside, None if whole is None else whole + crossed.astype(np.int64)
 
     def nearest_wave_vectors(self, targets: FloatArray) -> FloatArray:
         """Find the wave vectors that fit the box next to `targets`, (Q, 3), each only once.
