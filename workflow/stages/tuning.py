@@ -45,7 +45,7 @@ _CONTENT, _MOST_TRIES = 0.03, 5
 # How many meshes are timed with the usual skin, and which skins with the fastest of them.
 _MESHES, _SKINS = 6, (0.5, 0.6, 0.8, 1.0)
 # A setting is timed for so many seconds, and enough steps to rebuild the neighbour list in some.
-_SECONDS, _STEPS, _ROUNDS = 0.5, 60, 3
+_SECONDS, _STEPS, _ROUNDS = 0.8, 100, 5
 # A stage is worth it that takes so many times longer, at about so many seconds per bead and step.
 _WORTH, _PER_BEAD = 30, 1.3e-6
 
