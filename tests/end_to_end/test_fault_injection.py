@@ -18,12 +18,15 @@ pytestmark = pytest.mark.slow
 ENGINE = 'lammps'
 SEED = 5
 OF_THE_STAGE = {'checkpoint': 'bit flipped', 'trajectory': 'truncated', 'log': 'bit flipped'}
-SIGNALS = {
-    'relax': signal.SIGKILL,
-    'equilibrate': signal.SIGTERM,
-    'sample': signal.SIGKILL,
-    'analysis': signal.SIGKILL,
-}
+# A run may be past a short stage before its signal comes, which is left out then.
+AIMS = ('relax', 'equilibrate', 'sample', 'sample', 'analysis')
+SIGNALS = (
+    signal.SIGKILL,
+    signal.SIGKILL,
+    signal.SIGTERM,
+    signal.SIGKILL,
+    signal.SIGKILL,
+)
 
 needs_mount = pytest.mark.skipif(not can_mount(), reason='needs root, to mount a small tmpfs')
 
@@ -50,9 +53,10 @@ def damage_each_file() -> Outcome:
 
 
 def test_nothing_is_lost_by_kills_and_by_requests_to_stop() -> None:
-    outcome = kill_job(ENGINE, SEED, len(SIGNALS), list(SIGNALS.values()), list(SIGNALS))
+    outcome = kill_job(ENGINE, SEED, len(AIMS), SIGNALS, AIMS)
     assert_nothing_is_lost(outcome, 3)
-    assert outcome.trials_of('SIGTERM') == 1
+    assert outcome.trials_of('SIGTERM') >= 1
+    assert outcome.trials_of('SIGKILL') >= 1
 
 
 def test_nothing_is_lost_by_damaged_files() -> None:
