@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from workflow.results.sweep_results import (
     places_on_axis,
     read_sweep_table,
     record_report,
+    write_page,
     write_sweep_results,
 )
 from workflow.sweep.state_point import StatePoint
@@ -109,6 +111,15 @@ def test_the_report_command_takes_what_the_sweep_file_says_now(path: Path) -> No
     assert 'Theirs' in html
     assert 'Larger boxes are denser.' in html
     assert places_on_axis(sweep.jobs[:1]) == {sweep.jobs[0].id: 'chains 8'}
+    page = path.with_name('docs.md')
+    write_page(sweep, page)
+    text = page.read_text()
+    assert '| Larger boxes are denser. (' in text
+    images = re.findall(r'!\[.*\]\((.*)\)', text)
+    assert images
+    assert all(path.with_name(image).stat().st_size > 1000 for image in images)
+    with pytest.raises(UserError, match=r'a \.md file in a folder that is there'):
+        write_page(sweep, path.parent / 'none/docs.md')
 
 
 def test_a_sweep_recorded_without_a_report_has_the_default(path: Path) -> None:

@@ -49,6 +49,10 @@ def main(arguments: Sequence[str]) -> int:
             )
         if name == 'simulate':
             _add_run_options(command)
+        if name == 'report':
+            command.add_argument(
+                '--page', type=Path, metavar='FILE.md', help='also write it as a page, for docs'
+            )
     failed = commands.add_parser(
         'failed',
         help='list the jobs that failed or could not be run, and why',
@@ -219,11 +223,15 @@ def _point_to_failed(jobs: Sequence[Any]) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from workflow.jobs.workspace import recorded_sweep
-    from workflow.results.sweep_results import record_report
+    from workflow.results.sweep_results import record_report, write_page
 
     sweep = recorded_sweep(options.sweep)
     record_report(options.sweep, sweep)
-    return _write_report(sweep)
+    code = _write_report(sweep)
+    if options.page is not None:
+        write_page(sweep, options.page)
+        print(options.page)
+    return code
 
 
 def _write_report(sweep: SweepJobs) -> int:

@@ -1,4 +1,4 @@
-"""All results of a sweep: tables as CSV, figures, and a report in one HTML file."""
+"""All results of a sweep: tables as CSV, figures, and a report as HTML and as Markdown."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from workflow.results.verdicts import Finding, judge, keep_decided, onsets
 SUMMARY = 'summary.csv'
 VALUES_BY_RUN = 'values_by_run.csv'
 REPORT = 'report.html'
+PAGE = 'report.md'
 FIGURES = 'figures'
 
 
@@ -75,7 +76,7 @@ class Background:
 
 
 def write_results(folder: Path, table: SweepTable, background: Background) -> Path:
-    """Write tables, figures/ and report.html, each when it is whole; return the report.
+    """Write tables, figures/, report.html and report.md, each when it is whole; return the first.
 
     Raises:
         UserError: If the overview names something that a complete sweep does not have.
@@ -90,34 +91,42 @@ def write_results(folder: Path, table: SweepTable, background: Background) -> Pa
     )
     many = all_series(table)
     figures = write_figures(drawn, many, background.overview, is_complete)
-    html = _render(table, background, many, figures, drawn)
+    context = _context(table, background, many, figures, drawn)
     # Figures of an earlier state of the sweep go with their folder.
     shutil.rmtree(folder / FIGURES, ignore_errors=True)
     os.replace(drawn, folder / FIGURES)
     write_summary(folder / SUMMARY, table)
     write_values_by_run(folder / VALUES_BY_RUN, table)
-    with replacing(folder / REPORT) as temporary:
-        temporary.write_text(html, encoding='utf-8')
+    for name in (PAGE, REPORT):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(_rendered(name, context), encoding='utf-8')
     return folder / REPORT
 
 
-def _render(
+def _rendered(name: str, context: Mapping[str, Any]) -> str:
+    """Render a template of this folder; neither document needs the other."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=select_autoescape(['html']),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters['unbroken'] = unbroken
+    environment.filters['cell'] = lambda text: str(text).replace('|', r'\|').replace('\n', ' ')
+    return environment.get_template(name).render(context)
+
+
+def _context(
     table: SweepTable,
     background: Background,
     many: Sequence[Series],
     figures: Sequence[SweepFigure],
     figure_folder: Path,
-) -> str:
-    """Render the report as one HTML document that needs no other file."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+) -> dict[str, Any]:
+    """Collect all that a report says."""
     results = [result for state in table.states for result in state.results]
     points = [result.state_point for result in results]
     tables = key_tables(table)
@@ -130,49 +139,48 @@ def _render(
     if background.claims:
         found = judge(background.claims, many, table.axis, background.level)
         findings = keep_decided(found, background.decided)
-    environment.filters['unbroken'] = unbroken
-    return environment.get_template(REPORT).render(
-        sweep=table.name,
-        answer=_answer(findings, table, background.n_jobs),
-        n_jobs=background.n_jobs,
-        level=LEVEL,
-        looks=background.looks,
-        tests=_tests_of(findings),
-        description=background.description,
-        note=background.note,
-        simulated=described.simulated_systems(points, background.n_jobs),
-        failed=background.failed,
-        stages=described.stages_of(points[0], background.protocol),
-        tables=tables,
-        notes=footnotes(tables),
-        dynamics=dynamics,
-        overview=[each for each in shown if each['observable'] == OVERVIEW],
-        onsets=onsets(many, table.axis),
-        definitions=[
+    return {
+        'sweep': table.name,
+        'answer': _answer(findings, table, background.n_jobs),
+        'n_jobs': background.n_jobs,
+        'level': LEVEL,
+        'looks': background.looks,
+        'tests': _tests_of(findings),
+        'description': background.description,
+        'note': background.note,
+        'simulated': described.simulated_systems(points, background.n_jobs),
+        'failed': background.failed,
+        'stages': described.stages_of(points[0], background.protocol),
+        'tables': tables,
+        'notes': footnotes(tables),
+        'dynamics': dynamics,
+        'overview': [each for each in shown if each['observable'] == OVERVIEW],
+        'onsets': onsets(many, table.axis),
+        'definitions': [
             *background.definitions,
             *itertools.chain.from_iterable(map(onset_statements, many)),
         ],
-        claims=background.claims,
-        findings=findings,
-        sections=[
+        'claims': background.claims,
+        'findings': findings,
+        'sections': [
             section | {'figures': [each for each in shown if each['observable'] == name]}
             for name, section in _sections(table, dynamics).items()
         ],
-        unconverged=causes_of(table, background.runs),
-        n_unconverged=sum(not row.is_converged for row in table.rows),
-        n_rows=len(table.rows),
-        equilibration=described.missed_equilibrations(background.runs),
-        columns=column_names(table),
-        rows=[
+        'unconverged': causes_of(table, background.runs),
+        'n_unconverged': sum(not row.is_converged for row in table.rows),
+        'n_rows': len(table.rows),
+        'equilibration': described.missed_equilibrations(background.runs),
+        'columns': column_names(table),
+        'rows': [
             {'place': map(value_text, row.place.values()), 'row': row, 'text': format_row(row)}
             for row in table.rows
         ],
-        provenance=described.provenance_table(background.runs),
-        analyses=analysis_table(
+        'provenance': described.provenance_table(background.runs),
+        'analyses': analysis_table(
             {KEY: result.provenance.get(name)} for result in results for name in result.outcomes
         ),
-        code=code_text(code_version()),
-    )
+        'code': code_text(code_version()),
+    }
 
 
 def _answer(findings: Sequence[Finding], table: SweepTable, n_jobs: int) -> str:

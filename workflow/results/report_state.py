@@ -16,6 +16,7 @@ CLAIMS = 'claims'
 
 # In the folder of the results.
 JOB_LIST = 'jobs.json'
+_DOCUMENTS = ('summary.csv', 'report.html', 'report.md')
 
 
 def results_folder(sweep: SweepJobs) -> Path:
@@ -26,7 +27,7 @@ def results_folder(sweep: SweepJobs) -> Path:
 def report_is_current(sweep: SweepJobs) -> bool:
     """Return whether the report is there, and made of the results that these jobs have now."""
     folder = results_folder(sweep)
-    if not all((folder / name).is_file() for name in ('summary.csv', 'report.html')):
+    if not all((folder / name).is_file() for name in _DOCUMENTS):
         return False
     try:
         listed = job_files.read_json(folder / JOB_LIST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -82,6 +84,25 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     job_files.write_json(folder / _PROVENANCE, made)
     job_files.write_json(folder / JOB_LIST, {'jobs': stamps, 'report': made_of(content)})
     return table
+
+
+def write_page(sweep: SweepJobs, path: Path) -> None:
+    """Copy the report of a sweep as a Markdown page, with its images beside it.
+
+    Raises:
+        UserError: If no file can be written there.
+    """
+    from workflow.results.report import FIGURES, PAGE
+
+    folder = results_folder(sweep)
+    if path.suffix != '.md' or not path.parent.is_dir():
+        raise UserError(f'{path}: give the name of a .md file in a folder that is there.')
+    text = (folder / PAGE).read_text(encoding='utf-8')
+    for link in sorted(set(re.findall(rf'\({FIGURES}/([^)]+)\)', text))):
+        image = f'{path.stem}_{link}'
+        shutil.copyfile(folder / FIGURES / link, path.with_name(image))
+        text = text.replace(f'({FIGURES}/{link})', f'({image})')
+    path.write_text(text, encoding='utf-8')
 
 
 def look_at(sweep: SweepJobs) -> str:
