@@ -7,7 +7,6 @@ the average of Daivis and Evans 1994, doi 10.1063/1.466970.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.green_kubo import green_kubo
 from analysis.estimators.intervals import jackknife
 from analysis.observable import (
     NOT_NEGATIVE,
@@ -44,14 +44,6 @@ SHEAR = ('xy', 'xz', 'yz')
 NORMAL = (('xx', 'yy'), ('xx', 'zz'), ('yy', 'zz'))
 # The integral over time is cut where G(t) is first no larger than its error.
 SIGNAL = 0.0
-# Four times that of STACIE: value and error stay within 0.1 %, at a quarter of the cost.
-CUT_OFF_SPACING = 2.0
-# With up to 1000 of them, as STACIE has it, a fast mode decided: 0.4 of the viscosity of two modes.
-MOST_FREQUENCIES = 100
-# Of STACIE's standard error.
-NORMAL_QUANTILE = 1.96
-# A run in which the stress relaxes fewer times than this does not know its slowest part.
-LEAST_RUN_IN_TIMES = 20
 
 
 @dataclass(frozen=True)
@@ -204,38 +196,13 @@ def shear_viscosity(
 ) -> Estimate:
     """Integrate G(t) from the low end of the spectrum of the stress.
 
-    G(t) itself cannot say where its own slow tail is lost in the noise; STACIE weighs all cut-off
-    frequencies of a Lorentzian model (Toraman, Fauconnier and Verstraelen 2025, doi
-    10.1021/acs.jcim.5c01475).
+    G(t) itself cannot say where its own slow tail is lost in the noise. Components and errors as
+    `stress_relaxation`.
     """
-    from stacie import LorentzModel, compute_spectrum, estimate_acint
-
     xx, yy, zz = (pressure[axis] for axis in ('xx', 'yy', 'zz'))
     independent = [pressure[name] for name in SHEAR]
     independent += [(xx - yy) / 2, (xx + yy - 2 * zz) / np.sqrt(12)]
-    spectrum = compute_spectrum(np.array(independent), prefactors=volume / kT, timestep=interval)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # of steps on the way to the best cut-off
-        try:
-            found = estimate_acint(
-                spectrum,
-                LorentzModel(),
-                neff_max=MOST_FREQUENCIES,
-                fcut_spacing=CUT_OFF_SPACING,
-            )
-        except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
-            return Estimate(verdict=f'no viscosity: the spectrum cannot be fitted ({error})')
-    half = NORMAL_QUANTILE * float(found.acint_std)
-    value, duration = float(found.acint), len(xx) * interval
-    if not (np.isfinite(half) and value > 0):
-        return Estimate(verdict='no viscosity: the spectrum is lost in its noise')
-    verdict = ''
-    if found.corrtime_exp > duration / LEAST_RUN_IN_TIMES:
-        verdict = (
-            f'too short: the stress relaxes in {found.corrtime_exp:.3g}, and the run is no '
-            f'{LEAST_RUN_IN_TIMES} times as long'
-        )
-    return Estimate(value, max(value - half, 0.0), value + half, float(found.neff), verdict)
+    return green_kubo(np.array(independent), volume / kT, interval).integral
 
 
 def _products(values: FloatArray, most: int) -> FloatArray:

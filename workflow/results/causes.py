@@ -79,7 +79,9 @@ def _kinds() -> list[_Kind]:
             'A shorter [protocol.sample] shortest_interval, or log_period.',
         ),
         _Kind(
-            'no viscosity', 'The stress gives no viscosity.', 'Longer sampling, or more replicas.'
+            'no integral',
+            'The spectrum gives no transport coefficient.',
+            'Longer sampling, or more replicas.',
         ),
         _Kind(
             r'too short: ([\d.]+) independent values, ([\d.]+) needed|too short',
