@@ -209,3 +209,20 @@ def test_a_changed_budget_or_maximum_takes_it_up_again(jobs: SweepJobs) -> None:
     assert not look_is_due(content())
     content['looks'][-1]['end'] = ''  # as init does where the sweep file was changed
     assert look_is_due(content())
+
+
+def test_a_size_of_its_own_replicas_grows_to_its_own_maximum(jobs: SweepJobs) -> None:
+    """The jobs are of 24 chains; the looks are those of the size with most of them."""
+    own = sweep(
+        grid={'degree_of_polymerisation': 40, 'pressure': 0.0},
+        sizes=[
+            {'chains': 24, 'replicas': {'minimum': 2, 'maximum': 3}},
+            {'chains': 6, 'replicas': {'minimum': 8, 'maximum': 40}},
+        ],
+    )
+    assert level_of(own, []) == level_of(sweep(replicas={'minimum': 8, 'maximum': 40}), [])
+    assert take_look(jobs, own, results(jobs), [open_at(0.0)]).added == 1
+    now = SweepJobs('demo', list(jobs.jobs[0].project))
+    look = take_look(now, own, results(now), [open_at(0.0)])
+    assert look.added == 0
+    assert look.end.startswith('nothing is left')

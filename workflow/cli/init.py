@@ -72,8 +72,9 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     with error_context(path):
         named = named_definitions(sweep, model)
     first = [point for point in state_points(sweep, model) if point.replica == 0]
-    plain, replicas = list(map(as_plain_values, first)), range(sweep.replicas.minimum)
-    values = [each | {'replica': replica} for each in plain for replica in replicas]
+    plain = list(map(as_plain_values, first))
+    replicas = [range(sweep.replicas_of(point.chains).minimum) for point in first]
+    values = [each | {'replica': k} for each, ks in zip(plain, replicas, strict=True) for k in ks]
     with error_context(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
         if isinstance(sweep.decide, dict):
@@ -81,7 +82,8 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         if len(set(map(calc_id, plain))) < len(plain):
             raise UserError('a composition or a value of the grid is there twice: remove one.')
         if not is_agreed and len(values) > MOST_UNASKED:
-            by_id = {calc_id(each): first[n // len(replicas)] for n, each in enumerate(values)}
+            of_each = [point for point, ks in zip(first, replicas, strict=True) for _ in ks]
+            by_id = dict(zip(map(calc_id, values), of_each, strict=True))
             _ask_for_many(by_id, model, sweep.protocol.limits)
         lengths = {point.bjerrum_length for point in first}
         fields = {length: force_field(model, length) for length in lengths}

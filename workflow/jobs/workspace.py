@@ -115,8 +115,8 @@ def added_replicas(
     for job_id in content['jobs']:
         with suppress(LookupError):
             point = project.open_job(id=job_id).statepoint()
-            is_of_file = point['replica'] < sweep.replicas.minimum
-            if not is_of_file and point['replica'] < sweep.replicas.maximum:
+            replicas = sweep.replicas_of(point['chains'])
+            if replicas.minimum <= point['replica'] < replicas.maximum:
                 found += [job_id] if _without_replica(point) in first else []
     return found
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from workflow.stages.extension import read_end
 from workflow.stages.review import half_width
 from workflow.stages.stage_folder import StageFolder
 from workflow.sweep.state_point import read_state_point
-from workflow.sweep.sweep_file import Replicas, Sweep
+from workflow.sweep.sweep_file import Budget, Replicas, Sweep
 
 GROWTH = 1.5
 MOST_LENGTHENING = 8
@@ -77,6 +77,11 @@ def planned_sizes(replicas: Replicas) -> list[int]:
     return sizes
 
 
+def planned_looks(sweep: Sweep) -> int:
+    """Count the looks that are planned: those of the size that may have most replicas more."""
+    return max(len(planned_sizes(sweep.replicas_of(chains))) for chains in sweep.chains)
+
+
 def looks_of(content: Mapping[str, Any]) -> list[Look]:
     """Read the looks that were taken at a sweep, from what is recorded of it."""
     return [Look(**look | {'decided': dict(look['decided'])}) for look in content.get(LOOKS, [])]
@@ -86,7 +91,7 @@ def level_of(sweep: Sweep, looks: Sequence[Look]) -> float:
     """Return the level of the next look, or of the last one once all is over."""
     if sweep.decide is None:
         return LEVEL
-    planned = len(planned_sizes(sweep.replicas))
+    planned = planned_looks(sweep)
     taken = len(looks) - bool(looks and looks[-1].end)
     return interim_level(min(taken + 1, planned), planned, LEVEL)
 
@@ -113,8 +118,9 @@ def lengthen(jobs: SweepJobs, sweep: Sweep, table: SweepTable, findings: Sequenc
         for job, factor in wanted.items()
         if factor <= MOST_LENGTHENING and _can_go_on(jobs, job)
     }
-    extra = sum(factor // 2 for factor in wanted.values())
-    if not wanted or _within_budget(jobs, sweep, extra) < extra:
+    chains = {job.id: state_point_of(job)['chains'] for job in jobs.jobs}
+    extra = [chains[job] for job, factor in wanted.items() for _ in range(factor // 2)]
+    if not wanted or _within_budget(jobs, sweep, extra) < len(extra):
         return 0
     document[LENGTHENED] = before | wanted
     return len(wanted)
@@ -148,14 +154,15 @@ def take_look(
         jobs,
         table,
         [place for _, each in places.values() for place in each],
-        _next_size(planned_sizes(sweep.replicas), len(looks)),
+        lambda chains: _next_size(planned_sizes(sweep.replicas_of(chains)), len(looks)),
     )
-    fitting = _within_budget(jobs, sweep, len(wanted))
+    fitting = _within_budget(jobs, sweep, [point['chains'] for point in wanted])
     end = ''
     if not is_open:
         end = 'all that can be is decided'
     elif not wanted:
-        end = f'nothing is left that up to {sweep.replicas.maximum} replicas would tell'
+        most = max(sweep.replicas_of(chains).maximum for chains in sweep.chains)
+        end = f'nothing is left that up to {most} replicas would tell'
     elif not fitting:
         end = 'the budget is spent'
     wanted = wanted[:fitting]
@@ -205,9 +212,12 @@ def _places_of_precision(
 
 
 def _more_replicas(
-    jobs: SweepJobs, table: SweepTable, places: Sequence[Place], size: int
+    jobs: SweepJobs, table: SweepTable, places: Sequence[Place], size_of: Callable[[int], int]
 ) -> list[dict[str, Any]]:
-    """List the state points to be added, first one for each state, then the second, and so on."""
+    """List the state points to be added, first one for each state, then the second, and so on.
+
+    `size_of` is how many replicas an open state of so many chains gets.
+    """
     numbers: dict[str, list[int]] = {}
     for job in jobs.jobs:  # those without a result, too
         point = state_point_of(job)
@@ -218,7 +228,8 @@ def _more_replicas(
             point = dict(state.results[0].state_point)
             there = numbers[_state_of(point)]
             first = max(there) + 1
-            added += [(k, point | {'replica': first + k}) for k in range(size - len(there))]
+            more = size_of(point['chains']) - len(there)
+            added += [(k, point | {'replica': first + k}) for k in range(more)]
     return [point for _, point in sorted(added, key=lambda each: each[0])]
 
 
@@ -236,22 +247,34 @@ def _factors_of(jobs: SweepJobs, made: Sequence[Job], factors: Mapping[str, int]
     return {job: factor for job, factor in found.items() if factor > 1}
 
 
-def _within_budget(jobs: SweepJobs, sweep: Sweep, wanted: int) -> int:
-    """Count the jobs that the budget allows for, by what those before took."""
+def _within_budget(jobs: SweepJobs, sweep: Sweep, wanted: Sequence[int]) -> int:
+    """Count the first of the `wanted` jobs, given by their chains, that the budget allows for.
+
+    Each is to take what those of its size took on average.
+    """
     if sweep.budget is None:
-        return wanted
-    spent = 0.0
+        return len(wanted)
+    by_size: dict[int, list[float]] = {}
     for job in jobs.jobs:
-        runs = read_job_document(job).get(RUNS, [])
-        if sweep.budget.steps is not None:  # a run that goes on counts from the first step
-            spent += sum({run['stage']: float(run.get('steps', 0)) for run in runs}.values())
-            continue
-        for run in runs:
-            cores = int(run.get('threads') or 1) * int(run.get('ranks') or 1)
-            spent += float(run.get('seconds', 0)) * cores / 3600
-    limit = float(sweep.budget.steps or sweep.budget.core_hours or 0)
-    each = spent / len(jobs.jobs)
-    return min(wanted, max(0, int((limit - spent) / each))) if each else wanted
+        by_size.setdefault(state_point_of(job)['chains'], []).append(_spent(job, sweep.budget))
+    left = float(sweep.budget.steps or sweep.budget.core_hours or 0)
+    left -= sum(map(sum, by_size.values()))
+    for fitting, chains in enumerate(wanted):
+        left -= sum(by_size[chains]) / len(by_size[chains])
+        if left < 0:
+            return fitting
+    return len(wanted)
+
+
+def _spent(job: Job, budget: Budget) -> float:
+    runs = read_job_document(job).get(RUNS, [])
+    if budget.steps is not None:  # a run that goes on counts from the first step
+        return sum({run['stage']: float(run.get('steps', 0)) for run in runs}.values())
+    return sum(
+        float(run.get('seconds', 0))
+        * (int(run.get('threads') or 1) * int(run.get('ranks') or 1) / 3600)
+        for run in runs
+    )
 
 
 def _make(jobs: SweepJobs, points: Sequence[dict[str, Any]]) -> list[Job]:

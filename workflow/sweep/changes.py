@@ -84,6 +84,9 @@ def _sense(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ', '.join(map(_text, value))
-    if value is None:
+    if isinstance(value, Mapping):
+        leaves = (each for each in _leaves(value, ' ') if each[1] is not None)
+        return ' '.join(f'{name.strip()} {_text(each)}' for name, each in leaves)
+    if value is None or value == []:
         return 'none'
     return f'{value:g}' if isinstance(value, float) else str(value)

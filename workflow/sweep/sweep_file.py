@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -58,9 +58,12 @@ MoleFraction = Annotated[Ratio, Field(ge=0, le=1)]
 
 
 class Grid(StrictModel):
-    """Values of a state point; a list of values is an axis of the sweep."""
+    """Values of a state point; a list of values is an axis of the sweep.
 
-    chains: Axis[Count]
+    `chains` may be given by `[[sizes]]` in its place.
+    """
+
+    chains: Axis[Count] | None = None
     degree_of_polymerisation: Axis[Count]
     kT: Axis[PositiveFloat] = [1.0]
     pressure: Axis[float] | None = None
@@ -73,9 +76,9 @@ class Grid(StrictModel):
             raise ValueError('give either pressure or density')
         return self
 
-    def points(self, model: Model) -> Iterator[dict[str, Any]]:
+    def points(self, model: Model, chains: Sequence[int]) -> Iterator[dict[str, Any]]:
         """List all combinations, with the model's Bjerrum length where none is given."""
-        axes = self.model_dump(exclude_none=True)
+        axes = {'chains': chains} | self.model_dump(exclude={'chains'}, exclude_none=True)
         axes.setdefault('bjerrum_length', [model.bjerrum_length])
         for values in itertools.product(*axes.values()):
             yield dict(zip(axes, values, strict=True))
@@ -92,6 +95,13 @@ class Replicas(StrictModel):
         if self.minimum > self.maximum:
             raise ValueError(f'minimum {self.minimum} exceeds maximum {self.maximum}')
         return self
+
+
+class Size(StrictModel):
+    """A size of the system: its chains, and its replicas where the sweep has others."""
+
+    chains: Count
+    replicas: Annotated[Replicas | None, BeforeValidator(_as_range)] = None
 
 
 class Budget(StrictModel):
@@ -135,6 +145,8 @@ class Sweep(StrictModel):
         model: Name of a shipped model, or path of a model file beside the sweep file.
         compositions: Each a monomer -> mole fraction.
         replicas: Independent jobs per state: a number, or the least and the most.
+        sizes: In place of `grid.chains`, where sizes have replicas of their own: many of a small
+            one, few of a large one.
         decide: What replicas are added for: 'claims', or quantities with the relative half-width of
             their 95 % interval over replicas; None adds none.
         budget: Nothing is added beyond it.
@@ -149,6 +161,7 @@ class Sweep(StrictModel):
         Literal['claims'] | dict[str, PositiveFloat] | None, BeforeValidator(_as_decide)
     ] = None
     budget: Budget | None = None
+    sizes: list[Size] = added_later([])
     grid: Grid
     sequence: SequenceStatistics = IdealSequence()
     chain_lengths: ChainLengths = Monodisperse()
@@ -157,9 +170,28 @@ class Sweep(StrictModel):
     report: ReportTable = ReportTable()
     definitions: DefinitionsTable = DefinitionsTable()
 
+    @property
+    def chains(self) -> list[int]:
+        """All sizes, in the order of the file."""
+        return [each.chains for each in self.sizes] or list(self.grid.chains or ())
+
+    def replicas_of(self, chains: int) -> Replicas:
+        """Return the replicas that each state of a size has."""
+        own = {each.chains: each.replicas for each in self.sizes}
+        return own.get(chains) or self.replicas
+
+    @model_validator(mode='after')
+    def _sizes_are_given_once(self) -> Self:
+        if bool(self.sizes) == (self.grid.chains is not None):
+            raise ValueError("give either 'chains' in [grid] or [[sizes]]")
+        for chains in self.chains:
+            if self.sizes and self.chains.count(chains) > 1:
+                raise ValueError(f'sizes: chains = {chains} is there twice: remove one')
+        return self
+
     @model_validator(mode='after')
     def _replicas_are_added_for_something(self) -> Self:
-        adds = self.replicas.maximum > self.replicas.minimum
+        adds = any(each.maximum > each.minimum for each in map(self.replicas_of, self.chains))
         if adds and self.decide is None:
             raise ValueError("replicas: a maximum needs decide = 'claims', or quantities to decide")
         if self.decide is not None and not adds:
@@ -199,15 +231,16 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
 
 def number_of_points(sweep: Sweep) -> int:
     """Count the state points of a sweep."""
-    axes = sweep.grid.model_dump(exclude_none=True)
-    return len(sweep.compositions) * sweep.replicas.minimum * math.prod(map(len, axes.values()))
+    axes = sweep.grid.model_dump(exclude={'chains'}, exclude_none=True)
+    of_sizes = sum(sweep.replicas_of(chains).minimum for chains in sweep.chains)
+    return len(sweep.compositions) * of_sizes * math.prod(map(len, axes.values()))
 
 
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
     """List the state points of a sweep, in the order of its file."""
     protocol, model_hash = sweep.protocol.without_limits, model.content_hash()
     for composition in sweep.compositions:
-        for point in sweep.grid.points(model):
+        for point in sweep.grid.points(model, sweep.chains):
             first = StatePoint(
                 model=model.name,
                 model_hash=model_hash,
@@ -219,7 +252,7 @@ def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
                 replica=0,
                 **point,
             )
-            for replica in range(sweep.replicas.minimum):
+            for replica in range(sweep.replicas_of(first.chains).minimum):
                 yield first.model_copy(update={'replica': replica})
 
 
