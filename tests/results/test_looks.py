@@ -211,13 +211,14 @@ def test_a_changed_budget_or_maximum_takes_it_up_again(jobs: SweepJobs) -> None:
     assert look_is_due(content())
 
 
-def test_a_size_of_its_own_replicas_grows_to_its_own_maximum(jobs: SweepJobs) -> None:
-    """The jobs are of 24 chains; the looks are those of the size with most of them."""
+def test_a_grid_of_its_own_replicas_grows_to_its_own_maximum(jobs: SweepJobs) -> None:
+    """The jobs are of 24 chains; the looks are those of the grid with most of them."""
+    rest = {'degree_of_polymerisation': 20, 'pressure': 0.0}
     own = sweep(
-        grid={'degree_of_polymerisation': 40, 'pressure': 0.0},
-        sizes=[
-            {'chains': 24, 'replicas': {'minimum': 2, 'maximum': 3}},
-            {'chains': 6, 'replicas': {'minimum': 8, 'maximum': 40}},
+        grid=None,
+        grids=[
+            rest | {'chains': 24, 'replicas': {'minimum': 2, 'maximum': 3}},
+            rest | {'chains': 6, 'replicas': {'minimum': 8, 'maximum': 40}},
         ],
     )
     assert level_of(own, []) == level_of(sweep(replicas={'minimum': 8, 'maximum': 40}), [])

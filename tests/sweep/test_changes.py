@@ -76,13 +76,9 @@ def test_a_sweep_that_is_the_same_is_not_reported() -> None:
             '0 jobs kept, 4 new, 4 no longer part of it: protocol.sample.thermostat_time 10 -> 5',
         ),
         (
-            {
-                'grid': {'degree_of_polymerisation': 10, 'pressure': 0.0},
-                'sizes': [{'chains': 8}, {'chains': 64, 'replicas': 1}],
-            },
+            {'grid': SWEEP['grid'] | {'replicas': 3}},
             (*JOBS, 'e', 'f'),
-            '4 jobs kept, 2 new: sizes none -> chains 8, chains 64 replicas 1; grid.chains 8 -> '
-            'none',
+            '4 jobs kept, 2 new: grid.replicas none -> 3',
         ),
         (
             {'grid': SWEEP['grid'] | {'kT': [1.0, 1.2]}},

@@ -44,7 +44,7 @@ from workflow.stages.review import check_precision_names
 from workflow.stages.system import bonded_charges, check_box
 from workflow.sweep.limits import Limits
 from workflow.sweep.state_point import StatePoint, as_plain_values, melt_of
-from workflow.sweep.sweep_file import load_sweep, number_of_points, state_points
+from workflow.sweep.sweep_file import load_sweep, most_points, state_points
 from workflow.sweep.time_step import check_time_step
 from workflow.sweep.work import CHARGED, estimated_work
 
@@ -63,7 +63,7 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
             not agree to them.
     """
     sweep, model = load_sweep(path)
-    if number_of_points(sweep) > MOST_JOBS:  # asked before they are made, which takes a while
+    if most_points(sweep) > MOST_JOBS:  # asked before they are made, which takes a while
         raise UserError(
             f'{path}: more than {MOST_JOBS} jobs: every command would take minutes. Take fewer '
             'compositions, values or replicas, or several sweeps in folders of their own.'
@@ -73,7 +73,7 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
         named = named_definitions(sweep, model)
     first = [point for point in state_points(sweep, model) if point.replica == 0]
     plain = list(map(as_plain_values, first))
-    replicas = [range(sweep.replicas_of(point.chains).minimum) for point in first]
+    replicas = [range(sweep.replicas_of(point).minimum) for point in plain]
     values = [each | {'replica': k} for each, ks in zip(plain, replicas, strict=True) for k in ks]
     with error_context(path):
         check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)

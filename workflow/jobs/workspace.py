@@ -115,9 +115,10 @@ def added_replicas(
     for job_id in content['jobs']:
         with suppress(LookupError):
             point = project.open_job(id=job_id).statepoint()
-            replicas = sweep.replicas_of(point['chains'])
-            if replicas.minimum <= point['replica'] < replicas.maximum:
-                found += [job_id] if _without_replica(point) in first else []
+            if _without_replica(point) in first:
+                replicas = sweep.replicas_of(point)
+                if replicas.minimum <= point['replica'] < replicas.maximum:
+                    found.append(job_id)
     return found
 
 

@@ -78,8 +78,8 @@ def planned_sizes(replicas: Replicas) -> list[int]:
 
 
 def planned_looks(sweep: Sweep) -> int:
-    """Count the looks that are planned: those of the size that may have most replicas more."""
-    return max(len(planned_sizes(sweep.replicas_of(chains))) for chains in sweep.chains)
+    """Count the looks that are planned: those of the grid that may have most replicas more."""
+    return max(len(planned_sizes(each.replicas or sweep.replicas)) for each in sweep.all_grids)
 
 
 def looks_of(content: Mapping[str, Any]) -> list[Look]:
@@ -154,15 +154,14 @@ def take_look(
         jobs,
         table,
         [place for _, each in places.values() for place in each],
-        lambda chains: _next_size(planned_sizes(sweep.replicas_of(chains)), len(looks)),
+        lambda point: _next_size(planned_sizes(sweep.replicas_of(point)), len(looks)),
     )
     fitting = _within_budget(jobs, sweep, [point['chains'] for point in wanted])
     end = ''
     if not is_open:
         end = 'all that can be is decided'
     elif not wanted:
-        most = max(sweep.replicas_of(chains).maximum for chains in sweep.chains)
-        end = f'nothing is left that up to {most} replicas would tell'
+        end = f'nothing is left that up to {sweep.most_replicas.maximum} replicas would tell'
     elif not fitting:
         end = 'the budget is spent'
     wanted = wanted[:fitting]
@@ -212,11 +211,14 @@ def _places_of_precision(
 
 
 def _more_replicas(
-    jobs: SweepJobs, table: SweepTable, places: Sequence[Place], size_of: Callable[[int], int]
+    jobs: SweepJobs,
+    table: SweepTable,
+    places: Sequence[Place],
+    size_of: Callable[[Mapping[str, Any]], int],
 ) -> list[dict[str, Any]]:
     """List the state points to be added, first one for each state, then the second, and so on.
 
-    `size_of` is how many replicas an open state of so many chains gets.
+    `size_of` is how many replicas an open state gets.
     """
     numbers: dict[str, list[int]] = {}
     for job in jobs.jobs:  # those without a result, too
@@ -228,7 +230,7 @@ def _more_replicas(
             point = dict(state.results[0].state_point)
             there = numbers[_state_of(point)]
             first = max(there) + 1
-            more = size_of(point['chains']) - len(there)
+            more = size_of(point) - len(there)
             added += [(k, point | {'replica': first + k}) for k in range(more)]
     return [point for _, point in sorted(added, key=lambda each: each[0])]
 

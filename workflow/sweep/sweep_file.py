@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -57,33 +57,6 @@ Axis = Annotated[list[Value], BeforeValidator(_as_list), Field(min_length=1)]
 MoleFraction = Annotated[Ratio, Field(ge=0, le=1)]
 
 
-class Grid(StrictModel):
-    """Values of a state point; a list of values is an axis of the sweep.
-
-    `chains` may be given by `[[sizes]]` in its place.
-    """
-
-    chains: Axis[Count] | None = None
-    degree_of_polymerisation: Axis[Count]
-    kT: Axis[PositiveFloat] = [1.0]
-    pressure: Axis[float] | None = None
-    density: Axis[PositiveFloat] | None = None
-    bjerrum_length: Axis[NonNegativeFloat] | None = None
-
-    @model_validator(mode='after')
-    def _complete(self) -> Self:
-        if (self.pressure is None) == (self.density is None):
-            raise ValueError('give either pressure or density')
-        return self
-
-    def points(self, model: Model, chains: Sequence[int]) -> Iterator[dict[str, Any]]:
-        """List all combinations, with the model's Bjerrum length where none is given."""
-        axes = {'chains': chains} | self.model_dump(exclude={'chains'}, exclude_none=True)
-        axes.setdefault('bjerrum_length', [model.bjerrum_length])
-        for values in itertools.product(*axes.values()):
-            yield dict(zip(axes, values, strict=True))
-
-
 class Replicas(StrictModel):
     """How many independent jobs a state has: `minimum` at first, and never more than `maximum`."""
 
@@ -97,11 +70,40 @@ class Replicas(StrictModel):
         return self
 
 
-class Size(StrictModel):
-    """A size of the system: its chains, and its replicas where the sweep has others."""
+class Grid(StrictModel):
+    """Values of a state point; a list of values is an axis of the sweep.
 
-    chains: Count
-    replicas: Annotated[Replicas | None, BeforeValidator(_as_range)] = None
+    `replicas` are those of its states, where the sweep has others.
+    """
+
+    chains: Axis[Count]
+    degree_of_polymerisation: Axis[Count]
+    kT: Axis[PositiveFloat] = [1.0]
+    pressure: Axis[float] | None = None
+    density: Axis[PositiveFloat] | None = None
+    bjerrum_length: Axis[NonNegativeFloat] | None = None
+    replicas: Annotated[Replicas | None, BeforeValidator(_as_range)] = added_later(None)
+
+    @model_validator(mode='after')
+    def _complete(self) -> Self:
+        if (self.pressure is None) == (self.density is None):
+            raise ValueError('give either pressure or density')
+        return self
+
+    @property
+    def axes(self) -> dict[str, list[Any]]:
+        """The values of each axis that is given."""
+        return self.model_dump(exclude={'replicas'}, exclude_none=True)
+
+    def has(self, point: Mapping[str, Any]) -> bool:
+        """Check whether a state point is one of its combinations."""
+        return all(point[name] in values for name, values in self.axes.items())
+
+    def points(self, model: Model) -> Iterator[dict[str, Any]]:
+        """List all combinations, with the model's Bjerrum length where none is given."""
+        axes = {'bjerrum_length': [model.bjerrum_length]} | self.axes
+        for values in itertools.product(*axes.values()):
+            yield dict(zip(axes, values, strict=True))
 
 
 class Budget(StrictModel):
@@ -145,8 +147,8 @@ class Sweep(StrictModel):
         model: Name of a shipped model, or path of a model file beside the sweep file.
         compositions: Each a monomer -> mole fraction.
         replicas: Independent jobs per state: a number, or the least and the most.
-        sizes: In place of `grid.chains`, where sizes have replicas of their own: many of a small
-            one, few of a large one.
+        grids: In place of `grid`, several whose states are joined: many replicas of a small system
+            and few of a large one, or more temperatures where other values are fewer.
         decide: What replicas are added for: 'claims', or quantities with the relative half-width of
             their 95 % interval over replicas; None adds none.
         budget: Nothing is added beyond it.
@@ -161,8 +163,8 @@ class Sweep(StrictModel):
         Literal['claims'] | dict[str, PositiveFloat] | None, BeforeValidator(_as_decide)
     ] = None
     budget: Budget | None = None
-    sizes: list[Size] = added_later([])
-    grid: Grid
+    grid: Grid | None = None
+    grids: list[Grid] = added_later([])
     sequence: SequenceStatistics = IdealSequence()
     chain_lengths: ChainLengths = Monodisperse()
     architecture: Architecture = added_later(Linear())
@@ -171,27 +173,31 @@ class Sweep(StrictModel):
     definitions: DefinitionsTable = DefinitionsTable()
 
     @property
-    def chains(self) -> list[int]:
-        """All sizes, in the order of the file."""
-        return [each.chains for each in self.sizes] or list(self.grid.chains or ())
+    def all_grids(self) -> list[Grid]:
+        """Its one grid, or all of them."""
+        return [self.grid] if self.grid else self.grids
 
-    def replicas_of(self, chains: int) -> Replicas:
-        """Return the replicas that each state of a size has."""
-        own = {each.chains: each.replicas for each in self.sizes}
-        return own.get(chains) or self.replicas
+    @property
+    def most_replicas(self) -> Replicas:
+        """The replicas of the states that may have most."""
+        return max((each.replicas or self.replicas for each in self.all_grids), key=_most)
+
+    def replicas_of(self, point: Mapping[str, Any]) -> Replicas:
+        """Return the replicas that a state has, by the grid that wants most."""
+        grids = [each for each in self.all_grids if each.has(point)]
+        return max((e.replicas or self.replicas for e in grids), key=_most, default=self.replicas)
 
     @model_validator(mode='after')
-    def _sizes_are_given_once(self) -> Self:
-        if bool(self.sizes) == (self.grid.chains is not None):
-            raise ValueError("give either 'chains' in [grid] or [[sizes]]")
-        for chains in self.chains:
-            if self.sizes and self.chains.count(chains) > 1:
-                raise ValueError(f'sizes: chains = {chains} is there twice: remove one')
+    def _grids_are_given_once(self) -> Self:
+        if bool(self.grids) == (self.grid is not None):
+            raise ValueError('give either [grid] or [[grids]]')
+        if len({each.bjerrum_length is None for each in self.all_grids}) > 1:
+            raise ValueError("grids: give 'bjerrum_length' in each of them, or in none")
         return self
 
     @model_validator(mode='after')
     def _replicas_are_added_for_something(self) -> Self:
-        adds = any(each.maximum > each.minimum for each in map(self.replicas_of, self.chains))
+        adds = self.most_replicas.maximum > self.most_replicas.minimum
         if adds and self.decide is None:
             raise ValueError("replicas: a maximum needs decide = 'claims', or quantities to decide")
         if self.decide is not None and not adds:
@@ -212,6 +218,10 @@ class Sweep(StrictModel):
         return self
 
 
+def _most(replicas: Replicas) -> tuple[int, int]:
+    return replicas.maximum, replicas.minimum
+
+
 def load_sweep(path: Path) -> tuple[Sweep, Model]:
     """Read and check a sweep file and its model; UserError if anything in either is wrong."""
     sweep = validate(Sweep, read_toml(path), str(path))
@@ -229,18 +239,20 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
     return sweep, model
 
 
-def number_of_points(sweep: Sweep) -> int:
-    """Count the state points of a sweep."""
-    axes = sweep.grid.model_dump(exclude={'chains'}, exclude_none=True)
-    of_sizes = sum(sweep.replicas_of(chains).minimum for chains in sweep.chains)
-    return len(sweep.compositions) * of_sizes * math.prod(map(len, axes.values()))
+def most_points(sweep: Sweep) -> int:
+    """Count the state points of a sweep; those that several grids have count in each."""
+    of_grids = (
+        math.prod(map(len, grid.axes.values())) * (grid.replicas or sweep.replicas).minimum
+        for grid in sweep.all_grids
+    )
+    return len(sweep.compositions) * sum(of_grids)
 
 
 def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
     """List the state points of a sweep, in the order of its file."""
     protocol, model_hash = sweep.protocol.without_limits, model.content_hash()
     for composition in sweep.compositions:
-        for point in sweep.grid.points(model, sweep.chains):
+        for point, replicas in _grid_points(sweep, model):
             first = StatePoint(
                 model=model.name,
                 model_hash=model_hash,
@@ -252,8 +264,16 @@ def state_points(sweep: Sweep, model: Model) -> Iterator[StatePoint]:
                 replica=0,
                 **point,
             )
-            for replica in range(sweep.replicas_of(first.chains).minimum):
+            for replica in range(replicas):
                 yield first.model_copy(update={'replica': replica})
+
+
+def _grid_points(sweep: Sweep, model: Model) -> Iterator[tuple[dict[str, Any], int]]:
+    """List the combinations of all grids, and their replicas; what several have comes once."""
+    for n, grid in enumerate(sweep.all_grids):
+        for point in grid.points(model):
+            if not any(before.has(point) for before in sweep.all_grids[:n]):
+                yield point, sweep.replicas_of(point).minimum
 
 
 def _normalised(composition: dict[str, float]) -> dict[str, float]:
