@@ -19,7 +19,7 @@ from benchmarks.checkpoint_overhead import CheckpointOverhead
 from benchmarks.melt_build import MeltBuild
 from benchmarks.one_pass import OnePass
 from benchmarks.published_decks import PublishedDecks
-from benchmarks.sampling_overhead import SamplingOverhead
+from benchmarks.sampling_overhead import ChargeColumns, SamplingOverhead
 from benchmarks.settings_scan import SettingsScan
 from benchmarks.size_scaling import SizeScaling
 from benchmarks.workspace_commands import WorkspaceCommands
@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
         SamplingOverhead(),
+        ChargeColumns(),
         CheckpointOverhead(),
         AnalysisMemory(),
         MeltBuild(),

@@ -76,6 +76,16 @@ def native_run(engine_name: str, simulation: Simulation) -> NativeRun:
     return LammpsRun(simulation) if engine_name == 'lammps' else HoomdRun(simulation)
 
 
+def leave_out_charges(engine_name: str, simulation: Any) -> None:
+    """Have a simulation of the engine module log what it did before currents and displacements."""
+    if engine_name == 'lammps':
+        simulation._kinds = simulation._kinds[:0]
+        for command in ('unfix log', *simulation._log_commands()[2:], 'run 0 post no'):
+            simulation._lammps.command(command)
+    else:
+        simulation._log._ions = simulation._log._ions[:0]
+
+
 def sum_in_one_style(
     simulation: Any, force_field: ForceField, cutoff: float, kspace: Sequence[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,17 @@ import numpy as np
 
 from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.melts import melt_system, relaxed
-from benchmarks.native_runs import native_run
-from benchmarks.timing import Spread, Stopwatch, Timing, interleaved, ratios, spread
+from benchmarks.native_runs import leave_out_charges, native_run
+from benchmarks.timing import (
+    Spread,
+    Stopwatch,
+    Timing,
+    interleaved,
+    processor_time,
+    ratios,
+    slowness,
+    spread,
+)
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
 from workflow.process import StopRequest
 from workflow.stages.runner import Plan, run_plan
@@ -25,6 +35,7 @@ from workflow.sweep.protocol import Protocol
 _PROTOCOL = Protocol()
 _SECONDS = 4.0
 _REPETITIONS = 5
+_ROUNDS = 41  # of what is looked for in percent
 # The steps that all variants must agree on, and how well: they begin as the same floating-point
 # numbers, and a difference in the deck shows at once, while chaos takes some hundred steps.
 _STEPS_OF_COMPARISON = 20
@@ -132,6 +143,36 @@ class _Comparison:
             return timing, simulation.state()
         finally:
             simulation.close()
+
+
+class ChargeColumns(Benchmark):
+    """Time of a step that logs currents and displacements of ions, over one that does not."""
+
+    name = 'charge_columns'
+    question = 'What do the columns of charges in the thermo log cost?'
+    sizes = (840, 5_000)
+
+    def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
+        """Measure all engines on one melt, with and without in turns: they move alike."""
+        quickest = max(setting.engines, key=lambda engine: engine.name == 'lammps')
+        start = relaxed(size, quickest, setting.cache)
+        integrator = ConstantVolume(_PROTOCOL.time_step, 1.0, _PROTOCOL.sample.thermostat_time)
+        for engine in setting.engines:
+            system = melt_system(size, engine)
+            arguments = (start, integrator, system.mesh(start), 'sample', _PROTOCOL.log_period)
+            with (
+                closing(system.simulation(*arguments)) as without,
+                closing(system.simulation(*arguments)) as with_charges,
+            ):
+                leave_out_charges(engine.name, without)
+                for simulation in (without, with_charges):
+                    simulation.run(_STEPS_OF_COMPARISON)
+                seconds = processor_time(without, _STEPS_OF_COMPARISON) / _STEPS_OF_COMPARISON
+                with_charges.run(_STEPS_OF_COMPARISON)
+                steps = _PROTOCOL.log_period * max(2, round(0.1 / seconds / _PROTOCOL.log_period))
+                times = spread(slowness(without, with_charges, steps, _ROUNDS))
+            case = f'{engine.name}, {len(start.positions)} beads, {_ROUNDS} x {steps} steps'
+            yield Figure(case, 'with / without', times.median, times.low, times.high, at_most=1.01)
 
 
 class _WatchedEngine:

@@ -16,7 +16,12 @@ class ThermoLog:
     """The rows of a thermo log, columns of shape (R,) by name, and the duration of a step in tau.
 
     Columns are 'step', 'volume' in sigma^3, 'kinetic_energy' and 'potential_energy' in epsilon,
-    'pressure_xx' and so on in epsilon/sigma^3.
+    'pressure_xx' and so on in epsilon/sigma^3; 'current_x|y|z', the sum of q v in e sigma/tau; and
+    'cation_displacement_x|y|z' and 'anion_displacement_x|y|z' in e sigma, the sums over beads of
+    positive and of negative charge of |q| (r(t) - r(start of the stage)) along unwrapped paths, so
+    that the dipole moment has changed by the difference of both. A stage in a box that changes has
+    no displacements; a log of former versions neither those nor currents, and one that they began
+    has NaN in its first rows.
     """
 
     columns: dict[str, FloatArray]

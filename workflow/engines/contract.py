@@ -36,7 +36,17 @@ THERMO_COLUMNS = (
     'pressure_yy',
     'pressure_yz',
     'pressure_zz',
+    'current_x',
+    'current_y',
+    'current_z',
+    'cation_displacement_x',
+    'cation_displacement_y',
+    'cation_displacement_z',
+    'anion_displacement_x',
+    'anion_displacement_y',
+    'anion_displacement_z',
 )
+CURRENT, DISPLACEMENTS = slice(10, 13), slice(13, 19)
 
 ENERGY_TERMS = ('pair', 'bond', 'angle', 'coulomb')
 
@@ -182,7 +192,12 @@ class Simulation(Protocol):
         """Return the present state; what is not a number in it is for the caller to find."""
 
     def take_thermo_rows(self) -> NDArray[np.float64]:
-        """Return the ``(n, len(THERMO_COLUMNS))`` rows logged since the last call, by step."""
+        """Return the ``(n, len(THERMO_COLUMNS))`` rows logged since the last call, by step.
+
+        The current is sum q v in e sigma/tau. A displacement is that from the origin, which the
+        stage runner makes one from the start: the sum of |q| times the unwrapped position, in
+        e sigma, over the beads of positive charge (cation) or of negative charge (anion).
+        """
 
     @property
     def mesh(self) -> CoulombMesh | None:

@@ -100,7 +100,7 @@ class _HoomdSimulation:
         )
         self._thermo = hoomd.md.compute.ThermodynamicQuantities(hoomd.filter.All())
         self._simulation.operations.computes.append(self._thermo)
-        self._log = _ThermoLog(self._thermo)
+        self._log = _ThermoLog(self._thermo, frame.particles.charge)
         if log_period:
             self._simulation.operations.writers.append(
                 hoomd.write.CustomWriter(hoomd.trigger.Periodic(log_period), self._log)
@@ -174,14 +174,34 @@ def _translate_errors() -> Iterator[None]:
 
 
 class _ThermoLog(hoomd.custom.Action):
-    """Keeps one row of THERMO_COLUMNS each time it is triggered."""
+    """Keeps one row of THERMO_COLUMNS each time it is triggered.
+
+    What is summed over ions is summed on the CPU: a GPU copies its particles for it.
+    """
 
     flags = [hoomd.custom.Action.Flags.PRESSURE_TENSOR]
 
-    def __init__(self, thermo: hoomd.md.compute.ThermodynamicQuantities) -> None:
+    def __init__(
+        self,
+        thermo: hoomd.md.compute.ThermodynamicQuantities,
+        charges: NDArray[np.float32] | None,
+    ) -> None:
         super().__init__()
         self._thermo = thermo
+        charges = np.zeros(0) if charges is None else np.asarray(charges, dtype=float)
+        self._ions = np.flatnonzero(charges)
+        self._charges = charges[self._ions]
+        self._shares = np.maximum([self._charges, -self._charges], 0)
         self._rows: list[tuple[float, ...]] = []
+
+    def attach(self, simulation: hoomd.Simulation) -> None:
+        super().attach(simulation)
+        # Kept, since making it takes longer than the sums.
+        self._local = simulation.state.cpu_local_snapshot
+
+    def detach(self) -> None:
+        super().detach()
+        self._local = None
 
     def act(self, timestep: int) -> None:
         thermo = self._thermo
@@ -192,8 +212,22 @@ class _ThermoLog(hoomd.custom.Action):
                 thermo.kinetic_energy,
                 thermo.potential_energy,
                 *thermo.pressure_tensor,
+                *self._sums_over_charges(),
             )
         )
+
+    def _sums_over_charges(self) -> NDArray[np.float64]:
+        """Sum up the current and both displacements, ``(9,)``."""
+        if not len(self._ions):
+            return np.zeros(9)
+        edges = self._state.box.L
+        with self._local as snapshot:
+            local = snapshot.particles
+            # HOOMD keeps beads in an order of its own.
+            ions = local.rtag[self._ions]
+            velocities = local.velocity[ions]
+            unwrapped = local.position[ions] + local.image[ions] * edges
+        return np.concatenate([self._charges @ velocities, (self._shares @ unwrapped).ravel()])
 
     def take(self) -> NDArray[np.float64]:
         rows = np.array(self._rows, dtype=float).reshape(-1, len(contract.THERMO_COLUMNS))

@@ -122,6 +122,7 @@ class _LammpsSimulation:
         self._n_beads = int(frame.particles.N)
         self._log_period, self._log_position = log_period, 0
         self._ramp = _ramp_keywords(integrator)
+        self._kinds = _kinds_of_ions(frame, force_field)
         data_file = Path(self._scratch.name) / 'system.data'
         write_data_file(data_file, frame, force_field)
         self._commands(system_commands(data_file, frame, force_field, skin))
@@ -172,6 +173,7 @@ class _LammpsSimulation:
 
     def take_thermo_rows(self) -> NDArray[np.float64]:
         empty = np.empty((0, len(contract.THERMO_COLUMNS)))
+        length = contract.CURRENT.start + 6 * len(self._kinds)
         if not self._log_file.exists():  # nothing is logged, or another MPI rank writes it
             return empty
         with open(self._log_file) as file:
@@ -182,13 +184,15 @@ class _LammpsSimulation:
         # What a full disk left of a line is none.
         if fields and not text.endswith('\n'):
             fields.pop()
-        rows = np.array([line for line in fields if len(line) == empty.shape[1]], dtype=float)
+        rows = np.array([line for line in fields if len(line) == length], dtype=float)
         if not rows.size:
             return empty
         # A fix also writes the step that the run starts from: the run before logged that one.
         rows = rows[rows[:, 0] > self._start]
         rows[:, 2] *= (3 * self._n_beads - 3) / 2
-        return rows
+        # Of each kind of ion the momentum and the centre of mass.
+        ions = rows[:, contract.CURRENT.start :] @ _sums_over_charges(self._kinds)
+        return np.hstack([rows[:, : contract.CURRENT.start], ions])
 
     def close(self) -> None:
         self._lammps.close()
@@ -210,10 +214,20 @@ class _LammpsSimulation:
         commands = ['thermo 0', 'thermo_modify norm no']
         if self._log_period:
             pressure = ' '.join(f'c_thermo_press[{i}]' for i in (1, 4, 5, 2, 6, 3))
+            ions = []
+            for number, (charge, mass, _) in enumerate(self._kinds):
+                group, is_one = f'ions_{number}', f'(q=={charge:.17g})&&(mass=={mass:.17g})'
+                ions += [f'c_{of}_{group}[{i}]' for of in ('momentum', 'centre') for i in (1, 2, 3)]
+                commands += [
+                    f'variable {group} atom "{is_one}"',
+                    f'group {group} variable {group}',
+                    f'compute momentum_{group} {group} momentum',
+                    f'compute centre_{group} {group} com',
+                ]
             commands += [
                 'variable volume equal vol',
                 f'fix log all ave/time {self._log_period} 1 {self._log_period} '
-                f'v_volume c_thermo_temp c_thermo_pe {pressure} '
+                f'v_volume c_thermo_temp c_thermo_pe {pressure} {" ".join(ions)} '
                 f'file {self._log_file} format " %.17g"',
             ]
         return commands
@@ -221,6 +235,28 @@ class _LammpsSimulation:
     def _gather(self, name: str) -> NDArray[Any]:
         values = self._lammps.gather_atoms(name, int(name != 'image'), 3)
         return np.ctypeslib.as_array(values).reshape(-1, 3).copy()
+
+
+def _kinds_of_ions(frame: Frame, force_field: ForceField) -> NDArray[np.float64]:
+    """List charge, mass and number of each kind of charged bead, ``(kinds, 3)``."""
+    particles = frame.particles
+    if particles.charge is None:
+        return np.empty((0, 3))
+    masses = dict(zip(force_field.bead_types, force_field.masses, strict=True))
+    mass = np.array([masses[name] for name in particles.types])[particles.typeid]
+    beads = np.column_stack([particles.charge, mass])
+    kinds, numbers = np.unique(beads[beads[:, 0] != 0], axis=0, return_counts=True)
+    return np.column_stack([kinds, numbers])
+
+
+def _sums_over_charges(kinds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make the ``(6 kinds, 9)`` matrix that turns what is logged of ions into columns."""
+    matrix = np.zeros((len(kinds), 6, 9))
+    for axis in range(3):
+        for (charge, mass, number), of_kind in zip(kinds, matrix, strict=True):
+            of_kind[axis, axis] = charge / mass
+            of_kind[3 + axis, (3 if charge > 0 else 6) + axis] = abs(charge) * number
+    return matrix.reshape(-1, 9)
 
 
 def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str]:

@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike
 from workflow.engines.contract import State
 from workflow.jobs.atomic_writes import renaming, synchronise, unreadable
 from workflow.stages.gsd_layout import FrameMark
-from workflow.stages.thermo_writer import RowMark
+from workflow.stages.thermo_writer import FORMER_WIDTH, RowMark
 
 MAGIC = b'ISPCKPT2'
 # What numpy and json raise where bytes are not what this version writes.
@@ -126,7 +126,7 @@ def _packed(checkpoint: Checkpoint) -> bytes:
     state, rows, frames = checkpoint.state, checkpoint.rows, checkpoint.frames
     header = {
         'step': state.step,
-        'rows': (rows.rows, rows.checksum),
+        'rows': (rows.rows, rows.checksum, rows.width),
         'frames': (frames.frames, frames.length, frames.checksum) if frames else None,
     }
     layout = (frames.header, frames.names, frames.index) if frames else ()
@@ -154,7 +154,8 @@ def _unpacked(payload: bytes) -> Checkpoint:
         raise ValueError(f'arrays of shapes {state.box.shape}, {sorted(shapes)}')
     if not all(np.all(np.isfinite(array)) for array in arrays.values()):
         raise ValueError('what should be numbers is none')
-    return Checkpoint(state, frames, RowMark(*header['rows']))
+    rows, checksum, width = (*header['rows'], FORMER_WIDTH)[:3]
+    return Checkpoint(state, frames, RowMark(rows, checksum, width))
 
 
 def _previous(path: Path) -> Path:

@@ -91,7 +91,8 @@ def reopen(job_folder: Path, stage: Stage) -> None:
         shutil.rmtree(folder.path, ignore_errors=True)
         folder.path.mkdir()
         with products.reading(job_folder, log) as path:
-            thermo_writer.write_rows(folder.thermo, thermo_writer.read_hdf5(path))
+            columns = thermo_writer.read_hdf5(path)
+            thermo_writer.write_rows(folder.thermo, columns, checkpoint.rows.width)
         if found := thermo_writer.find_corruption(folder.thermo, checkpoint.rows):
             shutil.rmtree(folder.path)
             raise _refusal(path, found)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from user_input import UserError
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import (
+    DISPLACEMENTS,
     THERMO_COLUMNS,
     Integrator,
     Simulation,
@@ -92,8 +93,7 @@ def run_plan(
         ) as trajectory,
         ThermoLog(folder.thermo, checkpoint.rows) as thermo,
     ):
-        run = _Run(folder, system, plan, (trajectory, thermo), stop, checkpoint)
-        run.set_hottest(start)
+        run = _Run(folder, system, plan, (trajectory, thermo), stop, checkpoint, start)
         last = run.until_enough(review)
     # A product is made of this: what the disk spoiled must not reach it.
     if found := folder.fault(run.latest):
@@ -115,6 +115,7 @@ class _Run:
         logs: tuple[TrajectoryLog, ThermoLog],
         stop: StopRequest,
         latest: Checkpoint,
+        start: State,
     ) -> None:
         self._folder, self._system, self._plan, self._stop = folder, system, plan, stop
         self._trajectory, self._thermo = logs
@@ -123,14 +124,16 @@ class _Run:
         self._pace, self._chunk = CheckpointPace(), ChunkLength()
         self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
         self.substeps = read_substeps(folder.path)
+        self._hottest = self._hottest_since(start)
+        self._origin = _origin_of_displacements(system, plan.integrator, start)
 
-    def set_hottest(self, start: State) -> None:
-        """Set the kT that a sound state stays near: that of the bath, or of a hotter beginning."""
+    def _hottest_since(self, start: State) -> float:
+        """Find the kT that a sound state stays near: that of the bath, or of a hotter beginning."""
         temperature, state = self._system.limits.temperature, self.latest.state
         found = [highest_temperature(self._plan.integrator), temperature(start)]
         if self.substeps.at(state.step) > 1:  # what is to be healed may be hot, not get hotter
             found.append(temperature(state))
-        self._hottest = float(max(found))
+        return float(max(found))
 
     def until_enough(self, review: Callable[[StageFolder], bool]) -> State:
         plan, state = self._plan, self.latest.state
@@ -199,7 +202,7 @@ class _Run:
         self._progress.update(simulation.step)
 
     def _record(self, simulation: Simulation) -> State:
-        rows = simulation.take_thermo_rows()
+        rows = self._take_rows(simulation)
         self._check_due(rows[:, 0], simulation.step)
         self._last_rows = np.concatenate([self._last_rows, rows])[-_ROWS_TO_LOOK_BACK:]
         state = simulation.state()
@@ -212,6 +215,11 @@ class _Run:
         if self._pace.is_due:
             self._checkpoint(state)
         return state
+
+    def _take_rows(self, simulation: Simulation) -> NDArray[np.float64]:
+        rows = simulation.take_thermo_rows()
+        rows[:, DISPLACEMENTS] -= self._origin
+        return rows
 
     def _check_due(self, steps: NDArray[np.float64], step: int) -> None:
         """Check that the engine, which may keep rows in a file of its own, gave all due."""
@@ -238,12 +246,26 @@ class _Run:
         """Add to the failure where it happened, and the last rows, the engine's included."""
         rows = self._last_rows
         try:
-            rows = np.concatenate([rows, simulation.take_thermo_rows()])
+            rows = np.concatenate([rows, self._take_rows(simulation)])
         except Exception as error:  # an engine that failed may not be able to say
             _logger.info('%s: the last thermo rows are lost (%s)', self._plan.name, error)
         failure.found_at(
             simulation.step, self.latest.state.step, as_records(rows[-_ROWS_TO_LOOK_BACK:])
         )
+
+
+def _origin_of_displacements(
+    system: System, integrator: Integrator, start: State
+) -> NDArray[np.float64]:
+    """Sum |q| r over cations and over anions where a stage starts, ``(6,)``, in e sigma.
+
+    It is NaN where the box changes: there the path of a bead is not the sum of its steps.
+    """
+    if most_steps_unseen(integrator) is not None:
+        return np.full(6, np.nan)
+    unwrapped = start.positions + start.images * start.box
+    charges = system.charges
+    return np.concatenate([np.maximum(sign * charges, 0) @ unwrapped for sign in (1, -1)])
 
 
 def _next_review(plan: Plan, step: int) -> int:

@@ -14,7 +14,7 @@ from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
 from models.force_field import FeneBond, ForceField
-from workflow.engines.contract import State
+from workflow.engines.contract import DISPLACEMENTS, State
 from workflow.engines.errors import BlewUp
 
 # LAMMPS caps the force of a FENE bond from 95 % of its limit on; no thermal bond gets there.
@@ -72,8 +72,11 @@ def check_finite(state: State) -> None:
 
 
 def check_rows(rows: NDArray[np.float64]) -> None:
-    """Check that thermo rows, the step first in each, are numbers; BlewUp if one is not."""
-    broken = rows[~np.isfinite(rows).all(axis=1)]
+    """Check that thermo rows, the step first in each, are numbers; BlewUp if one is not.
+
+    Displacements may be none: in a box that changes they are not defined.
+    """
+    broken = rows[~np.isfinite(rows[:, : DISPLACEMENTS.start]).all(axis=1)]
     if len(broken):
         step = int(broken[0, 0])
         raise BlewUp(f'energy or pressure is not finite at step {step}', step)

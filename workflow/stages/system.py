@@ -75,12 +75,14 @@ class System:
     @property
     def is_charged(self) -> bool:
         """Whether there are Coulomb forces."""
-        charges = self.topology.particles.charge
-        return self.force_field.is_charged and charges is not None and bool(np.any(charges))
+        return self.force_field.is_charged and bool(np.any(self.charges))
 
     @property
-    def _charges(self) -> NDArray[np.float64]:
-        return np.asarray(self.topology.particles.charge, dtype=float)
+    def charges(self) -> NDArray[np.float64]:
+        """Of all beads, ``(N,)``, in e."""
+        particles = self.topology.particles
+        given = particles.charge
+        return np.zeros(particles.N) if given is None else np.asarray(given, dtype=float)
 
     @cached_property
     def limits(self) -> Limits:
@@ -94,7 +96,7 @@ class System:
             return None
         return ForceErrorRequest.of(
             state.positions,
-            self._charges,
+            self.charges,
             state.box,
             self.force_field.bjerrum_length,
             self.coulomb_error,
