@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from tests.conftest import needs_hoomd
+from user_input import UserError
 from validation.systems import random_ions
 from workflow.engines.contract import ConstantEnergy, Engine
 from workflow.engines.mpi import follow
+from workflow.engines.selection import chosen_engine
+from workflow.engines.settings import EngineChoice
 
 
 class Calls:
@@ -34,3 +40,14 @@ def test_a_simulation_that_is_closed_may_be_asked_and_closed_again(engine: Engin
     )
     follow(engine, calls, lambda *_: None)
     assert not calls.left
+
+
+@pytest.mark.hoomd
+@needs_hoomd
+def test_several_ranks_of_hoomd_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match='does not run over several MPI ranks'):
+        chosen_engine(EngineChoice('hoomd', ranks=2))
+    monkeypatch.setenv('PMI_SIZE', '2')  # as a launcher sets it that was started by hand
+    with pytest.raises(UserError, match='does not run over several MPI ranks'):
+        chosen_engine(EngineChoice('hoomd'))
+    assert chosen_engine(EngineChoice('lammps', ranks=2)) == 'lammps'

@@ -20,7 +20,6 @@ from workflow.electrostatics.mesh import MESH_SIZES, CoulombMesh, MeshCosts
 from workflow.engines import contract
 from workflow.engines.errors import engine_error
 from workflow.engines.hoomd_forces import leave_out_neutral_pairs, make_forces, mesh_of_ions
-from workflow.engines.settings import started_ranks
 
 
 class HoomdEngine:
@@ -49,10 +48,8 @@ class HoomdEngine:
         self._device = hoomd.device.GPU() if use_gpu else hoomd.device.CPU()
         # Level 1 warns of every PPPM error; here the error is chosen, relative to the forces.
         self._device.notice_level = 0
-        # The transform that is distributed over ranks takes powers of two alone; that of a CPU is
-        # slower with 18 points than with 20, and with 27 than with 25.
-        distributed = self._device.communicator.num_ranks > 1
-        sizes = tuple(n for n in MESH_SIZES if n % 9 and (not distributed or n & (n - 1) == 0))
+        # The transform of a CPU is slower with 18 points than with 20, and with 27 than with 25.
+        sizes = tuple(n for n in MESH_SIZES if n % 9)
         # Of one CPU core, HOOMD-blue 4.8. The ions have a list of their own.
         self.mesh_costs = MeshCosts(sizes, pair=66, neighbour=0, transform=0.73, assignment=4.9)
         self.skin = 0.4
@@ -170,7 +167,7 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise engine_error('HOOMD-blue', error, lone=started_ranks() > 1) from None
+        raise engine_error('HOOMD-blue', error) from None
 
 
 class _ThermoLog(hoomd.custom.Action):
@@ -237,8 +234,6 @@ class _ThermoLog(hoomd.custom.Action):
 
 def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField) -> hoomd.Snapshot:
     snapshot = hoomd.Snapshot(device.communicator)
-    if device.communicator.rank != 0:
-        return snapshot
     snapshot.configuration.box = frame.configuration.box
     source, particles = frame.particles, snapshot.particles
     particles.N, particles.types = source.N, list(source.types)

@@ -60,10 +60,12 @@ def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
             'library: pip install mpi4py mpich, or load the MPI module of this machine.'
         ) from None
 
-    from workflow.engines.selection import select_serial_engine
+    from workflow.engines.selection import chosen_engine, select_serial_engine
 
+    choice = choice_from_environment()
+    chosen_engine(choice)  # what it refuses, all ranks refuse before one waits for another
     if MPI.COMM_WORLD.rank > 0:
-        engine = select_serial_engine(choice_from_environment())
+        engine = select_serial_engine(choice)
         follow(engine, MPI.COMM_WORLD, mark_failed)
         yield False
         return

