@@ -37,8 +37,7 @@ MESH_SIZES = tuple(
 # ions that have clustered). Aiming at half of the request keeps all of these between 0.3 and 1 of
 # it (`python -m validation`).
 _SHARE_UNMEASURED = 0.5
-# Where the error of a grid was measured. Of few ions it scatters more about its estimate, measured
-# or not, so with n ions a part 1/sqrt(n) less is aimed at.
+# Where the error of a grid was measured.
 _SHARE_MEASURED = 0.95
 # The correction for correlated ions depends on the choice, and little: it settles at once.
 _ROUNDS = 3
@@ -284,8 +283,10 @@ def _longest(largest_cutoff: float) -> float:
 
 
 def _aimed_at(requested_error: float, n_ions: int, measured: bool) -> float:
-    share = _SHARE_MEASURED if measured else _SHARE_UNMEASURED
-    return float(share * (1 - 1 / np.sqrt(max(2, n_ions))) * requested_error)
+    # Of few ions errors scatter more: of n that were measured, which have three components each, by
+    # a part of 1/sqrt(3 n); and a bound for those that were not.
+    share, values = (_SHARE_MEASURED, 3 * n_ions) if measured else (_SHARE_UNMEASURED, n_ions)
+    return float(share * (1 - 1 / np.sqrt(max(2, values))) * requested_error)
 
 
 def _split(ions: Ions, grid: Grid, target: float, longest: float) -> tuple[float, float] | None:
