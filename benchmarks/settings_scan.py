@@ -21,6 +21,7 @@ from benchmarks.base import Benchmark, Figure, Setting
 from benchmarks.melts import melt_system, relaxed
 from benchmarks.native_runs import sum_in_one_style
 from benchmarks.timing import Spread, processor_time, ratios, slowness, spread
+from user_input import UserError
 from workflow.electrostatics.force_error import Differentiation, Grid
 from workflow.electrostatics.mesh import _SHORTEST_CUTOFF, CoulombMesh, ForceErrorRequest
 from workflow.engines.contract import ConstantVolume, Engine, Simulation, State
@@ -69,7 +70,17 @@ class SettingsScan(Benchmark):
 
 def _asked() -> Iterator[tuple[float, ...]]:
     for case in os.environ.get('ISP_SCAN', _FIRST).split(','):
-        given = [(float(value),) for value in case.split(':')]
+        try:
+            given = [(float(value),) for value in case.split(':')]
+            is_known = given[0][0] in _ALL[0] and len(given) <= len(_ALL)
+        except ValueError:
+            is_known = False
+        if not is_known:
+            sizes = ', '.join(map(str, _ALL[0]))
+            raise UserError(
+                f"ISP_SCAN: '{case}' is not beads:share of LSP:force error, as in {_FIRST}, "
+                f'with {sizes} beads.'
+            )
         yield from itertools.product(*given, *_ALL[len(given) :])
 
 
