@@ -196,7 +196,8 @@ class Simulation(Protocol):
 
         The current is sum q v in e sigma/tau. A displacement is that from the origin, which the
         stage runner makes one from the start: the sum of |q| times the unwrapped position, in
-        e sigma, over the beads of positive charge (cation) or of negative charge (anion).
+        e sigma, over the beads of positive charge (cation) or of negative charge (anion). In a box
+        that changes it has no meaning.
         """
 
     @property

@@ -97,7 +97,7 @@ class _HoomdSimulation:
         )
         self._thermo = hoomd.md.compute.ThermodynamicQuantities(hoomd.filter.All())
         self._simulation.operations.computes.append(self._thermo)
-        self._log = _ThermoLog(self._thermo, frame.particles.charge)
+        self._log = _ThermoLog(self._thermo, frame)
         if log_period:
             self._simulation.operations.writers.append(
                 hoomd.write.CustomWriter(hoomd.trigger.Periodic(log_period), self._log)
@@ -178,22 +178,20 @@ class _ThermoLog(hoomd.custom.Action):
 
     flags = [hoomd.custom.Action.Flags.PRESSURE_TENSOR]
 
-    def __init__(
-        self,
-        thermo: hoomd.md.compute.ThermodynamicQuantities,
-        charges: NDArray[np.float32] | None,
-    ) -> None:
+    def __init__(self, thermo: hoomd.md.compute.ThermodynamicQuantities, frame: Frame) -> None:
         super().__init__()
-        self._thermo = thermo
-        charges = np.zeros(0) if charges is None else np.asarray(charges, dtype=float)
+        self._thermo, given = thermo, frame.particles.charge
+        charges = np.zeros(0) if given is None else np.asarray(given, dtype=float)
         self._ions = np.flatnonzero(charges)
         self._charges = charges[self._ions]
         self._shares = np.maximum([self._charges, -self._charges], 0)
+        # In a box that changes displacements are not asked for: to read it takes longer than sums.
+        self._edges = np.asarray(frame.configuration.box[:3], dtype=float)
         self._rows: list[tuple[float, ...]] = []
 
     def attach(self, simulation: hoomd.Simulation) -> None:
         super().attach(simulation)
-        # Kept, since making it takes longer than the sums.
+        # Kept, since to make it takes longer than the sums.
         self._local = simulation.state.cpu_local_snapshot
 
     def detach(self) -> None:
@@ -217,13 +215,12 @@ class _ThermoLog(hoomd.custom.Action):
         """Sum up the current and both displacements, ``(9,)``."""
         if not len(self._ions):
             return np.zeros(9)
-        edges = self._state.box.L
         with self._local as snapshot:
             local = snapshot.particles
             # HOOMD keeps beads in an order of its own.
             ions = local.rtag[self._ions]
             velocities = local.velocity[ions]
-            unwrapped = local.position[ions] + local.image[ions] * edges
+            unwrapped = local.position[ions] + local.image[ions] * self._edges
         return np.concatenate([self._charges @ velocities, (self._shares @ unwrapped).ravel()])
 
     def take(self) -> NDArray[np.float64]:
