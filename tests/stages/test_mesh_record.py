@@ -20,11 +20,13 @@ from workflow.engines.contract import (
     ConstantEnergy,
     ConstantPressure,
     Engine,
+    Simulation,
     State,
 )
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.mesh_record import MeshChoices, box_has_changed
+from workflow.stages.pace import ChunkLength
 from workflow.stages.relax import relax
 from workflow.stages.runner import Plan, run_plan
 from workflow.stages.stage_folder import StageFolder
@@ -132,6 +134,41 @@ def test_relaxation_under_pressure_follows_its_box(engine: Engine, tmp_path: Pat
     last = system.meshes.as_dict()['meshes'][-1]
     assert coulomb_error(system, end, mesh_of(last)) < COULOMB_ERROR
     assert len(system.seeds) == len(set(map(tuple, system.seeds)))  # no noise comes twice
+
+
+def test_the_clock_decides_no_motion(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protocol = {
+        'push_off': {'steps': 100},
+        'anneal': {'steps': 600, 'cooling_steps': 200},
+        'coulomb_error': COULOMB_ERROR,
+    }
+    point = state_point('isp', {'LSP': 1.0}, density=None, pressure=2.0, protocol=protocol)
+    built, field = melt(state_point('isp', {'LSP': 1.0}, density=0.6))
+    stage = Plan('press', ConstantPressure(0.005, 1, 1, 6, 5), 400, 400, 10, BlockSchedule(200, 1))
+    ends, chosen = [], []
+    for chunk in (7, 1000):
+
+        def run(self: ChunkLength, simulation: Simulation, steps: int, chunk: int = chunk) -> None:
+            simulation.run(steps)
+            self.steps = chunk
+
+        monkeypatch.setattr(ChunkLength, 'run', run)
+        folder = tmp_path / str(chunk)
+        folder.mkdir()
+        system = System(built, field, engine, COULOMB_ERROR, as_plain_values(point))
+        progress = ProgressWriter(folder, 'relax', 1)
+        start = relax(folder / 'relax', system, point, built, StopRequest(), progress)
+        pressed = StageFolder(folder, 'press')
+        ends += [(start, run_plan(pressed, system, stage, start, lambda _: False, StopRequest()))]
+        chosen += [system.meshes.as_dict()]
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_equal(vars(one), vars(other))
+    assert chosen[0] == chosen[1]
+    (hot, press) = ([c for c in chosen[0]['meshes'] if c['for'] == n] for n in ('hot', 'press'))
+    assert len(hot) > 1
+    assert len(press) > 1
 
 
 def test_a_mesh_is_chosen_among_the_sizes_that_the_engine_takes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from workflow.engines.contract import ConstantPressure, Elongation, Integrator, 
 # At constant pressure a mesh is chosen again when an edge has changed by this much.
 _BOX_TOLERANCE = 0.02
 # No longer than this does a box that a barostat moves go unseen.
-_SHARE_OF_BAROSTAT_TIME = 0.5
+_SHARE_OF_BAROSTAT_TIME = 0.1
 # Nor a box that is deformed, for more than this part of what is tolerated.
 _SHARE_OF_TOLERANCE = 0.25
 # A box that swings for a long time must not fill the job document.
@@ -48,15 +49,19 @@ class MeshChoices:
         return {'meshes': self.kept[:], 'meshes_chosen': self.number}
 
 
-def most_steps_unseen(integrator: Integrator) -> int | None:
-    """Count the steps after which a moving box is looked at again; None where it does not move."""
+def steps_between_looks(integrator: Integrator) -> int:
+    """Count the steps between two looks at a box that moves; very many where it does not.
+
+    Looks are at the multiples of this number. A new mesh changes the motion, so that the speed of
+    a machine must not decide when it is chosen.
+    """
     match integrator:
         case ConstantPressure(barostat_time=time):
             longest = _SHARE_OF_BAROSTAT_TIME * time
         case Elongation(strain_rate=rate):
             longest = _SHARE_OF_TOLERANCE * _BOX_TOLERANCE / abs(rate)
         case _:
-            return None
+            return sys.maxsize
     return max(1, int(longest / integrator.time_step))
 
 

@@ -21,7 +21,7 @@ from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
+from workflow.stages.mesh_record import box_has_changed, steps_between_looks
 from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.segments import Segment, segments
 from workflow.stages.stability import check_finite
@@ -124,10 +124,13 @@ class _Run:
         except SimulationFailed as failure:
             failure.found_at(state.step, self.kept, [])
             raise
-        mesh_box, unseen = state.box, most_steps_unseen(segment.integrator) or end
+        mesh_box, period = state.box, steps_between_looks(segment.integrator)
         try:
-            while simulation.step < end and not box_has_changed(mesh_box, state.box):
-                steps = min(self.chunk.steps, unseen, end - simulation.step)
+            while simulation.step < end:
+                if simulation.step % period == 0 and box_has_changed(mesh_box, state.box):
+                    break
+                to_look = period - simulation.step % period
+                steps = min(self.chunk.steps, to_look, end - simulation.step)
                 self.chunk.run(simulation, steps)
                 self.progress.update(simulation.step)
                 state = simulation.state()

@@ -29,7 +29,7 @@ from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.stages.mesh_record import box_has_changed, most_steps_unseen
+from workflow.stages.mesh_record import box_has_changed, steps_between_looks
 from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.stability import check_rows
 from workflow.stages.stage_folder import StageFolder
@@ -122,6 +122,7 @@ class _Run:
         self.latest, self._recorded = latest, latest.state.step
         self._progress = ProgressWriter(folder.path.parent, plan.name, plan.maximum_steps)
         self._pace, self._chunk = CheckpointPace(), ChunkLength()
+        self._looks = steps_between_looks(plan.integrator)
         self._last_rows = np.empty((0, len(THERMO_COLUMNS)))
         self.substeps = read_substeps(folder.path)
         self._hottest = self._hottest_since(start)
@@ -164,7 +165,8 @@ class _Run:
                     self._checkpoint(state)
                     raise Interrupted(f'{plan.name} stopped at step {state.step}')
                 short_steps_end = self.substeps.at(state.step) != self._shortened_by
-                if short_steps_end or box_has_changed(self._mesh_box, state.box):
+                is_look = state.step % self._looks == 0
+                if short_steps_end or (is_look and box_has_changed(self._mesh_box, state.box)):
                     mesh = self._system.mesh_under_way(state)
                     simulation.close()
                     simulation = self._set_up(state, mesh)
@@ -191,9 +193,7 @@ class _Run:
         goal = min(self._plan.schedule.next_frame(step), next_review, self._plan.maximum_steps)
         if self._shortened_by > 1:
             goal = min(goal, self.substeps.until)
-        end = min(goal, step + self._chunk.steps)
-        if (most := most_steps_unseen(self._plan.integrator)) is not None:
-            end = min(end, step + most)
+        end = min(goal, step + self._chunk.steps, step + self._looks - step % self._looks)
         # LAMMPS tallies energies at the end of every run: an end that is logged costs no more.
         period = self._plan.log_period
         if period and end // period * period > step:
