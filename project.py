@@ -26,12 +26,12 @@ from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
 from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
-from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, listed, result_file
+from workflow.jobs.files import DEFINITIONS, STRUCTURE, listed, observed, result_file
 from workflow.jobs.sweep_state import are_defined, look_is_due, may_be_defined, recorded
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
 from workflow.results.report_state import report_is_current
-from workflow.stages.table import STAGES, Stage, have_ended, stage_named
+from workflow.stages.table import STAGES, Stage, have_ended, observables_of, stage_named
 
 
 class Project(JobProject):
@@ -115,19 +115,33 @@ def definitions(*jobs: Job) -> None:
         define(sweep)
 
 
+def is_computed(name: str) -> Callable[[Job], bool]:
+    """Make the condition that a sweep of a job computes the observable of that name."""
+
+    def _is_computed(job: Job) -> bool:
+        return name in observed(job.path)
+
+    return _is_computed
+
+
 for observable in OBSERVABLES:
     sampled = stage_named(observable.source).last_product
+    measure_it = partial(measure, observable)
     add_operation(
         observable.name,
-        partial(measure, observable),
+        measure_it,
         [sampled, STRUCTURE, *([DEFINITIONS] if observable.defined_by else [])],
         result_file(observable.name),
         analysis,
     )
+    Project.pre(is_computed(observable.name))(measure_it)
 
 
 def _all_analysed(*jobs: Job) -> bool:
-    return all(listed(job.path).issuperset((DEFINITIONS, *RESULTS)) for job in jobs)
+    return all(
+        listed(job.path).issuperset((DEFINITIONS, *map(result_file, observables_of(job))))
+        for job in jobs
+    )
 
 
 def _no_look_is_due(*jobs: Job) -> bool:

@@ -15,23 +15,10 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from models.definitions import DefinitionsTable
 from models.left_out import Entry
 from models.molecules import Backbone, CounterIons, FreeMolecule, Monomer, Salt
+from models.units import Units
 from user_input import StrictModel, added_later
 
 AngleDegrees = Annotated[float, Field(ge=0.0, le=180.0)]
-
-
-class Units(StrictModel):
-    """What one reduced unit is; information only, nothing is computed from it here.
-
-    Attributes:
-        sigma: Length unit in nm.
-        mass: Mass unit in g/mol.
-        temperature: Temperature in K at which kT = 1.
-    """
-
-    sigma: PositiveFloat
-    mass: PositiveFloat
-    temperature: PositiveFloat
 
 
 class Bead(Entry):
@@ -219,6 +206,7 @@ class ModelEntries(Entry):
         molecules: Free molecules beside the chains, such as a solvent.
         bjerrum_length: At kT = 1: the Coulomb energy is q1 q2 bjerrum_length / r in units of
             epsilon whatever kT is.
+        permittivity: In its place in a file with units: `load_model` makes one of the other.
         coulomb_between_bonded: Whether bonded neighbours feel each other's charges; to be given
             where both are charged.
         definitions: How results are defined; no part of what is simulated.
@@ -239,9 +227,18 @@ class ModelEntries(Entry):
     salts: dict[str, Salt] = added_later({})
     molecules: dict[str, FreeMolecule] = added_later({})
     bjerrum_length: NonNegativeFloat = 0.0
+    permittivity: PositiveFloat | None = added_later(None)
     coulomb_between_bonded: bool | None = added_later(None)
     density: PositiveFloat
     definitions: DefinitionsTable = DefinitionsTable()
+
+    @pydantic.model_validator(mode='after')
+    def _permittivity_has_units(self) -> Self:
+        if self.permittivity is not None and 'bjerrum_length' in self.model_fields_set:
+            raise ValueError("give either 'permittivity' or 'bjerrum_length'")
+        if self.permittivity is not None and self.units is None:
+            raise ValueError("'permittivity' needs [units]; without them give 'bjerrum_length'")
+        return self
 
     @property
     def bonds_along_backbones(self) -> tuple[str, ...]:

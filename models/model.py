@@ -50,7 +50,8 @@ def load_model(path_or_name: str | Path) -> Model:
     """Load the model of a path that ends in '.toml', or a shipped one by its name.
 
     A pair of kind 'table' may name a `file`, found from the folder of the model's, with two columns
-    r and energy; the model then holds its numbers, so that its hash knows them.
+    r and energy; the model then holds its numbers, so that its hash knows them. In the same way a
+    permittivity becomes a Bjerrum length.
 
     Raises:
         UserError: If there is no such model, or with every fault found in the file.
@@ -72,7 +73,11 @@ def load_model(path_or_name: str | Path) -> Model:
                 if 'r' in pair or 'energy' in pair:
                     raise UserError("a table has a 'file', or 'r' and 'energy', not both.")
                 pair |= _read_table(path.parent / str(pair.pop('file')))
-    return validate(Model, content, str(path))
+    model = validate(Model, content, str(path))
+    if model.permittivity is None or model.units is None:
+        return model
+    length = model.units.bjerrum_length(model.permittivity)
+    return model.model_copy(update={'bjerrum_length': length, 'permittivity': None})
 
 
 def _read_table(path: Path) -> dict[str, list[float]]:

@@ -79,8 +79,12 @@ def matching_exceptions(model: ModelEntries, first: str, second: str) -> list[Pa
 
 def check_charges(model: ModelEntries) -> None:
     """Check the charges of ions, and that a melt can be neutral."""
-    if any(bead.charge for bead in model.beads.values()) and not model.bjerrum_length:
-        raise ValueError("the model has charges, so 'bjerrum_length' must be given, above 0")
+    is_given = model.bjerrum_length or model.permittivity
+    if any(bead.charge for bead in model.beads.values()) and not is_given:
+        raise ValueError(
+            "the model has charges, so 'bjerrum_length' must be given, above 0, or with [units] "
+            "'permittivity'"
+        )
     for bead, ions in model.counter_ions.items():
         for ion in shares_of(ions):
             if model.beads[bead].charge * model.beads[ion].charge >= 0:

@@ -108,6 +108,27 @@ def results(folder: Path) -> set[str]:
     return {path.stem for path in job.glob('*.json')} & {*NAMES, 'production'}
 
 
+def test_what_a_sweep_leaves_out_is_not_measured_and_nothing_waits_for_it(
+    folder: Path, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / 'sweep.toml'
+    path.write_text(SWEEP + "[observables]\ncompute = ['clusters', 'thermodynamics']\n")
+    run(folder, monkeypatch, 'init', 'sweep.toml')
+    run(folder, monkeypatch, 'run')
+    # Neutral melts have no clusters: their result says so, in summary.csv they have no row.
+    assert [name for each in passes for name in each] == ['thermodynamics']
+    assert results(folder) == {'clusters', 'thermodynamics', 'production'}
+    summary = (folder / 'results/small/summary.csv').read_text()
+    assert {line.split(',')[4] for line in summary.splitlines()[1:]} >= {'density', 'pressure'}
+    (job,) = signac.get_project(folder)
+    assert table.is_done(job)
+    path.write_text(SWEEP)
+    run(folder, monkeypatch, 'init', 'sweep.toml')
+    assert not table.is_done(job)
+    run(folder, monkeypatch, 'run')
+    assert results(folder) == {*NAMES, 'production'}
+
+
 @pytest.mark.parametrize('chosen', ['job', 'analysis', '^(?!report$).*'])
 def test_the_analyses_of_a_run_share_one_pass(
     folder: Path, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch, chosen: str

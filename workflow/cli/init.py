@@ -36,6 +36,7 @@ from workflow.jobs.workspace import (
     open_project,
 )
 from workflow.results.definitions import named_definitions
+from workflow.results.real_units import real_statement
 from workflow.results.report_state import CLAIMS
 from workflow.results.sweep_results import checked_report
 from workflow.stages.extend_jobs import extend_jobs
@@ -75,10 +76,15 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     plain = list(map(as_plain_values, first))
     replicas = [range(sweep.replicas_of(point).minimum) for point in plain]
     values = [each | {'replica': k} for each, ks in zip(plain, replicas, strict=True) for k in ks]
+    if model.units is not None:
+        print('In real units:')
+        for name, text in real_statement(model.units, plain):
+            print(f'  {name}: {text}')
     with error_context(path):
-        check_precision_names(sweep.protocol.sample.precision, model.beads, model.bonds)
-        if isinstance(sweep.decide, dict):
-            check_precision_names(sweep.decide, model.beads, model.bonds, 'decide')
+        asked = {'protocol.sample.precision': sweep.protocol.sample.precision}
+        asked |= {'decide': sweep.decide} if isinstance(sweep.decide, dict) else {}
+        for where, names in asked.items():
+            check_precision_names(names, model.beads, model.bonds, where, sweep.observables)
         if len(set(map(calc_id, plain))) < len(plain):
             raise UserError('a composition or a value of the grid is there twice: remove one.')
         if not is_agreed and len(values) > MOST_UNASKED:

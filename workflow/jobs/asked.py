@@ -1,4 +1,4 @@
-"""What all sweeps of a project ask of each of its jobs: the limits of its stages."""
+"""What all sweeps of a project ask of each of its jobs: limits of its stages, observables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from user_input import UserError
 from workflow.jobs import files as job_files
+from workflow.jobs.sweep_state import computed_by
 from workflow.jobs.workspace import LENGTHENED, SWEEPS, Project
 from workflow.sweep.limits import Limits, ProtocolTable, join_limits
 
@@ -21,9 +22,11 @@ def record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str
     """Keep with each job what all sweeps that have it ask of it; return what was asked before."""
     before: dict[str, dict[str, Limits]] = {}
     limits: dict[str, dict[str, Limits]] = {}
+    observed: dict[str, list[str] | None] = {}
     asked_by: dict[str, list[tuple[str, int]]] = {job_id: [] for job_id in sorted(ids)}
     for name, content in project.document[SWEEPS]().items():
         limits[name] = ProtocolTable.model_validate(content['sweep']['protocol']).limits
+        observed[name] = computed_by(content)
         for job_id in ids & set(content['jobs']):
             asked_by[job_id].append((name, content.get(LENGTHENED, {}).get(job_id, 1)))
     there = set(os.listdir(project.workspace))
@@ -37,6 +40,9 @@ def record_limits(project: Project, ids: AbstractSet[str]) -> dict[str, dict[str
     for factors, folders in alike.items():
         joined = join_limits(_lengthened(limits[name], factor) for name, factor in factors)
         job_files.write_limits(folders, joined)
+        several_observed = [observed[name] for name, _ in factors]
+        all_of_them = sorted({name for each in several_observed for name in each or ()})
+        job_files.write_observed(folders, None if None in several_observed else all_of_them)
     return before
 
 

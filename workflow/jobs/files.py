@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # `project.py status` reads no model and no state point
     from workflow.sweep.state_point import StatePoint
 
 LIMITS = 'limits.json'
+OBSERVED = 'observables.json'
 MODEL = 'model.json'
 BUILT = 'init.gsd'
 RELAXED = 'relaxed.gsd'
@@ -48,10 +49,39 @@ def result_file(observable: str) -> str:
 RESULTS = tuple(result_file(each.name) for each in OBSERVABLES)
 
 
+_ALL = frozenset(each.name for each in OBSERVABLES)
+
+
 def results_of(stage: str) -> tuple[str, ...]:
     """Name the files that analyses of a stage leave."""
     found = [result_file(each.name) for each in OBSERVABLES if each.source == stage]
     return (PRODUCTION, STRUCTURE, *found) if found else ()
+
+
+def write_observed(folders: Iterable[Path], names: Iterable[str] | None) -> None:
+    """Keep with each job which observables are computed of it, None for all."""
+    if names is None:
+        for folder in folders:
+            (folder / OBSERVED).unlink(missing_ok=True)
+    else:
+        _write_alike([folder / OBSERVED for folder in folders], _as_text({'compute': [*names]}))
+
+
+def observed(folder: str) -> frozenset[str]:
+    """Read which observables are computed of a job: all where nothing, or damage, is there."""
+    path = f'{folder}/{OBSERVED}'
+    try:
+        return _read_observed(path, os.stat(path).st_mtime_ns)
+    except FileNotFoundError:
+        return _ALL
+
+
+@functools.lru_cache(maxsize=1)
+def _read_observed(path: str, _time: int) -> frozenset[str]:
+    try:
+        return _ALL.intersection(read_json(Path(path))['compute'])
+    except (OSError, ValueError, LookupError, TypeError):
+        return _ALL
 
 
 @functools.lru_cache(maxsize=1)

@@ -21,6 +21,12 @@ def recorded(sweep: SweepJobs) -> dict[str, Any]:
     return sweeps_in(sweep.jobs[0]).get(sweep.name, {})
 
 
+def computed_by(content: Mapping[str, Any]) -> list[str] | None:
+    """Read the names of the observables that a sweep, as recorded, computes; None for all."""
+    compute = content.get('sweep', {}).get('observables', {}).get('compute', 'all')
+    return None if compute == 'all' else compute
+
+
 def may_be_defined(sweep: SweepJobs) -> bool:
     """Check whether all jobs have sampled that have not failed, nor could not be run.
 

@@ -67,13 +67,15 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
     """Measure those of the named observables that are missing, in one pass over the trajectory.
 
     One that is refused is reported, and leaves a result that says why. One that the job has no
-    definitions for yet is left out.
+    definitions for yet is left out, and so is one that no sweep of the job computes.
     """
     with ExitStack() as locks:
         missing = []
         is_defined = (job.folder / job_files.DEFINITIONS).exists()
+        computed = job_files.observed(str(job.folder))
         for observable in observables_of(job_files.read_model(job.folder, job.point)):
-            if observable.name in names and (is_defined or not observable.defined_by):
+            is_asked = observable.name in names and observable.name in computed
+            if is_asked and (is_defined or not observable.defined_by):
                 locks.enter_context(hold(job.folder, lock=f'{observable.name}.lock'))
                 if not (job.folder / job_files.result_file(observable.name)).exists():
                     missing.append(observable)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from analysis.observables import OBSERVABLES
 from models.model import Model
-from user_input import StrictModel, UserError, nearest_name, read_toml, validate
+from user_input import StrictModel, UserError, read_toml, validate
+from workflow.sweep.observables_table import ALL_OBSERVABLES, ObservablesTable
 
 ROOT = Path(__file__).parents[2]
 # Places are written with two digits: 0.67 is 2/3.
@@ -80,12 +79,17 @@ class Claims(StrictModel):
     claim: Annotated[list[Claim], Field(min_length=1)]
 
 
-def read_claims(name: str, sweep_path: Path, model: Model) -> Claims:
+def read_claims(
+    name: str,
+    sweep_path: Path,
+    model: Model,
+    observables: ObservablesTable = ALL_OBSERVABLES,
+) -> Claims:
     """Read a file of claims, named relative to the sweep file or else to this project's folder.
 
     Raises:
         UserError: If there is no such file, something in it is wrong, or a pattern fits no
-            quantity of the model.
+            quantity of the model that is computed.
     """
     places = [sweep_path.parent / name, ROOT / name]
     path = next((each for each in places if each.is_file()), None)
@@ -95,13 +99,8 @@ def read_claims(name: str, sweep_path: Path, model: Model) -> Claims:
             'Correct the path, or leave the key out.'
         )
     claims = validate(Claims, read_toml(path), str(path))
-    types, bonds = sorted(model.beads), sorted(model.bonds)
-    known = [name for each in OBSERVABLES for name in each.quantity_names(types, bonds)]
     for number, claim in enumerate(claims.claim):
         for pattern in claim.quantity if claim.expect else ():
-            if not any(fnmatchcase(each, pattern) for each in known):
-                raise UserError(
-                    f"{path}: claim.{number}.quantity: no result of model '{model.name}' is named "
-                    f"'{pattern}'. {nearest_name(pattern, known)}"
-                )
+            where, of = f'{path}: claim.{number}.quantity', f" of model '{model.name}'"
+            observables.check_quantity(pattern, model.beads, model.bonds, where, of)
     return claims

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ _BY_NAME = {observable.name: observable for observable in OBSERVABLES}
 class JobResult:
     """What one finished job has found, and what made it, by name of the observable.
 
-    An outcome is without a result where the observable does not apply or was refused. Drifts are
-    those of the watched series, by name.
+    An outcome is without a result where the observable does not apply or was refused; there is none
+    where the sweep leaves it out. Drifts are those of the watched series, by name.
     """
 
     state_point: Mapping[str, Any]
@@ -35,30 +35,37 @@ class JobResult:
     drifts: Mapping[str, Drift] = field(default_factory=dict)
     job: str = ''
 
+    def outcome(self, observable: str) -> Outcome:
+        """Return what came of one observable: nothing where it is left out."""
+        return self.outcomes.get(observable, Outcome())
+
     def quantities(self, observable: str) -> list[Quantity]:
         """List the scalars that one observable has found."""
-        result = self.outcomes[observable].result
+        result = self.outcome(observable).result
         return [] if result is None else _BY_NAME[observable].quantities(result)
 
     def curves(self, observable: str) -> dict[str, Curve]:
         """Return the functions that one observable has found, by name."""
-        result = self.outcomes[observable].result
+        result = self.outcome(observable).result
         return {} if result is None else _BY_NAME[observable].curves(result)
 
     def notes(self, observable: str) -> list[str]:
         """List what else a reader of the numbers has to know."""
-        result = self.outcomes[observable].result
+        result = self.outcome(observable).result
         return [] if result is None else _BY_NAME[observable].notes(result)
 
 
-def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:
-    """Read the results of a job, None while one is missing; UserError if one cannot be read."""
-    if not all((folder / name).exists() for name in (job_files.DEFINITIONS, *job_files.RESULTS)):
+def read_job_result(
+    folder: Path, state_point: Mapping[str, Any], names: Collection[str] = tuple(_BY_NAME)
+) -> JobResult | None:
+    """Read the named results of a job, None while one is missing; UserError if one is damaged."""
+    files = (job_files.DEFINITIONS, *map(job_files.result_file, names))
+    if not all((folder / name).exists() for name in files):
         return None
     outcomes, made = {}, {}
-    for observable in OBSERVABLES:
-        path = products.whole(folder, products.result_product(observable.name))
-        outcomes[observable.name], made[observable.name] = read_outcome(path, observable)
+    for name in names:
+        path = products.whole(folder, products.result_product(name))
+        outcomes[name], made[name] = read_outcome(path, _BY_NAME[name])
     return JobResult(state_point, outcomes, made, _drifts(folder), folder.name)
 
 

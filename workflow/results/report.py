@@ -15,6 +15,7 @@ from typing import Any
 from analysis.estimators.trends import CANNOT, LEVEL
 from analysis.observable import TimeCorrelation
 from analysis.observables import OBSERVABLES
+from models.units import FRICTION, Units
 from workflow.jobs.atomic_writes import replacing
 from workflow.jobs.provenance import KEY, analysis_table, code_text, code_version
 from workflow.results import described
@@ -23,6 +24,7 @@ from workflow.results.axis import place_text, value_text
 from workflow.results.causes import causes_of
 from workflow.results.claims import Claims
 from workflow.results.figures import OVERVIEW, SweepFigure, write_figures
+from workflow.results.real_units import in_real_units, real_row, real_statement
 from workflow.results.series import Series, all_series
 from workflow.results.stated_definitions import onset_statements
 from workflow.results.tables import (
@@ -37,6 +39,7 @@ from workflow.results.tables import (
 from workflow.results.verdicts import Finding, judge, keep_decided, onsets
 
 SUMMARY = 'summary.csv'
+SUMMARY_REAL = 'summary_real_units.csv'
 VALUES_BY_RUN = 'values_by_run.csv'
 REPORT = 'report.html'
 PAGE = 'report.md'
@@ -59,6 +62,7 @@ class Background:
         looks: What each of them found, in words.
         definitions: Contact distances and wave number, as names and values.
         runs: One record of each run of a stage: engine, version, device and so on.
+        units: Of the model; None where it has none.
     """
 
     n_jobs: int
@@ -73,6 +77,7 @@ class Background:
     looks: Sequence[str] = ()
     definitions: Sequence[tuple[str, str]] = ()
     runs: Sequence[Mapping[str, Any]] = ()
+    units: Units | None = None
 
 
 def write_results(folder: Path, table: SweepTable, background: Background) -> Path:
@@ -96,6 +101,10 @@ def write_results(folder: Path, table: SweepTable, background: Background) -> Pa
     shutil.rmtree(folder / FIGURES, ignore_errors=True)
     os.replace(drawn, folder / FIGURES)
     write_summary(folder / SUMMARY, table)
+    if background.units is None:  # of a sweep whose model had some before
+        (folder / SUMMARY_REAL).unlink(missing_ok=True)
+    else:
+        write_summary(folder / SUMMARY_REAL, in_real_units(table, background.units))
     write_values_by_run(folder / VALUES_BY_RUN, table)
     for name in (PAGE, REPORT):
         with replacing(folder / name) as temporary:
@@ -139,6 +148,7 @@ def _context(
     if background.claims:
         found = judge(background.claims, many, table.axis, background.level)
         findings = keep_decided(found, background.decided)
+    units = background.units
     return {
         'sweep': table.name,
         'answer': _answer(findings, table, background.n_jobs),
@@ -170,11 +180,20 @@ def _context(
         'n_unconverged': sum(not row.is_converged for row in table.rows),
         'n_rows': len(table.rows),
         'equilibration': described.missed_equilibrations(background.runs),
+        'friction': FRICTION,
+        'real': [] if units is None else real_statement(units, points),
+        'real_tables': [] if units is None else key_tables(in_real_units(table, units)),
         'columns': column_names(table),
         'rows': [
-            {'place': map(value_text, row.place.values()), 'row': row, 'text': format_row(row)}
+            {
+                'place': map(value_text, row.place.values()),
+                'row': row,
+                'text': format_row(row),
+                'real': None if units is None else real_row(row, units),
+            }
             for row in table.rows
         ],
+        'format_row': format_row,
         'provenance': described.provenance_table(background.runs),
         'analyses': analysis_table(
             {KEY: result.provenance.get(name)} for result in results for name in result.outcomes
@@ -211,11 +230,11 @@ def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:
         notes: dict[tuple[str, ...], list[str]] = {}
         for state in table.states:
             for result in state.results:
-                refusal, replica = result.outcomes[name].refusal, result.state_point['replica']
+                outcome, replica = result.outcome(name), result.state_point['replica']
                 where = f'{place_text(state.place, table.axis)}, replica {replica}'
-                if refusal:
-                    refused.setdefault(refusal, []).append(where)
-                elif result.outcomes[name].result is not None:
+                if outcome.refusal:
+                    refused.setdefault(outcome.refusal, []).append(where)
+                elif outcome.result is not None:
                     notes.setdefault(tuple(result.notes(name)), []).append(where)
         if refused or notes:
             sections[name] = {

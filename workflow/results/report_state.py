@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from workflow.jobs import files as job_files
-from workflow.jobs.sweep_state import recorded
-from workflow.jobs.workspace import LOOKS, Job, SweepJobs
+from workflow.jobs.sweep_state import computed_by, recorded
+from workflow.jobs.workspace import LOOKS, SweepJobs
+from workflow.stages.table import observables_of
 
 # In the project document, beside the sweep.
 CLAIMS = 'claims'
@@ -33,7 +34,7 @@ def report_is_current(sweep: SweepJobs) -> bool:
         listed = job_files.read_json(folder / JOB_LIST)
     except (OSError, ValueError):
         return False
-    found = stamps_of(sweep.jobs)
+    found = stamps_of(sweep)
     is_of_these = listed == {'jobs': found, 'report': made_of(recorded(sweep))}
     return is_of_these and all(all(stamps) for stamps in found.values())
 
@@ -53,7 +54,16 @@ def made_of(content: Mapping[str, Any]) -> dict[str, Any]:
     return shown_as(content) | {LOOKS: content.get(LOOKS, [])}
 
 
-def stamps_of(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
+def observables_shown(sweep: SweepJobs) -> dict[str, list[str]]:
+    """Name, by job, the observables that a sweep shows: those that it computes."""
+    computed = computed_by(recorded(sweep))
+    return {
+        job.id: [name for name in observables_of(job) if computed is None or name in computed]
+        for job in sweep.jobs
+    }
+
+
+def stamps_of(sweep: SweepJobs) -> dict[str, list[list[int] | None]]:
     """Map job -> time and size of each of its results; None for one that is not there."""
 
     def stamp(path: str) -> list[int] | None:
@@ -63,4 +73,8 @@ def stamps_of(jobs: Sequence[Job]) -> dict[str, list[list[int] | None]]:
             return None
         return [status.st_mtime_ns, status.st_size]
 
-    return {job.id: [stamp(f'{job.path}/{name}') for name in job_files.RESULTS] for job in jobs}
+    shown = observables_shown(sweep)
+    return {
+        job.id: [stamp(f'{job.path}/{job_files.result_file(name)}') for name in shown[job.id]]
+        for job in sweep.jobs
+    }

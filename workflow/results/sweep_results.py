@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.observables import OBSERVABLES
-from user_input import UserError, error_context, nearest_name
+from user_input import UserError, error_context
 from workflow.jobs import files as job_files
 from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
@@ -22,6 +21,7 @@ from workflow.results.report_state import (
     CLAIMS,
     JOB_LIST,
     made_of,
+    observables_shown,
     results_folder,
     shown_as,
     stamps_of,
@@ -59,7 +59,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
     from workflow.results.stated_definitions import definitions_statement
 
     # Before they are read: a result that comes while figures are drawn is not in this report.
-    stamps = stamps_of(sweep.jobs)
+    stamps = stamps_of(sweep)
     table = read_sweep_table(sweep)
     content = recorded(sweep)
     records = [read_job_document(job) for job in sweep.jobs]
@@ -76,6 +76,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         decided=looks[-1].decided if looks else {},
         looks=list(map(str, looks)),
         definitions=definitions_statement(definitions_of(sweep.jobs)),
+        units=_model_of(sweep).units,
         runs=[run for record in records for run in record.get('runs', [])],
     )
     write_results(folder, table, background)
@@ -151,7 +152,10 @@ def read_sweep_table(sweep: SweepJobs) -> SweepTable:
     from workflow.results.aggregate import tabulate
     from workflow.results.job_results import read_job_result
 
-    found = (read_job_result(Path(job.path), state_point_of(job)) for job in sweep.jobs)
+    shown = observables_shown(sweep)
+    found = (
+        read_job_result(Path(job.path), state_point_of(job), shown[job.id]) for job in sweep.jobs
+    )
     results = [result for result in found if result is not None]
     if not results:
         raise UserError(f'sweep {sweep.name}: no job is done yet, so there is nothing to report.')
@@ -163,10 +167,14 @@ def axis_of(sweep: SweepJobs) -> Axis:
     """Find the axis of a sweep as recorded; UserError if the model of its jobs cannot be read."""
     from workflow.results.axis import find_axis
 
-    first, points = sweep.jobs[0], [state_point_of(job) for job in sweep.jobs]
-    point = read_state_point(points[0], f'{first.id}/{STATE_POINT}')
-    model = job_files.read_model(Path(first.path), point)
-    return find_axis(_report_table(recorded(sweep)), model, points)
+    points = [state_point_of(job) for job in sweep.jobs]
+    return find_axis(_report_table(recorded(sweep)), _model_of(sweep), points)
+
+
+def _model_of(sweep: SweepJobs) -> Model:
+    first = sweep.jobs[0]
+    point = read_state_point(state_point_of(first), f'{first.id}/{STATE_POINT}')
+    return job_files.read_model(Path(first.path), point)
 
 
 def places_on_axis(jobs: Sequence[Job]) -> dict[str, str]:
@@ -202,25 +210,11 @@ def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
     with error_context(path):
         check_axis(report, model, as_plain_values(next(state_points(sweep, model))))
         for name in report.overview or ():
-            observable, is_curve, _ = name.partition(':')
-            if is_curve and observable not in (known := [each.name for each in OBSERVABLES]):
-                raise UserError(
-                    f"report.overview: '{name}': no observable is named '{observable}'. "
-                    f'{nearest_name(observable, known)}'
-                )
-            if not is_curve and name not in (panels := _panels()):
-                raise UserError(
-                    f"report.overview: no panel is named '{name}'. {nearest_name(name, panels)} "
-                    'A curve is named OBSERVABLE:CURVE.'
-                )
+            sweep.observables.check_panel(name, 'report.overview')
     claims = None
     if report.claims is not None:
-        claims = read_claims(report.claims, path, model).model_dump(mode='json')
+        claims = read_claims(report.claims, path, model, sweep.observables).model_dump(mode='json')
     return {'report': report.model_dump(mode='json'), CLAIMS: claims}
-
-
-def _panels() -> list[str]:
-    return [name for each in OBSERVABLES for name in each.panels]
 
 
 def _report_table(content: Mapping[str, Any]) -> ReportTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from workflow.results.axis import Axis, value_text
 # Wide enough that no cell of plain text wraps.
 PLAIN_WIDTH = 240
 SIGNIFICANT_DIGITS = 6
+SMALLEST_FIXED = 1e-3
 NOT_CONVERGED = '*'
 EMPTY = '-'
 _COLUMNS = ('quantity', 'unit', 'mean', 'ci95_low', 'ci95_high', 'n_replicas', 'converged')
@@ -106,8 +108,19 @@ def format_row(row: Row) -> str:
 
 
 def format_interval(estimate: Estimate) -> str:
-    """Write '0.43 [0.38, 0.49]', '0.43' without interval, '> 120' or '< 120' for a bound."""
+    """Write '0.43 [0.38, 0.49]', '0.43' without interval, '> 120' or '< 120' for a bound.
+
+    Small ones are written as '4.3e-5 [3.8e-5, 4.9e-5]'.
+    """
     value, low, high = estimate.value, estimate.low, estimate.high
+    largest = max(abs(end) for end in (value, low, high, 0.0) if end is not None)
+    if value is not None and 0 < largest < SMALLEST_FIXED:
+        power = math.floor(math.log10(largest))
+        value, low, high = (
+            None if end is None else end * 10.0**-power for end in (value, low, high)
+        )
+        text = format_interval(Estimate(value, low, high))
+        return re.sub(r'(-?\d[\d.]*)', rf'\1e{power}', text)
     if value is None:
         if low is not None:
             return f'> {low:.3g}'

@@ -14,9 +14,10 @@ from analysis.observables import OBSERVABLES
 from analysis.sampling.definitions import Definitions
 from analysis.sampling.production import where_energy_settles, where_ions_settle
 from analysis.sampling.run import Run
-from user_input import UserError, nearest_name
+from user_input import UserError
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.thermo_writer import read_rows
+from workflow.sweep.observables_table import ALL_OBSERVABLES, ObservablesTable
 
 # An equilibration is believed when this share of it is past the detected start.
 _EQUILIBRATED_SHARE = 0.5
@@ -107,13 +108,11 @@ def check_precision_names(
     particle_types: Iterable[str],
     bond_types: Iterable[str],
     where: str = 'protocol.sample.precision',
+    observables: ObservablesTable = ALL_OBSERVABLES,
 ) -> None:
     """Check the names of a table of precisions; UserError for what cannot be precise."""
-    types, bonds = sorted(particle_types), sorted(bond_types)
-    known = [name for each in OBSERVABLES for name in each.quantity_names(types, bonds)]
     never = {name: why for each in OBSERVABLES for name, why in each.never_precise.items()}
     for name in precision:
         if name in never:
             raise UserError(f"{where}: '{name}' {never[name]}")
-        if name not in known:
-            raise UserError(f"{where}: no result is named '{name}'. {nearest_name(name, known)}")
+        observables.check_quantity(name, particle_types, bond_types, where)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from analysis.observables import OBSERVABLES
 from workflow.engines.contract import ConstantVolume, Integrator
 from workflow.jobs import files as job_files
 from workflow.jobs.failures import is_failed
@@ -154,4 +155,15 @@ def is_done(job: Any) -> bool:
     """Check whether a signac job has every file that its stages and analyses leave."""
     products = [name for stage in STAGES if stage.is_part_of(job) for name in stage.products]
     products += [job_files.PRODUCTION, job_files.STRUCTURE, job_files.DEFINITIONS]
-    return all(job.isfile(name) for name in (*products, *job_files.RESULTS))
+    products += map(job_files.result_file, observables_of(job))
+    return all(map(job.isfile, products))
+
+
+def observables_of(job: Any) -> list[str]:
+    """Name the observables that a signac job has: its sweeps compute them, of a stage it has."""
+    asked = job_files.observed(job.path)
+    return [
+        each.name
+        for each in OBSERVABLES
+        if each.name in asked and stage_named(each.source).is_part_of(job)
+    ]

@@ -32,6 +32,7 @@ from user_input import (
     validate,
 )
 from workflow.sweep.limits import ProtocolTable
+from workflow.sweep.observables_table import ALL_OBSERVABLES, ObservablesTable
 from workflow.sweep.state_point import StatePoint
 from workflow.sweep.sweep_name import SweepName
 
@@ -73,7 +74,8 @@ class Replicas(StrictModel):
 class Grid(StrictModel):
     """Values of a state point; a list of values is an axis of the sweep.
 
-    `replicas` are those of its states, where the sweep has others.
+    `replicas` are those of its states, where the sweep has others. Where the model has units, the
+    relative permittivity may stand for the Bjerrum length: `load_sweep` makes one of the other.
     """
 
     chains: Axis[Count]
@@ -82,13 +84,28 @@ class Grid(StrictModel):
     pressure: Axis[float] | None = None
     density: Axis[PositiveFloat] | None = None
     bjerrum_length: Axis[NonNegativeFloat] | None = None
+    permittivity: Axis[PositiveFloat] | None = added_later(None)
     replicas: Annotated[Replicas | None, BeforeValidator(_as_range)] = added_later(None)
 
     @model_validator(mode='after')
     def _complete(self) -> Self:
         if (self.pressure is None) == (self.density is None):
             raise ValueError('give either pressure or density')
+        if self.bjerrum_length is not None and self.permittivity is not None:
+            raise ValueError('give either bjerrum_length or permittivity')
         return self
+
+    def in_reduced_units(self, model: Model) -> Grid:
+        """Return it with Bjerrum lengths for permittivities; UserError without units."""
+        if self.permittivity is None:
+            return self
+        if model.units is None:
+            raise UserError(
+                f"grid.permittivity: model '{model.name}' has no [units], so that it has no "
+                "length in nm: give 'bjerrum_length', in sigma."
+            )
+        lengths = list(map(model.units.bjerrum_length, self.permittivity))
+        return self.model_copy(update={'bjerrum_length': lengths, 'permittivity': None})
 
     @property
     def axes(self) -> dict[str, list[Any]]:
@@ -169,6 +186,7 @@ class Sweep(StrictModel):
     chain_lengths: ChainLengths = Monodisperse()
     architecture: Architecture = added_later(Linear())
     protocol: ProtocolTable = ProtocolTable()
+    observables: ObservablesTable = ALL_OBSERVABLES
     report: ReportTable = ReportTable()
     definitions: DefinitionsTable = DefinitionsTable()
 
@@ -191,7 +209,8 @@ class Sweep(StrictModel):
     def _grids_are_given_once(self) -> Self:
         if bool(self.grids) == (self.grid is not None):
             raise ValueError('give either [grid] or [[grids]]')
-        if len({each.bjerrum_length is None for each in self.all_grids}) > 1:
+        lengths = [each.bjerrum_length or each.permittivity for each in self.all_grids]
+        if len({each is None for each in lengths}) > 1:
             raise ValueError("grids: give 'bjerrum_length' in each of them, or in none")
         return self
 
@@ -227,6 +246,9 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
     sweep = validate(Sweep, read_toml(path), str(path))
     with error_context(path):
         model = load_model(_model_reference(sweep.model, path))
+        grids = [each.in_reduced_units(model) for each in sweep.all_grids]
+        changed = {'grid': grids[0]} if sweep.grid else {'grids': grids}
+        sweep = sweep.model_copy(update=changed)
         for composition in sweep.compositions:
             check_composition(composition, model.monomers)
         # a block of no monomer of the composition is left out, so that a slip would not show
