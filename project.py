@@ -26,12 +26,12 @@ from analysis.observable import Observable
 from analysis.observables import OBSERVABLES
 from workflow.cli.flow_project import JobProject, each_sweep, not_failed, run_on
 from workflow.cluster.directives import directives_of
-from workflow.jobs.files import DEFINITIONS, RESULTS, STRUCTURE, listed, result_file
+from workflow.jobs.files import DEFINITIONS, STRUCTURE, listed, result_file
 from workflow.jobs.sweep_state import are_defined, look_is_due, may_be_defined, recorded
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
 from workflow.results.report_state import report_is_current
-from workflow.stages.table import STAGES, Stage, have_ended, stage_named
+from workflow.stages.table import STAGES, Stage, analyses_of, have_ended, stage_named
 
 
 class Project(JobProject):
@@ -74,7 +74,7 @@ for stage in STAGES:
     if stage.runs_engine:
         Project.pre(not_failed)(run_this)
     if stage.is_optional:
-        Project.pre(stage.is_part_of)(run_this)
+        Project.pre(partial(Stage.is_part_of, stage), tag=stage.name)(run_this)
 
 
 def find_production(job: Job) -> None:
@@ -116,18 +116,18 @@ def definitions(*jobs: Job) -> None:
 
 
 for observable in OBSERVABLES:
-    sampled = stage_named(observable.source).last_product
+    source = stage_named(observable.source).last_product
     add_operation(
         observable.name,
         partial(measure, observable),
-        [sampled, STRUCTURE, *([DEFINITIONS] if observable.defined_by else [])],
+        [source, STRUCTURE, *([DEFINITIONS] if observable.defined_by else [])],
         result_file(observable.name),
         analysis,
     )
 
 
 def _all_analysed(*jobs: Job) -> bool:
-    return all(listed(job.path).issuperset((DEFINITIONS, *RESULTS)) for job in jobs)
+    return all(listed(job.path).issuperset(analyses_of(job)) for job in jobs)
 
 
 def _no_look_is_due(*jobs: Job) -> bool:

@@ -17,6 +17,7 @@ from analysis.serialise import from_json
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
+from workflow.stages.table import stage_named
 
 _BY_NAME = {observable.name: observable for observable in OBSERVABLES}
 
@@ -25,7 +26,8 @@ _BY_NAME = {observable.name: observable for observable in OBSERVABLES}
 class JobResult:
     """What one finished job has found, and what made it, by name of the observable.
 
-    An outcome is without a result where the observable does not apply or was refused. Drifts are
+    An outcome is without a result where the observable does not apply, was refused, or reads a
+    stage that the job does not have. Drifts are
     those of the watched series, by name.
     """
 
@@ -53,10 +55,13 @@ class JobResult:
 
 def read_job_result(folder: Path, state_point: Mapping[str, Any]) -> JobResult | None:
     """Read the results of a job, None while one is missing; UserError if one cannot be read."""
-    if not all((folder / name).exists() for name in (job_files.DEFINITIONS, *job_files.RESULTS)):
+    measured = [each for each in OBSERVABLES if stage_named(each.source).is_in(state_point)]
+    results = [job_files.result_file(each.name) for each in measured]
+    if not all((folder / name).exists() for name in (job_files.DEFINITIONS, *results)):
         return None
-    outcomes, made = {}, {}
-    for observable in OBSERVABLES:
+    outcomes = {observable.name: Outcome() for observable in OBSERVABLES}
+    made: dict[str, dict[str, Any]] = {observable.name: {} for observable in OBSERVABLES}
+    for observable in measured:
         path = products.whole(folder, products.result_product(observable.name))
         outcomes[observable.name], made[observable.name] = read_outcome(path, observable)
     return JobResult(state_point, outcomes, made, _drifts(folder), folder.name)
