@@ -7,6 +7,7 @@ run again.
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ from workflow.stages.segments import total_steps
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SUBSTEPS, read_substeps
 from workflow.stages.system import System
-from workflow.stages.table import Kind, Stage, stage_product
+from workflow.stages.table import STAGES, Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.stages.tuning import choose_settings
@@ -150,9 +151,12 @@ def _run_its_length(stage: Stage, job: JobContext) -> None:
 
 
 def _remove_results(stage: Stage, job: JobContext) -> None:
-    """Remove what was measured on another or a shorter trajectory."""
+    """Remove what was measured on another or a shorter trajectory, or is begun from its end."""
     for name in job_files.results_of(stage.name):
         (job.folder / name).unlink(missing_ok=True)
+    for later in STAGES:
+        if later.start == stage.last_product:
+            shutil.rmtree(StageFolder(job.folder, later.name).path, ignore_errors=True)
 
 
 def _start(stage: Stage, system: System) -> State:
