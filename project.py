@@ -127,7 +127,7 @@ for observable in OBSERVABLES:
 
 
 def _all_analysed(*jobs: Job) -> bool:
-    return all(listed(job.path).issuperset(analyses_of(job)) for job in jobs)
+    return all(name in listed(job.path) for job in jobs for name in analyses_of(job))
 
 
 def _no_look_is_due(*jobs: Job) -> bool:

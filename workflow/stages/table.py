@@ -6,7 +6,8 @@ Every list of stages follows from this one. A new stage is a row here, a table o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -172,14 +173,18 @@ def have_ended(jobs: Sequence[Any]) -> bool:
     return any(done) and all(ended or is_failed(job.path) for ended, job in pairs)
 
 
-def analyses_of(job: Any) -> list[str]:
-    """Name the files that all analyses of a signac job leave, of the stages that it has."""
-    stages = [stage for stage in STAGES if stage.is_part_of(job)]
-    results = [name for stage in stages for name in job_files.results_of(stage.name)]
-    return [*results, job_files.DEFINITIONS]
+def analyses_of(job: Any) -> Iterator[str]:
+    """Name the files that all analyses of a signac job leave, of the stages that it has.
+
+    Those that every job has come first: of one that lacks them the state point is not read.
+    """
+    yield job_files.DEFINITIONS
+    for stage in STAGES:
+        if stage.is_part_of(job):
+            yield from job_files.results_of(stage.name)
 
 
 def is_done(job: Any) -> bool:
     """Check whether a signac job has every file that its stages and analyses leave."""
-    products = [name for stage in STAGES if stage.is_part_of(job) for name in stage.products]
-    return all(job.isfile(name) for name in (*products, *analyses_of(job)))
+    products = (name for stage in STAGES if stage.is_part_of(job) for name in stage.products)
+    return all(job.isfile(name) for name in itertools.chain(products, analyses_of(job)))
