@@ -74,7 +74,11 @@ for stage in STAGES:
     if stage.runs_engine:
         Project.pre(not_failed)(run_this)
     if stage.is_optional:
-        Project.pre(partial(Stage.is_part_of, stage), tag=stage.name)(run_this)
+
+        def _has_it(job: Job, stage: Stage = stage) -> bool:
+            return stage.is_part_of(job)
+
+        Project.pre(_has_it, tag=stage.name)(run_this)
 
 
 def find_production(job: Job) -> None:
