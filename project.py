@@ -31,7 +31,7 @@ from workflow.jobs.sweep_state import are_defined, look_is_due, may_be_defined, 
 from workflow.jobs.workspace import sweeps_with
 from workflow.process import ignore_requests
 from workflow.results.report_state import report_is_current
-from workflow.stages.table import STAGES, Stage, have_ended, observables_of, stage_named
+from workflow.stages.table import STAGES, Stage, analyses_of, have_ended, stage_named
 
 
 class Project(JobProject):
@@ -74,7 +74,11 @@ for stage in STAGES:
     if stage.runs_engine:
         Project.pre(not_failed)(run_this)
     if stage.is_optional:
-        Project.pre(stage.is_part_of)(run_this)
+
+        def _has_it(job: Job, stage: Stage = stage) -> bool:
+            return stage.is_part_of(job)
+
+        Project.pre(_has_it, tag=stage.name)(run_this)
 
 
 def find_production(job: Job) -> None:
@@ -125,12 +129,12 @@ def is_computed(name: str) -> Callable[[Job], bool]:
 
 
 for observable in OBSERVABLES:
-    sampled = stage_named(observable.source).last_product
+    source = stage_named(observable.source).last_product
     measure_it = partial(measure, observable)
     add_operation(
         observable.name,
         measure_it,
-        [sampled, STRUCTURE, *([DEFINITIONS] if observable.defined_by else [])],
+        [source, STRUCTURE, *([DEFINITIONS] if observable.defined_by else [])],
         result_file(observable.name),
         analysis,
     )
@@ -138,10 +142,7 @@ for observable in OBSERVABLES:
 
 
 def _all_analysed(*jobs: Job) -> bool:
-    return all(
-        listed(job.path).issuperset((DEFINITIONS, *map(result_file, observables_of(job))))
-        for job in jobs
-    )
+    return all(name in listed(job.path) for job in jobs for name in analyses_of(job))
 
 
 def _no_look_is_due(*jobs: Job) -> bool:

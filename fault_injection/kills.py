@@ -36,11 +36,12 @@ _WITH_CHECKPOINT = tuple(stage.name for stage in ENGINE_STAGES)
 # How often each stage of a job is aimed at.
 AIMS = (
     *('build', 'build', 'relax', 'relax', 'equilibrate', 'equilibrate'),
-    *('sample', 'sample', 'sample', 'sample', 'analysis', 'analysis'),
+    *('sample', 'sample', 'sample', 'sample', 'dense_sample', 'dense_sample'),
+    *('analysis', 'analysis'),
 )
 # Moments at which a kill comes, in s: after the work on a stage was seen to begin, or, where
 # nothing shows that, after the start of the process.
-_AFTER_BEGIN = {'relax': 0.9, 'equilibrate': 0.5, 'sample': 0.5}
+_AFTER_BEGIN = {'relax': 0.9, 'equilibrate': 0.5, 'sample': 0.5, 'dense_sample': 0.5}
 _AFTER_START = {'build': (0.3, 1.0), 'analysis': (0.3, 2.2)}
 
 

@@ -12,12 +12,13 @@ import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
-from fault_injection.small_sweep import LOG_PERIOD, SCHEDULE, STEPS
+from fault_injection.small_sweep import DENSE_SCHEDULE, LOG_PERIOD, SCHEDULE, STEPS
 from workflow.jobs import files as job_files
 from workflow.stages.checkpoint import DamagedCheckpoint, read_checkpoint
 from workflow.stages.gsd_layout import restore
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.thermo_writer import read_hdf5, read_rows
+from workflow.sweep.frame_schedule import BlockSchedule
 
 _LONGEST_BOND = 1.5  # R0 of every FENE bond of the model
 _TEMPERATURES = (0.5, 2.0)
@@ -62,12 +63,17 @@ def faults_in_outputs(job: Path, written: Content) -> Counter[str]:
         job: A job that is done.
         written: What was written before the faults, and must still be there as it was.
     """
-    frames = _frames(job / job_files.TRAJECTORY)
-    columns = read_hdf5(job / job_files.THERMO)
+    found = _faults(job / job_files.TRAJECTORY, job / job_files.THERMO, SCHEDULE, written)
+    dense = job / job_files.DENSE_TRAJECTORY, job / job_files.DENSE_THERMO
+    return +(found + _faults(*dense, DENSE_SCHEDULE, Content()))
+
+
+def _faults(trajectory: Path, log: Path, schedule: BlockSchedule, written: Content) -> Counter[str]:
+    frames, columns = _frames(trajectory), read_hdf5(log)
     rows = _rows(columns)
     frame_steps, row_steps = [step for step, _ in frames], columns['step'].tolist()
     found: Counter[str] = Counter()
-    due_frames = [step for step in range(STEPS + 1) if SCHEDULE.is_due(step)]
+    due_frames = [step for step in range(STEPS + 1) if schedule.is_due(step)]
     due_rows = list(range(LOG_PERIOD, STEPS + 1, LOG_PERIOD))
     for there, due in ((frame_steps, due_frames), (row_steps, due_rows)):
         found['lost'] += len(set(due) - set(there))
@@ -76,9 +82,9 @@ def faults_in_outputs(job: Path, written: Content) -> Counter[str]:
     by_step = dict(frames)
     found['wrong'] += sum(by_step.get(step) != each for step, each in written.frames.items())
     found['wrong'] += sum(rows.get(step) != each for step, each in written.rows.items())
-    found['wrong'] += _unphysical_frames(job / job_files.TRAJECTORY)
-    found['wrong'] += _unphysical_rows(columns, job / job_files.TRAJECTORY)
-    return +found
+    found['wrong'] += _unphysical_frames(trajectory)
+    found['wrong'] += _unphysical_rows(columns, trajectory)
+    return found
 
 
 def _frames(path: Path) -> list[tuple[int, bytes]]:

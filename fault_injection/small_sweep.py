@@ -20,6 +20,7 @@ PROJECT = Path(__file__).parent.parent / 'project.py'
 STEPS = 2560
 LOG_PERIOD = 10
 SCHEDULE = BlockSchedule(LOG_PERIOD, 4)
+DENSE_SCHEDULE = BlockSchedule(LOG_PERIOD, 1)
 # Longer than any run takes, however busy the machine.
 LONGEST_RUN = 300.0
 
@@ -41,6 +42,7 @@ push_off = {{ steps = 100 }}
 anneal = {{ kT = 1.5, steps = 100, cooling_steps = 100 }}
 equilibrate = {{ minimum_steps = 1000, maximum_steps = 1000 }}
 sample = {{ minimum_steps = {STEPS}, maximum_steps = {STEPS}, doublings = 4 }}
+dense_sample = {{ interval = 10, steps = {STEPS} }}
 """
 
 ANALYSIS = 'analysis'  # all that comes after the stages

@@ -14,6 +14,7 @@ from project import main
 from tests.end_to_end.test_bad_input import SWEEP, Refusal, assert_refused
 from user_input import UserError
 from workflow.cli.migrate import ASIDE
+from workflow.jobs.files import TRAJECTORY
 from workflow.jobs.workspace import FORMAT, FORMATS_BEFORE, open_project
 from workflow.stages.job_context import job_context
 from workflow.stages.table import STAGES
@@ -133,7 +134,7 @@ def test_what_migrate_does_is_reported(
 ) -> None:
     (folder / DOCUMENT).write_text(json.dumps(document(folder) | {'workspace_format': 2}))
     job = the_job(folder)
-    (job / STAGES[-1].last_product).touch()
+    (job / TRAJECTORY).touch()
     (job / 'relaxation.json').write_text('{')
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, 'argv', ['project.py', 'migrate'])

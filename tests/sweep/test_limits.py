@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.systems import state_point
 from workflow.stages.extension import End
+from workflow.stages.table import stage_named
 from workflow.sweep.limits import Limits, ProtocolTable, join_limits
 from workflow.sweep.protocol import Protocol
+from workflow.sweep.state_point import as_plain_values
 
 
 def limits(least: int, most: int, **precision: float) -> Limits:
@@ -31,6 +34,25 @@ def test_the_protocol_of_a_simulation_is_the_same_for_all_limits() -> None:
         'equilibrate': limits(20_000, 30_000),
         'sample': limits(20_000, 30_000, pressure=0.1),
     }
+
+
+def test_a_dense_stage_is_part_of_a_protocol_that_asks_for_it() -> None:
+    plain, asks = ProtocolTable(), ProtocolTable.model_validate({'dense_sample': {'steps': 4000}})
+    assert 'dense_sample' not in plain.without_limits.model_dump()  # ids stay
+    table = asks.without_limits.model_dump()['dense_sample']
+    assert table == {'thermostat_time': 10.0, 'interval': 20, 'steps': 4000}
+    assert asks.limits == plain.limits
+    stage, points = (
+        stage_named('dense_sample'),
+        [
+            state_point('isp', {'DOPA': 1.0}, protocol=each.without_limits.model_dump())
+            for each in (plain, asks)
+        ],
+    )
+    assert [stage.most_steps(point, plain.limits) for point in points] == [0, 4000]
+    assert [stage.is_in(as_plain_values(point)) for point in points] == [False, True]
+    with pytest.raises(ValueError, match='fewer than 40 intervals'):
+        ProtocolTable.model_validate({'dense_sample': {'steps': 100}})
 
 
 def test_a_job_of_two_sweeps_meets_what_both_ask() -> None:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 try:
     from flow import FlowProject, aggregator
-    from flow.errors import NoSchedulerError, SubmitError, UserOperationError
+    from flow.errors import NoSchedulerError, SubmitError, UserConditionError, UserOperationError
     from signac.job import Job
 except ImportError as missing:
     # Nothing of this project can say it before these are there.
@@ -360,6 +360,8 @@ def _flow_main(project: type[JobProject]) -> int:
             'there is no scheduler here. To see what would be submitted, name a cluster file: '
             'ISP_CLUSTER=FILE.toml python project.py submit --pretend (see docs/clusters.md).'
         ) from None
+    except UserConditionError as error:
+        raise error.__cause__ if isinstance(error.__cause__, UserError) else error from None
     except SubmitError as error:
         raise UserError(str(error)) from None
     except UserOperationError as error:

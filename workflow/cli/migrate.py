@@ -24,7 +24,7 @@ from workflow.jobs.workspace import (
     record_format,
     refusal_of,
 )
-from workflow.stages.table import STAGES, is_done
+from workflow.stages.table import is_done
 from workflow.sweep.limits import Limits, split_limits
 from workflow.sweep.state_point import read_state_point
 
@@ -63,7 +63,7 @@ def migrate() -> None:
         _rename(workspace, name, new)
     record_format(project)
     jobs = list(project)
-    anew = sum(job.isfile(STAGES[-1].last_product) and not is_done(job) for job in jobs)
+    anew = sum(job.isfile(job_files.TRAJECTORY) and not is_done(job) for job in jobs)
     print(f'{project.path}: {len(jobs)} jobs are now of format {FORMAT}.')
     if any(name != new.name for name, new in renamed.items()):
         print(

@@ -29,6 +29,8 @@ EQUILIBRATED = 'equilibrated.gsd'
 EQUILIBRATION_THERMO = 'equilibration_thermo.h5'
 TRAJECTORY = 'trajectory.gsd'
 THERMO = 'thermo.h5'
+DENSE_TRAJECTORY = 'dense_trajectory.gsd'
+DENSE_THERMO = 'dense_thermo.h5'
 PRODUCTION = 'production.json'
 STRUCTURE = 'structure.json'
 DEFINITIONS = 'definitions.json'
@@ -54,8 +56,8 @@ _ALL = frozenset(each.name for each in OBSERVABLES)
 
 def results_of(stage: str) -> tuple[str, ...]:
     """Name the files that analyses of a stage leave."""
-    found = [result_file(each.name) for each in OBSERVABLES if each.source == stage]
-    return (PRODUCTION, STRUCTURE, *found) if found else ()
+    window = (PRODUCTION, STRUCTURE) if stage == 'sample' else ()
+    return (*window, *(result_file(each.name) for each in OBSERVABLES if each.source == stage))
 
 
 def write_observed(folders: Iterable[Path], names: Iterable[str] | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ from workflow.jobs.lock import hold
 from workflow.jobs.products import Product, result_product
 from workflow.results.definitions import STRUCTURE_PRODUCT
 from workflow.stages.job_context import JobContext, remove_leftovers
-from workflow.stages.table import stage_product
+from workflow.stages.table import Stage, stage_named, stage_product
 from workflow.sweep.state_point import as_plain_values
 
 _logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def find_production(job: JobContext) -> None:
         remove_leftovers(job)
         if (job.folder / job_files.STRUCTURE).exists():
             return
-        trajectory = _trajectory(job)
+        trajectory = _trajectory(job, job_files.TRAJECTORY)
         log = _log(job, job_files.THERMO)
         found = where_ions_settle(where_energy_settles(log.columns, trajectory.steps), trajectory)
         _write(job, _PRODUCTION, found)
@@ -64,10 +64,11 @@ def _structure(run: Run) -> Structure:
 
 
 def analyse_job(job: JobContext, names: Collection[str]) -> None:
-    """Measure those of the named observables that are missing, in one pass over the trajectory.
+    """Measure those of the named observables that are missing, in one pass over each trajectory.
 
     One that is refused is reported, and leaves a result that says why. One that the job has no
-    definitions for yet is left out, and so is one that no sweep of the job computes.
+    definitions for yet is left out, as are those that no sweep of the job computes, and those of a
+    stage that is not done where others can be measured.
     """
     with ExitStack() as locks:
         missing = []
@@ -79,16 +80,20 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
                 locks.enter_context(hold(job.folder, lock=f'{observable.name}.lock'))
                 if not (job.folder / job_files.result_file(observable.name)).exists():
                     missing.append(observable)
-        if not missing:
-            return
-        run = _run(job)
-        measured = [each for each in missing if each.applies_to(run.topology)]
-        outcomes = analyse(run, measured)
-        for observable in missing:
-            outcome = outcomes.get(observable.name, Outcome())
-            if outcome.refusal:
-                _logger.info('%s: %s', observable.name, outcome.refusal)
-            _write(job, result_product(observable.name), outcome.result, outcome.refusal)
+        stages = list(dict.fromkeys(stage_named(each.source) for each in missing))
+        done = [stage for stage in stages if (job.folder / stage.last_product).exists()]
+        for stage in done or stages:  # of one that is missing, its reader will say so
+            _measure(job, stage, [each for each in missing if each.source == stage.name])
+
+
+def _measure(job: JobContext, stage: Stage, observables: Sequence[Observable[Any]]) -> None:
+    run = _run(job, stage)
+    outcomes = analyse(run, [each for each in observables if each.applies_to(run.topology)])
+    for observable in observables:
+        outcome = outcomes.get(observable.name, Outcome())
+        if outcome.refusal:
+            _logger.info('%s: %s', observable.name, outcome.refusal)
+        _write(job, result_product(observable.name), outcome.result, outcome.refusal)
 
 
 def observables_of(model: Model) -> list[Observable[Any]]:
@@ -100,14 +105,18 @@ def observables_of(model: Model) -> list[Observable[Any]]:
     ]
 
 
-def _run(job: JobContext) -> Run:
-    log = _log(job, job_files.THERMO)
+def _run(job: JobContext, stage: Stage) -> Run:
+    """Open what a stage has left: of sampling what has settled counts, of others all."""
+    thermo, trajectory = stage.products
+    log = _log(job, thermo)
     with products.reading(job.folder, _PRODUCTION) as path:
         content = job_files.read_json(path)
         production: Production = from_json(Production, json.dumps(content['result']).encode())
+    if stage.name != 'sample':
+        production = Production(verdict=production.verdict)
     given = read_definitions(job.folder)
     return Run(
-        _trajectory(job),
+        _trajectory(job, trajectory),
         log.columns,
         production,
         log.time_step,
@@ -117,8 +126,8 @@ def _run(job: JobContext) -> Run:
     )
 
 
-def _trajectory(job: JobContext) -> Trajectory:
-    return open_trajectory(products.whole(job.folder, stage_product(job_files.TRAJECTORY)))
+def _trajectory(job: JobContext, name: str) -> Trajectory:
+    return open_trajectory(products.whole(job.folder, stage_product(name)))
 
 
 def _log(job: JobContext, name: str) -> ThermoLog:

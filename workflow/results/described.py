@@ -16,6 +16,8 @@ _PER_RUN = {
     'equilibrated', 'equilibrated_from', 'not_equilibrated',
 }  # fmt: skip
 
+_THERMOSTAT = 'stochastic velocity rescaling'
+
 
 def simulated_systems(points: Sequence[Mapping[str, Any]], n_jobs: int) -> list[tuple[str, str]]:
     """Describe what was simulated, of the finished of `n_jobs` jobs, as names and values."""
@@ -55,7 +57,7 @@ def stages_of(point: Mapping[str, Any], protocol: Mapping[str, Any]) -> list[tup
     push_off, anneal = protocol['push_off'], protocol['anneal']
     equilibrate, sample = protocol['equilibrate'], protocol['sample']
     melt, sampled = (
-        f'stochastic velocity rescaling, thermostat time {stage["thermostat_time"]:g} tau'
+        f'{_THERMOSTAT}, thermostat time {stage["thermostat_time"]:g} tau'
         for stage in (equilibrate, sample)
     )
     at_pressure = point.get('pressure') is not None
@@ -80,7 +82,21 @@ def stages_of(point: Mapping[str, Any], protocol: Mapping[str, Any]) -> list[tup
         ),
         ('equilibrate', ensemble, _limits(equilibrate) + ', until equilibration is detected'),
         ('sample', f'constant volume: {sampled}', _limits(sample) + until),
+        *_dense_sample(protocol),
         ('all', f'time step {protocol["time_step"]:g} tau', ''),
+    ]
+
+
+def _dense_sample(protocol: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    if (table := protocol.get('dense_sample')) is None:
+        return []
+    bath = f'thermostat time {table["thermostat_time"]:g} tau'
+    return [
+        (
+            'dense sample',
+            f'from the last frame, velocities drawn anew; constant volume: {_THERMOSTAT}, {bath}',
+            f'{table["steps"]:,} steps, a frame every {table["interval"]:,}',
+        )
     ]
 
 

@@ -17,6 +17,7 @@ from analysis.serialise import from_json
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
+from workflow.stages.table import stage_named
 
 _BY_NAME = {observable.name: observable for observable in OBSERVABLES}
 
@@ -26,7 +27,8 @@ class JobResult:
     """What one finished job has found, and what made it, by name of the observable.
 
     An outcome is without a result where the observable does not apply or was refused; there is none
-    where the sweep leaves it out. Drifts are those of the watched series, by name.
+    where the sweep leaves it out, or the job does not have its stage. Drifts are those of the
+    watched series, by name.
     """
 
     state_point: Mapping[str, Any]
@@ -59,11 +61,12 @@ def read_job_result(
     folder: Path, state_point: Mapping[str, Any], names: Collection[str] = tuple(_BY_NAME)
 ) -> JobResult | None:
     """Read the named results of a job, None while one is missing; UserError if one is damaged."""
-    files = (job_files.DEFINITIONS, *map(job_files.result_file, names))
+    measured = [name for name in names if stage_named(_BY_NAME[name].source).is_in(state_point)]
+    files = (job_files.DEFINITIONS, *map(job_files.result_file, measured))
     if not all((folder / name).exists() for name in files):
         return None
     outcomes, made = {}, {}
-    for name in names:
+    for name in measured:
         path = products.whole(folder, products.result_product(name))
         outcomes[name], made[name] = read_outcome(path, _BY_NAME[name])
     return JobResult(state_point, outcomes, made, _drifts(folder), folder.name)

@@ -65,6 +65,11 @@ def steps_between_looks(integrator: Integrator) -> int:
     return max(1, int(longest / integrator.time_step))
 
 
+def box_moves(integrator: Integrator) -> bool:
+    """Return whether an integrator changes the box."""
+    return steps_between_looks(integrator) < sys.maxsize
+
+
 def box_has_changed(before: NDArray[np.float64], now: NDArray[np.float64]) -> bool:
     """Check whether a mesh chosen for the edges `before` is to be chosen again for `now`."""
     return bool(np.abs(now / before - 1).max() > _BOX_TOLERANCE)

@@ -7,6 +7,7 @@ run again.
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,14 +32,14 @@ from workflow.process import stop_requests
 from workflow.stages.extension import End, keep_end
 from workflow.stages.job_context import JobContext, holding, remove_leftovers
 from workflow.stages.mesh_record import MeshChoices
-from workflow.stages.relax import relax, state_of
+from workflow.stages.relax import relax, state_of, thermal_velocities
 from workflow.stages.review import equilibrium_of, is_precise, why_not_equilibrated
 from workflow.stages.runner import Plan, run_plan
 from workflow.stages.segments import total_steps
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.substeps import NO_SUBSTEPS, read_substeps
 from workflow.stages.system import System
-from workflow.stages.table import Kind, Stage, stage_product
+from workflow.stages.table import STAGES, Kind, Stage, stage_product
 from workflow.stages.thermo_writer import read_rows, write_hdf5
 from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
 from workflow.stages.tuning import choose_settings
@@ -61,6 +62,7 @@ def run_stage(stage: Stage, job: JobContext) -> None:
         Kind.RELAX: _relax,
         Kind.UNTIL_EQUILIBRIUM: _run_until_equilibrium,
         Kind.UNTIL_PRECISE: _run_until_precise,
+        Kind.OF_GIVEN_LENGTH: _run_its_length,
     }
     run[stage.kind](stage, job)
 
@@ -95,7 +97,7 @@ def _reviewed_run(
     """Run a stage until `review` is content, leave its log; the context makes its last product."""
     frame, folder = _frame(job, stage), StageFolder(job.folder, stage.name)
     with stop_requests() as stop, _running(job, stage, _system(job, frame)) as (record, system):
-        start, plan = state_of(frame), _plan(stage, job)
+        start, plan = _start(stage, system), _plan(stage, job)
         settings = choose_settings(
             folder.settings, system, start, plan.integrator, plan.maximum_steps, stop
         )
@@ -137,20 +139,49 @@ def _run_until_precise(stage: Stage, job: JobContext) -> None:
 
     with _reviewed_run(stage, job, review) as (folder, _, end, _):
         if not folder.is_at_former_end:
-            for name in job_files.results_of(stage.name):  # of another or a shorter trajectory
-                (job.folder / name).unlink(missing_ok=True)
+            _remove_results(stage, job)
         keep_end(folder, End(end.step, precision, is_enough))
         products.move_in(folder.trajectory, job.folder, stage.product(stage.last_product))
 
 
+def _run_its_length(stage: Stage, job: JobContext) -> None:
+    with _reviewed_run(stage, job, lambda _: True) as (folder, *_):
+        _remove_results(stage, job)
+        products.move_in(folder.trajectory, job.folder, stage.product(stage.last_product))
+
+
+def _remove_results(stage: Stage, job: JobContext) -> None:
+    """Remove what was measured on another or a shorter trajectory, or is begun from its end."""
+    for name in job_files.results_of(stage.name):
+        (job.folder / name).unlink(missing_ok=True)
+    for later in STAGES:
+        if later.start == stage.last_product:
+            shutil.rmtree(StageFolder(job.folder, later.name).path, ignore_errors=True)
+
+
+def _start(stage: Stage, system: System) -> State:
+    """Read the state that a stage begins from, at step 0.
+
+    Frames of a trajectory have no velocities. They are drawn from the Maxwell distribution, which
+    in equilibrium does not depend on where the beads are.
+    """
+    state = replace(state_of(system.topology), step=0)
+    if state.velocities.any():
+        return state
+    rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', stage.name))
+    kT = float(system.state_point['kT'])
+    return replace(state, velocities=thermal_velocities(system.limits.masses, kT, rng))
+
+
 def _plan(stage: Stage, job: JobContext) -> Plan:
     assert stage.integrator is not None  # of all that are no RELAX
-    limits, log_period = job.limits[stage.name], job.point.protocol.log_period
+    log_period, most = job.point.protocol.log_period, stage.most_steps(job.point, job.limits)
+    has_length = stage.kind is Kind.OF_GIVEN_LENGTH
     return Plan(
         stage.name,
         stage.integrator(job.point),
-        limits.minimum_steps,
-        limits.maximum_steps,
+        most if has_length else job.limits[stage.name].minimum_steps,
+        most,
         log_period,
         stage.table(job.point).schedule(log_period),
     )

@@ -69,7 +69,8 @@ def is_precise(
     asked = [
         each
         for each in OBSERVABLES
-        if set(each.quantity_names(topology.type_names, topology.bond_type_names)) & set(precision)
+        if each.source == 'sample'
+        and set(each.quantity_names(topology.type_names, topology.bond_type_names)) & set(precision)
         and each.applies_to(topology)
     ]
     production = where_energy_settles(thermo, trajectory.steps)
@@ -112,6 +113,12 @@ def check_precision_names(
 ) -> None:
     """Check the names of a table of precisions; UserError for what cannot be precise."""
     never = {name: why for each in OBSERVABLES for name, why in each.never_precise.items()}
+    for each in OBSERVABLES:
+        if each.source != 'sample':
+            why = f'is measured in {each.source}, which is as long as its table says.'
+            never |= dict.fromkeys(
+                each.quantity_names(sorted(particle_types), sorted(bond_types)), why
+            )
     for name in precision:
         if name in never:
             raise UserError(f"{where}: '{name}' {never[name]}")

@@ -29,7 +29,7 @@ from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.stages.mesh_record import box_has_changed, steps_between_looks
+from workflow.stages.mesh_record import box_has_changed, box_moves, steps_between_looks
 from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.stability import check_rows
 from workflow.stages.stage_folder import StageFolder
@@ -261,7 +261,7 @@ def _origin_of_displacements(
 
     It is NaN where the box changes: there the path of a bead is not the sum of its steps.
     """
-    if most_steps_unseen(integrator) is not None:
+    if box_moves(integrator):
         return np.full(6, np.nan)
     unwrapped = start.positions + start.images * start.box
     charges = system.charges

@@ -6,7 +6,8 @@ Every list of stages follows from this one. A new stage is a row here, a table o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,6 @@ from workflow.stages.segments import at_pressure, total_steps
 
 if TYPE_CHECKING:
     from workflow.sweep.limits import Limits
-    from workflow.sweep.protocol import OpenEnded
     from workflow.sweep.state_point import StatePoint
 
 
@@ -32,6 +32,7 @@ class Kind(Enum):
     RELAX = 'undoes overlaps, in segments of its own'
     UNTIL_EQUILIBRIUM = 'runs until equilibration is detected; leaves its log and a state'
     UNTIL_PRECISE = 'runs until results are precise; leaves its log and its trajectory'
+    OF_GIVEN_LENGTH = 'runs for the steps of its table; leaves its log and its trajectory'
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,9 @@ class Stage:
         """Return one of its files, as a product."""
         return Product(name, self.name, self.last_product)
 
-    def table(self, point: StatePoint) -> OpenEnded:
-        """Look up its table in the protocol, of a stage that runs until a review is content."""
-        table: OpenEnded = getattr(point.protocol, self.name)
-        return table
+    def table(self, point: StatePoint) -> Any:
+        """Look up its table in the protocol, of a stage that moves beads on; None without one."""
+        return getattr(point.protocol, self.name)
 
     def most_steps(self, point: StatePoint, limits: Mapping[str, Limits]) -> int:
         """Count the steps that it takes at most, with the limits of all stages."""
@@ -80,16 +80,30 @@ class Stage:
                 return 0
             case Kind.RELAX:
                 return total_steps(point)
+            case _ if (table := self.table(point)) is None:
+                return 0
+            case Kind.OF_GIVEN_LENGTH:
+                return int(table.steps)
         return limits[self.name].maximum_steps
+
+    def is_in(self, state_point: Mapping[str, Any]) -> bool:
+        """Check whether a job of such a state point has this stage."""
+        return not self.is_optional or self.name in state_point['protocol']
 
     def is_part_of(self, job: Any) -> bool:
         """Check whether a signac job has this stage."""
-        return not self.is_optional or self.name in state_point_of(job)['protocol']
+        return not self.is_optional or self.is_in(state_point_of(job))
 
 
 def _at_constant_volume(point: StatePoint) -> Integrator:
     protocol = point.protocol
     return ConstantVolume(protocol.time_step, point.kT, protocol.sample.thermostat_time)
+
+
+def _on_at_constant_volume(point: StatePoint) -> Integrator:
+    protocol, table = point.protocol, point.protocol.dense_sample
+    assert table is not None
+    return ConstantVolume(protocol.time_step, point.kT, table.thermostat_time)
 
 
 def _towards_equilibrium(point: StatePoint) -> Integrator:
@@ -130,6 +144,15 @@ STAGES = (
         (job_files.THERMO, job_files.TRAJECTORY),
         _at_constant_volume,
     ),
+    Stage(
+        'dense_sample',
+        'Go on from the last frame, with close and evenly spaced frames.',
+        Kind.OF_GIVEN_LENGTH,
+        job_files.TRAJECTORY,
+        (job_files.DENSE_THERMO, job_files.DENSE_TRAJECTORY),
+        _on_at_constant_volume,
+        is_optional=True,
+    ),
 )
 ENGINE_STAGES = tuple(stage for stage in STAGES if stage.runs_engine)
 
@@ -151,12 +174,19 @@ def have_ended(jobs: Sequence[Any]) -> bool:
     return any(done) and all(ended or is_failed(job.path) for ended, job in pairs)
 
 
+def analyses_of(job: Any) -> Iterator[str]:
+    """Name the files that all analyses of a signac job leave, of the stages that it has.
+
+    Those that every job has come first: of one that lacks them the state point is not read.
+    """
+    yield from (job_files.DEFINITIONS, job_files.PRODUCTION, job_files.STRUCTURE)
+    yield from map(job_files.result_file, observables_of(job))
+
+
 def is_done(job: Any) -> bool:
     """Check whether a signac job has every file that its stages and analyses leave."""
-    products = [name for stage in STAGES if stage.is_part_of(job) for name in stage.products]
-    products += [job_files.PRODUCTION, job_files.STRUCTURE, job_files.DEFINITIONS]
-    products += map(job_files.result_file, observables_of(job))
-    return all(map(job.isfile, products))
+    products = (name for stage in STAGES if stage.is_part_of(job) for name in stage.products)
+    return all(job.isfile(name) for name in itertools.chain(products, analyses_of(job)))
 
 
 def observables_of(job: Any) -> list[str]:

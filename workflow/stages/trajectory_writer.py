@@ -133,6 +133,6 @@ def write_frame(path: Path, frame: Frame) -> None:
 
 
 def read_frame(path: Path) -> Frame:
-    """Read the only frame of a file in double precision."""
-    with gsd.hoomd.open(path, 'r', precision='double') as trajectory:
-        return trajectory[0]
+    """Read the last frame of a file, which may have one alone, as it was written."""
+    with gsd.hoomd.open(path, 'r') as trajectory:
+        return trajectory[-1]

@@ -6,9 +6,9 @@ in epsilon, distances in sigma.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from user_input import StrictModel
 from workflow.sweep.frame_schedule import BlockSchedule, NoFrames
@@ -18,6 +18,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 # Of the log of a stage.
 FEWEST_ROWS = 40
+_FEWEST_DENSE_FRAMES = 40
 
 
 class PushOff(StrictModel):
@@ -79,6 +80,32 @@ class Sample(OpenEnded):
         return BlockSchedule(self.shortest_interval, self.doublings)
 
 
+class DenseSample(StrictModel):
+    """Go on at constant volume for a number of steps, with close and evenly spaced frames.
+
+    For what begins and ends between the frames of `Sample`, such as a contact that is broken and
+    made again. All of it is measured: it begins where sampling ended.
+    """
+
+    thermostat_time: Positive = 10.0
+    interval: Steps = 20
+    steps: Steps = 20_000
+
+    @model_validator(mode='after')
+    def _has_frames(self) -> Self:
+        if self.steps < _FEWEST_DENSE_FRAMES * self.interval:
+            raise ValueError(
+                f'steps {self.steps} hold fewer than {_FEWEST_DENSE_FRAMES} intervals of '
+                f'{self.interval} steps'
+            )
+        return self
+
+    def schedule(self, log_period: int) -> BlockSchedule:
+        """Plan a frame after each interval, whatever the log's period."""
+        del log_period
+        return BlockSchedule(self.interval, 1)
+
+
 class Protocol(StrictModel):
     """All stages, and what they share."""
 
@@ -89,6 +116,7 @@ class Protocol(StrictModel):
     anneal: Anneal = Anneal()
     equilibrate: Equilibrate = Equilibrate()
     sample: Sample = Sample()
+    dense_sample: DenseSample | None = None
 
     @model_serializer(mode='wrap')
     def _without_absent_tables(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def estimated_work(point: StatePoint, model: Model, limits: Mapping[str, Limits]
         + stages.anneal.steps
         + stages.anneal.cooling_steps
         + sum(stage.maximum_steps for stage in limits.values())
+        + (stages.dense_sample.steps if stages.dense_sample else 0)
     )
     is_charged = bool(model.salts) or any(
         model.beads[bead].charge for name in monomers for bead in model.monomers[name].beads
