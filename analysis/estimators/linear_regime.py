@@ -22,11 +22,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.arrays import BoolArray, FloatArray
+from analysis.arrays import BoolArray, FloatArray, IntArray
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.intervals import student_quantile
 
 FEWEST_LAGS = 4
+LAGS_PER_DECADE = 8
 # How far the exponent of MSD ~ t^a may lie from 1, and what its interval may be around it.
 EXPONENT_TOLERANCE, LARGEST_SPREAD = 0.1, 0.2
 # In half widths of its interval: what is found beside the line, a part that dies away.
@@ -50,11 +51,14 @@ class LinearRegime:
         exponent: Of MSD ~ t^a from `begins` on; of the last lags where nothing is linear.
         diffusion: A sixth of the slope; a verdict where nothing is linear.
         begins: The first lag of the line; None where nothing is linear.
+        influence: What each block adds to the error of `diffusion`, whose square is the sum of
+            their squares, shape (B,); None where nothing is linear.
     """
 
     exponent: Estimate
     diffusion: Estimate
     begins: float | None
+    influence: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,67 @@ def shared_paths(time: FloatArray, counts: FloatArray, duration: float) -> Share
             shared = np.minimum(first + time[k], second + time[m]) - np.maximum(first, second)
             sums[:, k, :, m] = members[k] @ np.maximum(shared, 0) ** 2 @ members[m].T
             sums[:, m, :, k] = sums[:, k, :, m].T
+    return _relative(sums, time, counts)
+
+
+def squared_displacements(
+    path: FloatArray, n_blocks: int
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Sum |r(t0 + t) - r(t0)|^2 over the origins t0 in each block, from a path of shape (3, T).
+
+    T is a multiple of the number of blocks, and at least twice as large.
+
+    Returns:
+        Lags in rows, some eight a decade up to half of the path, (L,), sums and counts, (B, L).
+    """
+    n = path.shape[1]
+    places = int(math.log10(n / 2) * LAGS_PER_DECADE) + 1
+    lags = np.unique(np.rint(np.geomspace(1, n // 2, places)).astype(np.int64))
+    edges = np.arange(n_blocks) * n // n_blocks
+    counts = np.clip(n - lags - edges[:, None], 0, n // n_blocks).astype(np.float64)
+    sums = np.zeros(counts.shape)
+    for k, lag in enumerate(lags):
+        squared = ((path[:, lag:] - path[:, :-lag]) ** 2).sum(axis=0)
+        filled = edges < len(squared)
+        sums[filled, k] = np.add.reduceat(squared, edges[filled])
+    return lags, sums, counts
+
+
+def paths_of_rows(time: FloatArray, counts: FloatArray, duration: float) -> SharedPaths:
+    """Compute what `shared_paths` does where every row is an origin: sums become integrals.
+
+    Arguments as there; blocks have equal numbers of rows, and each row counts for its interval.
+    """
+    n_blocks = len(counts)
+    begin = np.arange(n_blocks)[:, None] * duration / n_blocks + np.zeros(len(time))
+    length = np.clip(duration - time - begin, 0.0, duration / n_blocks)
+    k, m = time[:, None, None], time
+    short, long = np.minimum(k, m), np.maximum(k, m)
+
+    def integrated(first: FloatArray, second: FloatArray) -> FloatArray:
+        """Integrate the shared time squared twice over the distance of origins, (B, L, B, L)."""
+        distance = second - first[:, :, None, None] + m
+        rising, falling = np.clip(distance, 0, short), np.clip(distance - long, 0, short)
+        flat, beyond = np.clip(distance - short, 0, long), np.maximum(distance - short - long, 0)
+        return np.asarray(
+            (rising**4 + falling**4) / 12
+            - short * falling**3 / 3
+            + (short * flat) ** 2 / 2
+            + short**3 * flat / 3
+            + short**2 * (long - short / 3) * beyond
+        )
+
+    end = begin + length
+    sums = integrated(begin, end) - integrated(begin, begin)
+    sums += integrated(end, begin) - integrated(end, end)
+    per_length = counts / np.where(length > 0, length, 1.0)
+    return _relative(sums * per_length[:, :, None, None] * per_length, time, counts)
+
+
+def _relative(sums: FloatArray, time: FloatArray, counts: FloatArray) -> SharedPaths:
+    """Divide shared squares (B, L, B, L) by those of the means, and make them of deviations."""
     scale = counts.sum(axis=0) * time
-    sums /= scale[:, None, None] * scale
+    sums = sums / (scale[:, None, None] * scale)
     # What a block adds to a deviation is its sum, less what the mean gives for its origins.
     part = counts / counts.sum(axis=0)
     centred = sums - part[:, :, None, None] * sums.sum(axis=0)
@@ -101,13 +164,17 @@ def shared_paths(time: FloatArray, counts: FloatArray, duration: float) -> Share
 
 
 def linear_regime(
-    time: FloatArray, sums: FloatArray, counts: FloatArray, paths: SharedPaths
+    time: FloatArray,
+    sums: FloatArray,
+    counts: FloatArray,
+    paths: SharedPaths,
+    tolerance: float = EXPONENT_TOLERANCE,
 ) -> LinearRegime:
     """Find from which lag on a mean squared displacement is linear, and fit the line.
 
-    It begins two lags after the first from which on the exponent agrees with 1, and no part
-    exp(-t/s) is found beside the line, for s of this lag and longer. Lags have shape (L,), sums
-    over the origins of each block, and the numbers of these, (B, L).
+    It begins two lags after the first from which on the exponent is 1 within a tolerance, and no
+    part exp(-t/s) is found beside the line, for s of this lag and longer. Lags have shape (L,),
+    sums over the origins of each block, and the numbers of these, (B, L).
     """
     total = counts.sum(axis=0)
     mean = sums.sum(axis=0) / total
@@ -123,7 +190,7 @@ def linear_regime(
     for k in range(len(time) - FEWEST_LAGS + 1):
         is_used = time >= time[k]
         exponent = exponent_from(is_used)
-        if _doubt(exponent):
+        if _doubt(exponent, tolerance):
             continue
         scales = time[k : len(time) - FEWEST_LAGS + 1 : EVERY_LAG]
         bent = (np.stack([np.exp(-time / scale) / time, *line]) for scale in scales)
@@ -135,28 +202,49 @@ def linear_regime(
             is_used = time >= begins
             diffusion = _coefficient(line, mean / time, deviations / time, paths, is_used)
             diffusion = replace(diffusion, half=CHOSEN * diffusion.half)
-            return LinearRegime(exponent_from(is_used).estimate, diffusion.estimate, float(begins))
+            found = (exponent_from(is_used).estimate, diffusion.estimate, float(begins))
+            return LinearRegime(*found, CHOSEN * diffusion.influence)
     exponent = exponent_from(time >= time[-1] / LAST_LAGS)
-    doubt = _doubt(exponent) or 'not linear: the slope still changes'
+    doubt = _doubt(exponent, tolerance) or 'not linear: the slope still changes'
     return LinearRegime(exponent.estimate, Estimate(verdict=doubt), None)
 
 
 @dataclass(frozen=True)
 class _Coefficient:
-    """A coefficient, half the width of its interval, and the blocks that it is worth."""
+    """A coefficient, half its interval, the blocks that it is worth, and what each adds, (B,)."""
 
     value: float
     half: float
     worth: float
+    influence: FloatArray
 
     @property
     def estimate(self) -> Estimate:
         return Estimate(self.value, self.value - self.half, self.value + self.half, self.worth)
 
 
-def _doubt(exponent: _Coefficient) -> str:
+def ratio(numerator: LinearRegime, denominator: LinearRegime) -> tuple[float, float, float]:
+    """Compute the logarithm of a ratio of slopes, half its interval, and the blocks it is worth.
+
+    Both are of the same blocks of one run, so what they have in common drops out. Both are linear.
+    """
+    logs, influence, worth = [], [], []
+    for each in (numerator, denominator):
+        value, n = each.diffusion.value, each.diffusion.n_effective
+        assert value is not None
+        assert n is not None
+        assert each.influence is not None
+        logs.append(math.log(value))
+        influence.append(each.influence / value)
+        worth.append(n)
+    error = float(np.linalg.norm(influence[0] - influence[1]))
+    half = student_quantile(min(worth)) * error
+    return logs[0] - logs[1], half, min(worth)
+
+
+def _doubt(exponent: _Coefficient, tolerance: float) -> str:
     off, half = abs(exponent.value - 1), exponent.half
-    if off <= EXPONENT_TOLERANCE and half <= LARGEST_SPREAD:
+    if off <= tolerance and half <= LARGEST_SPREAD:
         return ''
     if off <= half:
         return f'not known to be linear: exponent {exponent.value:.2f} +- {half:.2f}'
@@ -182,4 +270,5 @@ def _coefficient(
     trace = np.trace(of_blocks)
     worth = float(trace**2 / (of_blocks**2).sum())
     error = math.sqrt((influence**2).sum() * variance / trace)
-    return _Coefficient(value, student_quantile(worth) * error, worth)
+    scaled = influence * math.sqrt(variance / trace)
+    return _Coefficient(value, student_quantile(worth) * error, worth, scaled)

@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.observable import Observable
 from analysis.observables.chain_sizes import ChainSizes
+from analysis.observables.conductivity import Conductivity
 from analysis.observables.ion_clusters import IonClusters
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.non_gaussian import NonGaussian
@@ -21,6 +22,7 @@ OBSERVABLES: tuple[Observable[Any], ...] = (
     SegmentalRelaxation(),
     MeanSquaredDisplacement(),
     NonGaussian(),
+    Conductivity(),
     ChainSizes(),
     StressRelaxation(),
     PairCorrelation(),

@@ -168,8 +168,14 @@ class _MeanSquares(Displacements[DisplacementResult]):
         return DisplacementResult(self._unit, by_type, self.drift)
 
 
-def _displacement(given: BlockSums, which: int, unit: str, paths: SharedPaths) -> Displacement:
-    time, sums, counts = given.time, given.sums[which], given.counts
+def mean_of_blocks(
+    given: BlockSums, sums: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Average a correlation of sums (B, L), with the ends of its interval, by lag, (L,) each.
+
+    There are none at lags longer than a block.
+    """
+    time, counts = given.time, given.counts
     total = counts.sum(axis=0)
     value = sums.sum(axis=0) / total
     low, high = np.full(len(time), np.nan), np.full(len(time), np.nan)
@@ -180,10 +186,16 @@ def _displacement(given: BlockSums, which: int, unit: str, paths: SharedPaths) -
         without_one = (sums.sum(axis=0) - sums[filled]) / (total - counts[filled])
         low, high = jackknife(value, without_one)
         low[~is_within] = high[~is_within] = np.nan
+    return value, low, high
+
+
+def _displacement(given: BlockSums, which: int, unit: str, paths: SharedPaths) -> Displacement:
+    time = given.time
+    value, low, high = mean_of_blocks(given, given.sums[which])
     labels = (f'time $t$ [{unit}]', r'$\langle \Delta r^2 \rangle$ [$\sigma^2$]')
     curve = Curve(time, value, low, high, *labels, 'log', 'log')
     if len(time) < FEWEST_LAGS or np.any(value <= 0):
         none = Estimate(verdict='not known: the lags are too few, or nothing moves')
         return Displacement(curve, none, none, None)
-    found = linear_regime(time, sums, counts, paths)
+    found = linear_regime(time, given.sums[which], given.counts, paths)
     return Displacement(curve, found.exponent, found.diffusion, found.begins)

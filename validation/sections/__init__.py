@@ -11,6 +11,7 @@ SECTIONS = (
     'electrostatics',
     'estimators',
     'intervals',
+    'conductivity',
     'sweeps',
     'ensembles',
     'melts',
