@@ -52,12 +52,13 @@ def caged_ions(rows=16_385, seed=0):
     caged = lfilter([np.sqrt(1 - kept**2)], [1, -kept], kicks[0])
     positions = 0.5 * caged + 0.1 * np.cumsum(kicks[1], axis=-1)
     motion = (np.diff(positions, append=0.0) / INTERVAL, positions)
-    return without(ionic_run(*motion, CHARGE, FRAMES[FRAMES < rows], INTERVAL), 'current')
+    return without(ionic_run(*motion, CHARGE, FRAMES[rows > FRAMES], INTERVAL), 'current')
 
 
 def test_current_relaxation_time_is_that_of_the_cage():
     found = Conductivity().compute(caged_ions())
-    assert found.relaxation_time.low < 2 < found.relaxation_time.high
+    assert found.relaxation_time.low < 2
+    assert found.relaxation_time.high > 2
     assert found.relaxation_time.high < 6 * found.relaxation_time.low
     diffusion = 0.1**2 / (2 * INTERVAL)
     assert held_by(found.conductivity, N * diffusion / EDGE**3 / KT)
