@@ -12,6 +12,7 @@ from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.sampling.run import Run
 
 EDGE, KT = 10.0, 1.5
+CAGE_TIME, CAGE_SIZE, CAGED_DIFFUSION = 2.0, 0.5, 0.05
 
 
 def langevin_motion(
@@ -31,6 +32,19 @@ def langevin_motion(
     moved[..., 0] = 0.0
     moved[..., 1:] += (1 - kept) / friction * velocity[..., :-1]
     return velocity, np.cumsum(moved, axis=-1)
+
+
+def caged_motion(
+    rows: int, n: int, interval: float, generator: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Draw velocities between rows, and positions, of walkers in cages of CAGE_TIME, (3, n, T)."""
+    kept = math.exp(-interval / CAGE_TIME)
+    kicks = generator.normal(size=(2, 3, n, rows))
+    kicks[0, ..., 1:] *= math.sqrt(1 - kept**2)
+    inside = CAGE_SIZE * lfilter([1], [1, -kept], kicks[0])
+    walk = np.cumsum(math.sqrt(2 * CAGED_DIFFUSION * interval) * kicks[1], axis=-1)
+    positions = inside + walk
+    return np.diff(positions, append=0.0) / interval, positions
 
 
 def ionic_run(

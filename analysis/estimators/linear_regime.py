@@ -169,12 +169,13 @@ def linear_regime(
     counts: FloatArray,
     paths: SharedPaths,
     tolerance: float = EXPONENT_TOLERANCE,
+    earliest: float = 0.0,
 ) -> LinearRegime:
     """Find from which lag on a mean squared displacement is linear, and fit the line.
 
     It begins two lags after the first from which on the exponent is 1 within a tolerance, and no
-    part exp(-t/s) is found beside the line, for s of this lag and longer. Lags have shape (L,),
-    sums over the origins of each block, and the numbers of these, (B, L).
+    part exp(-t/s) is found beside the line, for s of this lag and longer; not before `earliest`.
+    Lags have shape (L,), sums over the origins of each block, and the numbers of these, (B, L).
     """
     total = counts.sum(axis=0)
     mean = sums.sum(axis=0) / total
@@ -187,7 +188,7 @@ def linear_regime(
     def exponent_from(is_used: BoolArray) -> _Coefficient:
         return _coefficient(power, np.log(mean), deviations / mean, paths, is_used)
 
-    for k in range(len(time) - FEWEST_LAGS + 1):
+    for k in range(np.searchsorted(time, earliest), len(time) - FEWEST_LAGS + 1):
         is_used = time >= time[k]
         exponent = exponent_from(is_used)
         if _doubt(exponent, tolerance):
@@ -244,7 +245,7 @@ def ratio(numerator: LinearRegime, denominator: LinearRegime) -> tuple[float, fl
 
 def _doubt(exponent: _Coefficient, tolerance: float) -> str:
     off, half = abs(exponent.value - 1), exponent.half
-    if off <= tolerance and half <= LARGEST_SPREAD:
+    if off <= tolerance and half <= max(tolerance, LARGEST_SPREAD):
         return ''
     if off <= half:
         return f'not known to be linear: exponent {exponent.value:.2f} +- {half:.2f}'
