@@ -257,6 +257,18 @@ def thermo_log(n_particles, rows=2000, memory=0.9, seed=0):
     }
 
 
+def charge_columns(rows=2000, seed=1):
+    """Columns of a thermo log in which cations and anions diffuse, independently."""
+    steps = np.random.default_rng(seed).normal(size=(2, 3, rows))
+    kinds = zip(('cation', 'anion'), np.cumsum(steps, axis=2), strict=True)
+    columns = {f'current_{axis}': (steps[0] - steps[1])[k] for k, axis in enumerate('xyz')}
+    return columns | {
+        f'{kind}_displacement_{axis}': each
+        for kind, moved in kinds
+        for axis, each in zip('xyz', moved, strict=True)
+    }
+
+
 def write_thermo(path, columns, time_step):
     """Write a thermo log and return its path."""
     with h5py.File(path, 'w') as file:

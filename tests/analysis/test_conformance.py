@@ -15,11 +15,19 @@ from analysis.observables import OBSERVABLES
 from analysis.plotting import new_figure
 from analysis.sampling.run import Run
 from analysis.serialise import from_json, to_json
-from tests.analysis.builders import GRID, MELT_BOX, Melt, thermo_log, write_gsd, write_thermo
+from tests.analysis.builders import (
+    GRID,
+    MELT_BOX,
+    Melt,
+    charge_columns,
+    thermo_log,
+    write_gsd,
+    write_thermo,
+)
 
 MELT = Melt()
 N = len(MELT.charge)
-LOG = thermo_log(N)
+LOG = thermo_log(N) | charge_columns()
 each_observable = pytest.mark.parametrize('observable', OBSERVABLES, ids=lambda o: o.name)
 
 
