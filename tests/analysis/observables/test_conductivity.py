@@ -16,6 +16,7 @@ from analysis.estimators.linear_regime import (
 )
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.conductivity import Conductivity
+from analysis.sampling.charge_motion import ChargeMotion
 from analysis.sampling.run import Run
 from analysis.serialise import to_json
 from tests.analysis.builders import log_spaced_steps
@@ -169,6 +170,19 @@ def test_logs_of_older_versions(free, found):
     assert none.einstein == currents.einstein
     assert len(none.spectrum.x) == 0
     assert none.diffusion == found.diffusion
+
+
+def test_rows_that_are_far_apart_do_not_make_fast_motion_slow(free):
+    """Of currents at rows dt apart, x/2 coth(x/2) with x = dt friction is left of sigma."""
+    far = replace(free, thermo={k: v[::10] for k, v in free.thermo.items()})
+    x = 10 * INTERVAL * FRICTION
+    means, alone = (ChargeMotion.of(run) for run in (far, without(far, 'cation', 'anion')))
+    assert held_by(Conductivity('keep').compute(far).conductivity, EXACT)
+    slow = slice(1, 80)
+    power = [
+        (np.abs(np.fft.rfft(each.mean_currents)[:, slow]) ** 2).sum() for each in (means, alone)
+    ]
+    assert power[1] / power[0] == pytest.approx(x / 2 / np.tanh(x / 2), rel=0.1)
 
 
 def test_rows_of_an_older_version_in_front(free, found):
