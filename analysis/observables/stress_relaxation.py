@@ -1,22 +1,31 @@
-"""Stress relaxation of an isotropic fluid in equilibrium: G(t), G', G'' and tau_s(w).
-
-G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless stress:
-V/(5 kT) of the shear stresses and V/(30 kT) of the normal-stress differences together, which is
-the average of Daivis and Evans 1994, doi 10.1063/1.466970.
-"""
+"""Stress relaxation of an isotropic fluid in equilibrium: G(t), G', G'', tau_s(w), viscosity."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.arrays import FloatArray, IntArray
+from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.green_kubo import green_kubo
 from analysis.estimators.intervals import jackknife
+from analysis.estimators.maxwell_spectrum import maxwell_spectrum
+from analysis.estimators.stress_modulus import (
+    COMPONENTS,
+    Modulus,
+    independent_stresses,
+    relaxation_modulus,
+)
+from analysis.estimators.viscoelasticity import (
+    complex_modulus,
+    crossings,
+    frequencies,
+    least_longest_time,
+)
 from analysis.observable import (
     NOT_NEGATIVE,
     Accumulator,
@@ -25,6 +34,7 @@ from analysis.observable import (
     Observable,
     Panel,
     Quantity,
+    option,
 )
 from analysis.plotting import plot_curves
 from analysis.sampling.production import ENERGY
@@ -34,16 +44,8 @@ from user_input import UserError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLOCKS = 8
-FEWEST_ROWS = 64
-LONGEST_LAG = 1 / 8
-LAGS_PER_DECADE = 16
-FREQUENCIES_PER_DECADE = 4
-COMPONENTS = ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')
-SHEAR = ('xy', 'xz', 'yz')
-NORMAL = (('xx', 'yy'), ('xx', 'zz'), ('yy', 'zz'))
-# The integral over time is cut where G(t) is first no larger than its error.
-SIGNAL = 0.0
+UNEQUAL_EDGES = 1e-3
+NOT_RELAXED = 'not relaxed: G(t) is still above its noise at the longest lag'
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,18 @@ class StressResult:
 
     Attributes:
         modulus: G(t), from lag 0 on.
-        cut: Lag at which G(t) is lost in its noise, and from which it counts as 0.
-        storage: G'(w), at the angular frequencies that the data reach, as `loss`, G''(w).
+        cut: Lag at which G(t) is lost in its noise, or ends; 1/cut is the lowest frequency.
+        storage: G'(w) of the Maxwell spectrum, as `loss`, G''(w).
         segmental_time: tau_s(w) = G'/(|eta*| w^2), with |eta*| = |G*|/w, at the same.
         verdict: Empty, or why the results are not to be trusted.
         viscosity: Integral of G(t), from the spectrum of the stress.
+        begins: Lag up to which bonds oscillate, and which G', G'' and their times leave out.
+        longest_time: Of the slowest exponential.
+        rheological_time: tau_s(w) as w tends to 0.
+        crossing: The lowest of `crossings`, at which G' and G'' are equal.
+        loss_tangent: G''/G' at the lowest frequency.
+        storage_of_lines: G'(w) of lines between the points of G(t), as `loss_of_lines`.
+        difference: Largest |G*| between the two routes, as a part of it.
     """
 
     modulus: Curve
@@ -66,6 +75,15 @@ class StressResult:
     segmental_time: Curve
     verdict: str
     viscosity: Estimate = Estimate()
+    begins: float = 0.0
+    longest_time: Estimate = Estimate()
+    rheological_time: Estimate = Estimate()
+    crossing: Estimate = Estimate()
+    crossings: tuple[float, ...] = ()
+    loss_tangent: Estimate = Estimate()
+    storage_of_lines: Curve | None = None
+    loss_of_lines: Curve | None = None
+    difference: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,39 +94,111 @@ class StressRelaxation(Observable[StressResult]):
     title = 'Stress relaxation'
     definition = (
         'G(t) = V/kT <s(0) s(t)>, averaged over the five independent components of the traceless '
-        'stress (Daivis and Evans 1994, doi 10.1063/1.466970), counted as 0 from where it is lost '
-        'in its noise; G* = i w int G(t) exp(-i w t) dt; viscosity = int G(t) dt from the '
-        'spectrum (STACIE, Toraman et al. 2025, doi 10.1021/acs.jcim.5c01475); '
-        "tau_s(w) = G'/(|eta*| w^2) is a time of the flow, not of segments. Reduced units."
+        'stress (Daivis and Evans 1994, doi 10.1063/1.466970). It begins where it no longer halves '
+        'from one row to the next nor rises beyond its noise, which leaves out bonds that '
+        'oscillate; it is lost where its mean from t to 2 t is not above its noise, and 1/t is the '
+        "lowest frequency there. G' and G'' are those of a Maxwell spectrum, moduli >= 0 fitted to "
+        'the power spectrum of the stress, and beside it those of lines between the points of '
+        'G(t). Viscosity and longest time are from the spectrum at low frequencies (STACIE, '
+        'Toraman et al. 2025, doi 10.1021/acs.jcim.5c01475). The rheological segmental time is '
+        "tau_s(w) = G'/(|eta*| w^2) = cos(delta)/w as w tends to 0: a time of the flow, not of "
+        "segments. The loss tangent is G''/G' at the lowest frequency of the run, which differs "
+        'from state to state: what compares is whether it is above 1. Reduced units.'
     )
     result = StressResult
-    panels = ('viscosity',)
-    names = ('shear_viscosity',)
+    panels = ('viscosity', 'times of the flow')
+    names = (
+        'shear_viscosity',
+        'stress_relaxation_time',
+        'rheological_segmental_time',
+        'crossing_frequency',
+        'low_frequency_loss_tangent',
+    )
     needs_trajectory = False
     needs_log = True
+
+    reptate: Path | None = option(
+        None, 'write G(t) to a file that RepTate reads', type=Path, metavar='FILE.gt'
+    )
 
     def begin(self, run: Run) -> Accumulator[StressResult]:
         return Finished(_correlated(run))
 
+    def compute(self, run: Run, progress: Callable[[Any], Iterable[Any]] = iter) -> StressResult:
+        result = super().compute(run, progress)
+        if self.reptate is not None:
+            try:
+                self.reptate.write_text(reptate_text(result, run.kT or 0.0))
+            except OSError as error:
+                raise UserError(f'{self.reptate}: it cannot be written ({error}).') from None
+        return result
+
     def quantities(self, result: StressResult) -> list[Quantity]:
-        panel = Panel('viscosity', r'viscosity [$\epsilon \tau / \sigma^3$]', scale='log')
-        drawn = (Combination.POSITIVE_TIME, NOT_NEGATIVE, panel)
-        unit, follows = 'epsilon tau/sigma^3', (ENERGY,)
-        return [Quantity('shear_viscosity', unit, result.viscosity, *drawn, follows=follows)]
+        viscosity = Panel('viscosity', r'viscosity [$\epsilon \tau / \sigma^3$]', scale='log')
+        times = Panel('times of the flow', r'time [$\tau$]', scale='log')
+        found: tuple[tuple[str, Estimate, Panel | None], ...] = (
+            ('epsilon tau/sigma^3', result.viscosity, viscosity),
+            ('tau', result.longest_time, times),
+            ('tau', result.rheological_time, times),
+            ('1/tau', result.crossing, None),
+            ('1', result.loss_tangent, None),
+        )
+        kind = (Combination.POSITIVE_TIME, NOT_NEGATIVE)
+        return [
+            Quantity(name, unit, estimate, *kind, panel, follows=(ENERGY,))
+            for name, (unit, estimate, panel) in zip(self.names, found, strict=True)
+        ]
 
     def curves(self, result: StressResult) -> dict[str, Curve]:
-        return {
+        found = {
             'G(t)': result.modulus,
             "G'": result.storage,
             "G''": result.loss,
+            "G' of lines": result.storage_of_lines,
+            "G'' of lines": result.loss_of_lines,
             'tau_s': result.segmental_time,
         }
+        return {name: curve for name, curve in found.items() if curve is not None}
 
     def notes(self, result: StressResult) -> list[str]:
-        return [f'G(t) is cut at t = {result.cut:.4g}', f'verdict: {result.verdict or "relaxed"}']
+        listed = ', '.join(f'{each:.4g}' for each in result.crossings) or 'none'
+        notes = [f'G(t) counts from t = {result.begins:.4g} to {result.cut:.4g}']
+        if result.difference is not None:
+            notes.append(f'the two routes to G* differ by {100 * result.difference:.0f} % at most')
+        return [
+            *notes,
+            f"crossings of G' and G'': {listed}; {larger_modulus(result)}",
+            f'verdict: {result.verdict or "relaxed"}',
+        ]
 
     def plot(self, result: StressResult, ax: Axes) -> None:
         plot_curves(ax, {'G(t)': result.modulus})
+
+
+def larger_modulus(result: StressResult) -> str:
+    """Say which of G' and G'' is the larger, and over which frequencies."""
+    w, is_solid = result.storage.x, result.storage.value > result.loss.value
+    if len(w) == 0:
+        return 'no frequency is measured'
+    names = np.where(is_solid, "G' exceeds G''", "G'' exceeds G'")
+    edges = [0, *(np.flatnonzero(np.diff(is_solid)) + 1), len(w)]
+    return '; '.join(
+        f'{names[a]} from {w[a]:.3g} to {w[b - 1]:.3g}'
+        for a, b in zip(edges[:-1], edges[1:], strict=True)
+    )
+
+
+def reptate_text(result: StressResult, kT: float) -> str:
+    """Write G(t), up to where it is lost, as RepTate reads it: parameters, names, columns.
+
+    G is per unit of strain (gamma = 1). Lag 0 has no logarithm and is left out.
+    """
+    curve = result.modulus
+    kept = (curve.x > 0) & (curve.x <= result.cut)
+    rows = zip(curve.x[kept], curve.value[kept], strict=True)
+    lines = [f'{t:.8e} {value:.8e}' for t, value in rows]
+    units = '# t in tau, Gt in epsilon/sigma^3'
+    return '\n'.join([f'gamma=1;kT={kT:g};', units, 't Gt', *lines, ''])
 
 
 def _correlated(run: Run) -> StressResult:
@@ -117,6 +207,8 @@ def _correlated(run: Run) -> StressResult:
     time_step = run.time_step
     if time_step is None:
         raise UserError('the stress relaxation needs the duration of a step (--time-step).')
+    if run.trajectory is not None:
+        _check_cubic(run)
     production = run.production
     # An energy that never settles has no better start than the first row.
     first = 0 if production.verdict else production.first_row
@@ -127,67 +219,87 @@ def _correlated(run: Run) -> StressResult:
         raise UserError('the rows of the log from there on are not at equal intervals.')
     pressure = {axes: log[f'pressure_{axes}'].astype(np.float64) for axes in COMPONENTS}
     state = (float(np.mean(log['volume'])), run.kT, time_step * float(intervals[0]))
-    found, viscosity = stress_relaxation(pressure, *state), shear_viscosity(pressure, *state)
-    verdict, own = (
-        '; '.join(filter(None, (production.verdict, each.verdict))) for each in (found, viscosity)
+    found = stress_relaxation(pressure, *state)
+
+    def after_production(estimate: Estimate) -> Estimate:
+        both = (production.verdict, estimate.verdict)
+        return replace(estimate, verdict='; '.join(filter(None, both)))
+
+    return replace(
+        found,
+        verdict='; '.join(filter(None, (production.verdict, found.verdict))),
+        viscosity=after_production(found.viscosity),
+        longest_time=after_production(found.longest_time),
+        rheological_time=after_production(found.rheological_time),
+        crossing=after_production(found.crossing),
+        loss_tangent=after_production(found.loss_tangent),
     )
-    return replace(found, verdict=verdict, viscosity=replace(viscosity, verdict=own))
+
+
+def _check_cubic(run: Run) -> None:
+    box = run.frames.read(0).box
+    lengths = box.lengths
+    if np.ptp(lengths) > UNEQUAL_EDGES * lengths.max() or np.abs(box.tilts).max() > UNEQUAL_EDGES:
+        raise UserError(
+            f'{run.frames.path}: the box is not cubic (edges {lengths.round(3).tolist()}): averages '
+            'over directions do not hold under strain. Take a run in a cubic box.'
+        )
 
 
 def stress_relaxation(
     pressure: Mapping[str, FloatArray], volume: float, kT: float, interval: float
 ) -> StressResult:
-    """Correlate the stress of a run in equilibrium.
-
-    The six components of pressure or stress are at equal intervals of time, shape (T,) each.
-    UserError if there are too few rows, a value is not finite, or a parameter not positive.
-    """
-    for name, given in (('volume', volume), ('kT', kT), ('interval', interval)):
-        if not (np.isfinite(given) and given > 0):
-            raise UserError(f'{name} {given}: give a positive number.')
-    n = len(pressure['xy'])
-    if n < FEWEST_ROWS:
-        raise UserError(f'{n} rows of stress; at least {FEWEST_ROWS} are needed.')
-    series = [(pressure[name] - pressure[name].mean(), 1 / 5) for name in SHEAR]
-    series += [(pressure[a] - pressure[b], 1 / 30) for a, b in NORMAL]
-    if not all(np.isfinite(values).all() for values, _ in series):
-        raise UserError('the stress is not finite in every row: the run blew up or is damaged.')
-    most = int(n * LONGEST_LAG)
-    sums = sum(
-        (weight * volume / kT * _products(np.asarray(values), most) for values, weight in series),
-        start=np.zeros((BLOCKS, most + 1)),
+    """Measure G(t) of a run in equilibrium, and what follows; arguments and errors as G(t)."""
+    found = relaxation_modulus(pressure, volume, kT, interval)
+    stresses = independent_stresses(pressure)
+    spectrum = maxwell_spectrum(stresses, volume / kT, interval).slower_than(found.start)
+    frequency = frequencies(found.start, found.end, interval)
+    modulus = spectrum.complex_modulus(frequency)
+    kept = slice(0, found.ends + 1)
+    lines = np.array(
+        [complex_modulus(found.time[kept], c[kept], frequency, found.begins) for c in found.curves]
     )
-    edges = np.arange(BLOCKS + 1) * n // BLOCKS
-    counts = np.maximum(
-        np.minimum(edges[1:, None], n - np.arange(most + 1)) - edges[:-1, None], 0
-    ).astype(np.float64)
-    starts = _bins(most)
-    time = np.add.reduceat(np.arange(most + 1.0), starts) / np.diff([*starts, most + 1]) * interval
-    sums, counts = (np.add.reduceat(each, starts, axis=1) for each in (sums, counts))
-    value = sums.sum(axis=0) / counts.sum(axis=0)
-    others = (sums.sum(axis=0) - sums) / (counts.sum(axis=0) - counts)
-    low, high = jackknife(value, others)
-    lost = np.flatnonzero(low <= SIGNAL)
+    difference, differ = _difference(modulus, lines, found)
     verdict = ''
-    last = int(lost[0]) if len(lost) else len(time) - 1
-    if not len(lost):
-        verdict = 'not relaxed: G(t) is still above its noise at the longest lag'
-    elif last < 4:
+    if not found.is_lost:
+        verdict = NOT_RELAXED
+    elif found.ends < found.begins + 4:
         verdict = 'G(t) is lost in its noise within a few rows: log the stress more often'
-    kept = slice(0, last + 1)
-    frequency = _frequencies(float(time[last]), interval)
-    curves = np.concatenate([value[None], others])
-    transformed = np.array([_transform(time[kept], curve[kept], frequency) for curve in curves])
-    storage, loss = transformed.real, transformed.imag
-    segmental = storage / (np.abs(transformed) * frequency)
+    integral = green_kubo(stresses, volume / kT, interval)
+    longest = integral.correlation_time
+    slow = '' if found.is_lost else NOT_RELAXED
+    slow = slow or (longest.verdict if longest.value is not None else '')
+    if slow:
+        longest = Estimate(low=_bound(found) or None, verdict=slow)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        segmental = modulus.real / (np.abs(modulus) * frequency)
+        tangent = modulus.imag / modulus.real
+    plateau = _logarithmic(spectrum.mean_time())
+    first = _logarithmic(tangent[:, 0]) if len(frequency) else Estimate(verdict='no frequency')
+    if slow:
+        at_least = _logarithmic(segmental[:, 0]).low if len(frequency) else None
+        plateau = Estimate(low=at_least, verdict=f'no plateau at low frequencies: {slow}')
+    crossed, crossing = _crossing(frequency, tangent)
     labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
+    storage, loss = r"$G'$ [$\epsilon/\sigma^3$]", r"$G''$ [$\epsilon/\sigma^3$]"
+    value, low, high = found.curves[0], found.low, found.high
     return StressResult(
-        modulus=Curve(time, value, low, high, *labels, 'log', 'log'),
-        cut=float(time[last]),
-        storage=_in_frequency(frequency, storage, r"$G'$ [$\epsilon/\sigma^3$]"),
-        loss=_in_frequency(frequency, loss, r"$G''$ [$\epsilon/\sigma^3$]"),
+        modulus=Curve(found.time, value, low, high, *labels, 'log', 'log'),
+        cut=found.end,
+        storage=_in_frequency(frequency, modulus.real, storage),
+        loss=_in_frequency(frequency, modulus.imag, loss),
         segmental_time=_in_frequency(frequency, segmental, r'$\tau_s$ [$\tau$]'),
-        verdict=verdict,
+        verdict='; '.join(filter(None, (verdict, differ))),
+        viscosity=integral.integral,
+        begins=found.start,
+        longest_time=longest,
+        rheological_time=plateau,
+        crossing=crossing,
+        crossings=tuple(crossed.tolist()),
+        loss_tangent=replace(first, verdict='; '.join(filter(None, (first.verdict, differ)))),
+        storage_of_lines=_in_frequency(frequency, lines.real, storage),
+        loss_of_lines=_in_frequency(frequency, lines.imag, loss),
+        difference=difference,
     )
 
 
@@ -196,62 +308,62 @@ def shear_viscosity(
 ) -> Estimate:
     """Integrate G(t) from the low end of the spectrum of the stress.
 
-    G(t) itself cannot say where its own slow tail is lost in the noise. Components and errors as
-    `stress_relaxation`.
+    G(t) itself cannot say where its own slow tail is lost in the noise.
     """
-    xx, yy, zz = (pressure[axis] for axis in ('xx', 'yy', 'zz'))
-    independent = [pressure[name] for name in SHEAR]
-    independent += [(xx - yy) / 2, (xx + yy - 2 * zz) / np.sqrt(12)]
-    return green_kubo(np.array(independent), volume / kT, interval).integral
+    return green_kubo(independent_stresses(pressure), volume / kT, interval).integral
 
 
-def _products(values: FloatArray, most: int) -> FloatArray:
-    """Sum s(t0) s(t0 + t) over the origins t0 of each block, shape (BLOCKS, most + 1)."""
-    n = len(values)
-    length = 1 << (n + most).bit_length()
-    later = np.fft.rfft(values, length)
-    edges = np.arange(BLOCKS + 1) * n // BLOCKS
-    sums = np.empty((BLOCKS, most + 1))
-    for block in range(BLOCKS):
-        origins = np.zeros(n)
-        origins[edges[block] : edges[block + 1]] = values[edges[block] : edges[block + 1]]
-        product = np.conj(np.fft.rfft(origins, length)) * later
-        sums[block] = np.fft.irfft(product, length)[: most + 1]
-    return sums
+def _bound(found: Modulus) -> float:
+    """Find what the longest relaxation time is larger than; 0 where nothing is known."""
+    kept = slice(found.begins, found.ends + 1)
+    value = float(found.curves[0, found.begins])
+    return least_longest_time(found.time[kept], found.low[kept], value)
 
 
-def _bins(most: int) -> IntArray:
-    """Choose first lags of bins that are one lag wide at first and then grow with the lag."""
-    decades = np.log10(max(most, 2))
-    edges = np.round(np.logspace(0, decades, int(decades * LAGS_PER_DECADE) + 1)).astype(np.int64)
-    return np.unique(np.concatenate([[0], edges[edges <= most]]))
+def _difference(modulus: FloatArray, lines: FloatArray, found: Modulus) -> tuple[float | None, str]:
+    """Compare two routes to G*, shape (1 + B, W) each: the largest part, and a verdict.
 
-
-def _frequencies(longest: float, interval: float) -> FloatArray:
-    """Choose frequencies from the longest time with a signal to a tenth of the sampling rate."""
-    high = 2 * np.pi / (10 * interval)
-    if longest * high <= 1:  # also where not even G(0) is above its noise
-        return np.zeros(0)
-    low = 1 / longest
-    number = int(np.log10(high / low) * FREQUENCIES_PER_DECADE) + 1
-    return np.asarray(low * 10 ** (np.arange(number) / FREQUENCIES_PER_DECADE))
-
-
-def _transform(time: FloatArray, curve: FloatArray, frequency: FloatArray) -> Any:
-    """Compute G* = i w int G exp(-i w t) dt, exact for lines between the points, shape (W,).
-
-    By parts it is G(0) + int G'(t) exp(-i w t) dt, so a curve that ends above 0 counts as a step
-    there; the last point is set to 0 instead.
+    Lines end where the curve is lost: what may still be there is no difference.
     """
-    curve = curve.copy()
-    curve[-1] = 0.0
-    slope = np.diff(curve) / np.diff(time)
-    phase = np.exp(-1j * frequency[:, None] * time)
-    return curve[0] + ((phase[:, :-1] - phase[:, 1:]) @ slope) / (1j * frequency)
+    if modulus.shape[1] == 0:
+        return None, ''
+    largest = float(np.max(np.abs(lines[0] - modulus[0]) / np.abs(modulus[0])))
+    beyond = max(float(found.high[found.ends]), 0.0)
+    for part in (np.real, np.imag):
+        low, high = jackknife(part(modulus[0]), part(modulus[1:]))
+        other_low, other_high = jackknife(part(lines[0]), part(lines[1:]))
+        if np.any((low > other_high + beyond) | (other_low - beyond > high)):
+            return largest, 'the two routes to G* differ beyond their errors'
+    return largest, ''
+
+
+def _crossing(frequency: FloatArray, tangent: FloatArray) -> tuple[FloatArray, Estimate]:
+    """Find where G' and G'' cross, and the lowest of it, from G''/G', shape (1 + P, W)."""
+    if len(frequency) == 0:
+        return frequency, Estimate(verdict='no frequency')
+    found = crossings(frequency, tangent[0])
+    if len(found) == 0:
+        is_solid = bool(tangent[0, 0] < 1)
+        larger = "G' exceeds G''" if is_solid else "G'' exceeds G'"
+        verdict = f'no crossing: {larger} over the whole range measured'
+        return found, Estimate(high=float(frequency[0]) if is_solid else None, verdict=verdict)
+    others = [crossings(frequency, each) for each in tangent[1:]]
+    if any(len(each) == 0 for each in others):
+        missing = 'does not hold without one of its blocks'
+        return found, Estimate(float(found[0]), interval_verdict=missing)
+    return found, _logarithmic(np.array([found[0], *(each[0] for each in others)]))
+
+
+def _logarithmic(values: FloatArray) -> Estimate:
+    """Estimate a positive number from all data and from those without each part, (1 + P,)."""
+    if not np.all(values > 0):
+        return Estimate(verdict='lost in its noise')
+    low, high = jackknife(np.log(values[:1]), np.log(values[1:, None]))
+    return Estimate(float(values[0]), float(np.exp(low[0])), float(np.exp(min(high[0], 700.0))))
 
 
 def _in_frequency(frequency: FloatArray, values: FloatArray, label: str) -> Curve:
-    """Make a curve of all blocks with the interval of those without each in turn, (1 + B, W)."""
+    """Make a curve of all data with the interval of those without each part, (1 + P, W)."""
     x_label = r'angular frequency $\omega$ [$\tau^{-1}$]'
     ends = jackknife(values[0], values[1:])
     return Curve(frequency, values[0], *ends, x_label, label, 'log', 'log')
