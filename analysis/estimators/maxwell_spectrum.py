@@ -54,6 +54,17 @@ class MaxwellSpectrum:
             found: FloatArray = (self.moduli @ self.times**2) / (self.moduli @ self.times)
         return found
 
+    def longest_time(self) -> FloatArray:
+        """Average the last times in a row with a modulus, by its part in int G dt, (1 + P,)."""
+        found = []
+        for moduli in self.moduli:
+            filled = np.flatnonzero(moduli > 0)
+            gaps = np.flatnonzero(np.diff(filled) > 1)
+            last = filled[gaps[-1] + 1 :] if len(gaps) else filled
+            part = moduli[last] * self.times[last]
+            found.append(float(part @ self.times[last] / part.sum()) if len(last) else np.nan)
+        return np.array(found)
+
 
 def maxwell_spectrum(series: FloatArray, prefactor: float, interval: float) -> MaxwellSpectrum:
     """Fit prefactor <s(0) s(t)> of independent series of the same spectrum, shape (S, T).

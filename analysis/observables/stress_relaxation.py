@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ class StressResult:
         verdict: Empty, or why the results are not to be trusted.
         viscosity: Integral of G(t), from the spectrum of the stress.
         begins: Lag up to which bonds oscillate, and which G', G'' and their times leave out.
-        longest_time: Of the slowest exponential.
+        longest_time: The slowest of the Maxwell spectrum.
         rheological_time: tau_s(w) as w tends to 0.
         crossing: The lowest of `crossings`, at which G' and G'' are equal.
         loss_tangent: G''/G' at the lowest frequency.
@@ -99,7 +100,7 @@ class StressRelaxation(Observable[StressResult]):
         'oscillate; it is lost where its mean from t to 2 t is not above its noise, and 1/t is the '
         "lowest frequency there. G' and G'' are those of a Maxwell spectrum, moduli >= 0 fitted to "
         'the power spectrum of the stress, and beside it those of lines between the points of '
-        'G(t). Viscosity and longest time are from the spectrum at low frequencies (STACIE, '
+        'G(t). Viscosity is from the spectrum at low frequencies (STACIE, '
         'Toraman et al. 2025, doi 10.1021/acs.jcim.5c01475). The rheological segmental time is '
         "tau_s(w) = G'/(|eta*| w^2) = cos(delta)/w as w tends to 0: a time of the flow, not of "
         "segments. The loss tangent is G''/G' at the lowest frequency of the run, which differs "
@@ -182,10 +183,7 @@ def larger_modulus(result: StressResult) -> str:
         return 'no frequency is measured'
     names = np.where(is_solid, "G' exceeds G''", "G'' exceeds G'")
     edges = [0, *(np.flatnonzero(np.diff(is_solid)) + 1), len(w)]
-    return '; '.join(
-        f'{names[a]} from {w[a]:.3g} to {w[b - 1]:.3g}'
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    )
+    return '; '.join(f'{names[a]} from {w[a]:.3g} to {w[b - 1]:.3g}' for a, b in pairwise(edges))
 
 
 def reptate_text(result: StressResult, kT: float) -> str:
@@ -239,10 +237,11 @@ def _correlated(run: Run) -> StressResult:
 def _check_cubic(run: Run) -> None:
     box = run.frames.read(0).box
     lengths = box.lengths
-    if np.ptp(lengths) > UNEQUAL_EDGES * lengths.max() or np.abs(box.tilts).max() > UNEQUAL_EDGES:
+    is_stretched = np.ptp(lengths) > UNEQUAL_EDGES * lengths.max()
+    if is_stretched or np.abs(box.tilts).max() > UNEQUAL_EDGES:
         raise UserError(
-            f'{run.frames.path}: the box is not cubic (edges {lengths.round(3).tolist()}): averages '
-            'over directions do not hold under strain. Take a run in a cubic box.'
+            f'{run.frames.path}: the box is not cubic (edges {lengths.round(3).tolist()}): '
+            'averages over directions do not hold under strain. Take a run in a cubic box.'
         )
 
 
@@ -266,9 +265,11 @@ def stress_relaxation(
     elif found.ends < found.begins + 4:
         verdict = 'G(t) is lost in its noise within a few rows: log the stress more often'
     integral = green_kubo(stresses, volume / kT, interval)
-    longest = integral.correlation_time
+    # STACIE looks at the lowest frequencies alone, where a long run has no more than a plateau: its
+    # time was 21 for a single one of 2. It still says when a run is too short.
     slow = '' if found.is_lost else NOT_RELAXED
-    slow = slow or (longest.verdict if longest.value is not None else '')
+    slow = slow or integral.correlation_time.verdict
+    longest = _logarithmic(spectrum.longest_time())
     if slow:
         longest = Estimate(low=_bound(found) or None, verdict=slow)
     with np.errstate(invalid='ignore', divide='ignore'):

@@ -16,6 +16,8 @@ SECTIONS = (
     'ensembles',
     'melts',
     'ionomer',
+    'rheology',
+    'published_fluids',
     'start_states',
 )
 
