@@ -121,11 +121,15 @@ class Box:
         return box, inside, None if whole is None else whole + crossed.astype(np.int64)
 
     def nearest_wave_vectors(self, targets: FloatArray) -> FloatArray:
-        """Find the wave vectors that fit the box next to `targets`, (Q, 3), each only once.
+        """Find the wave vectors that fit the box next to `targets`, (Q, 3), each only once."""
+        return self.wave_vectors(np.unique(self.wave_indices(targets), axis=0))
 
-        For k that fits, k.a is a multiple of 2 pi for each vector a of the box.
-        """
-        indices = np.unique(np.rint(targets @ self.matrix.T / (2 * np.pi)), axis=0)
+    def wave_indices(self, vectors: FloatArray) -> FloatArray:
+        """Find the whole numbers of the wave vectors that fit the box next to `vectors`, (Q, 3)."""
+        return np.asarray(np.rint(vectors @ self.matrix.T / (2 * np.pi)), dtype=np.float64)
+
+    def wave_vectors(self, indices: NDArray[Any]) -> FloatArray:
+        """Compute wave vectors from whole numbers, (Q, 3): k.a = 2 pi n for each vector a."""
         k: FloatArray = 2 * np.pi * indices / self.lengths
         xy, xz, yz = self.tilts
         k[:, 1] -= xy * k[:, 0]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.observable import Observable
+from analysis.observables.bridging import Bridging
 from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.conductivity import Conductivity
 from analysis.observables.ion_clusters import IonClusters
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.non_gaussian import NonGaussian
 from analysis.observables.pair_correlation import PairCorrelation
+from analysis.observables.partial_structure_factors import PartialStructureFactors
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.observables.stress_relaxation import StressRelaxation
 from analysis.observables.structure_factor import StructureFactor
@@ -24,7 +26,9 @@ OBSERVABLES: tuple[Observable[Any], ...] = (
     NonGaussian(),
     Conductivity(),
     ChainSizes(),
+    Bridging(),
     StressRelaxation(),
     PairCorrelation(),
     StructureFactor(),
+    PartialStructureFactors(),
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis.geometry.ions import BondedIons, Ions, find_ions
 from analysis.observable import one_of, option
+from analysis.sampling.contact_distance import PairCorrelation, contact_distances
+from analysis.sampling.definitions import distances_by_pair, read_contact_distance
 from analysis.sampling.run import Run
 
 
@@ -45,3 +48,25 @@ class ChoiceOfIons(NamedIons):
         return find_ions(
             run.topology, first, self.cations, self.anions, self.shells, self.bonded_ions
         )
+
+
+@dataclass(frozen=True)
+class ChoiceOfContacts(ChoiceOfIons):
+    """Options of an observable of ions in contact."""
+
+    contact_distance: float | Mapping[str, float] | None = option(
+        None,
+        'largest distance of a contact, in sigma; or of some pairs: Li-S=1.3,Na-S=1.6; default: '
+        'first minimum of g(r)',
+        type=read_contact_distance,
+        metavar='R',
+    )
+
+    def distances_of(
+        self, run: Run, ions: Ions
+    ) -> tuple[dict[str, float], dict[str, PairCorrelation]]:
+        """Find contact distances by pair of species, and the g(r) that they are from, if any."""
+        if self.contact_distance is None and run.definitions is not None:
+            return run.definitions.contact_distance_values(ions.pairs), {}
+        given = distances_by_pair(self.contact_distance or {}, ions.pairs)
+        return contact_distances(run.frames, ions, run.even_frames, given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from analysis.observable import (
     one_of,
     option,
 )
-from analysis.observables.choice_of_ions import ChoiceOfIons
+from analysis.observables.choice_of_ions import ChoiceOfContacts
 from analysis.observables.cluster_statistics import (
     AXES,
     PANELS,
@@ -31,8 +30,6 @@ from analysis.observables.cluster_statistics import (
     Pairs,
 )
 from analysis.plotting import plot_curves
-from analysis.sampling.contact_distance import PairCorrelation, contact_distances
-from analysis.sampling.definitions import distances_by_pair, read_contact_distance
 from analysis.sampling.production import WATCHED
 from analysis.sampling.run import Run
 
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
+class IonClusters(ChoiceOfContacts, Observable[ClusterResult]):
     """Connected components of the graph of ions within the contact distance."""
 
     name = 'clusters'
@@ -68,13 +65,6 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
         'contact_distance': 'has no interval within a run, so that no length would be enough.'
     }
 
-    contact_distance: float | Mapping[str, float] | None = option(
-        None,
-        'largest distance of a contact, in sigma; or of some pairs: Li-S=1.3,Na-S=1.6; default: '
-        'first minimum of g(r)',
-        type=read_contact_distance,
-        metavar='R',
-    )
     pairs: Pairs = option(
         Pairs.UNLIKE, 'ions that may be in contact (default: unlike)', **one_of(Pairs)
     )
@@ -84,13 +74,7 @@ class IonClusters(ChoiceOfIons, Observable[ClusterResult]):
 
     def begin(self, run: Run) -> Accumulator[ClusterResult]:
         ions = self.ions_of(run)
-        found: dict[str, PairCorrelation] = {}
-        if self.contact_distance is None and run.definitions is not None:
-            distances = run.definitions.contact_distance_values(ions.pairs)
-        else:
-            given = distances_by_pair(self.contact_distance or {}, ions.pairs)
-            distances, found = contact_distances(run.frames, ions, run.even_frames, given)
-        return ClusterStatistics(run, ions, distances, found, self.pairs)
+        return ClusterStatistics(run, ions, *self.distances_of(run, ions), self.pairs)
 
     def quantities(self, result: ClusterResult) -> list[Quantity]:
         found = [
