@@ -109,7 +109,9 @@ def _find(x: FloatArray, curve: FloatArray, weights: FloatArray) -> _Place | Non
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks, peak_widths
 
-    above, below = (gaussian_filter1d(each, SMOOTHING_POINTS) for each in (curve * weights, weights))
+    above, below = (
+        gaussian_filter1d(each, SMOOTHING_POINTS) for each in (curve * weights, weights)
+    )
     smooth = above / below
     tops, about = find_peaks(smooth, prominence=0)
     if not len(tops):

@@ -222,4 +222,3 @@ class _Modes(Accumulator[PartialStructureFactorsResult]):
             len(self._shell),
             len(blocks),
         )
-

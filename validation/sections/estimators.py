@@ -17,7 +17,10 @@ from scipy.special import dawsn
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.decay import decay_times
+from analysis.estimators.local_peak import find_peak
+from analysis.geometry.box import Box
 from analysis.geometry.ions import find_ions
+from analysis.geometry.wave_vectors import lattice_vectors
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
@@ -27,7 +30,8 @@ from analysis.observables.structure_factor import StructureFactor
 from analysis.sampling.contact_distance import count_pairs, pair_correlation_of
 from analysis.sampling.main_peak import HIGHEST, LOWEST, SHELLS
 from analysis.sampling.run import Run
-from validation.claim import Row, judged, worst
+from validation.claim import Row, judged, stated, worst
+from validation.coverage import Coverage, holds
 from validation.job import NO_ENGINE, Job
 from validation.paths import brownian_paths, langevin_paths
 
@@ -35,6 +39,7 @@ TITLE = 'Estimators on exact input'
 
 ROTATION, DIFFUSION, TIME_STEP = 0.02, 0.01, 0.5
 MODULUS, MAXWELL_TIME = 3.0, 2.0
+PEAKS = 600
 
 
 def jobs() -> Iterator[Job]:
@@ -48,6 +53,7 @@ def jobs() -> Iterator[Job]:
         ('walkers, by kinisi', _by_kinisi),
         ('ideal gas', _gas),
         ('few beads', _few_beads),
+        ('peaks of S(q)', _peaks),
     ):
         # An oracle with dependencies of its own: pip install kinisi.
         if measure is _by_kinisi and find_spec('kinisi') is None:
@@ -319,6 +325,51 @@ def _few_beads(engine: str) -> list[Row]:
             holds=off <= 0.05 and len(shell) == np.isfinite(expected).sum(),
         )
     ]
+
+
+def _peaks(engine: str) -> Iterator[Row]:
+    """Peaks of S(q) of Gaussian density modes, whose intensities are exponential, in 12 blocks.
+
+    A cubic box of L = 18 of beads of density 0.85 has these wave vectors.
+    """
+    generator, box = np.random.default_rng(8), Box.of(18.0)
+    edges = np.arange(0.5, 8.6, 0.25) * 2 * math.pi / 18
+    length = np.linalg.norm(lattice_vectors(box, edges, 120, generator), axis=1)
+    _, shell, counts = np.unique(
+        np.digitize(length, edges), return_inverse=True, return_counts=True
+    )
+    q = np.bincount(shell, length) / counts
+    for name, top, peak in (
+        ('Lorentzian', 1.3, 0.8 + 3 / (1 + ((length - 1.3) / 0.35) ** 2)),
+        ('Gaussian', 1.3, 0.8 + 3 * np.exp(-((length - 1.3) ** 2) / 0.18)),
+        ('weak, Gaussian', 1.3, 0.7 + 0.3 * np.exp(-((length - 1.3) ** 2) / 0.125)),
+        (
+            'leaning, q^4 exp(-4 q/q*)',
+            1.3,
+            0.6 + 3.5 * (length / 1.3 * np.exp(1 - length / 1.3)) ** 4,
+        ),
+    ):
+        blocks = generator.gamma(5, peak / 5, (PEAKS, 12, len(length)))
+        yield Coverage.of(
+            f'peak of S(q): coverage of the position, {name} peak',
+            (holds(find_peak(q, _by_shell(each, shell), counts).position, top) for each in blocks),
+        ).exact()
+    flat = [
+        find_peak(q, _by_shell(generator.gamma(5, 0.2, (12, len(length))), shell), counts)
+        for _ in range(PEAKS)
+    ]
+    found = np.mean([each.position.value is not None for each in flat])
+    yield stated(
+        'peak of S(q): a peak is found where S(q) = 1',
+        NO_ENGINE,
+        'never',
+        f'{100 * found:.1f} % of {PEAKS}',
+        'the most prominent of many is held against 3 errors of one',
+    )
+
+
+def _by_shell(blocks: FloatArray, shell: IntArray) -> FloatArray:
+    return np.array([np.bincount(shell, each) for each in blocks])
 
 
 def _within(claim: str, reference: str, off: float, most: float) -> Row:
