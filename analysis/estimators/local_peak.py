@@ -11,13 +11,12 @@ from analysis.estimators.estimate import Estimate
 from analysis.estimators.intervals import FEWEST_BLOCKS, jackknife, student_quantile
 
 SMOOTHING_POINTS = 1.0
-# Of the height over the flanks, from the top: where a cubic follows any peak.
-FITTED_PART = 0.4
-FEWEST_POINTS = 5
-FEWEST_ERRORS = 3
+FEWEST_POINTS = 6
+# The most prominent of many bumps has 3 errors in 8 % of flat curves.
+FEWEST_ERRORS = 4
 # A position in fewer wavelengths of the box is that of the box.
 FEWEST_WAVELENGTHS = 3
-# Measured: what a cubic or smoothing takes off a sharp top may be more than the error.
+# Measured: what a fit or smoothing takes off a sharp top may be more than the error.
 NO_INTERVAL = 'is that of a smoothed peak: no interval within a run'
 
 
@@ -56,9 +55,9 @@ def find_peak(
 ) -> Peak:
     """Find the most prominent peak of a positive curve S(q).
 
-    Its top is that of a cubic in the logarithm of the curve: peaks lean, and where one that is
-    symmetric is fitted, that is taken for a shift. Intervals are of a jackknife over the blocks; a
-    peak of less than 3 errors over its flanks is refused.
+    Its top is that of a quartic in the logarithm of the upper half: peaks lean, and where one that
+    is symmetric is fitted, that is taken for a shift. Intervals are of a jackknife over the blocks; a
+    peak of less than 4 errors over its flanks is refused.
 
     Args:
         x: Wave numbers, rising, shape (n,).
@@ -118,10 +117,9 @@ def _find(x: FloatArray, curve: FloatArray, weights: FloatArray) -> _Place | Non
         return None
     k = int(np.argmax(about['prominences']))
     bases = np.array([about['left_bases'][k], about['right_bases'][k]])
-    (first,), (last,) = peak_widths(smooth, tops[[k]], FITTED_PART)[2:]
-    half = np.ravel(peak_widths(smooth, tops[[k]], 0.5)[2:])
-    width = float(np.diff(np.interp(half, np.arange(len(x)), x))[0])
-    fitted = slice(int(np.floor(first)), int(np.ceil(last)) + 1)
+    ends = np.ravel(peak_widths(smooth, tops[[k]], 0.5)[2:])
+    width = float(np.diff(np.interp(ends, np.arange(len(x)), x))[0])
+    fitted = slice(int(np.floor(ends[0])), int(np.ceil(ends[1])) + 1)
     return _Place(float(x[tops[k]]), fitted, int(bases[np.argmax(smooth[bases])]), width)
 
 
@@ -129,10 +127,10 @@ def _measure(x: FloatArray, curve: FloatArray, weights: FloatArray, place: _Plac
     """Measure the position of the top, and its height over the flanks, shape (2,)."""
     part = place.fitted
     own = x[part]
-    cubic = np.polynomial.Polynomial.fit(own, np.log(curve[part]), 3, w=np.sqrt(weights[part]))
-    turns = cubic.deriv().roots()
+    quartic = np.polynomial.Polynomial.fit(own, np.log(curve[part]), 4, w=np.sqrt(weights[part]))
+    turns = quartic.deriv().roots()
     turns = turns[np.isreal(turns)].real
     turns = turns[(turns > own[0]) & (turns < own[-1])]
     turns = np.append(turns, own[np.argmax(curve[part])]) if not len(turns) else turns
-    position = float(turns[np.argmax(cubic(turns))])
-    return np.array([position, np.exp(cubic(position)) - curve[place.base]])
+    position = float(turns[np.argmax(quartic(turns))])
+    return np.array([position, np.exp(quartic(position)) - curve[place.base]])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.estimate import Curve
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import (
     FEWEST_BLOCKS,
@@ -68,7 +68,7 @@ class PartialStructureFactors(NamedIons, Observable[PartialStructureFactorsResul
         'small q (Stillinger and Lovett 1968, doi 10.1063/1.1670358). q in 1/sigma, at all wave '
         f'vectors that fit the box, of a shell at most {MOST_PER_SHELL}; above half of the main '
         f'peak at {VECTORS_PER_SHELL} in random directions. Ionomer peak: the most prominent one '
-        'of ion-ion below that, its top that of a cubic in ln S; spacing d = 2 pi/q*; full width '
+        'of ion-ion below that, its top that of a quartic in ln S; spacing d = 2 pi/q*; full width '
         'at half the height over the higher flank; height S(q*).'
     )
     result = PartialStructureFactorsResult
@@ -144,7 +144,7 @@ class _Modes(Accumulator[PartialStructureFactorsResult]):
         self._indices: FloatArray | None = None
         self._rows: list[FloatArray] = []
 
-    def _choose(self, box: Box, n: int) -> None:
+    def _choose(self, box: Box, n: int) -> FloatArray:
         """Choose wave vectors and shells, which are those of the first box in all frames."""
         generator = np.random.default_rng(0)
         scale = 2 * np.pi / float(np.cbrt(box.volume / n))
@@ -152,22 +152,23 @@ class _Modes(Accumulator[PartialStructureFactorsResult]):
         width = scale * max(NARROWEST, 0.25 / float(np.cbrt(n)))
         lowest = np.pi / float(np.linalg.norm(box.matrix, axis=1).max())
         middle = max(DENSE_UP_TO * scale, lowest + width)
-        dense = middle - width * np.arange(int((middle - lowest) / width), -1, -1)
+        dense: FloatArray = middle - width * np.arange((middle - lowest) // width, -1.0, -1.0)
         above = np.arange(middle, HIGHEST * scale, WIDTH_ABOVE * scale)
         vectors = [
             lattice_vectors(box, dense, MOST_PER_SHELL, generator),
             random_lattice_vectors(box, above, VECTORS_PER_SHELL, generator),
         ]
-        self._indices = box.wave_indices(np.concatenate(vectors))
-        length = np.linalg.norm(box.wave_vectors(self._indices), axis=1)
+        indices = box.wave_indices(np.concatenate(vectors))
+        length = np.linalg.norm(box.wave_vectors(indices), axis=1)
         shell = np.digitize(length, np.concatenate([dense, above[1:]]))
         _, self._shell, self._counts = np.unique(shell, return_inverse=True, return_counts=True)
         self._n_dense = len(np.unique(shell[length < middle]))
         self._least = 2 * np.pi / box.least_width
+        return indices
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
         if self._indices is None:
-            self._choose(snapshot.box, len(snapshot.positions))
+            self._indices = self._choose(snapshot.box, len(snapshot.positions))
         vectors = snapshot.box.wave_vectors(self._indices)
         cations, anions, charge = np.zeros((3, 2, len(vectors)))
         n_cations, n_anions, squares = 0, 0, 0.0

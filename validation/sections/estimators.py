@@ -364,7 +364,7 @@ def _peaks(engine: str) -> Iterator[Row]:
         NO_ENGINE,
         'never',
         f'{100 * found:.1f} % of {PEAKS}',
-        'the most prominent of many is held against 3 errors of one',
+        'the most prominent of many is held against 4 errors of one',
     )
 
 
