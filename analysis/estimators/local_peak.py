@@ -56,8 +56,8 @@ def find_peak(
     """Find the most prominent peak of a positive curve S(q).
 
     Its top is that of a quartic in the logarithm of the upper half: peaks lean, and where one that
-    is symmetric is fitted, that is taken for a shift. Intervals are of a jackknife over the blocks; a
-    peak of less than 4 errors over its flanks is refused.
+    is symmetric is fitted, that is taken for a shift. Its interval is of a jackknife over
+    blocks; a peak of less than 4 errors over its flanks is refused.
 
     Args:
         x: Wave numbers, rising, shape (n,).

@@ -52,7 +52,7 @@ class ChoiceOfIons(NamedIons):
 
 @dataclass(frozen=True)
 class ChoiceOfContacts(ChoiceOfIons):
-    """Options of an observable of ions in contact."""
+    """Options of an observable that is defined by contact distances."""
 
     contact_distance: float | Mapping[str, float] | None = option(
         None,
@@ -65,7 +65,10 @@ class ChoiceOfContacts(ChoiceOfIons):
     def distances_of(
         self, run: Run, ions: Ions
     ) -> tuple[dict[str, float], dict[str, PairCorrelation]]:
-        """Find contact distances by pair of species, and the g(r) that they are from, if any."""
+        """Return contact distances by pair of species, and the g(r) of the run that they are from.
+
+        UserError if one is not known.
+        """
         if self.contact_distance is None and run.definitions is not None:
             return run.definitions.contact_distance_values(ions.pairs), {}
         given = distances_by_pair(self.contact_distance or {}, ions.pairs)
