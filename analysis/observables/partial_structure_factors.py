@@ -24,6 +24,7 @@ from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Qu
 from analysis.observables.choice_of_ions import NamedIons
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.main_peak import HIGHEST, VECTORS_PER_SHELL
+from analysis.sampling.production import WATCHED
 from analysis.sampling.run import Run
 
 # As many frames as make so many positions of particles, but at least so many.
@@ -119,6 +120,7 @@ class PartialStructureFactors(NamedIons, Observable[PartialStructureFactorsResul
                 panel=panel,
                 label=label,
                 is_key=is_key,
+                follows=WATCHED,
             )
             for name, (unit, estimate, panel, label, is_key) in zip(self.names, drawn, strict=True)
         ]
