@@ -8,6 +8,7 @@ from analysis.observable import Observable
 from analysis.observables.bridging import Bridging
 from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.conductivity import Conductivity
+from analysis.observables.ion_association import IonAssociation
 from analysis.observables.ion_clusters import IonClusters
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.non_gaussian import NonGaussian
@@ -25,6 +26,7 @@ OBSERVABLES: tuple[Observable[Any], ...] = (
     MeanSquaredDisplacement(),
     NonGaussian(),
     Conductivity(),
+    IonAssociation(),
     ChainSizes(),
     Bridging(),
     StressRelaxation(),

@@ -304,7 +304,7 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
         n = len(self._classes)
         labels = ['$C_1(t)$'] * n + ['$C_2(t)$'] * n
         labels += ['$F_s(q, t)$'] * (len(sums.sums) - 2 * n)
-        every = [_relaxation(sums, k, self._time_unit, label) for k, label in enumerate(labels)]
+        every = [relaxation_of(sums, k, self._time_unit, label) for k, label in enumerate(labels)]
         rest = iter(every[2 * n :])
         by_q = {q: {group: next(rest) for group in self._groups} for q in self._wave_numbers}
         scattering = {group: {q: by_q[q][group] for q in by_q} for group in self._groups}
@@ -321,7 +321,8 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
         )
 
 
-def _relaxation(given: BlockSums, which: int, unit: str, label: str) -> Relaxation:
+def relaxation_of(given: BlockSums, which: int, unit: str, label: str) -> Relaxation:
+    """Make a correlation function and its times from the sums of `which` of the correlations."""
     time, sums, counts = given.time, given.sums[which], given.counts
     total = counts.sum(axis=0)
     value = sums.sum(axis=0) / total
