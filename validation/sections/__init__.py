@@ -12,6 +12,7 @@ SECTIONS = (
     'estimators',
     'intervals',
     'conductivity',
+    'lifetimes',
     'sweeps',
     'ensembles',
     'melts',
