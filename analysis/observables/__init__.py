@@ -14,6 +14,7 @@ from analysis.observables.mean_squared_displacement import MeanSquaredDisplaceme
 from analysis.observables.non_gaussian import NonGaussian
 from analysis.observables.pair_correlation import PairCorrelation
 from analysis.observables.partial_structure_factors import PartialStructureFactors
+from analysis.observables.pair_lifetimes import PairLifetimes
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.observables.stress_relaxation import StressRelaxation
 from analysis.observables.structure_factor import StructureFactor
@@ -27,6 +28,7 @@ OBSERVABLES: tuple[Observable[Any], ...] = (
     NonGaussian(),
     Conductivity(),
     IonAssociation(),
+    PairLifetimes(),
     ChainSizes(),
     Bridging(),
     StressRelaxation(),
