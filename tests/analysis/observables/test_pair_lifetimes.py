@@ -117,6 +117,18 @@ def test_frames_too_far_apart():
     assert 'not seen' in found['pair_lifetime'].verdict
 
 
+def test_a_window_shorter_than_a_life_gives_the_mean_with_a_verdict():
+    mean = 400
+    there = telegraph(500, len(SITES), 1 / mean, 1 / 100, np.random.default_rng(5))
+    anion = np.tile(OWN, (500, 1))
+    found = values(LIFETIMES.compute(run_at(anion, len(SITES), np.where(there, INSIDE, APART))))
+    lifetime, median = found['pair_lifetime'], found['pair_lifetime_median']
+    assert lifetime.low < 0.5 * mean < lifetime.high
+    assert 'longer than half the window' in lifetime.interval_verdict
+    assert not lifetime.verdict
+    assert median.value is None
+
+
 def test_bad_input():
     run = run_at(np.tile(OWN, (40, 1)), len(SITES), INSIDE)
     for wrong in (PairLifetimes(contact_distance=1.0, broken_beyond=0.5),
