@@ -50,6 +50,14 @@ class Estimate:
         """Whether there is an interval and nothing speaks against it."""
         return self.value is not None and self.low is not None and not self.against
 
+    @property
+    def negated(self) -> Estimate:
+        """The same with the other sign."""
+        value, low, high = (
+            None if end is None else -end for end in (self.value, self.high, self.low)
+        )
+        return replace(self, value=value, low=low, high=high)
+
     def within(self, lowest: float, highest: float) -> Estimate:
         """Cut the interval to the values that the quantity can have."""
         if self.low is None or self.high is None:

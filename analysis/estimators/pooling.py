@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -44,6 +44,11 @@ class Replicates:
     def n(self) -> int:
         """How many replicas there are."""
         return len(self.values)
+
+    @property
+    def negated(self) -> Replicates:
+        """The same with the other sign."""
+        return replace(self, values=-self.values, censored=-self.censored)
 
     @cached_property
     def mean(self) -> float:

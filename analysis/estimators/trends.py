@@ -131,6 +131,15 @@ def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL)
     )
 
 
+def minimum_test(states: Sequence[Replicates], index: int, level: float = LEVEL) -> Decision:
+    """Decide whether values are smallest in one state (1), or smaller in another one (-1).
+
+    As `maximum_test`; the effect is the difference from the rival, below zero in a minimum.
+    """
+    found = maximum_test([each.negated for each in states], index, level)
+    return replace(found, effect=found.effect.negated)
+
+
 def no_dependence(states: Sequence[Replicates], margin: float, level: float = LEVEL) -> Decision:
     """Decide whether no two states differ by more than a margin (1), by two one-sided tests.
 

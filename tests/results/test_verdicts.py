@@ -14,10 +14,10 @@ from workflow.results.series import all_series
 from workflow.results.verdicts import (
     Comparison,
     Finding,
+    extremum,
     greater,
     holm,
     judge,
-    maximum,
     onset,
     onsets,
     trend,
@@ -92,10 +92,10 @@ def test_what_cannot_be_decided_says_why() -> None:
 
 def test_a_maximum_is_beyond_all_others() -> None:
     peaked = [(0, 2.0, 2.2), (0.501, 9.0, 8.9), (1, 5.0, 5.1)]
-    assert decided(maximum(states(*peaked), AXIS, 0.5)) == 1
-    assert decided(maximum(states(*peaked), AXIS, 1)) == -1
-    assert decided(maximum(states((0, 2.0, 2.2), (0.5, 5.2, 4.8), (1, 5.0, 5.1)), AXIS, 0.5)) == 0
-    assert decided(maximum(states((0, 2.0, 2.2), (1, 5.0, 5.1)), AXIS, 0.5)) is None
+    assert decided(extremum(states(*peaked), AXIS, 0.5, 1)) == 1
+    assert decided(extremum(states(*peaked), AXIS, 1, 1)) == -1
+    assert decided(extremum(states((0, 2.0, 2.2), (0.5, 5.2, 4.8), (1, 5.0, 5.1)), AXIS, 0.5, 1)) == 0
+    assert decided(extremum(states((0, 2.0, 2.2), (1, 5.0, 5.1)), AXIS, 0.5, 1)) is None
 
 
 def test_greater_compares_two_places() -> None:

@@ -14,6 +14,7 @@ SECTIONS = (
     'conductivity',
     'lifetimes',
     'sweeps',
+    'relations',
     'ensembles',
     'melts',
     'ionomer',

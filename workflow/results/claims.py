@@ -23,11 +23,13 @@ class Expectation(StrictModel):
     Attributes:
         trend: From the first place to the last.
         maximum_at: The place where it is largest.
+        minimum_at: The place where it is smallest.
         greater: Two places: it is greater at the first.
     """
 
     trend: Literal['falls', 'rises'] | None = None
     maximum_at: float | None = None
+    minimum_at: float | None = None
     greater: tuple[float, float] | None = None
 
     @model_validator(mode='after')
@@ -38,9 +40,11 @@ class Expectation(StrictModel):
 
     @model_validator(mode='after')
     def _one(self) -> Self:
-        if sum(each is not None for each in (self.trend, self.maximum_at, self.greater)) != 1:
+        given = (self.trend, self.maximum_at, self.minimum_at, self.greater)
+        if sum(each is not None for each in given) != 1:
             raise ValueError(
-                "give 'falls', 'rises', { maximum_at = PLACE } or { greater = [PLACE, PLACE] }"
+                "give 'falls', 'rises', { maximum_at = PLACE }, { minimum_at = PLACE } or "
+                '{ greater = [PLACE, PLACE] }'
             )
         return self
 

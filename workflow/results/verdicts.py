@@ -15,6 +15,7 @@ from analysis.estimators.trends import (
     Decision,
     contrast,
     maximum_test,
+    minimum_test,
     no_dependence,
     trend_test,
     undecided,
@@ -206,17 +207,20 @@ def trend(points: Sequence[Point], axis: Axis, wanted: int, level: float = LEVEL
     return Comparison(wanted, seen, decision, effect, ends, against=', '.join(against))
 
 
-def maximum(points: Sequence[Point], axis: Axis, place: float, level: float = LEVEL) -> Comparison:
-    """Test whether a quantity is largest at a place."""
+def extremum(
+    points: Sequence[Point], axis: Axis, place: float, sign: int, level: float = LEVEL
+) -> Comparison:
+    """Test whether a quantity is largest (1) or smallest (-1) at a place."""
     usable = _usable(points)
     top = _nearest(usable, place)
     if top is None or len(usable) < 2:
         return Comparison(1, f'it is not known at {axis.text(place)} and elsewhere.')
     states = [row.replicates(each) for each, row in usable]
     index = usable.index(top)
-    decision = _of_replicas(maximum_test(states, index, level))
+    test = maximum_test if sign > 0 else minimum_test
+    decision = _of_replicas(test(states, index, level))
     others = [point for point in usable if point is not top]
-    rival = max(others, key=lambda point: _known(point[1]))
+    rival = max(others, key=lambda point: sign * _known(point[1]))
     if decision.rival is not None:
         rival = usable[decision.rival]
     seen = f'{_at(top, axis)}; the hardest to tell from it {_at(rival, axis)}.'
@@ -276,7 +280,9 @@ def _test(expect: Expectation, points: Sequence[Point], axis: Axis, level: float
     if expect.trend is not None:
         return trend(points, axis, -1 if expect.trend == 'falls' else 1, level)
     if expect.maximum_at is not None:
-        return maximum(points, axis, expect.maximum_at, level)
+        return extremum(points, axis, expect.maximum_at, 1, level)
+    if expect.minimum_at is not None:
+        return extremum(points, axis, expect.minimum_at, -1, level)
     assert expect.greater is not None  # one of them is given
     return greater(points, axis, *expect.greater, level)
 

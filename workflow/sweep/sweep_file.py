@@ -136,6 +136,33 @@ class Budget(StrictModel):
         return self
 
 
+class ActivationTable(StrictModel):
+    """Which activation energy is fitted, where kT varies.
+
+    Attributes:
+        quantity: Whose, a time or another positive quantity.
+        at: kT at which it is told; None takes that next to the middle of 1/kT.
+    """
+
+    quantity: str = 'conductivity'
+    at: PositiveFloat | None = None
+
+
+class DecouplingTable(StrictModel):
+    """What exponents of power laws are fitted over the states: `quantity` against 1/time.
+
+    Attributes:
+        against: Patterns of the names of times.
+    """
+
+    quantity: str = 'conductivity'
+    against: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = [
+        'p2_1_over_e_time_*-side',
+        'segmental_time*',
+        'pair_*time',
+    ]
+
+
 class ReportTable(StrictModel):
     """What the results of a sweep are shown against; part of no state point.
 
@@ -154,6 +181,19 @@ class ReportTable(StrictModel):
     overview: Annotated[list[str], Field(min_length=1)] | None = None
     claims: str | None = None
     note: str = ''
+    activation: ActivationTable = ActivationTable()
+    decoupling: DecouplingTable = DecouplingTable()
+
+    @property
+    def named_quantities(self) -> dict[str, list[str]]:
+        """The patterns of quantities that it names itself, by their key."""
+        found = {}
+        for table in ('activation', 'decoupling'):
+            given = getattr(self, table)
+            for key in given.model_fields_set & {'quantity', 'against'}:
+                names = getattr(given, key)
+                found[f'{table}.{key}'] = [names] if isinstance(names, str) else names
+        return found
 
 
 class Sweep(StrictModel):
@@ -212,6 +252,15 @@ class Sweep(StrictModel):
         lengths = [each.bjerrum_length or each.permittivity for each in self.all_grids]
         if len({each is None for each in lengths}) > 1:
             raise ValueError("grids: give 'bjerrum_length' in each of them, or in none")
+        return self
+
+    @model_validator(mode='after')
+    def _activation_is_within(self) -> Self:
+        at, known = self.report.activation.at, self.grid.kT
+        if at is not None and not min(known) <= at <= max(known):
+            raise ValueError(
+                f'report.activation.at: {at:g} is outside of kT, {min(known):g} to {max(known):g}'
+            )
         return self
 
     @model_validator(mode='after')

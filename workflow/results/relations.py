@@ -1,0 +1,115 @@
+"""What several states of a sweep tell together: activation energies, exponents, thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from workflow.results import activation, decoupling, threshold
+from workflow.results.activation import Activations, find_activations
+from workflow.results.aggregate import Row, SweepTable
+from workflow.results.decoupling import Pair, find_decoupling
+from workflow.results.relation import Relation
+from workflow.results.series import Series, all_series
+from workflow.results.threshold import Threshold, find_thresholds
+from workflow.sweep.sweep_file import ReportTable
+
+# Quantities that claims may name beside those of single jobs.
+NAMES = (activation.NAME,)
+ACTIVATION, DECOUPLING, THRESHOLD = 'activation', 'decoupling', 'percolation'
+
+
+@dataclass(frozen=True)
+class Relations:
+    """All relations over the states of a sweep that its results allow for.
+
+    Attributes:
+        activations: None where no state has the quantity.
+        pairs: Of a quantity and a time.
+        thresholds: Of groups of states with several sizes.
+    """
+
+    table: SweepTable
+    activations: Activations | None
+    pairs: Sequence[Pair]
+    thresholds: Sequence[Threshold]
+
+    @classmethod
+    def of(cls, table: SweepTable, report: ReportTable) -> Relations:
+        """Find what can be computed from the results that are there."""
+        return cls(
+            table,
+            find_activations(table, report.activation),
+            find_decoupling(table, report.decoupling),
+            find_thresholds(table),
+        )
+
+    @property
+    def rows(self) -> list[Row]:
+        """Those that are quantities against the axis."""
+        return [] if self.activations is None else self.activations.rows
+
+    @cached_property
+    def series(self) -> list[Series]:
+        """All series of the sweep, and those of the relations."""
+        found = all_series(self.table)
+        return found if self.activations is None else found + self.activations.series(self.table)
+
+    @property
+    def of_activation(self) -> list[Relation]:
+        """Energies and the constants of their laws."""
+        return [] if self.activations is None else list(self.activations.relations(self.table))
+
+    @property
+    def all(self) -> list[Relation]:
+        """All numbers."""
+        parts = (*self.pairs, *self.thresholds)
+        return [*self.of_activation, *(found for part in parts for found in part.relations)]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Why there is no quantity that claims may name, by its name."""
+        found = self.activations
+        if found is None or found.fits:
+            return {}
+        return {activation.NAME: '; '.join(found.refusals)}
+
+    @property
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """Describe each kind that there is, for the report."""
+        found: dict[str, dict[str, Any]] = {}
+        if self.activations is not None:
+            found[ACTIVATION] = {
+                'title': activation.TITLE,
+                'definition': self.activations.definition,
+                'refused': self.activations.refusals,
+                'relations': self.of_activation,
+            }
+        if self.pairs:
+            found[DECOUPLING] = {
+                'title': decoupling.TITLE,
+                'definition': decoupling.DEFINITION.format(quantity=self.pairs[0].quantity),
+                'refused': (),
+                'relations': [each for pair in self.pairs for each in pair.relations],
+            }
+        if self.thresholds:
+            found[THRESHOLD] = {
+                'title': threshold.TITLE,
+                'definition': threshold.DEFINITION,
+                'refused': (),
+                'relations': [each for part in self.thresholds for each in part.relations],
+            }
+        elif self._has_clusters:
+            found[THRESHOLD] = {
+                'title': threshold.TITLE,
+                'definition': threshold.DEFINITION,
+                'refused': ('one system size: a threshold needs two, as `chains` in [grid]',),
+                'relations': [],
+            }
+        return found
+
+    @property
+    def _has_clusters(self) -> bool:
+        return any(row.quantity.name == threshold.LARGEST for row in self.table.rows)
