@@ -22,7 +22,7 @@ from workflow.results.claims import read_claims
         ("expect = 'falls'", "needs a 'quantity'"),
         ('', "give either 'expect'"),
         ("expect = 'falls'\nquantity = 'density'\nnot_tested = 'why'", "give either 'expect'"),
-        ('expect = {}\nquantity = "density"', 'maximum_at'),
+        ('expect = {}\nquantity = "density"', 'minimum_at'),
     ],
 )
 def test_a_wrong_claim_says_where_and_what(tmp_path: Path, claim: str, message: str) -> None:

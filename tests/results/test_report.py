@@ -57,7 +57,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_products_are_there_and_nothing_temporary(written: Path) -> None:
     names = {path.name for path in written.iterdir()}
-    assert names == {'summary.csv', 'values_by_run.csv', 'figures', 'report.html', 'report.md'}
+    assert names == {
+        'summary.csv',
+        'relations.csv',
+        'values_by_run.csv',
+        'figures',
+        'report.html',
+        'report.md',
+    }
     figures = {path.name for path in (written / 'figures').iterdir()}
     assert figures == {f'{stem}.{kind}' for stem in FIGURES for kind in KINDS}
 

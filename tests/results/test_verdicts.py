@@ -94,7 +94,9 @@ def test_a_maximum_is_beyond_all_others() -> None:
     peaked = [(0, 2.0, 2.2), (0.501, 9.0, 8.9), (1, 5.0, 5.1)]
     assert decided(extremum(states(*peaked), AXIS, 0.5, 1)) == 1
     assert decided(extremum(states(*peaked), AXIS, 1, 1)) == -1
-    assert decided(extremum(states((0, 2.0, 2.2), (0.5, 5.2, 4.8), (1, 5.0, 5.1)), AXIS, 0.5, 1)) == 0
+    assert (
+        decided(extremum(states((0, 2.0, 2.2), (0.5, 5.2, 4.8), (1, 5.0, 5.1)), AXIS, 0.5, 1)) == 0
+    )
     assert decided(extremum(states((0, 2.0, 2.2), (1, 5.0, 5.1)), AXIS, 0.5, 1)) is None
 
 

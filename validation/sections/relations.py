@@ -1,8 +1,8 @@
 """How often the intervals of what needs several states of a sweep hold the truth.
 
-Everything here is synthetic: values of replicas with normal errors of the logarithm, about laws that
-are known. Coverage counts where an interval is offered without a verdict, and must lie within 93
-and 97 %; 2.5 counting errors beside that are allowed. Activation energies are asked for in the
+Everything here is synthetic: values of replicas with normal errors of the logarithm, about laws
+that are known. Coverage counts where an interval is offered without a verdict, and must lie within
+93 and 97 %; 2.5 counting errors beside that are allowed. Activation energies are asked for in the
 middle and at both ends of the temperatures; rows with T0 = 0 are Arrhenius. Rows that are stated
 claim nothing: they show how far to trust.
 """

@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.arrays import FloatArray
 from analysis.estimators.activation import (
+    ARRHENIUS,
     ENOUGH_TEMPERATURES,
     Activation,
     fit_activation,
@@ -18,16 +19,17 @@ from analysis.estimators.activation import (
 from analysis.observable import Combination, Panel, Quantity
 from workflow.results.aggregate import Row, State, SweepTable
 from workflow.results.axis import AxisValue, Place, place_text
+from workflow.results.claims import ACTIVATION_ENERGY
 from workflow.results.relation import Relation
 from workflow.results.series import Series, all_series
 from workflow.sweep.sweep_file import ActivationTable
 
-NAME, TITLE = 'activation_energy', 'Activation energy'
+NAME, TITLE = ACTIVATION_ENERGY, 'Activation energy'
 DEFINITION = (
     'E_a = -d ln x/d(1/kT) = B kT^2/(kT - T0)^2, in epsilon, at {at} of {quantity}. Fits of ln x '
     'against kT over the replicas: VTF, ln x = a - B/(kT - T0), or Arrhenius, T0 = 0, by the lower '
-    'AICc. The interval of E_a is the profile likelihood of a curve that may bend, whichever law is '
-    'preferred. The Coulomb energy does not change with kT: bjerrum_length is that at kT = 1, and '
+    'AICc. The interval of E_a is the profile likelihood of a curve that may bend, whatever the '
+    'law is. The Coulomb energy does not change with kT: bjerrum_length is that at kT = 1, and '
     'l_B kT is held constant, as at a constant permittivity, so E_a lacks what a permittivity that '
     'falls with temperature would add.'
 )
@@ -53,12 +55,16 @@ class Fit:
 
 @dataclass(frozen=True)
 class Activations:
-    """All fits of a sweep, or why there are none."""
+    """All fits of a sweep.
+
+    Attributes:
+        refusals: Why there is none, with where.
+    """
 
     quantity: str
     at: float
     fits: tuple[Fit, ...]
-    refusals: tuple[str, ...]
+    refusals: Mapping[str, str]
 
     @property
     def rows(self) -> list[Row]:
@@ -84,9 +90,11 @@ class Activations:
             about = (self.quantity, '', where)
             found = each.energy.estimate
             yield Relation(NAME, *about, 'epsilon', found, n, each.fit.law)
+            if each.fit.law == ARRHENIUS:
+                constant = each.fit.constant
+                yield Relation('arrhenius_energy', *about, 'epsilon', constant, n, ARRHENIUS)
             if each.fit.law:
-                constant, strength, t0 = each.fit.constant, each.fit.strength, each.fit.t0
-                yield Relation('arrhenius_energy', *about, 'epsilon', constant, n, each.fit.law)
+                strength, t0 = each.fit.strength, each.fit.t0
                 yield Relation('vtf_strength', *about, 'epsilon', strength, n, each.fit.law)
                 yield Relation('vtf_temperature', *about, 'epsilon', t0, n, each.fit.law)
 
@@ -102,7 +110,8 @@ def find_activations(table: SweepTable, asked: ActivationTable) -> Activations |
         return None
     known = {float(row.place[_KT]) for rows in groups.values() for row in rows}
     at = middle_temperature(np.array(sorted(known))) if asked.at is None else asked.at
-    fits, refused = [], []
+    fits: list[Fit] = []
+    refused: dict[str, list[str]] = {}
     for key, rows in groups.items():
         place = dict(key)
         ordered = tuple(sorted(rows, key=lambda row: float(row.place[_KT])))
@@ -110,10 +119,8 @@ def find_activations(table: SweepTable, asked: ActivationTable) -> Activations |
         if isinstance(found, Fit):
             fits.append(found)
         else:
-            refused.append((place_text(place, table.axis), found))
-    if not fits:  # a sweep at one temperature says so once
-        refused = [('', why) for why in dict.fromkeys(why for _, why in refused)]
-    refusals = tuple(f'{where}: {why}' if where else why for where, why in refused)
+            refused.setdefault(found, []).append(place_text(place, table.axis))
+    refusals = {why: '; '.join(filter(None, where)) for why, where in refused.items()}
     return Activations(asked.quantity, at, tuple(fits), refusals)
 
 
@@ -131,10 +138,8 @@ def _fit(place: Place, rows: Sequence[Row], at: float) -> Fit | str:
     """Fit the states of one group, or say why not."""
     values = {float(row.place[_KT]): found for row in rows if (found := logarithms(row))}
     if len(values) < 2:
-        return (
-            f'{len(values) or "no"} temperature{"s" if not values else ""} with a positive value: '
-            f'an activation energy needs kT to vary, and a fit {ENOUGH_TEMPERATURES} temperatures'
-        )
+        many = 'one temperature' if values else 'no temperature'
+        return f'{many} with a positive value, and a fit needs {ENOUGH_TEMPERATURES}'
     if not min(values) <= at <= max(values):
         return f'kT = {at:g} is outside of the temperatures that have a value'
     fit = fit_activation(*_arrays(values), at)

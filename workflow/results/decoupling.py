@@ -56,7 +56,9 @@ def find_decoupling(table: SweepTable, asked: DecouplingTable) -> list[Pair]:
             row.quantity.combination is Combination.POSITIVE_TIME for row in times.values()
         )
         if is_time and any(fnmatchcase(name, pattern) for pattern in asked.against):
-            rows = tuple((quantities[key], time) for key, time in times.items() if key in quantities)
+            rows = tuple(
+                (quantities[key], time) for key, time in times.items() if key in quantities
+            )
             rows = tuple(pair for pair in rows if _points(pair) is not None)
             if rows:
                 fitted = tuple(_relations(table, asked.quantity, name, rows))
@@ -80,9 +82,7 @@ def _relations(
                 yield _relation(quantity, time, where, members)
 
 
-def _relation(
-    quantity: str, time: str, where: str, rows: Sequence[tuple[Row, Row]]
-) -> Relation:
+def _relation(quantity: str, time: str, where: str, rows: Sequence[tuple[Row, Row]]) -> Relation:
     points = [found for pair in rows if (found := _points(pair)) is not None]
     against = f'1/{time}'
     return Relation(NAME, quantity, against, where, '1', power_law(points), len(points))

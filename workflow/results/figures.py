@@ -93,7 +93,7 @@ def write_figures(
                 continue
             name = stem if len(many) == 1 else f'{stem}-{number + 1}'
             with rc_context(STYLE):
-                _save(draw_grid(series, chosen), folder / name)
+                save_figure(draw_grid(series, chosen), folder / name)
             write_csv(folder / f'{name}.csv', _DATA, _data(series, chosen))
             captions = dict.fromkeys(_POINTS if each.rows else _RANGE for each in chosen)
             written.append(SweepFigure(name, observable, title + series.where, ' '.join(captions)))
@@ -255,7 +255,8 @@ def _mean_curves(results: Sequence[Any], observable: str) -> dict[str, Curve]:
     return {name: curve for name, curve in means.items() if len(curve.x)}
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PATH.png, .svg and .pdf."""
     # Laid out once: all files then show the same, and the others cost less.
     layout = figure.get_layout_engine()
     assert layout is not None  # `new_figure` gives one

@@ -110,7 +110,7 @@ def lengthen(jobs: SweepJobs, sweep: Sweep, table: SweepTable, findings: Sequenc
     wanted = {
         result.job: 2 * before.get(result.job, 1)
         for state in table.states
-        if state.place in places
+        if _is_in(state.place, places)
         for result in state.results
     }
     wanted = {
@@ -226,13 +226,18 @@ def _more_replicas(
         numbers.setdefault(_state_of(point), []).append(int(point['replica']))
     added: list[tuple[int, dict[str, Any]]] = []
     for state in table.states:
-        if state.place in places:
+        if _is_in(state.place, places):
             point = dict(state.results[0].state_point)
             there = numbers[_state_of(point)]
             first = max(there) + 1
             more = size_of(point) - len(there)
             added += [(k, point | {'replica': first + k}) for k in range(more)]
     return [point for _, point in sorted(added, key=lambda each: each[0])]
+
+
+def _is_in(place: Place, places: Sequence[Place]) -> bool:
+    """Check whether a state is at one of the places, which may leave axes open, as kT."""
+    return any(each.items() <= place.items() for each in places)
 
 
 def _state_of(point: Mapping[str, Any]) -> str:

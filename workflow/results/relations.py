@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,9 +16,8 @@ from workflow.results.series import Series, all_series
 from workflow.results.threshold import Threshold, find_thresholds
 from workflow.sweep.sweep_file import ReportTable
 
-# Quantities that claims may name beside those of single jobs.
-NAMES = (activation.NAME,)
 ACTIVATION, DECOUPLING, THRESHOLD = 'activation', 'decoupling', 'percolation'
+NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -78,38 +77,40 @@ class Relations:
 
     @property
     def sections(self) -> dict[str, dict[str, Any]]:
-        """Describe each kind that there is, for the report."""
+        """Describe each kind that there is, as the report does an observable."""
         found: dict[str, dict[str, Any]] = {}
         if self.activations is not None:
-            found[ACTIVATION] = {
-                'title': activation.TITLE,
-                'definition': self.activations.definition,
-                'refused': self.activations.refusals,
-                'relations': self.of_activation,
-            }
+            found[ACTIVATION] = _section(
+                activation.TITLE,
+                self.activations.definition,
+                self.of_activation,
+                self.activations.refusals,
+            )
         if self.pairs:
-            found[DECOUPLING] = {
-                'title': decoupling.TITLE,
-                'definition': decoupling.DEFINITION.format(quantity=self.pairs[0].quantity),
-                'refused': (),
-                'relations': [each for pair in self.pairs for each in pair.relations],
-            }
-        if self.thresholds:
-            found[THRESHOLD] = {
-                'title': threshold.TITLE,
-                'definition': threshold.DEFINITION,
-                'refused': (),
-                'relations': [each for part in self.thresholds for each in part.relations],
-            }
-        elif self._has_clusters:
-            found[THRESHOLD] = {
-                'title': threshold.TITLE,
-                'definition': threshold.DEFINITION,
-                'refused': ('one system size: a threshold needs two, as `chains` in [grid]',),
-                'relations': [],
-            }
+            found[DECOUPLING] = _section(
+                decoupling.TITLE,
+                decoupling.DEFINITION.format(quantity=self.pairs[0].quantity),
+                [each for pair in self.pairs for each in pair.relations],
+            )
+        if any(row.quantity.name == threshold.LARGEST for row in self.table.rows):
+            one_size = {} if self.thresholds else {threshold.ONE_SIZE: 'all states'}
+            found[THRESHOLD] = _section(
+                threshold.TITLE,
+                threshold.DEFINITION,
+                [each for part in self.thresholds for each in part.relations],
+                one_size,
+            )
         return found
 
-    @property
-    def _has_clusters(self) -> bool:
-        return any(row.quantity.name == threshold.LARGEST for row in self.table.rows)
+
+def _section(
+    title: str, definition: str, relations: Sequence[Relation], refused: Mapping[str, str] = NONE
+) -> dict[str, Any]:
+    return {
+        'title': title,
+        'definition': definition,
+        'dynamics': '',
+        'refused': [{'why': why, 'jobs': where or 'all states'} for why, where in refused.items()],
+        'relations': relations,
+        'notes': [],
+    }

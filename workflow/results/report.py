@@ -25,7 +25,10 @@ from workflow.results.causes import causes_of
 from workflow.results.claims import Claims
 from workflow.results.figures import OVERVIEW, SweepFigure, write_figures
 from workflow.results.real_units import in_real_units, real_row, real_statement
-from workflow.results.series import Series, all_series
+from workflow.results.relation import write_relations
+from workflow.results.relation_figures import write_relation_figures
+from workflow.results.relations import Relations
+from workflow.results.series import all_series
 from workflow.results.stated_definitions import onset_statements
 from workflow.results.tables import (
     column_names,
@@ -37,9 +40,11 @@ from workflow.results.tables import (
     write_values_by_run,
 )
 from workflow.results.verdicts import Finding, judge, keep_decided, onsets
+from workflow.sweep.sweep_file import ReportTable
 
 SUMMARY = 'summary.csv'
 SUMMARY_REAL = 'summary_real_units.csv'
+RELATIONS = 'relations.csv'
 VALUES_BY_RUN = 'values_by_run.csv'
 REPORT = 'report.html'
 PAGE = 'report.md'
@@ -57,6 +62,7 @@ class Background:
         note: What a reader has to know of the sweep.
         overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
+        report: What it names of relations over the states.
         level: Rate of false decisions at this look at the sweep.
         decided: Verdicts of earlier looks.
         looks: What each of them found, in words.
@@ -72,6 +78,7 @@ class Background:
     note: str = ''
     overview: Sequence[str] | None = None
     claims: Claims | None = None
+    report: ReportTable = field(default_factory=ReportTable)
     level: float = LEVEL
     decided: Mapping[str, str] = field(default_factory=dict)
     looks: Sequence[str] = ()
@@ -94,17 +101,19 @@ def write_results(folder: Path, table: SweepTable, background: Background) -> Pa
     is_complete = len(results) >= background.n_jobs and not any(
         outcome.refusal for result in results for outcome in result.outcomes.values()
     )
-    many = all_series(table)
-    figures = write_figures(drawn, many, background.overview, is_complete)
-    context = _context(table, background, many, figures, drawn)
+    relations = Relations.of(table, background.report)
+    figures = write_figures(drawn, all_series(table), background.overview, is_complete)
+    figures += write_relation_figures(drawn, relations)
+    context = _context(table, background, relations, figures, drawn)
     # Figures of an earlier state of the sweep go with their folder.
     shutil.rmtree(folder / FIGURES, ignore_errors=True)
     os.replace(drawn, folder / FIGURES)
-    write_summary(folder / SUMMARY, table)
+    write_summary(folder / SUMMARY, table, relations.rows)
     if background.units is None:  # of a sweep whose model had some before
         (folder / SUMMARY_REAL).unlink(missing_ok=True)
     else:
         write_summary(folder / SUMMARY_REAL, in_real_units(table, background.units))
+    write_relations(folder / RELATIONS, relations.all)
     write_values_by_run(folder / VALUES_BY_RUN, table)
     for name in (PAGE, REPORT):
         with replacing(folder / name) as temporary:
@@ -131,13 +140,14 @@ def _rendered(name: str, context: Mapping[str, Any]) -> str:
 def _context(
     table: SweepTable,
     background: Background,
-    many: Sequence[Series],
+    relations: Relations,
     figures: Sequence[SweepFigure],
     figure_folder: Path,
 ) -> dict[str, Any]:
     """Collect all that a report says."""
     results = [result for state in table.states for result in state.results]
     points = [result.state_point for result in results]
+    many = all_series(table)
     tables = key_tables(table)
     shown = []
     for figure in figures:
@@ -146,7 +156,9 @@ def _context(
     dynamics = described.dynamics_statement(points)
     findings: list[Finding] = []
     if background.claims:
-        found = judge(background.claims, many, table.axis, background.level)
+        found = judge(
+            background.claims, relations.series, table.axis, background.level, relations.missing
+        )
         findings = keep_decided(found, background.decided)
     units = background.units
     return {
@@ -174,7 +186,7 @@ def _context(
         'findings': findings,
         'sections': [
             section | {'figures': [each for each in shown if each['observable'] == name]}
-            for name, section in _sections(table, dynamics).items()
+            for name, section in (relations.sections | _sections(table, dynamics)).items()
         ],
         'unconverged': causes_of(table, background.runs),
         'n_unconverged': sum(not row.is_converged for row in table.rows),

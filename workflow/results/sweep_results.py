@@ -72,6 +72,7 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         note=_report_table(content).note.strip(),
         protocol=content['sweep']['protocol'],
         claims=_claims(content),
+        report=_report_table(content),
         level=level_of(wanted, looks),
         decided=looks[-1].decided if looks else {},
         looks=list(map(str, looks)),
@@ -123,7 +124,7 @@ def look_at(sweep: SweepJobs) -> str:
 def _look_at(sweep: SweepJobs) -> str:
     from workflow.jobs.asked import record_limits
     from workflow.results.looks import lengthen, level_of, looks_of, take_look
-    from workflow.results.series import all_series
+    from workflow.results.relations import Relations
     from workflow.results.verdicts import judge, keep_decided
     from workflow.stages.extend_jobs import extend_jobs
 
@@ -131,7 +132,8 @@ def _look_at(sweep: SweepJobs) -> str:
     wanted, claims = Sweep.model_validate(content['sweep']), _claims(content)
     looks, findings = looks_of(content), []
     if claims is not None:
-        found = judge(claims, all_series(table), table.axis, level_of(wanted, looks))
+        relations = Relations.of(table, wanted.report)
+        found = judge(claims, relations.series, table.axis, level_of(wanted, looks))
         findings = keep_decided(found, looks[-1].decided if looks else {})
     if longer := lengthen(sweep, wanted, table, findings):
         project = sweep.jobs[0].project
@@ -211,6 +213,10 @@ def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
         check_axis(report, model, as_plain_values(next(state_points(sweep, model))))
         for name in report.overview or ():
             sweep.observables.check_panel(name, 'report.overview')
+        for key, patterns in report.named_quantities.items():
+            for pattern in patterns:
+                of_types = (model.beads, model.bonds)
+                sweep.observables.check_quantity(pattern, *of_types, f'report.{key}')
     claims = None
     if report.claims is not None:
         claims = read_claims(report.claims, path, model, sweep.observables).model_dump(mode='json')

@@ -39,14 +39,14 @@ class KeyTable:
     lines: tuple[tuple[str, ...], ...]
 
 
-def write_summary(path: Path, table: SweepTable) -> None:
-    """Write the rows as CSV, under a temporary name until it is whole."""
+def write_summary(path: Path, table: SweepTable, more: Sequence[Row] = ()) -> None:
+    """Write the rows as CSV, and more that have no place on some of the axes."""
     leading, others = _place_columns(table)
     lines = []
-    for row in table.rows:
+    for row in (*table.rows, *more):
         quantity, estimate = row.quantity, row.estimate
         found = (quantity.name, quantity.unit, estimate.value, estimate.low, estimate.high)
-        first, last = ([row.place[name] for name in names] for names in (leading, others))
+        first, last = ([row.place.get(name) for name in names] for names in (leading, others))
         lines.append([table.name, *first, *found, row.n_replicas, row.is_converged, *last])
     write_csv(path, ['sweep', *leading, *_COLUMNS, *others], lines)
 

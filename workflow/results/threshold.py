@@ -26,6 +26,7 @@ DEFINITION = (
     'itself, which needs no exponent and sees less. Between places of the sweep the curves are '
     'taken as straight; the interval is all where they are not told apart.'
 )
+ONE_SIZE = 'one system size, and a threshold needs two: another number of chains'
 _SIZE = 'chains'
 _PAIRS = ((LARGEST, BETA_OVER_NU), (PROBABILITY, 0.0))
 
@@ -45,7 +46,7 @@ class Threshold:
 
 
 def find_thresholds(table: SweepTable) -> list[Threshold]:
-    """Find thresholds of all groups of states with two sizes; none where one size alone is there."""
+    """Find thresholds of all groups of states that have two sizes."""
     axis, found = table.axis, []
     groups: dict[tuple[tuple[str, AxisValue], ...], list[Row]] = {}
     for row in table.rows:
@@ -80,7 +81,7 @@ def _relations(
     for quantity, exponent in _PAIRS:
         of_size = curves.get(quantity, {})
         for small, large in itertools.pairwise(sorted(of_size)):
-            lower, upper = ({x: row for x, row in of_size[each]} for each in (small, large))
+            lower, upper = dict(of_size[small]), dict(of_size[large])
             shared = sorted(lower.keys() & upper.keys())
             either = [
                 [(x, rows[x], size) for x in shared]

@@ -29,6 +29,7 @@ from workflow.results.tables import format_interval
 
 SETS_IN_ABOVE = 0.5
 NOT_TESTED = 'not tested'
+NOTHING: Mapping[str, str] = {}
 
 # A quantity that changes by less over the axis does not depend on it.
 INDEPENDENT_WITHIN = 0.1
@@ -87,12 +88,17 @@ class Onset:
 
 
 def judge(
-    claims: Claims, many: Sequence[Series], axis: Axis, level: float = LEVEL
+    claims: Claims,
+    many: Sequence[Series],
+    axis: Axis,
+    level: float = LEVEL,
+    missing: Mapping[str, str] = NOTHING,
 ) -> list[Finding]:
     """Hold claims against the series of a sweep that lie along its axis.
 
     A claim on several quantities decides each of them at a p that Holm's method adjusts for their
-    number (1979, Scand. J. Statist. 6, 65). `level` is the rate of false decisions.
+    number (1979, Scand. J. Statist. 6, 65). `level` is the rate of false decisions; `missing` says
+    why there is no quantity of a name.
     """
     findings = []
     for claim in claims.claim:
@@ -108,8 +114,9 @@ def judge(
         ]
         if not asked:
             patterns = ', '.join(claim.quantity)
-            missing = f'no result is named {patterns} along {axis.name or "any axis"}.'
-            findings.append(Finding(claim.text, claim.source, '', missing, NOT_TESTED))
+            why = f'no result is named {patterns} along {axis.name or "any axis"}'
+            why = ': '.join([why, *(missing[each] for each in claim.quantity if each in missing)])
+            findings.append(Finding(claim.text, claim.source, '', f'{why}.', NOT_TESTED))
             continue
         tests = [_test(claim.expect, points, axis, level) for _, points in asked]
         adjusted = holm([1.0 if test.decision is None else test.decision.p for test in tests])

@@ -256,7 +256,8 @@ class Sweep(StrictModel):
 
     @model_validator(mode='after')
     def _activation_is_within(self) -> Self:
-        at, known = self.report.activation.at, self.grid.kT
+        at = self.report.activation.at
+        known = [kT for grid in self.all_grids for kT in grid.kT]
         if at is not None and not min(known) <= at <= max(known):
             raise ValueError(
                 f'report.activation.at: {at:g} is outside of kT, {min(known):g} to {max(known):g}'
