@@ -49,5 +49,5 @@ def power_law(states: Sequence[FloatArray]) -> Estimate:
     variance = moments[0, 0] * residual + shared**2
     if freedom:
         variance += (noise[0, 0] * float(line @ noise @ line) + shared**2) * (n - 1) / freedom
-    half = student_quantile(n - 2) * math.sqrt(variance / (n - 1)) / float(signal)
+    half = student_quantile(n - 2) * math.sqrt(max(variance, 0.0) / (n - 1)) / float(signal)
     return Estimate(slope, slope - half, slope + half, n, verdict)

@@ -134,8 +134,8 @@ def test_exponents_over_all_states_and_over_those_that_differ_in_one_thing() -> 
             tau[key] = noisy(slow, generator)
             sigma[key] = noisy(slow**-0.7, generator)
     times = rows_of('p2_1_over_e_time_A-side', tau, combination=Combination.POSITIVE_TIME)
-    table = sweep_of(*rows_of('conductivity', sigma), *times)
-    (pair,) = Relations.of(table, ReportTable()).pairs
+    made_up = sweep_of(*rows_of('conductivity', sigma), *times)
+    (pair,) = Relations.of(made_up, ReportTable()).pairs
     assert pair.relations[0].where == ''
     assert pair.relations[0].n_states == 18
     # Three compositions are too few for an exponent at one temperature.

@@ -149,9 +149,9 @@ def _fit(place: Place, rows: Sequence[Row], at: float) -> Fit | str:
     if doubtful := sum(not row.is_converged for row in rows):
         reasons.append(f'{doubtful} of {len(rows)} temperatures are not converged')
     by_replica = dict(_by_replica(values, at))
-    found = replace(fit.energy, verdict='; '.join(reasons), n_effective=float(len(by_replica)))
+    estimate = replace(fit.energy, verdict='; '.join(reasons), n_effective=float(len(by_replica)))
     label, unit = f'at kT = {at:g}', 'epsilon'
-    energy = Quantity(NAME, unit, found, panel=_PANEL, label=label, is_key=True)
+    energy = Quantity(NAME, unit, estimate, panel=_PANEL, label=label, is_key=True)
     replicas = {r: replace(energy, estimate=each.energy) for r, each in by_replica.items()}
     return Fit(place, tuple(rows), fit, Row(place, 'activation', energy, replicas))
 

@@ -137,8 +137,8 @@ def _pair_panel(pair: Pair, axis: Axis) -> Panel:
             colour = colours[float(row.place.get(axis.column, 0))]
             _point(ax, 1 / value, row, colour)
             if time.estimate.low and time.estimate.high:
-                ends = (1 / time.estimate.high, 1 / time.estimate.low)
-                ax.hlines(row.estimate.value, *ends, color=colour, lw=1.2)
+                low, high = 1 / time.estimate.high, 1 / time.estimate.low
+                ax.hlines(row.estimate.value, low, high, color=colour, lw=1.2)
         x, y = _logarithms(pair)
         ends = np.array([x.min(), x.max()])
         if whole.value is not None:

@@ -64,8 +64,9 @@ class Relations:
     @property
     def all(self) -> list[Relation]:
         """All numbers."""
-        parts = (*self.pairs, *self.thresholds)
-        return [*self.of_activation, *(found for part in parts for found in part.relations)]
+        of_pairs = [found for pair in self.pairs for found in pair.relations]
+        of_thresholds = [found for each in self.thresholds for found in each.relations]
+        return [*self.of_activation, *of_pairs, *of_thresholds]
 
     @property
     def missing(self) -> dict[str, str]:
