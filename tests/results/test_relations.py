@@ -36,13 +36,15 @@ Place = Mapping[str, float]
 
 
 def rows_of(
-    name: str, values: Mapping[tuple[tuple[str, float], ...], list[float]], **settings: Any
+    name: str, values: Mapping[tuple[tuple[str, float], ...], list[float]], unit: str = 'u'
 ) -> list[Row]:
+    # As of all positive quantities: a conductivity is no time for it.
+    settings: Any = {'combination': Combination.POSITIVE_TIME}
     rows = []
     for key, replicas in values.items():
-        quantities = [Quantity(name, 'u', Estimate(value), **settings) for value in replicas]
+        quantities = [Quantity(name, unit, Estimate(value), **settings) for value in replicas]
         (estimate,) = combine([quantities])
-        shown = Quantity(name, 'u', estimate, **settings)
+        shown = Quantity(name, unit, estimate, **settings)
         rows.append(Row(dict(key), 'made up', shown, dict(enumerate(quantities))))
     return rows
 
@@ -133,7 +135,7 @@ def test_exponents_over_all_states_and_over_those_that_differ_in_one_thing() -> 
             slow = math.exp(B / (T - 0.4)) / (1 + x)
             tau[key] = noisy(slow, generator)
             sigma[key] = noisy(slow**-0.7, generator)
-    times = rows_of('p2_1_over_e_time_A-side', tau, combination=Combination.POSITIVE_TIME)
+    times = rows_of('p2_1_over_e_time_A-side', tau, 'tau')
     made_up = sweep_of(*rows_of('conductivity', sigma), *times)
     (pair,) = Relations.of(made_up, ReportTable()).pairs
     assert pair.relations[0].where == ''

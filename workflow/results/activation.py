@@ -16,7 +16,7 @@ from analysis.estimators.activation import (
     fit_activation,
     middle_temperature,
 )
-from analysis.observable import Combination, Panel, Quantity
+from analysis.observable import Panel, Quantity
 from workflow.results.aggregate import Row, State, SweepTable
 from workflow.results.axis import AxisValue, Place, place_text
 from workflow.results.claims import ACTIVATION_ENERGY
@@ -44,7 +44,7 @@ class Fit:
     Attributes:
         place: Of the group, without kT.
         rows: Of the quantity, by rising kT.
-        fit: Of -ln x where x is a time.
+        fit: Of -ln x where x is a time or a viscosity.
     """
 
     place: Place
@@ -124,9 +124,14 @@ def find_activations(table: SweepTable, asked: ActivationTable) -> Activations |
     return Activations(asked.quantity, at, tuple(fits), refusals)
 
 
+def is_slowness(quantity: Quantity) -> bool:
+    """Check whether a quantity is a time, or as a viscosity in proportion to one."""
+    return bool({'tau', 'steps'} & set(quantity.unit.partition('/')[0].split()))
+
+
 def logarithms(row: Row) -> dict[int, float]:
-    """Return ln x, or -ln x of a time, of the replicas whose value is positive."""
-    sign = -1 if row.quantity.combination is Combination.POSITIVE_TIME else 1
+    """Return ln x, or -ln x of a time or viscosity, of the replicas whose value is positive."""
+    sign = -1 if is_slowness(row.quantity) else 1
     return {
         replica: sign * math.log(each.estimate.value)
         for replica, each in row.by_replica.items()

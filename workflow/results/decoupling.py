@@ -10,8 +10,7 @@ import numpy as np
 
 from analysis.arrays import FloatArray
 from analysis.estimators.power_law import ENOUGH_STATES, power_law
-from analysis.observable import Combination
-from workflow.results.activation import logarithms
+from workflow.results.activation import is_slowness, logarithms
 from workflow.results.aggregate import Row, SweepTable
 from workflow.results.axis import AxisValue, place_text
 from workflow.results.relation import Relation
@@ -52,9 +51,7 @@ def find_decoupling(table: SweepTable, asked: DecouplingTable) -> list[Pair]:
     quantities = by_name.get(asked.quantity, {})
     found = []
     for name, times in by_name.items():
-        is_time = all(
-            row.quantity.combination is Combination.POSITIVE_TIME for row in times.values()
-        )
+        is_time = all(is_slowness(row.quantity) for row in times.values())
         if is_time and any(fnmatchcase(name, pattern) for pattern in asked.against):
             rows = tuple(
                 (quantities[key], time) for key, time in times.items() if key in quantities

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.estimators.estimate import Estimate
-from analysis.observable import Combination
 from analysis.plotting import COLOURS, MARKERS, STYLE, label_short_axis, new_figure
 from workflow.results import activation, decoupling, threshold
-from workflow.results.activation import Activations, Fit
+from workflow.results.activation import Activations, Fit, is_slowness
 from workflow.results.aggregate import Row
 from workflow.results.axis import Axis, place_text, value_text
 from workflow.results.decoupling import Pair
@@ -106,7 +105,7 @@ def _arrhenius_panel(found: Activations, label: str, fits: Sequence[Fit], axis: 
                 _point(ax, 1 / float(row.place['kT']), row, colour)
             temperatures = [float(row.place['kT']) for row in fit.rows]
             T = np.linspace(min(temperatures), max(temperatures), 100)
-            sign = -1 if fit.rows[0].quantity.combination is Combination.POSITIVE_TIME else 1
+            sign = -1 if is_slowness(fit.rows[0].quantity) else 1
             style = '-' if fit.fit.law == 'VTF' else '--'
             name = value_text(fit.place[axis.column]) if axis.column in fit.place else None
             ax.plot(1 / T, np.exp(sign * fit.fit(T)), style, color=colour, lw=1, label=name)

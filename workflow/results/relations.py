@@ -72,7 +72,9 @@ class Relations:
     def missing(self) -> dict[str, str]:
         """Why there is no quantity that claims may name, by its name."""
         found = self.activations
-        if found is None or found.fits:
+        if found is None:
+            return {activation.NAME: 'no state has the quantity that it is to be of'}
+        if found.fits:
             return {}
         return {activation.NAME: '; '.join(found.refusals)}
 

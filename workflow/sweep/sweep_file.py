@@ -140,7 +140,7 @@ class ActivationTable(StrictModel):
     """Which activation energy is fitted, where kT varies.
 
     Attributes:
-        quantity: Whose, a time or another positive quantity.
+        quantity: Whose: a conductivity, a time, or another positive quantity.
         at: kT at which it is told; None takes that next to the middle of 1/kT.
     """
 
@@ -159,7 +159,7 @@ class DecouplingTable(StrictModel):
     against: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = [
         'p2_1_over_e_time_*-side',
         'segmental_time*',
-        'pair_*time',
+        'pair_lifetime',
     ]
 
 
