@@ -13,8 +13,8 @@ from analysis.observables.ion_clusters import IonClusters
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.non_gaussian import NonGaussian
 from analysis.observables.pair_correlation import PairCorrelation
-from analysis.observables.partial_structure_factors import PartialStructureFactors
 from analysis.observables.pair_lifetimes import PairLifetimes
+from analysis.observables.partial_structure_factors import PartialStructureFactors
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.observables.stress_relaxation import StressRelaxation
 from analysis.observables.structure_factor import StructureFactor
