@@ -107,13 +107,13 @@ def test_report_has_a_section_for_each_observable_with_its_definition(written: P
 
 def test_report_leads_with_the_claims(written: Path) -> None:
     text = text_of(written / 'report.html')
-    answer = 'Of 11 claims 3 agree, 2 undecided, 1 disagrees, 5 not tested; from 6 of 7 runs'
+    answer = 'Of 12 claims 3 agree, 2 undecided, 1 disagrees, 6 not tested; from 6 of 7 runs'
     places = [text.index(each) for each in (answer, 'More ions, larger clusters', 'Key results')]
     assert places == sorted(places)
     assert 'agrees \N{MULTIPLICATION SIGN} < 0.0' in text  # from a bound
     assert 'To decide it: ' in text
     assert 'It cannot be decided because there are too few values beside the bounds.' in text
-    assert 'Fig. 2a No conductivity is computed. not tested' in text
+    assert 'no result is named conductivity along LSP' in text
     assert text.count('Jonckheere-Terpstra over the values of all replicas') == 1
     assert 'percolation_probability_any above 1/2 from LSP 0.5 on' in text
 
