@@ -15,8 +15,6 @@ from analysis.arrays import FloatArray, IntArray
 
 TIMES_PER_DECADE = 8
 POINTS_PER_DECADE = 16
-# A run knows no time longer than this part of it.
-LONGEST = 1 / 20
 # Ordinates of each series are dealt out to so many hands, one of which is left out in turn.
 HANDS = 4
 # The longest time is the shortest with which twice the log likelihood is within 1 of its best: one
@@ -81,7 +79,7 @@ def maxwell_spectrum(series: FloatArray, prefactor: float, interval: float) -> M
     starts = _bins(number)
     binned_weight = np.add.reduceat(weight, starts)
     angle = np.add.reduceat(2 * np.pi / n * np.arange(number) * weight, starts) / binned_weight
-    decades = np.log10(max(2 * LONGEST * n, 2.0))
+    decades = np.log10(2 * n)  # up to the length of the run, as an arrested network needs
     times = interval / 2 * 10 ** np.linspace(0, decades, int(decades * TIMES_PER_DECADE) + 1)
     memory = np.exp(-interval / times)
     basis = (1 - memory**2) / (1 - 2 * memory * np.cos(angle)[:, None] + memory**2)

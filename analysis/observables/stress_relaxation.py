@@ -26,7 +26,9 @@ from analysis.estimators.viscoelasticity import (
     crossings,
     frequencies,
     least_longest_time,
+    rouse_modulus,
 )
+from analysis.geometry.chains import count_molecules
 from analysis.observable import (
     NOT_NEGATIVE,
     Accumulator,
@@ -67,6 +69,8 @@ class StressResult:
         loss_tangent: G''/G' at the lowest frequency.
         storage_of_lines: G'(w) of lines between the points of G(t), as `loss_of_lines`.
         difference: Largest |G*| between the two routes, as a part of it.
+        rouse: G(t) of Rouse chains of as many beads and as dense; its longest time is that of
+            the run, and nothing else is fitted. None where no chains are known.
     """
 
     modulus: Curve
@@ -85,6 +89,7 @@ class StressResult:
     storage_of_lines: Curve | None = None
     loss_of_lines: Curve | None = None
     difference: float | None = None
+    rouse: Curve | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,7 @@ class StressRelaxation(Observable[StressResult]):
     def curves(self, result: StressResult) -> dict[str, Curve]:
         found = {
             'G(t)': result.modulus,
+            'G(t) of Rouse chains': result.rouse,
             "G'": result.storage,
             "G''": result.loss,
             "G' of lines": result.storage_of_lines,
@@ -173,7 +179,8 @@ class StressRelaxation(Observable[StressResult]):
         ]
 
     def plot(self, result: StressResult, ax: Axes) -> None:
-        plot_curves(ax, {'G(t)': result.modulus})
+        shown = {name: each for name, each in self.curves(result).items() if name[:4] == 'G(t)'}
+        plot_curves(ax, shown)
 
 
 def larger_modulus(result: StressResult) -> str:
@@ -225,6 +232,7 @@ def _correlated(run: Run) -> StressResult:
 
     return replace(
         found,
+        rouse=_rouse(run, found),
         verdict='; '.join(filter(None, (production.verdict, found.verdict))),
         viscosity=after_production(found.viscosity),
         longest_time=after_production(found.longest_time),
@@ -232,6 +240,19 @@ def _correlated(run: Run) -> StressResult:
         crossing=after_production(found.crossing),
         loss_tangent=after_production(found.loss_tangent),
     )
+
+
+def _rouse(run: Run, found: StressResult) -> Curve | None:
+    """Make G(t) of Rouse chains, of as many beads as the molecules have on average."""
+    longest, kT = found.longest_time.value, run.kT
+    if run.trajectory is None or len(run.topology.bonds) == 0 or longest is None or kT is None:
+        return None
+    bonds = run.topology.bonds
+    members, joined = np.unique(bonds, return_inverse=True)
+    beads = len(members) / count_molecules(len(members), joined.reshape(bonds.shape))
+    density = len(members) / run.frames.read(0).box.volume
+    value = rouse_modulus(found.modulus.x, beads, density, kT, longest)
+    return replace(found.modulus, value=value, low=None, high=None)
 
 
 def _check_cubic(run: Run) -> None:
@@ -281,6 +302,7 @@ def stress_relaxation(
         at_least = _logarithmic(segmental[:, 0]).low if len(frequency) else None
         plateau = Estimate(low=at_least, verdict=f'no plateau at low frequencies: {slow}')
     crossed, crossing = _crossing(frequency, tangent)
+    crossing = replace(crossing, verdict='; '.join(filter(None, (crossing.verdict, differ))))
     labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
     storage, loss = r"$G'$ [$\epsilon/\sigma^3$]", r"$G''$ [$\epsilon/\sigma^3$]"
     value, low, high = found.curves[0], found.low, found.high
@@ -317,7 +339,7 @@ def shear_viscosity(
 def _bound(found: Modulus) -> float:
     """Find what the longest relaxation time is larger than; 0 where nothing is known."""
     kept = slice(found.begins, found.ends + 1)
-    value = float(found.curves[0, found.begins])
+    value = float(found.high[found.begins])
     return least_longest_time(found.time[kept], found.low[kept], value)
 
 
@@ -347,7 +369,9 @@ def _crossing(frequency: FloatArray, tangent: FloatArray) -> tuple[FloatArray, E
         is_solid = bool(tangent[0, 0] < 1)
         larger = "G' exceeds G''" if is_solid else "G'' exceeds G'"
         verdict = f'no crossing: {larger} over the whole range measured'
-        return found, Estimate(high=float(frequency[0]) if is_solid else None, verdict=verdict)
+        first = _logarithmic(tangent[:, 0])
+        is_sure = is_solid and first.high is not None and first.high < 1
+        return found, Estimate(high=float(frequency[0]) if is_sure else None, verdict=verdict)
     others = [crossings(frequency, each) for each in tangent[1:]]
     if any(len(each) == 0 for each in others):
         missing = 'does not hold without one of its blocks'
