@@ -103,8 +103,8 @@ def triple_point(engine: str) -> Iterator[Row]:
         and error < 0.15 * value
         and not viscosity.against,
     )
-    steps = np.arange(1, len(paths) + 1) * FRAME_PERIOD
-    trajectory = ArrayTrajectory(np.array(paths), edge, steps=steps, time_step=TIME_STEP)
+    at = np.arange(1, len(paths) + 1) * FRAME_PERIOD
+    trajectory = ArrayTrajectory(np.array(paths), edge, steps=at, time_step=TIME_STEP)
     (found,) = MeanSquaredDisplacement().compute(Run(trajectory)).by_type.values()
     diffusion, spread = found.diffusion.value or math.nan, half_width(found.diffusion)
     endless = diffusion + CUBIC_BOX * KT / (6 * math.pi * value * edge)
