@@ -168,9 +168,7 @@ class _MeanSquares(Displacements[DisplacementResult]):
         return DisplacementResult(self._unit, by_type, self.drift)
 
 
-def mean_of_blocks(
-    given: BlockSums, sums: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def mean_of_blocks(given: BlockSums, sums: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Average a correlation of sums (B, L), with the ends of its interval, by lag, (L,) each.
 
     There are none at lags longer than a block.

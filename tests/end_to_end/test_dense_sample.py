@@ -24,7 +24,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs import products
 from workflow.process import Interrupted, StopRequest
 from workflow.results import analyse, job_results
-from workflow.stages import operations
+from workflow.stages import operations, table
 from workflow.stages.job_context import JobContext, job_context
 from workflow.stages.operations import run_stage
 from workflow.stages.review import check_precision_names
@@ -215,8 +215,9 @@ class _Count(Accumulator[_Seen]):
 @pytest.fixture
 def trial(monkeypatch: pytest.MonkeyPatch) -> Observable[Any]:
     made = _OfFrames()
-    for module in (analyse, job_results, job_files):
+    for module in (analyse, job_results, job_files, table):
         monkeypatch.setattr(module, 'OBSERVABLES', (*OBSERVABLES, made))
+    monkeypatch.setattr(job_files, '_ALL', frozenset(o.name for o in (*OBSERVABLES, made)))
     monkeypatch.setattr(job_results, '_BY_NAME', {o.name: o for o in (*OBSERVABLES, made)})
     return made
 

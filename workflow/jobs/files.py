@@ -49,8 +49,6 @@ def result_file(observable: str) -> str:
 
 
 RESULTS = tuple(result_file(each.name) for each in OBSERVABLES)
-
-
 _ALL = frozenset(each.name for each in OBSERVABLES)
 
 
