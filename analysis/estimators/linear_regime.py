@@ -2,7 +2,7 @@
 
 Displacements over different lags share parts of the paths, so their means are correlated, the more
 the longer the lags. The line 6 D t + c is therefore fitted by generalised least squares, with the
-covariance of Brownian paths (Bulerjahn, von Buelow and Hummer 2020, doi 10.1063/5.0008312;
+covariance of Brownian paths (Bullerjahn, von Buelow and Hummer 2020, doi 10.1063/5.0008312;
 McCluskey, Coles and Morgan 2025, doi 10.1021/acs.jctc.4c01249): squared displacements of two
 stretches of a path covary as the square of the time that they share.
 
