@@ -1,4 +1,4 @@
-"""The examples of ARCHITECTURE.md and docs/models.md do what they say."""
+"""The examples of ARCHITECTURE.md, docs/models.md and docs/observables.md do what they say."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables import OBSERVABLES
 from analysis.sampling.run import Run
 from analysis.serialise import from_json, to_json
 from models.architecture import Architecture
@@ -22,12 +23,14 @@ from models.sequence import SequenceStatistics
 from tests.systems import state_point
 from workflow.engines import contract
 from workflow.engines.contract import Ramp
+from workflow.results.sweep_results import checked_report
 from workflow.sweep.state_point import melt_of
 from workflow.sweep.sweep_file import load_sweep, state_points
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'ARCHITECTURE.md').read_text()
 MODELS = (ROOT / 'docs' / 'models.md').read_text()
+MEASURED = (ROOT / 'docs' / 'observables.md').read_text()
 
 
 def example(name: str, page: str = PAGE) -> str:
@@ -100,6 +103,24 @@ def test_sweep_of_an_architecture(tmp_path: Path) -> None:
     ends = np.bincount(frame.bonds.group.ravel(), minlength=frame.particles.N)
     assert np.sum(frame.particles.charge) == pytest.approx(0)
     assert np.count_nonzero(ends == 3) > 4  # four cores, and what is pendant
+
+
+def test_sweep_of_grids_and_what_it_computes(tmp_path: Path) -> None:
+    path = tmp_path / 'mine.toml'
+    head = "name = 'mine'\nmodel = 'isp'\ncompositions = [{ LSP = 1 }]\n"
+    path.write_text(head + example('sweep', MEASURED))
+    sweep, model = load_sweep(path)
+    checked_report(path, sweep, model)
+    sizes = [point.chains for point in state_points(sweep, model)]
+    assert (sizes.count(12), sizes.count(200)) == (6 * 8, 2)
+
+
+def test_every_observable_of_the_page_is_one() -> None:
+    rows = re.findall(r'^\| [^|]*\? \| `(\w+)` \|.*\| `(\w+)`', MEASURED, flags=re.MULTILINE)
+    names = {each.name: each.names for each in OBSERVABLES}
+    assert len(rows) == 6
+    for observable, quantity in rows:
+        assert quantity in names[observable]
 
 
 def test_kinds_of_sequences_architectures_and_lengths() -> None:
