@@ -20,6 +20,8 @@ SECTIONS = (
     'ionomer',
     'rheology',
     'published_fluids',
+    'published_salt',
+    'published_counterions',
     'start_states',
 )
 
