@@ -170,7 +170,7 @@ def images_slow_diffusion_by(run: Run) -> float:
     viscosity = shear_viscosity(stress, volume, 1.0, ROW_PERIOD * TIME_STEP).value or np.nan
     edge = volume ** (1 / 3)
     larger = (PUBLISHED_IONS / len(run.topology.charge)) ** (1 / 3)
-    return CUBIC_LATTICE / (6 * np.pi * viscosity * edge) * (1 - 1 / larger)
+    return float(CUBIC_LATTICE / (6 * np.pi * viscosity * edge) * (1 - 1 / larger))
 
 
 def liquid() -> Sample:
