@@ -48,17 +48,26 @@ class GreenKubo:
 
 
 def green_kubo(
-    series: FloatArray, prefactor: float, interval: float, shape: Shape = 'peak'
+    series: FloatArray,
+    prefactor: float,
+    interval: float,
+    shape: Shape = 'peak',
+    slowest: float = 0.0,
 ) -> GreenKubo:
     """Integrate prefactor <x(0) x(t)> over t > 0, averaged over the series, shape (S, T).
 
     The series are independent, with equal integrals, at equal intervals of time, and their means
-    are 0 in equilibrium.
+    are 0 in equilibrium. Where a time is known after which nothing slow is left, `slowest`, periods
+    that are shorter are not looked at: one peak or dip of something faster would be fitted instead.
     """
     from stacie import LorentzModel, PadeModel, compute_spectrum, estimate_acint
     from stacie.model import DebyeModel
 
     models = {'peak': LorentzModel(), 'dip': DebyeModel(), 'either': PadeModel([0, 2], [2])}
+    duration = np.shape(series)[1] * interval
+    most: float = MOST_FREQUENCIES[shape]
+    if slowest > 0:
+        most = min(most, max(duration / slowest, LEAST_RUN_IN_TIMES))
     spectrum = compute_spectrum(np.array(series), prefactors=prefactor, timestep=interval)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of steps on the way to the best cut-off
@@ -66,7 +75,7 @@ def green_kubo(
             found = estimate_acint(
                 spectrum,
                 models[shape],
-                neff_max=MOST_FREQUENCIES[shape],
+                neff_max=most,
                 fcut_spacing=CUT_OFF_SPACING,
             )
         except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
@@ -74,7 +83,7 @@ def green_kubo(
                 Estimate(verdict=f'no integral: the spectrum cannot be fitted ({error})')
             )
     half = NORMAL_QUANTILE * float(found.acint_std)
-    value, duration = float(found.acint), np.shape(series)[1] * interval
+    value = float(found.acint)
     if not (np.isfinite(half) and value > 0):
         return GreenKubo(Estimate(verdict='no integral: the spectrum is lost in its noise'))
     n = float(found.neff)

@@ -108,6 +108,8 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         # Of the cations and of the anions, (N, 2).
         self._signed = self._charge[:, None] * np.stack([charge > 0, charge < 0], axis=1)
         self._weights = (self._signed**2).sum(axis=0)
+        is_free = ~np.isin(self._ions, topology.bonds)
+        self._has_free = [bool(is_free[each != 0].any()) for each in self._signed.T]
         self._log = ChargeMotion.of(run)
         self._to_sigma = 1 / (self._log.volume * self._kT)
 
@@ -134,7 +136,9 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         motion = {k: _slope(sums, each, paths) for k, each in zip(MOVERS, rows, strict=True)}
         single = np.tensordot(self._weights, of_kinds, 1)
         alone = _slope(sums, single, paths)
-        collective = settled = _slope(sums, single, paths, COLLECTIVE_TOLERANCE)
+        carriers = self._carriers(of_kinds, single)
+        carried = _slope(sums, carriers, paths)
+        collective = settled = _slope(sums, carriers, paths, COLLECTIVE_TOLERANCE)
         if self._log.moved is None:
             given, together = sums, sums.sums[6]
         else:
@@ -142,12 +146,12 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         if settled.begins is not None:
             collective = _slope(given, together, paths, COLLECTIVE_TOLERANCE, settled.begins)
         einstein = _scaled(collective.diffusion, self._to_sigma)
-        if alone.begins is None:
-            einstein = replace(einstein, verdict=alone.diffusion.verdict)
-        sigma, time, spectrum = self._from_current()
+        if carried.begins is None:
+            einstein = replace(einstein, verdict=carried.diffusion.verdict)
+        sigma, time, spectrum = self._from_current(settled.begins or 0.0)
         if sigma.value is not None:
             sigma = replace(
-                sigma, verdict=_doubt_of(sigma, einstein, alone, settled, sums.duration)
+                sigma, verdict=_doubt_of(sigma, einstein, carried, settled, sums.duration)
             )
         is_of_log = self._log.moved is not None
         return ConductivityResult(
@@ -164,6 +168,16 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
             remarks=tuple(filter(None, self._remarks(sums))),
         )
 
+    def _carriers(self, of_kinds: FloatArray, single: FloatArray) -> FloatArray:
+        """Choose the squared displacements (B, L) that say when the charges have settled.
+
+        Those of all ions, but of the free ones alone where all of the other sign are on chains:
+        these creep for as long as a chain relaxes, and the sum of a chain does not.
+        """
+        if sum(self._has_free) == 1:
+            return np.asarray(of_kinds[self._has_free.index(True)])
+        return single
+
     def _from_rows(self, moved: FloatArray) -> tuple[BlockSums, FloatArray, SharedPaths]:
         """Correlate the displacement of all charges between all rows of the log."""
         n, interval = moved.shape[1] // BLOCKS * BLOCKS, self._log.interval
@@ -171,8 +185,8 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         given = BlockSums(np.asarray(lags * interval), sums[None], counts, n * interval)
         return given, sums, paths_of_rows(given.time, counts, given.duration)
 
-    def _from_current(self) -> tuple[Estimate, Estimate, Curve]:
-        """Find conductivity, relaxation time and spectrum of the current."""
+    def _from_current(self, settled: float) -> tuple[Estimate, Estimate, Curve]:
+        """Find conductivity, relaxation time and spectrum of the current, of charges settled."""
         labels = (r'angular frequency $\omega$ [$\tau^{-1}$]', rf"$\sigma'(\omega)$ {UNIT}")
         current = self._log.mean_currents
         if current is None:
@@ -180,13 +194,14 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
             nothing = Curve(np.zeros(0), np.zeros(0), None, None, *labels, 'log', 'log')
             return none, none, nothing
         given = (current, self._to_sigma, self._log.interval)
-        integral = logarithmic(green_kubo(*given, 'either').integral)
+        integral = logarithmic(green_kubo(*given, 'either', settled).integral)
         spectrum = spectrum_of(*given, are_means=self._log.moved is not None)
-        debye = green_kubo(*given, 'dip')
-        time = logarithmic(debye.correlation_time)
-        level = debye.integral.high
-        if level is None or spectrum[2].max() < LEAST_RISE * level:
+        if integral.high is None or spectrum[2].max() < LEAST_RISE * integral.high:
             time = Estimate(verdict='no relaxation: the spectrum of the current does not rise')
+        else:
+            debye = green_kubo(*given, 'dip')
+            is_fitted = debye.integral.value is not None
+            time = logarithmic(debye.correlation_time if is_fitted else debye.integral)
         return integral, time, Curve(*spectrum, *labels, 'log', 'log')
 
     def _share(self, cations: LinearRegime, anions: LinearRegime) -> Estimate:
@@ -269,12 +284,12 @@ def _slope(
 def _doubt_of(
     sigma: Estimate,
     einstein: Estimate,
-    alone: LinearRegime,
+    carried: LinearRegime,
     settled: LinearRegime,
     duration: float,
 ) -> str:
     """Say why the spectrum may have missed what is slow; empty if nothing shows that it has."""
-    for each in (alone, settled):
+    for each in (carried, settled):
         if each.begins is None:
             return each.diffusion.verdict
     begins = settled.begins or 0.0

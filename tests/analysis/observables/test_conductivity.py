@@ -26,9 +26,12 @@ from validation.ionic_runs import (
     CAGED_DIFFUSION,
     EDGE,
     KT,
+    bonds_of_chains,
     caged_motion,
+    in_pairs,
     ionic_run,
     langevin_motion,
+    past_chains,
 )
 
 N, FRICTION, INTERVAL, ROWS = 40, 2.0, 0.1, 16_385
@@ -142,6 +145,27 @@ def test_ions_that_move_in_pairs_conduct_nothing():
     result = Conductivity().compute(run)
     assert result.einstein.value is None or result.einstein.value < 0.01 * EXACT
     assert held_by(result.nernst_einstein, EXACT * (1 - 1 / N))
+
+
+def test_haven_ratio_of_ions_that_move_together_to_a_part():
+    motion = in_pairs(langevin_motion(ROWS, N, FRICTION, INTERVAL, np.random.default_rng(4)), 0.5)
+    run = without(ionic_run(*motion, CHARGE, FRAMES, INTERVAL), 'current')
+    result = Conductivity('keep').compute(run)
+    assert held_by(result.haven_ratio, 2)
+    assert held_by(result.einstein, EXACT / 2)
+    assert held_by(result.nernst_einstein, EXACT)
+
+
+def test_chains_that_creep_do_not_make_free_cations_doubtful():
+    """Anions on chains at rest creep, and their sum does not: the cations carry it all."""
+    generator = np.random.default_rng(7)
+    cations = langevin_motion(ROWS, N // 2, FRICTION, INTERVAL, generator)
+    motion = past_chains(cations, INTERVAL, generator)
+    run = without(ionic_run(*motion, CHARGE, FRAMES, INTERVAL, bonds_of_chains(N)), 'current')
+    result = Conductivity('keep').compute(run)
+    assert 'not linear' in result.nernst_einstein.verdict
+    assert held_by(result.conductivity, EXACT / 2)
+    assert held_by(result.einstein, EXACT / 2)
 
 
 def test_transference_by_masses_alone():
