@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 try:
+    import numpy as np
+
     from analysis.arrays import IntArray
     from analysis.estimators.estimate import Estimate
     from analysis.io.open_trajectory import open_trajectory
@@ -139,6 +141,12 @@ def _run_of(options: argparse.Namespace) -> Run:
             )
         rows = frames_from(steps, row, 'row')
         columns = {name: column[rows] for name, column in log.columns.items()}
+        own = None if trajectory is None else trajectory.time_step
+        if time_step is None and own is not None and not np.isclose(own, log.time_step, 1e-4, 0):
+            raise UserError(
+                f'{options.thermo}: a step lasts {log.time_step:g} tau, and {own:g} tau in '
+                f'{options.trajectory[0]}: give files of one run, or its --time-step.'
+            )
         time_step = log.time_step if time_step is None else time_step
     production = Production(first_frame=frame, first_settled_frame=frame)
     return Run(trajectory, columns, production, time_step, getattr(options, 'kT', None))

@@ -63,6 +63,8 @@ def green_kubo(
     from stacie import LorentzModel, PadeModel, compute_spectrum, estimate_acint
     from stacie.model import DebyeModel
 
+    if not np.any(series):  # LAPACK would write to the standard output
+        return GreenKubo(Estimate(verdict='no integral: the series is 0 throughout'))
     models = {'peak': LorentzModel(), 'dip': DebyeModel(), 'either': PadeModel([0, 2], [2])}
     duration = np.shape(series)[1] * interval
     most: float = MOST_FREQUENCIES[shape]

@@ -112,11 +112,14 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         self._has_free = [bool(is_free[each != 0].any()) for each in self._signed.T]
         self._log = ChargeMotion.of(run)
         self._to_sigma = 1 / (self._log.volume * self._kT)
+        self._dipoles: dict[int, FloatArray] = {}
 
     def remember(self, snapshot: Snapshot) -> FloatArray:
         """Take the paths of the ions by axis, (3, N)."""
         paths = self._paths.without_drift(self._paths.unwrapped(snapshot))
-        return paths[self._ions].T.copy()
+        ions: FloatArray = paths[self._ions].T.copy()
+        self._dipoles[snapshot.step] = ions @ self._charge
+        return ions
 
     def correlate(self, origin: FloatArray, later: FloatArray) -> FloatArray:
         """Give squares by kind and axis (6,), |dM|^2, and the part of the cations in it."""
@@ -129,6 +132,10 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
     def conclude(self, sums: BlockSums) -> ConductivityResult:
         if reason := self._paths.missing_images_reason:
             raise UserError(f'{self._run.frames.path}: {reason}')
+        # The file may have any unit of charge; the log has e.
+        in_e = self._log.unit_of(self._dipoles)
+        self._unit, self._charge = self._unit / in_e, self._charge * in_e
+        self._weights = self._weights * in_e**2
         by_axis = sums.sums[:6].reshape(2, 3, *sums.counts.shape)
         of_kinds = by_axis.sum(axis=1)
         paths = shared_paths(sums.time, sums.counts, sums.duration)

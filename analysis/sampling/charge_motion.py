@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.arrays import FloatArray
+from analysis.arrays import FloatArray, IntArray
 from analysis.sampling.run import Run
+from user_input import UserError
 
 FEWEST_ROWS = 64
 AXES = ('x', 'y', 'z')
+# Of a box that relaxes at constant pressure; one in other units differs by more.
+LARGEST_DIFFERENCE_OF_VOLUMES = 0.2
+# Of the displacement of the charges in log and frames, as a part of it: that of positions in single
+# precision is less, that of another run more.
+LARGEST_DIFFERENCE_OF_PATHS = 0.1
+FEWEST_COMMON_STEPS = 8
 ALIASED = (
     'the log has the current of its rows alone, not the displacement of the charges: motion faster '
     'than its rows counts as slow'
@@ -24,6 +32,7 @@ class ChargeMotion:
     Attributes:
         volume: Mean, in sigma^3.
         interval: Between rows, in tau.
+        step: Of each row, shape (R,).
         moved: Displacement of all charges together, in e sigma, shape (3, R); None where the log
             does not say.
         current: Sum of q v at each row, in e sigma/tau, shape (3, R); None where it does not say.
@@ -33,6 +42,7 @@ class ChargeMotion:
 
     volume: float
     interval: float
+    step: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     moved: FloatArray | None = None
     current: FloatArray | None = None
     missing: str = ''
@@ -40,7 +50,7 @@ class ChargeMotion:
 
     @classmethod
     def of(cls, run: Run) -> ChargeMotion:
-        """Take it from the log of a run; UserError if there is no log."""
+        """Take it from the log of a run; UserError if there is none, or it is of another box."""
         log, frames = run.log('step', 'volume'), run.frames.steps[run.correlated_frames]
         assert run.thermo is not None  # `log` has checked that
         rows = np.flatnonzero((log['step'] >= frames[0]) & (log['step'] <= frames[-1]))
@@ -51,6 +61,12 @@ class ChargeMotion:
             if all(f'{kind}_{axis}' in run.thermo for axis in AXES)
         }
         volume = float(np.mean(log['volume'][rows] if len(rows) else log['volume']))
+        in_frames = run.frames.read(int(run.correlated_frames[0])).box.volume
+        if abs(volume / in_frames - 1) > LARGEST_DIFFERENCE_OF_VOLUMES:
+            raise UserError(
+                f'{run.frames.path}: the box has a volume of {in_frames:.4g}, and {volume:.4g} in '
+                'the thermo log: they are not of one run, or in different units.'
+            )
         unit = run.time_step or 1.0
         if not table:
             missing = 'the log does not say how the charges move, as those of older versions'
@@ -70,6 +86,7 @@ class ChargeMotion:
         return cls(
             volume,
             unit * float(intervals[0]),
+            steps.astype(np.int64),
             moved,
             table.get('current'),
             '',
@@ -82,3 +99,33 @@ class ChargeMotion:
         if self.moved is None:
             return self.current
         return np.asarray(np.diff(self.moved) / self.interval)
+
+    def unit_of(self, dipoles: Mapping[int, FloatArray]) -> float:
+        """Find the unit of dipole moments of frames in that of the log: both tell of one path.
+
+        1 where the log has no displacement at their steps, or nothing moves.
+
+        Args:
+            dipoles: Sums of charge times unwrapped position, by step, shape (3,) each.
+
+        Raises:
+            UserError: If they do not tell of one path.
+        """
+        steps = np.array(sorted(dipoles), dtype=np.int64)
+        common, rows, frames = np.intersect1d(self.step, steps, return_indices=True)
+        if self.moved is None or len(common) < FEWEST_COMMON_STEPS:
+            return 1.0
+        in_log = self.moved[:, rows].T
+        of_frames = np.array([dipoles[int(steps[k])] for k in frames])
+        in_log, of_frames = (each - each.mean(axis=0) for each in (in_log, of_frames))
+        squares = float((of_frames**2).sum())
+        if squares == 0 or not in_log.any():
+            return 1.0
+        unit = float((in_log * of_frames).sum()) / squares
+        off = np.sqrt(((in_log - unit * of_frames) ** 2).sum() / (in_log**2).sum())
+        if unit <= 0 or off > LARGEST_DIFFERENCE_OF_PATHS:
+            raise UserError(
+                'the charges move otherwise in the thermo log than in the trajectory: give both '
+                'of one run, with all of its ions.'
+            )
+        return unit

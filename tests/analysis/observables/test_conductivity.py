@@ -125,11 +125,33 @@ def test_the_unit_of_charge_does_not_matter(found):
     assert any('unit of charge: 5.5' in each for each in scaled.remarks)
 
 
+def test_charges_are_those_of_the_log():
+    """Ions of 0.8 e, or of 2 e of both signs: no ion has the unit."""
+    run = free_ions(0.8 * CHARGE)
+    whole = Conductivity(drift='keep').compute(run)
+    assert held_by(whole.nernst_einstein, 0.64 * EXACT)
+    assert held_by(whole.conductivity, 0.64 * EXACT)
+    assert held_by(whole.haven_ratio, 1)
+    assert any('unit of charge: 1 in' in each for each in whole.remarks)
+
+
+def test_a_log_of_another_run_is_refused(free):
+    other = free_ions(seed=1)
+    with pytest.raises(UserError, match='both of one run'):
+        Conductivity().compute(replace(free, thermo=other.thermo))
+
+
+def test_a_log_of_another_box_is_refused(free):
+    thermo = {**free.thermo, 'volume': 2 * free.thermo['volume']}
+    with pytest.raises(UserError, match='volume'):
+        Conductivity().compute(replace(free, thermo=thermo))
+
+
 def test_equipartition(free, found):
-    """<J J>/(3 V kT) = sum q^2/(m V); another mass, or charge in the log, is found out."""
+    """<J J>/(3 V kT) = sum q^2/(m V); another mass, or charge of the currents, is found out."""
     assert not found.conductivity.verdict
     run = replace(free, thermo={
-        k: 2 * v if k.startswith(('current', 'cation', 'anion')) else v
+        k: 2 * v if k.startswith('current') else v
         for k, v in free.thermo.items()
     })  # fmt: skip
     assert 'is 4.' in Conductivity().compute(run).conductivity.verdict
@@ -283,3 +305,14 @@ def test_a_ratio_to_itself_has_no_error():
     assert logarithm == pytest.approx(np.log(2))
     assert half < 1e-6
     assert worth == regime.diffusion.n_effective
+
+
+def test_ions_that_are_arrested_write_nothing_else(free, capfd):
+    """LAPACK complains of a spectrum of zeros, on the standard output, where the result is."""
+    still = {k: 0 * v if k.startswith(('current', 'cation', 'anion')) else v
+             for k, v in free.thermo.items()}  # fmt: skip
+    positions = np.repeat(free.trajectory.read(0).positions[None], len(FRAMES), axis=0)
+    trajectory = ArrayTrajectory(positions, EDGE, charge=CHARGE, steps=FRAMES)
+    run = replace(free, trajectory=trajectory, thermo=still)
+    assert 'the series is 0' in Conductivity().compute(run).conductivity.verdict
+    assert capfd.readouterr().out == ''
