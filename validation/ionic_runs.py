@@ -72,16 +72,16 @@ def in_pairs(motion: Motion, correlation: float) -> Motion:
 
 
 def past_chains(cations: Motion, interval: float, generator: np.random.Generator) -> Motion:
-    """Put an anion after each cation; two of them are a chain at rest that creeps about its middle.
+    """Put an anion after each cation, two of them a chain, which creeps against the next chain.
 
-    The chains are those of `bonds_of_chains`.
+    The bonds are those of `bonds_of_chains`. All chains together are at rest.
     """
     _, free = cations
     kept = math.exp(-interval / CREEP_TIME)
-    kicks = generator.normal(size=(3, free.shape[1] // 2, free.shape[2]))
+    kicks = generator.normal(size=(3, free.shape[1] // 4, free.shape[2]))
     kicks[..., 1:] *= math.sqrt(1 - kept**2)
     creep = CREEP_SIZE * lfilter([1], [1, -kept], kicks)
-    anions = np.stack([creep, -creep], axis=2).reshape(free.shape)
+    anions = np.stack([creep, creep, -creep, -creep], axis=2).reshape(free.shape)
     positions = np.stack([free, anions], axis=2).reshape(3, -1, free.shape[2])
     return np.diff(positions, append=0.0) / interval, positions
 
