@@ -142,7 +142,7 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         rows = [*of_kinds, *(3 * by_axis).reshape(6, *sums.counts.shape)]
         motion = {k: _slope(sums, each, paths) for k, each in zip(MOVERS, rows, strict=True)}
         single = np.tensordot(self._weights, of_kinds, 1)
-        alone = _slope(sums, single, paths)
+        alone = self._without_creep(_slope(sums, single, paths), motion, of_kinds)
         carriers = self._carriers(of_kinds, single)
         carried = _slope(sums, carriers, paths)
         collective = settled = _slope(sums, carriers, paths, COLLECTIVE_TOLERANCE)
@@ -174,6 +174,20 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
             spectrum=spectrum,
             remarks=tuple(filter(None, self._remarks(sums))),
         )
+
+    def _without_creep(
+        self, alone: LinearRegime, motion: dict[str, LinearRegime], of_kinds: FloatArray
+    ) -> LinearRegime:
+        """Say that ions on chains still creep, where that is more than a little of the motion."""
+        if sum(self._has_free) != 1:
+            return alone
+        bound = self._has_free.index(False)
+        squares = self._weights * of_kinds.sum(axis=1)[:, -1]
+        creeps = motion[KINDS[bound]]
+        if creeps.begins is not None or squares[bound] < EXPONENT_TOLERANCE * squares.sum():
+            return alone
+        verdict = alone.diffusion.verdict or f'of the {KINDS[bound]}: {creeps.diffusion.verdict}'
+        return replace(alone, diffusion=replace(alone.diffusion, verdict=verdict))
 
     def _carriers(self, of_kinds: FloatArray, single: FloatArray) -> FloatArray:
         """Choose the squared displacements (B, L) that say when the charges have settled.
@@ -332,4 +346,5 @@ def _log_ratio(numerator: LinearRegime, denominator: LinearRegime) -> Estimate:
     if lacking:
         return Estimate(verdict='; '.join(dict.fromkeys(lacking)))
     value, half, worth = ratio(numerator, denominator)
-    return Estimate(value, value - half, value + half, worth)
+    doubts = dict.fromkeys(each.diffusion.verdict for each in (numerator, denominator))
+    return Estimate(value, value - half, value + half, worth, '; '.join(filter(None, doubts)))

@@ -177,7 +177,7 @@ def _ionic_rows_of(name: str) -> Callable[[str], Iterator[Row]]:
             if quantity == 'current relaxation time':
                 yield coverage.conservative('its error is that of all cut-offs together')
             elif ions.are_on_chains and quantity == 'Nernst-Einstein conductivity':
-                yield coverage.stated('a creep of a part of the run passes for diffusion')
+                yield coverage.stated('chains that creep leave it a verdict')
             else:
                 yield coverage.exact()
 
