@@ -28,8 +28,9 @@ from user_input import UserError
 KINDS = ('pair', 'cage', 'cluster')
 # This part of the window shows which pairs are bound: at its start that is only known of contacts.
 PART_TO_BEGIN = 1 / 5
-# A mean of fewer frames leaves too many breaks unseen.
-FEWEST_FRAMES_OF_A_LIFE = 5
+# Breaks between frames are not seen: what half as many change tells how far this goes. Where motion
+# is diffusive this is 0.4 of what is missing, where it is ballistic, all of it.
+MOST_BY_HALF_THE_FRAMES = 0.05
 # Of the window: where a mean is longer, what is not known of the start still tells.
 LONGEST_LIFE = 1 / 2
 # Points of a curve to a decade.
@@ -184,19 +185,29 @@ class _Followed(Accumulator[LifetimeResult]):
         self._beyond = observable.broken_beyond
         self._first = int(len(frames) * PART_TO_BEGIN)
         limits = ions.limits(self._distances)
-        self._bound = BoundIons(ions, limits, self._beyond * limits, len(frames) - self._first)
+        self._bound, self._of_half = (
+            BoundIons(ions, limits, self._beyond * limits, len(range(n, len(frames), step)))
+            for n, step in ((self._first, 1), (self._first + self._first % 2, 2))
+        )
         self._seen = 0
 
     def add(self, frame: int, snapshot: Snapshot) -> None:
-        self._bound.add(snapshot, is_counted=self._seen >= self._first)
+        is_counted = self._seen >= self._first
+        self._bound.add(snapshot, is_counted=is_counted)
+        if self._seen % 2 == 0:
+            self._of_half.add(snapshot, is_counted=is_counted)
         self._seen += 1
 
     def conclude(self) -> LifetimeResult:
-        bound = self._bound
-        kinds = zip(KINDS, (bound.pairs, bound.cages, bound.clusters), strict=True)
-        lifetimes = {name: self._lifetime(lives) for name, lives in kinds}
-        lifetimes['cluster'] = _judged(lifetimes['cluster'], bound.percolating)
-        stays = self._timed(self._mean(bound.stays), bound.stays)
+        bound, half = self._bound, self._of_half
+        lifetimes = {
+            'pair': self._lifetime(bound.pairs, half.pairs),
+            'cage': self._lifetime(bound.cages, half.cages),
+            'cluster': _judged(
+                self._lifetime(bound.clusters, half.clusters), bound.percolating
+            ),
+        }
+        stays = self._timed(self._mean(bound.stays), _unseen(bound.stays, half.stays))
         rates = [None if end is None else 1 / end for end in (stays.value, stays.high, stays.low)]
         hops = replace(stays, value=rates[0], low=rates[1], high=rates[2])
         return LifetimeResult(
@@ -210,12 +221,12 @@ class _Followed(Accumulator[LifetimeResult]):
             bound.percolating,
         )
 
-    def _lifetime(self, lives: Lives) -> Lifetime:
-        survival = lives.survival()
+    def _lifetime(self, lives: Lives, of_half: Lives) -> Lifetime:
+        survival, unseen = lives.survival(), _unseen(lives, of_half)
         return Lifetime(
             self._curve(survival),
-            self._timed(self._mean(lives), lives),
-            self._timed(median_of(survival), lives),
+            self._timed(self._mean(lives), unseen),
+            self._timed(median_of(survival), unseen),
             lives.began,
             lives.ends,
         )
@@ -226,18 +237,16 @@ class _Followed(Accumulator[LifetimeResult]):
             return found
         # In a melt 23 to 26 tau within windows of 10 tau, and 21 tau within 40 tau and more.
         verdict = (
-            'longer than half the window: some 10 % too long, as of ions between both radii at '
+            'times longer than half the window: some 10 % off, as of ions between both radii at '
             'its start nobody knows whether they were a pair'
         )
-        return replace(found, interval_verdict=verdict)
+        return replace(found, verdict=verdict)
 
-    def _timed(self, frames: Estimate, lives: Lives) -> Estimate:
+    def _timed(self, frames: Estimate, unseen: str) -> Estimate:
         """Turn an estimate in frames into one of time, with what speaks against few frames."""
         ends = (frames.value, frames.low, frames.high)
         value, low, high = (None if end is None else end * self._interval for end in ends)
-        verdict, mean = frames.verdict, lives.mean().value
-        if mean is not None and mean < FEWEST_FRAMES_OF_A_LIFE:
-            verdict = f'{mean:.2g} frames long in the mean: breaks between frames are not seen'
+        verdict = '; '.join(filter(None, (unseen, frames.verdict)))
         return replace(frames, value=value, low=low, high=high, verdict=verdict)
 
     def _curve(self, survival: Survival) -> Curve:
@@ -248,6 +257,18 @@ class _Followed(Accumulator[LifetimeResult]):
         x_label = f'time since it began [{self._unit}]'.replace('tau', r'$\tau$')
         time: FloatArray = survival.time[kept] * self._interval
         return Curve(time, value, low, high, x_label, 'share that lasts longer', 'log')
+
+
+def _unseen(lives: Lives, of_half: Lives) -> str:
+    """Say where every second frame gives another mean, beyond the interval of this one."""
+    mean = lives.mean()
+    if mean.value is None or mean.low is None or mean.high is None:
+        return ''
+    other = 2 * of_half.time / max(1, of_half.ends)
+    apart = other / mean.value - 1
+    if mean.low <= other <= mean.high or abs(apart) <= MOST_BY_HALF_THE_FRAMES:
+        return ''
+    return f'the frames are too far apart: every second one gives times that are {apart:+.0%}'
 
 
 def _judged(clusters: Lifetime, percolating: float) -> Lifetime:

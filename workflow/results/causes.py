@@ -79,6 +79,16 @@ def _kinds() -> list[_Kind]:
             'A shorter [protocol.sample] shortest_interval, or log_period.',
         ),
         _Kind(
+            'frames are too far apart',
+            'Breaks and hops between frames are not seen.',
+            'A shorter [protocol.dense_sample] interval.',
+        ),
+        _Kind(
+            'half the window|within the window|ends were seen',
+            'Lives as long as the window.',
+            'A longer [protocol.dense_sample]: raise steps.',
+        ),
+        _Kind(
             'no integral',
             'The spectrum gives no transport coefficient.',
             'Longer sampling, or more replicas.',
