@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,21 @@ def test_exponents_over_all_states_and_over_those_that_differ_in_one_thing() -> 
     for each in pair.relations:
         assert each.estimate.low < 0.7 < each.estimate.high
         assert each.estimate.high - each.estimate.low < 0.1
+
+
+def test_an_exponent_of_states_that_are_not_converged_says_so() -> None:
+    generator = np.random.default_rng(4)
+    slow = {(('lsp_fraction', 0.5), ('kT', T)): math.exp(1 / (T - 0.4)) for T in TEMPERATURES}
+    times = {key: noisy(tau, generator) for key, tau in slow.items()}
+    sigma = {key: noisy(1 / tau, generator) for key, tau in slow.items()}
+    rows = [*rows_of('conductivity', sigma), *rows_of('pair_lifetime', times, 'tau')]
+    ((sound,),) = [each.relations for each in Relations.of(sweep_of(*rows), ReportTable()).pairs]
+    assert sound.estimate.is_converged
+    for k in 0, 1, 7:  # one state by both, another by its time
+        doubted = replace(rows[k].quantity.estimate, verdict='not linear')
+        rows[k] = replace(rows[k], quantity=replace(rows[k].quantity, estimate=doubted))
+    ((found,),) = [each.relations for each in Relations.of(sweep_of(*rows), ReportTable()).pairs]
+    assert found.estimate.verdict == '2 of 6 states are not converged'
 
 
 def largest(x: float, chains: float) -> float:

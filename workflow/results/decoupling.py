@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -81,8 +81,12 @@ def _relations(
 
 def _relation(quantity: str, time: str, where: str, rows: Sequence[tuple[Row, Row]]) -> Relation:
     points = [found for pair in rows if (found := _points(pair)) is not None]
-    against = f'1/{time}'
-    return Relation(NAME, quantity, against, where, '1', power_law(points), len(points))
+    fitted = power_law(points)
+    reasons = [fitted.verdict] if fitted.verdict else []
+    if doubtful := sum(not all(row.is_converged for row in pair) for pair in rows):
+        reasons.append(f'{doubtful} of {len(rows)} states are not converged')
+    estimate = replace(fitted, verdict='; '.join(reasons))
+    return Relation(NAME, quantity, f'1/{time}', where, '1', estimate, len(points))
 
 
 def _points(pair: tuple[Row, Row]) -> FloatArray | None:
