@@ -123,3 +123,6 @@ def test_an_edited_model_file_is_told_with_its_jobs(folder: Path) -> None:
     (folder / 'own.toml').write_text(model.replace('density = 0.85', 'density = 0.8', 1))
     said = run_here(folder, 'init', 'sweep.toml').stdout
     assert '0 jobs kept, 1 new, 1 no longer part of it: the content of the model changed' in said
+    (folder / 'own.toml').write_text(model)
+    said = run_here(folder, 'init', 'sweep.toml').stdout
+    assert '0 jobs kept, 1 new, of which 1 is there already, 1 no longer part of it' in said

@@ -98,6 +98,7 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
             if warning := _check_can_be_built(point, model, field):
                 print(f'warning: {path}: {warning}', file=sys.stderr)
     project = open_project()
+    changes = changes_since_init(project, sweep, model)  # before its jobs are there
     ids = [make_job(project, each) for each in _shown('making jobs', values)]
     job_files.write_models((Path(project.workspace, each) for each in ids), model)
     sweeps = project.document.setdefault(SWEEPS, {})
@@ -105,7 +106,7 @@ def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     jobs = [project.open_job(id=each) for each in ids]
     known = sweeps.get(sweep.name, {})
     before = set(known.get('jobs', []))
-    if changes := changes_since_init(project, sweep, model):
+    if changes:
         print(f'{path} changed since init: {changes}.')
     if before - set(ids):
         print(

@@ -97,6 +97,7 @@ def changes_since_init(project: Project, sweep: Sweep, model: Model) -> str:
     return describe_changes(
         Recorded(before, content['jobs'], content['model'].get('hash', '')),
         Recorded(sweep, ids, model.content_hash()),
+        os.listdir(project.workspace),
     )
 
 

@@ -24,15 +24,20 @@ class Recorded:
     model_hash: str
 
 
-def describe_changes(before: Recorded, after: Recorded) -> str:
-    """Say which jobs are kept, new or left out, and what was changed; '' if nothing was."""
+def describe_changes(before: Recorded, after: Recorded, there: Collection[str] = ()) -> str:
+    """Say which jobs are kept, new or left out, and what was changed; '' if nothing was.
+
+    New to the sweep may be jobs that are `there`, of another sweep or of an earlier edit.
+    """
     old, new = set(before.jobs), set(after.jobs)
     causes = list(_causes(before, after))
     if not causes and old == new:
         return ''
+    n_there = len((new - old) & set(there))
     counts = [
         f'{count_of_jobs(len(old & new))} kept',
         *([f'{len(new - old)} new'] if new - old else []),
+        *([f'of which {n_there} {"are" if n_there > 1 else "is"} there already'] if n_there else []),
         *([f'{len(old - new)} no longer part of it'] if old - new else []),
     ]
     if len(causes) > _MOST_NAMED:
