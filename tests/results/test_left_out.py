@@ -41,6 +41,7 @@ expect = 'rises'
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'claims.toml').write_text(CLAIMS)
+    (tmp_path / 'of_hops.toml').write_text(CLAIMS.replace('ion_coordination*', 'hop_rate'))
     return tmp_path
 
 
@@ -99,6 +100,14 @@ def test_a_job_of_two_sweeps_has_what_either_computes(folder: Path) -> None:
             {},
             r"claim.0.quantity: 'ion_coordination\*' is of observable 'clusters'",
         ),
+        ("[observables]\ncompute = ['lifetimes']", {}, "'lifetimes' needs .protocol.dense_sample"),
+        (
+            "[report.decoupling]\nagainst = 'pair_lifetime'",
+            {},
+            "decoupling.against: 'pair_lifetime'.*left out: give .protocol.dense_sample., and add",
+        ),
+        ("[report]\noverview = ['hop rate']", {}, "'hop rate'.*give .protocol.dense_sample"),
+        ("[report]\nclaims = 'of_hops.toml'", {}, "'hop_rate'.*give .protocol.dense_sample"),
         (SOME + "[report]\noverview = ['percolation']", {}, "'percolation' is of observable"),
         (SOME + "[report]\noverview = ['relaxation:P2']", {}, "of observable 'relaxation'"),
     ],

@@ -211,15 +211,16 @@ def checked_report(path: Path, sweep: Sweep, model: Model) -> dict[str, Any]:
     report = sweep.report
     with error_context(path):
         check_axis(report, model, as_plain_values(next(state_points(sweep, model))))
+        observables = sweep.observables.of_stages(sweep.protocol.model_dump())
         for name in report.overview or ():
-            sweep.observables.check_panel(name, 'report.overview')
+            observables.check_panel(name, 'report.overview')
         for key, patterns in report.named_quantities.items():
             for pattern in patterns:
                 of_types = (model.beads, model.bonds)
-                sweep.observables.check_quantity(pattern, *of_types, f'report.{key}')
+                observables.check_quantity(pattern, *of_types, f'report.{key}')
     claims = None
     if report.claims is not None:
-        claims = read_claims(report.claims, path, model, sweep.observables).model_dump(mode='json')
+        claims = read_claims(report.claims, path, model, observables).model_dump(mode='json')
     return {'report': report.model_dump(mode='json'), CLAIMS: claims}
 
 

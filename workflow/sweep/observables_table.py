@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
@@ -34,6 +34,14 @@ class ObservablesTable(StrictModel):
     def computed(self) -> list[Observable[Any]]:
         """The observables that are computed, in their usual order."""
         return [each for each in OBSERVABLES if self.compute == 'all' or each.name in self.compute]
+
+    def of_stages(self, stages: Collection[str]) -> ObservablesTable:
+        """Leave out what other stages are needed for; UserError where it is asked for by name."""
+        found = [each.name for each in self.computed if each.source in stages]
+        for each in self.computed:
+            if self.compute != 'all' and each.name not in found:
+                raise UserError(f"observables.compute: '{each.name}' needs {_table_of(each)}.")
+        return self.model_copy(update={'compute': found})
 
     def check_panel(self, name: str, where: str) -> None:
         """Raise a UserError where nothing that is computed is drawn on a panel, or as a curve.
@@ -82,10 +90,16 @@ class ObservablesTable(StrictModel):
 
     def _check_computed(self, observables: Sequence[str], name: str, where: str) -> None:
         if not any(each.name in observables for each in self.computed):
+            first = next(each for each in OBSERVABLES if each.name == observables[0])
+            table = '' if first.source == 'sample' else f'give {_table_of(first)}, and '
             raise UserError(
-                f"{where}: '{name}' is of observable '{observables[0]}', which is left out: add it "
-                "to 'compute' in [observables]."
+                f"{where}: '{name}' is of observable '{first.name}', which is left out: {table}add "
+                "it to 'compute' in [observables]."
             )
+
+
+def _table_of(observable: Observable[Any]) -> str:
+    return f'[protocol.{observable.source}]'
 
 
 ALL_OBSERVABLES = ObservablesTable()
