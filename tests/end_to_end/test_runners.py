@@ -221,6 +221,15 @@ def test_an_early_signal_ends_a_run_without_a_traceback(
     assert 'Traceback' not in said
 
 
+def test_a_report_that_is_stopped_has_nothing_to_resume(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'sweep.toml')
+    process = start(tmp_path, 'report', 'sweep.toml')
+    with open(tmp_path / 'sweep.toml', 'w'):  # once it reads
+        process.send_signal(signal.SIGTERM)
+        said = end(process, EXIT_INTERRUPTED)
+    assert said.strip() == 'stopped by SIGTERM. Run it again.'
+
+
 @pytest.mark.slow
 def test_of_two_runs_of_one_job_one_works_and_the_other_leaves(one_long: Path) -> None:
     first = start_sampling(one_long)

@@ -328,7 +328,9 @@ def main(project: type[JobProject]) -> int:
     except Interrupted as stopped:
         ignore_requests()
         again = 'Submit' if 'SLURM_JOB_ID' in os.environ else 'Run'
-        print(f'{stopped}. {again} it again to resume from the last checkpoint.', file=sys.stderr)
+        has_stages = {'run', 'exec', 'simulate'} & set(sys.argv[1:2])
+        goes_on = ' to resume: stages do so from their last checkpoint' if has_stages else ''
+        print(f'{stopped}. {again} it again{goes_on}.', file=sys.stderr)
         return EXIT_INTERRUPTED
     except JobIsHeld as held:
         print(f'error: {held}', file=sys.stderr)
