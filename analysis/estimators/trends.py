@@ -17,7 +17,6 @@ from analysis.estimators.pooling import Replicates, Spread, WeightedSum
 
 LEVEL = 0.05
 POWER = 0.8
-CANNOT = 'cannot be decided because'
 MOST_REPLICAS = 1000
 # Of random orders, where ties or bounds leave no exact distribution.
 DRAWS, SEED = 2000, 1
@@ -38,7 +37,8 @@ class Decision:
         power: The chance to decide an effect as large as was seen, at this design.
         more_replicas: How many more of each state would decide it at a chance of 80 %, were the
             effect as seen; 0 if it is decided; None if more than 1000, or if there is no effect.
-        test: One sentence: the test, and why; or why nothing can be decided.
+        test: Its name, and why it; empty where nothing can be decided.
+        why: What it rests on here; or why nothing can be decided.
         rival: Of a maximum, the state that it is hardest to be told from, or clearest below.
     """
 
@@ -48,6 +48,7 @@ class Decision:
     power: float
     more_replicas: int | None
     test: str
+    why: str
     rival: int | None = None
 
 
@@ -70,15 +71,17 @@ def trend_test(states: Sequence[Replicates], level: float = LEVEL) -> Decision:
     slope = WeightedSum.of(states, _slope_weights(places, np.array(sizes)), spread)
     if not attained:
         return _too_few(p, slope, level, states)
-    text = 'Jonckheere-Terpstra over the values of all replicas, since it assumes no shape'
+    test = 'Jonckheere-Terpstra over the values of all replicas, since it assumes no shape'
+    why = ''
     if spread.differs and slope.has_error and slope.side == 0:
         p = max(p, slope.p())
-        text += '; the slope has to agree, since ranks mistake different spreads for trends'
+        why += 'the slope has to agree, since ranks mistake different spreads for trends; '
     direction = sign if p <= level else 0
     if slope.side == 0 and direction * slope.value < 0:
         direction = 0 if spread.differs else direction
-        text += '; the straight line has the other sign: the change is not even'
-    return _decision(direction, p, slope, (level, attained), sizes, text + _how(spread, slope))
+        why += 'the straight line has the other sign: the change is not even; '
+    why += _how(spread, slope)
+    return _decision(direction, p, slope, (level, attained), sizes, test, why)
 
 
 def contrast(
@@ -95,8 +98,8 @@ def contrast(
     if not (sign or found.has_error):
         return undecided(_why(states))
     sizes = [states[first].n, states[second].n]
-    text = 'Difference of two means by Student t' + _how(spread, found)
-    return _decision(sign if p <= level else 0, p, found, (level, level), sizes, text)
+    about = ('Difference of two means by Student t', _how(spread, found))
+    return _decision(sign if p <= level else 0, p, found, (level, level), sizes, *about)
 
 
 def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL) -> Decision:
@@ -119,14 +122,14 @@ def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL)
     if sign < 0:
         p = min(1.0, p * len(others))
     direction = sign if p <= level else 0
-    text = (
+    test = (
         f'Differences to all {len(others)} others by Student t, of which one that is larger is '
         'adjusted for their number (Holm)'
     )
     share = level / len(others) if sign < 0 else level
     sizes = [states[index].n, states[rival].n]
     return replace(
-        _decision(direction, p, found, (share, share), sizes, text + _how(spread, found)),
+        _decision(direction, p, found, (share, share), sizes, test, _how(spread, found)),
         rival=rival,
     )
 
@@ -177,13 +180,14 @@ def no_dependence(states: Sequence[Replicates], margin: float, level: float = LE
         found.estimate(float(sum(sizes)), 1 - 2 * level),
         power(0),
         0 if p <= level else _more(power),
-        f'All differences within {margin:.3g}, by two one-sided tests' + _how(spread, found),
+        f'All differences within {margin:.3g}, by two one-sided tests',
+        _how(spread, found),
     )
 
 
 def undecided(why: str) -> Decision:
     """Say why nothing can be decided."""
-    return Decision(0, 1.0, Estimate(), 0.0, None, f'{CANNOT} {why}')
+    return Decision(0, 1.0, Estimate(), 0.0, None, '', f'cannot be decided because {why}')
 
 
 def _decision(
@@ -192,7 +196,8 @@ def _decision(
     found: WeightedSum,
     levels: tuple[float, float],
     sizes: Sequence[int],
-    text: str,
+    test: str,
+    why: str,
 ) -> Decision:
     """Add power and further replicas; the levels are the one asked for, and the one attained."""
 
@@ -200,7 +205,7 @@ def _decision(
         return _power(found, sizes, more, levels[0] if more else levels[1], found.value)
 
     more = 0 if direction else _more(power)
-    return Decision(direction, p, found.estimate(float(sum(sizes))), power(0), more, text)
+    return Decision(direction, p, found.estimate(float(sum(sizes))), power(0), more, test, why)
 
 
 def _too_few(p: float, slope: WeightedSum, level: float, states: Sequence[Replicates]) -> Decision:
@@ -280,14 +285,12 @@ def _why(states: Sequence[Replicates]) -> str:
 
 def _how(spread: Spread, found: WeightedSum) -> str:
     if not found.has_error:
-        return '; the order of the values alone, since they leave no spread.'
+        return 'the order of the values alone, since they leave no spread.'
     if found.rests_on_one:
-        return '; errors within the runs alone, since there is one replica and no shared spread.'
+        return 'errors within the runs alone, since there is one replica and no shared spread.'
     if spread.degrees_of_freedom:
-        return (
-            f'; spread shared by the states ({spread.degrees_of_freedom:.0f} degrees of freedom).'
-        )
-    return '; spread of the replicas of each state (Welch), since the spreads differ.'
+        return f'spread shared by the states ({spread.degrees_of_freedom:.0f} degrees of freedom).'
+    return 'spread of the replicas of each state (Welch), since the spreads differ.'
 
 
 def _slope_weights(places: FloatArray, sizes: FloatArray) -> FloatArray:

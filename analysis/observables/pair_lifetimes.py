@@ -203,9 +203,7 @@ class _Followed(Accumulator[LifetimeResult]):
         lifetimes = {
             'pair': self._lifetime(bound.pairs, half.pairs),
             'cage': self._lifetime(bound.cages, half.cages),
-            'cluster': _judged(
-                self._lifetime(bound.clusters, half.clusters), bound.percolating
-            ),
+            'cluster': _judged(self._lifetime(bound.clusters, half.clusters), bound.percolating),
         }
         stays = self._timed(self._mean(bound.stays), _unseen(bound.stays, half.stays))
         rates = [None if end is None else 1 / end for end in (stays.value, stays.high, stays.low)]

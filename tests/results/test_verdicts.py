@@ -87,7 +87,7 @@ def test_what_cannot_be_decided_says_why() -> None:
     assert 'cannot be decided' in one_state.seen
     few = trend(states((0, 9.0), (1, 8.0)), AXIS, -1)
     assert few.decision is not None
-    assert 'cannot be decided because' in few.decision.test
+    assert 'cannot be decided because' in few.decision.why
 
 
 def test_a_maximum_is_beyond_all_others() -> None:

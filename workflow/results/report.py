@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.estimators.trends import CANNOT, LEVEL
+from analysis.estimators.trends import LEVEL
 from analysis.observable import TimeCorrelation
 from analysis.observables import OBSERVABLES
 from models.units import FRICTION, Units
@@ -167,7 +167,7 @@ def _context(
         'n_jobs': background.n_jobs,
         'level': LEVEL,
         'looks': background.looks,
-        'tests': _tests_of(findings),
+        'tests': list(dict.fromkeys(each.test for each in findings if each.test)),
         'description': background.description,
         'note': background.note,
         'simulated': described.simulated_systems(points, background.n_jobs),
@@ -225,12 +225,6 @@ def _answer(findings: Sequence[Finding], table: SweepTable, n_jobs: int) -> str:
         f'{n} {verdict if n == 1 else verdict.removesuffix("s")}' for verdict, n in counts.items()
     ]
     return f'Of {len(findings)} claims {", ".join(verdicts)}; from {made_of}.'
-
-
-def _tests_of(findings: Sequence[Finding]) -> list[str]:
-    """List the tests that were used, each once, and why."""
-    used = [each.test.partition(';')[0] for each in findings if not each.test.startswith(CANNOT)]
-    return list(dict.fromkeys(filter(None, used)))
 
 
 def _sections(table: SweepTable, dynamics: str) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from analysis.estimators.estimate import Estimate, exponentiated
 from analysis.estimators.pooling import ONE_REPLICA
 from analysis.estimators.trends import (
-    CANNOT,
     LEVEL,
     Decision,
     contrast,
@@ -48,7 +47,8 @@ class Finding:
         p: Of no effect, two-sided, adjusted for the quantities of the claim.
         power: Chance that this design decides an effect as large as that seen.
         cure: What would decide it.
-        test: Which test was used, and why.
+        test: Which test was used, and why that; empty where nothing could be decided.
+        why: What it rests on here, or why nothing could be decided.
         gains_at: Where more replicas would tell most, while it is undecided.
         expected: What is claimed, as written in the file.
         bounds_at: Those of them where longer runs would: they have only bounds.
@@ -64,6 +64,7 @@ class Finding:
     power: float | None = None
     cure: str = ''
     test: str = ''
+    why: str = ''
     gains_at: tuple[Place, ...] = ()
     bounds_at: tuple[Place, ...] = ()
     expected: str = ''
@@ -312,11 +313,14 @@ def _finding(
     found = ' '.join(filter(None, (found, doubts)))
     assert claim.expect is not None  # it was tested
     expected = claim.expect.model_dump_json(exclude_none=True)
-    measures = (verdict, test.effect, p, decision.power, cure, decision.test)
+    measures = (verdict, test.effect, p, decision.power, cure)
+    about = (decision.test, decision.why)
     gains = [] if is_decided else [row for _, row in test.decided_by]
     bounds = [row for row in gains if row.estimate.is_bound]
     gains_at, bounds_at = (tuple(row.place for row in rows) for rows in (gains, bounds))
-    return Finding(claim.text, claim.source, name, found, *measures, gains_at, bounds_at, expected)
+    return Finding(
+        claim.text, claim.source, name, found, *measures, *about, gains_at, bounds_at, expected
+    )
 
 
 def _of_replicas(decision: Decision) -> Decision:
@@ -327,8 +331,8 @@ def _of_replicas(decision: Decision) -> Decision:
 
 
 def _cure(decision: Decision) -> str:
-    if decision.test.startswith(CANNOT):
-        return f'It {decision.test}'
+    if not decision.test:
+        return f'It {decision.why}'
     if decision.more_replicas is None:
         return 'No number of replicas would decide so small an effect'
     more = decision.more_replicas or 1

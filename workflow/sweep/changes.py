@@ -37,7 +37,11 @@ def describe_changes(before: Recorded, after: Recorded, there: Collection[str] =
     counts = [
         f'{count_of_jobs(len(old & new))} kept',
         *([f'{len(new - old)} new'] if new - old else []),
-        *([f'of which {n_there} {"are" if n_there > 1 else "is"} there already'] if n_there else []),
+        *(
+            [f'of which {n_there} {"are" if n_there > 1 else "is"} there already']
+            if n_there
+            else []
+        ),
         *([f'{len(old - new)} no longer part of it'] if old - new else []),
     ]
     if len(causes) > _MOST_NAMED:
