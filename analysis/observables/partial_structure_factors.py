@@ -105,11 +105,12 @@ class PartialStructureFactors(NamedIons, Observable[PartialStructureFactorsResul
             value, *ends = (2 * np.pi / each for each in (q.value, q.high, low))
             spacing = replace(q, value=value, low=ends[0], high=ends[1])
         panel = Panel('ionomer peak', r'[$\sigma^{-1}$]')
+        apart = Panel('ionomer spacing', r'$2\pi/q^*$ [$\sigma$]')
         drawn = (
             ('sigma^-1', q, panel, 'position $q^*$', False),
             ('sigma^-1', peak.width, panel, 'width', False),
-            ('1', peak.height, None, '', False),
-            ('sigma', spacing, Panel('ionomer spacing', r'$2\pi/q^*$ [$\sigma$]'), '', True),
+            ('1', peak.height, None, 'height', False),
+            ('sigma', spacing, apart, 'spacing of the ionomer peak', True),
         )
         return [
             Quantity(

@@ -47,6 +47,14 @@ def test_ideal_pairs_screen_as_stillinger_and_lovett_say():
     assert screening.value[0] == pytest.approx((q[0] * a) ** 2 / 2, rel=0.15)
 
 
+def test_heads_of_tables_are_words():
+    charge = np.repeat([1.0, -1.0], 20)
+    found = measure(np.random.default_rng(4).uniform(-3, 3, (8, 40, 3)), 6.0, charge)
+    for each in PartialStructureFactors().quantities(found):
+        assert each.label
+        assert '_' not in each.label
+
+
 def test_the_partials_add_up_to_the_total():
     generator, charge = np.random.default_rng(2), np.repeat([2.0, -1.0, 0.0], [20, 40, 30])
     found = measure(generator.uniform(-4, 4, (8, 90, 3)), 8.0, charge)
