@@ -158,7 +158,7 @@ class DecouplingTable(StrictModel):
     quantity: str = 'conductivity'
     against: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = [
         'p2_1_over_e_time_*-side',
-        'segmental_time*',
+        'rheological_segmental_time',
         'pair_lifetime',
     ]
 
