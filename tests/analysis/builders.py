@@ -257,9 +257,13 @@ def thermo_log(n_particles, rows=2000, memory=0.9, seed=0):
     }
 
 
-def charge_columns(rows=2000, seed=1):
-    """Columns of a thermo log in which cations and anions diffuse, independently."""
+def charge_columns(melt, rows=2000, seed=1):
+    """Columns of a thermo log in which ions diffuse: first as in a melt, then independently."""
     steps = np.random.default_rng(seed).normal(size=(2, 3, rows))
+    path = melt.positions - melt.positions[0]
+    for kind, sign in enumerate((1, -1)):
+        moved = np.tensordot(path, np.maximum(sign * melt.charge, 0), (1, 0))
+        steps[kind, :, : len(path)] = np.diff(moved, axis=0, prepend=0).T
     kinds = zip(('cation', 'anion'), np.cumsum(steps, axis=2), strict=True)
     columns = {f'current_{axis}': (steps[0] - steps[1])[k] for k, axis in enumerate('xyz')}
     return columns | {

@@ -27,7 +27,7 @@ from tests.analysis.builders import (
 
 MELT = Melt()
 N = len(MELT.charge)
-LOG = thermo_log(N) | charge_columns()
+LOG = thermo_log(N) | charge_columns(MELT)
 each_observable = pytest.mark.parametrize('observable', OBSERVABLES, ids=lambda o: o.name)
 
 

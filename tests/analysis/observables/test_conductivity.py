@@ -313,7 +313,9 @@ def test_ions_that_are_arrested_write_nothing_else(free, capfd):
     still = {k: 0 * v if k.startswith(('current', 'cation', 'anion')) else v
              for k, v in free.thermo.items()}  # fmt: skip
     positions = np.repeat(free.trajectory.read(0).positions[None], len(FRAMES), axis=0)
-    trajectory = ArrayTrajectory(positions, EDGE, charge=CHARGE, steps=FRAMES)
+    trajectory = ArrayTrajectory(
+        positions, EDGE, charge=CHARGE, steps=FRAMES, time_step=free.time_step
+    )
     run = replace(free, trajectory=trajectory, thermo=still)
     assert 'the series is 0' in Conductivity().compute(run).conductivity.verdict
     assert capfd.readouterr().out == ''
