@@ -9,9 +9,9 @@ from analysis.arrays import FloatArray
 FREQUENCIES_PER_DECADE = 4
 
 
-def frequencies(start: float, end: float, interval: float) -> FloatArray:
-    """Choose angular frequencies from 1/end to 1/start, or to a tenth of the sampling rate."""
-    high = 2 * np.pi / (10 * interval)
+def frequencies(start: float, end: float, highest: float) -> FloatArray:
+    """Choose angular frequencies from 1/end to 1/start, or to a fifth of the highest known."""
+    high = highest / 5
     if start > 0:
         high = min(high, 1 / start)
     if end * high <= 1:  # also where not even G(0) is above its noise

@@ -12,9 +12,13 @@ import numpy as np
 
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
-from analysis.estimators.green_kubo import green_kubo
+from analysis.estimators.green_kubo import LEAST_RUN_IN_TIMES, green_kubo
 from analysis.estimators.intervals import jackknife
-from analysis.estimators.maxwell_spectrum import maxwell_spectrum
+from analysis.estimators.maxwell_spectrum import (
+    MaxwellSpectrum,
+    complex_modulus_of,
+    maxwell_spectrum,
+)
 from analysis.estimators.stress_modulus import (
     COMPONENTS,
     Modulus,
@@ -48,6 +52,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 UNEQUAL_EDGES = 1e-3
+# Between the ends of an interval, as a factor.
+WIDEST = 10.0
+NO_LONGEST = 'a slower mode of little weight can hide in the noise of any run'
 NOT_RELAXED = 'not relaxed: G(t) is still above its noise at the longest lag'
 
 
@@ -273,55 +280,62 @@ def stress_relaxation(
     found = relaxation_modulus(pressure, volume, kT, interval)
     stresses = independent_stresses(pressure)
     spectrum = maxwell_spectrum(stresses, volume / kT, interval).slower_than(found.start)
-    frequency = frequencies(found.start, found.end, interval)
-    modulus = spectrum.complex_modulus(frequency)
+    frequency = frequencies(found.start, found.end, spectrum.highest)
+    storage, loss, tangent, segmental = _in_frequency(spectrum, frequency)
     kept = slice(0, found.ends + 1)
     lines = np.array(
         [complex_modulus(found.time[kept], c[kept], frequency, found.begins) for c in found.curves]
     )
-    difference, differ = _difference(modulus, lines, found)
+    lines_storage, lines_loss = (
+        replace(like, value=part[0], low=ends[0], high=ends[1])
+        for like, part in ((storage, lines.real), (loss, lines.imag))
+        for ends in [jackknife(part[0], part[1:])]
+    )
+    difference, differ = _difference(storage, loss, lines_storage, lines_loss, found)
     verdict = ''
     if not found.is_lost:
         verdict = NOT_RELAXED
     elif found.ends < found.begins + 4:
         verdict = 'G(t) is lost in its noise within a few rows: log the stress more often'
-    integral = green_kubo(stresses, volume / kT, interval)
-    # STACIE looks at the lowest frequencies alone, where a long run has no more than a plateau: its
-    # time was 21 for a single one of 2. It still says when a run is too short.
+    longest = _positive(spectrum.estimate(lambda moduli, times: times.max(initial=0, keepdims=True)))
+    mean = _positive(
+        spectrum.estimate(lambda g, times: np.array([(g @ times**2) / (g @ times)]))
+    )
     slow = '' if found.is_lost else NOT_RELAXED
-    slow = slow or integral.correlation_time.verdict
-    longest = _logarithmic(spectrum.longest_time())
+    slow = slow or _too_short(longest, len(pressure['xy']) * interval)
     if slow:
         longest = Estimate(low=_bound(found) or None, verdict=slow)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        segmental = modulus.real / (np.abs(modulus) * frequency)
-        tangent = modulus.imag / modulus.real
-    plateau = _logarithmic(spectrum.mean_time())
-    first = _logarithmic(tangent[:, 0]) if len(frequency) else Estimate(verdict='no frequency')
-    if slow:
-        at_least = _logarithmic(segmental[:, 0]).low if len(frequency) else None
-        plateau = Estimate(low=at_least, verdict=f'no plateau at low frequencies: {slow}')
+        at_least = float(segmental.low[0]) if len(frequency) else None
+        mean = Estimate(low=at_least, verdict=f'no plateau at low frequencies: {slow}')
+    elif longest.value is not None:
+        longest = Estimate(longest.value, interval_verdict=NO_LONGEST)
+    first = Estimate(verdict='no frequency')
+    if len(frequency):
+        first = _positive((tangent.value[:1], tangent.low[:1], tangent.high[:1]))
     crossed, crossing = _crossing(frequency, tangent)
-    crossing = replace(crossing, verdict='; '.join(filter(None, (crossing.verdict, differ))))
-    labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
-    storage, loss = r"$G'$ [$\epsilon/\sigma^3$]", r"$G''$ [$\epsilon/\sigma^3$]"
+    viscosity = green_kubo(stresses, volume / kT, interval).integral
+    # STACIE looks at the lowest frequencies alone, where a long run has no more than a plateau: its
+    # time was 21 for a single one of 2. Whether the run is too short is known from the modes.
+    if viscosity.value is not None:
+        viscosity = replace(viscosity, verdict=slow)
     value, low, high = found.curves[0], found.low, found.high
+    labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
     return StressResult(
         modulus=Curve(found.time, value, low, high, *labels, 'log', 'log'),
         cut=found.end,
-        storage=_in_frequency(frequency, modulus.real, storage),
-        loss=_in_frequency(frequency, modulus.imag, loss),
-        segmental_time=_in_frequency(frequency, segmental, r'$\tau_s$ [$\tau$]'),
+        storage=storage,
+        loss=loss,
+        segmental_time=segmental,
         verdict='; '.join(filter(None, (verdict, differ))),
-        viscosity=integral.integral,
+        viscosity=viscosity,
         begins=found.start,
-        longest_time=longest,
-        rheological_time=plateau,
-        crossing=crossing,
+        longest_time=_against(longest, differ),
+        rheological_time=_against(mean, differ),
+        crossing=_against(crossing, differ),
         crossings=tuple(crossed.tolist()),
-        loss_tangent=replace(first, verdict='; '.join(filter(None, (first.verdict, differ)))),
-        storage_of_lines=_in_frequency(frequency, lines.real, storage),
-        loss_of_lines=_in_frequency(frequency, lines.imag, loss),
+        loss_tangent=_against(first, differ),
+        storage_of_lines=lines_storage,
+        loss_of_lines=lines_loss,
         difference=difference,
     )
 
@@ -343,52 +357,87 @@ def _bound(found: Modulus) -> float:
     return least_longest_time(found.time[kept], found.low[kept], value)
 
 
-def _difference(modulus: FloatArray, lines: FloatArray, found: Modulus) -> tuple[float | None, str]:
-    """Compare two routes to G*, shape (1 + B, W) each: the largest part, and a verdict.
+def _in_frequency(spectrum: MaxwellSpectrum, frequency: FloatArray) -> tuple[Curve, ...]:
+    """Make curves of G', G'', G''/G' and tau_s."""
+    number = len(frequency)
+
+    def quantities(moduli: FloatArray, times: FloatArray) -> FloatArray:
+        found = complex_modulus_of(moduli, times, frequency)
+        cosine = found.real / np.abs(found)
+        return np.concatenate([found.real, found.imag, found.imag / found.real, cosine / frequency])
+
+    value, low, high = spectrum.estimate(quantities)
+    x_label = r'angular frequency $\omega$ [$\tau^{-1}$]'
+    labels = (
+        r"$G'$ [$\epsilon/\sigma^3$]",
+        r"$G''$ [$\epsilon/\sigma^3$]",
+        r"$G''/G'$",
+        r'$\tau_s$ [$\tau$]',
+    )
+    return tuple(
+        Curve(frequency, value[part], low[part], high[part], x_label, label, 'log', 'log')
+        for k, label in enumerate(labels)
+        for part in [slice(k * number, (k + 1) * number)]
+    )
+
+
+def _difference(
+    storage: Curve, loss: Curve, lines_storage: Curve, lines_loss: Curve, found: Modulus
+) -> tuple[float | None, str]:
+    """Compare two routes to G*: the largest part that they differ by, and a verdict.
 
     Lines end where the curve is lost: what may still be there is no difference.
     """
-    if modulus.shape[1] == 0:
+    if len(storage.x) == 0:
         return None, ''
-    largest = float(np.max(np.abs(lines[0] - modulus[0]) / np.abs(modulus[0])))
+    modulus, lines = (
+        a.value + 1j * b.value for a, b in ((storage, loss), (lines_storage, lines_loss))
+    )
+    largest = float(np.max(np.abs(lines - modulus) / np.abs(modulus)))
     beyond = max(float(found.high[found.ends]), 0.0)
-    for part in (np.real, np.imag):
-        low, high = jackknife(part(modulus[0]), part(modulus[1:]))
-        other_low, other_high = jackknife(part(lines[0]), part(lines[1:]))
-        if np.any((low > other_high + beyond) | (other_low - beyond > high)):
+    for one, other in ((storage, lines_storage), (loss, lines_loss)):
+        if np.any((one.low > other.high + beyond) | (other.low - beyond > one.high)):
             return largest, 'the two routes to G* differ beyond their errors'
     return largest, ''
 
 
-def _crossing(frequency: FloatArray, tangent: FloatArray) -> tuple[FloatArray, Estimate]:
-    """Find where G' and G'' cross, and the lowest of it, from G''/G', shape (1 + P, W)."""
+def _crossing(frequency: FloatArray, tangent: Curve) -> tuple[FloatArray, Estimate]:
+    """Find where G' and G'' cross, and the lowest of it, from G''/G' and its interval."""
+    found = crossings(frequency, tangent.value)
     if len(frequency) == 0:
-        return frequency, Estimate(verdict='no frequency')
-    found = crossings(frequency, tangent[0])
+        return found, Estimate(verdict='no frequency')
     if len(found) == 0:
-        is_solid = bool(tangent[0, 0] < 1)
+        is_solid = bool(tangent.value[0] < 1)
         larger = "G' exceeds G''" if is_solid else "G'' exceeds G'"
         verdict = f'no crossing: {larger} over the whole range measured'
-        first = _logarithmic(tangent[:, 0])
-        is_sure = is_solid and first.high is not None and first.high < 1
+        is_sure = bool(tangent.high[0] < 1)
         return found, Estimate(high=float(frequency[0]) if is_sure else None, verdict=verdict)
-    others = [crossings(frequency, each) for each in tangent[1:]]
-    if any(len(each) == 0 for each in others):
-        missing = 'does not hold without one of its blocks'
+    ends = [crossings(frequency, end) for end in (tangent.low, tangent.high)]
+    if not all(len(end) for end in ends):
+        missing = "G''/G' is above or below 1 in all of the range at an end of its interval"
         return found, Estimate(float(found[0]), interval_verdict=missing)
-    return found, _logarithmic(np.array([found[0], *(each[0] for each in others)]))
+    low, value, high = sorted([float(found[0]), *(float(end[0]) for end in ends)])
+    return found, _positive(tuple(np.array([each]) for each in (value, low, high)))
 
 
-def _logarithmic(values: FloatArray) -> Estimate:
-    """Estimate a positive number from all data and from those without each part, (1 + P,)."""
-    if not np.all(values > 0):
+def _too_short(longest: Estimate, duration: float) -> str:
+    """Say that a run is too short to know its slowest part."""
+    if longest.value is None or longest.value < duration / LEAST_RUN_IN_TIMES:
+        return ''
+    return (
+        f'too short: it relaxes in {longest.value:.3g}, and the run is no {LEAST_RUN_IN_TIMES} '
+        'times as long'
+    )
+
+
+def _positive(found: tuple[FloatArray, ...]) -> Estimate:
+    """Make an estimate of the first of value, low and high ends."""
+    value, low, high = (float(each[0]) for each in found)
+    if not (np.isfinite([value, low, high]).all() and value > 0 and low > 0):
         return Estimate(verdict='lost in its noise')
-    low, high = jackknife(np.log(values[:1]), np.log(values[1:, None]))
-    return Estimate(float(values[0]), float(np.exp(low[0])), float(np.exp(min(high[0], 700.0))))
+    too_wide = f'of no use: the ends of its interval are more than a factor of {WIDEST:g} apart'
+    return Estimate(value, low, high, interval_verdict=too_wide if high > WIDEST * low else '')
 
 
-def _in_frequency(frequency: FloatArray, values: FloatArray, label: str) -> Curve:
-    """Make a curve of all data with the interval of those without each part, (1 + P, W)."""
-    x_label = r'angular frequency $\omega$ [$\tau^{-1}$]'
-    ends = jackknife(values[0], values[1:])
-    return Curve(frequency, values[0], *ends, x_label, label, 'log', 'log')
+def _against(estimate: Estimate, verdict: str) -> Estimate:
+    return replace(estimate, verdict='; '.join(filter(None, (estimate.verdict, verdict))))
