@@ -277,6 +277,19 @@ def stress_relaxation(
     pressure: Mapping[str, FloatArray], volume: float, kT: float, interval: float
 ) -> StressResult:
     """Measure G(t) of a run in equilibrium, and what follows; arguments and errors as G(t)."""
+    found = linear_viscoelasticity(pressure, volume, kT, interval)
+    viscosity = shear_viscosity(pressure, volume, kT, interval)
+    # STACIE looks at the lowest frequencies alone, where a long run has no more than a plateau: its
+    # time was 21 for a single one of 2. Whether the run is too short is known from the modes.
+    if viscosity.value is not None:
+        viscosity = replace(viscosity, verdict=found.longest_time.verdict)
+    return replace(found, viscosity=viscosity)
+
+
+def linear_viscoelasticity(
+    pressure: Mapping[str, FloatArray], volume: float, kT: float, interval: float
+) -> StressResult:
+    """Measure all but the viscosity; arguments and errors as G(t)."""
     found = relaxation_modulus(pressure, volume, kT, interval)
     stresses = independent_stresses(pressure)
     spectrum = maxwell_spectrum(stresses, volume / kT, interval).slower_than(found.start)
@@ -313,11 +326,6 @@ def stress_relaxation(
     if len(frequency):
         first = _positive((tangent.value[:1], tangent.low[:1], tangent.high[:1]))
     crossed, crossing = _crossing(frequency, tangent)
-    viscosity = green_kubo(stresses, volume / kT, interval).integral
-    # STACIE looks at the lowest frequencies alone, where a long run has no more than a plateau: its
-    # time was 21 for a single one of 2. Whether the run is too short is known from the modes.
-    if viscosity.value is not None:
-        viscosity = replace(viscosity, verdict=slow)
     value, low, high = found.curves[0], found.low, found.high
     labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
     return StressResult(
@@ -327,9 +335,8 @@ def stress_relaxation(
         loss=loss,
         segmental_time=segmental,
         verdict='; '.join(filter(None, (verdict, differ))),
-        viscosity=viscosity,
         begins=found.start,
-        longest_time=_against(longest, differ),
+        longest_time=longest,
         rheological_time=_against(mean, differ),
         crossing=_against(crossing, differ),
         crossings=tuple(crossed.tolist()),
