@@ -108,9 +108,7 @@ class MaxwellSpectrum:
             value, low, high = (np.exp(np.minimum(each, 700.0)) for each in (value, low, high))
         return value, low, high
 
-    def _of_one(
-        self, fit: Modes, quantity: Quantity
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _of_one(self, fit: Modes, quantity: Quantity) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Find the logarithm by one fit, and its variance downwards and upwards, (Q,) each."""
 
         def logarithm(parameters: FloatArray, *slower: float) -> FloatArray:
@@ -200,9 +198,7 @@ class _Points:
     def below(self, angle: float) -> _Points:
         """Leave out what is at or above an angle."""
         kept = self.angle < angle
-        return replace(
-            self, angle=self.angle[kept], mean=self.mean[kept], count=self.count[kept]
-        )
+        return replace(self, angle=self.angle[kept], mean=self.mean[kept], count=self.count[kept])
 
     def basis(self, times: FloatArray) -> FloatArray:
         """Compute the spectra of sampled modes of modulus 1, shape (P, K)."""

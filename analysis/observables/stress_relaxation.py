@@ -65,12 +65,12 @@ class StressResult:
     Attributes:
         modulus: G(t), from lag 0 on.
         cut: Lag at which G(t) is lost in its noise, or ends; 1/cut is the lowest frequency.
-        storage: G'(w) of the Maxwell spectrum, as `loss`, G''(w).
+        storage: G'(w) of the Maxwell modes, as `loss`, G''(w).
         segmental_time: tau_s(w) = G'/(|eta*| w^2), with |eta*| = |G*|/w, at the same.
         verdict: Empty, or why the results are not to be trusted.
         viscosity: Integral of G(t), from the spectrum of the stress.
         begins: Lag up to which bonds oscillate, and which G', G'' and their times leave out.
-        longest_time: The slowest of the Maxwell spectrum.
+        longest_time: The slowest mode that is seen; without an interval.
         rheological_time: tau_s(w) as w tends to 0.
         crossing: The lowest of `crossings`, at which G' and G'' are equal.
         loss_tangent: G''/G' at the lowest frequency.
@@ -110,8 +110,9 @@ class StressRelaxation(Observable[StressResult]):
         'stress (Daivis and Evans 1994, doi 10.1063/1.466970). It begins where it no longer halves '
         'from one row to the next nor rises beyond its noise, which leaves out bonds that '
         'oscillate; it is lost where its mean from t to 2 t is not above its noise, and 1/t is the '
-        "lowest frequency there. G' and G'' are those of a Maxwell spectrum, moduli >= 0 fitted to "
-        'the power spectrum of the stress, and beside it those of lines between the points of '
+        "lowest frequency there. G' and G'' are those of Maxwell modes, fitted to the power "
+        'spectrum of the stress and averaged over their number, with intervals that leave room for '
+        'a hidden mode 2 to 4 times as slow; and beside them those of lines between the points of '
         'G(t). Viscosity is from the spectrum at low frequencies (STACIE, '
         'Toraman et al. 2025, doi 10.1021/acs.jcim.5c01475). The rheological segmental time is '
         "tau_s(w) = G'/(|eta*| w^2) = cos(delta)/w as w tends to 0: a time of the flow, not of "
@@ -310,8 +311,10 @@ def linear_viscoelasticity(
         verdict = NOT_RELAXED
     elif found.ends < found.begins + 4:
         verdict = 'G(t) is lost in its noise within a few rows: log the stress more often'
-    longest = _positive(spectrum.estimate(lambda moduli, times: times.max(initial=0, keepdims=True)))
-    mean = _positive(
+    longest = positive_estimate(
+        spectrum.estimate(lambda moduli, times: times.max(initial=0, keepdims=True))
+    )
+    mean = positive_estimate(
         spectrum.estimate(lambda g, times: np.array([(g @ times**2) / (g @ times)]))
     )
     slow = '' if found.is_lost else NOT_RELAXED
@@ -324,7 +327,7 @@ def linear_viscoelasticity(
         longest = Estimate(longest.value, interval_verdict=NO_LONGEST)
     first = Estimate(verdict='no frequency')
     if len(frequency):
-        first = _positive((tangent.value[:1], tangent.low[:1], tangent.high[:1]))
+        first = positive_estimate((tangent.value[:1], tangent.low[:1], tangent.high[:1]))
     crossed, crossing = _crossing(frequency, tangent)
     value, low, high = found.curves[0], found.low, found.high
     labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
@@ -424,7 +427,7 @@ def _crossing(frequency: FloatArray, tangent: Curve) -> tuple[FloatArray, Estima
         missing = "G''/G' is above or below 1 in all of the range at an end of its interval"
         return found, Estimate(float(found[0]), interval_verdict=missing)
     low, value, high = sorted([float(found[0]), *(float(end[0]) for end in ends)])
-    return found, _positive(tuple(np.array([each]) for each in (value, low, high)))
+    return found, positive_estimate(tuple(np.array([each]) for each in (value, low, high)))
 
 
 def _too_short(longest: Estimate, duration: float) -> str:
@@ -437,7 +440,7 @@ def _too_short(longest: Estimate, duration: float) -> str:
     )
 
 
-def _positive(found: tuple[FloatArray, ...]) -> Estimate:
+def positive_estimate(found: tuple[FloatArray, ...]) -> Estimate:
     """Make an estimate of the first of value, low and high ends."""
     value, low, high = (float(each[0]) for each in found)
     if not (np.isfinite([value, low, high]).all() and value > 0 and low > 0):

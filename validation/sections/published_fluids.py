@@ -8,7 +8,9 @@ STACIE. It does not depend on the size (Yeh and Hummer, J. Phys. Chem. B 108, 15
 
 Self-diffusion: about 0.033 is quoted for this state, without an error, and no source of the number
 could be read, so that it is stated. The coefficient of the run has that of Yeh and Hummer beside
-it, D + 2.837297 kT/(6 pi eta L), for boxes without end.
+it, D + 2.837297 kT/(6 pi eta L), for boxes without end, and with that D eta/(kT n^(1/3)), which
+Zwanzig's theory bounds by about 0.13 from below (Khrapak, Mol. Phys. 118, e1643045 (2020), from its
+abstract in an index).
 """
 
 from __future__ import annotations
@@ -108,10 +110,12 @@ def triple_point(engine: str) -> Iterator[Row]:
     (found,) = MeanSquaredDisplacement().compute(Run(trajectory)).by_type.values()
     diffusion, spread = found.diffusion.value or math.nan, half_width(found.diffusion)
     endless = diffusion + CUBIC_BOX * KT / (6 * math.pi * value * edge)
+    number = endless * value / (KT * DENSITY ** (1 / 3))
     yield stated(
         f'{name}: self-diffusion coefficient',
         engine,
-        f'about {DIFFUSION}, without an error or a size',
-        f'{diffusion:.4f} +- {spread:.4f} (95 %); in a box without end {endless:.4f}',
+        f'about {DIFFUSION}, without an error or a size; D eta/(kT n^(1/3)) > 0.13',
+        f'{diffusion:.4f} +- {spread:.4f} (95 %); in a box without end {endless:.4f}, and then '
+        f'D eta/(kT n^(1/3)) is {number:.3f}',
         'no source of the number was read',
     )
