@@ -17,6 +17,7 @@ import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.green_kubo import NORMAL_QUANTILE
+from analysis.estimators.viscoelasticity import Band
 
 MOST_MODES = 6
 # Of twice the log likelihood. A mode that gains less than that is not kept, nor are more tried.
@@ -29,8 +30,8 @@ LEAST_PROBABILITY = 1e-3
 # A slow mode of little weight hides in the noise of the lowest frequencies, and G' has the square
 # of its time: of one so many times as slow as the slowest, the error of its modulus is allowed for.
 HIDDEN = (2.0, 4.0)
-# The number of modes is chosen on the same data, which the errors do not know. Of spectra of 9 to 40
-# modes (validation/sections/rheology.py) they held the truth in 82 to 98 %; longer by this, in 95 %.
+# The number of modes is chosen on the same data, which the errors do not know: of spectra of 9 to
+# 40 modes (validation/sections/rheology.py) they held the truth in 82 to 98 %.
 WIDENED = 1.2
 # Standard error, in logarithms, of what the data do not tell at all.
 UNKNOWN = 5.0
@@ -87,7 +88,7 @@ class MaxwellSpectrum:
         """Leave out what relaxes faster."""
         return replace(self, fastest=time)
 
-    def estimate(self, quantity: Quantity) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def estimate(self, quantity: Quantity) -> Band:
         """Estimate what depends on moduli and times, and its 95 % interval; (Q,) and positive.
 
         Errors are those of its logarithm. A hidden slow mode widens the end that it would move.
@@ -106,7 +107,7 @@ class MaxwellSpectrum:
             low = value - quantile * np.sqrt(weight @ (below + between))
             high = value + quantile * np.sqrt(weight @ (above + between))
             value, low, high = (np.exp(np.minimum(each, 700.0)) for each in (value, low, high))
-        return value, low, high
+        return Band(value, low, high)
 
     def _of_one(self, fit: Modes, quantity: Quantity) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Find the logarithm by one fit, and its variance downwards and upwards, (Q,) each."""
@@ -219,7 +220,7 @@ class _Points:
         for _ in range(MOST_MODES):
             others = np.column_stack([np.full_like(model, self.interval / 2), self.basis(times)])
             tried = [self._amplitudes(np.column_stack([others, b]), model) for b in on_grid.T]
-            misfit, amplitudes, k = min(
+            _, amplitudes, k = min(
                 (self.misfit(np.column_stack([others, on_grid[:, k]]) @ each), tuple(each), k)
                 for k, each in enumerate(tried)
             )

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from analysis.arrays import FloatArray
+from analysis.estimators.estimate import Estimate
+from analysis.estimators.green_kubo import LEAST_RUN_IN_TIMES
 
 FREQUENCIES_PER_DECADE = 4
+# Between the ends of an interval, as a factor.
+WIDEST = 10.0
+
+
+class Band(NamedTuple):
+    """Values with the ends of their 95 % intervals, of equal shape."""
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
 
 
 def frequencies(start: float, end: float, highest: float) -> FloatArray:
@@ -76,3 +90,60 @@ def least_longest_time(time: FloatArray, low: FloatArray, value: float) -> float
         return 0.0
     t, fall = time[is_known] - time[0], np.log(value / low[is_known])
     return float(np.max(t / fall))
+
+
+def difference(
+    storage: Band, loss: Band, lines_storage: Band, lines_loss: Band, beyond: float
+) -> tuple[float | None, str]:
+    """Compare two routes to G*: the largest part that they differ by, and a verdict.
+
+    Lines end where the curve is lost: what may still be there, at most `beyond`, is no difference.
+    """
+    if len(storage.value) == 0:
+        return None, ''
+    modulus, lines = (
+        a.value + 1j * b.value for a, b in ((storage, loss), (lines_storage, lines_loss))
+    )
+    largest = float(np.max(np.abs(lines - modulus) / np.abs(modulus)))
+    for one, other in ((storage, lines_storage), (loss, lines_loss)):
+        if np.any((one.low > other.high + beyond) | (other.low - beyond > one.high)):
+            return largest, 'the two routes to G* differ beyond their errors'
+    return largest, ''
+
+
+def lowest_crossing(frequency: FloatArray, tangent: Band) -> tuple[FloatArray, Estimate]:
+    """Find where G' and G'' cross, and the lowest of it, from G''/G' and its interval."""
+    found = crossings(frequency, tangent.value)
+    if len(frequency) == 0:
+        return found, Estimate(verdict='no frequency')
+    if len(found) == 0:
+        is_solid = bool(tangent.value[0] < 1)
+        larger = "G' exceeds G''" if is_solid else "G'' exceeds G'"
+        verdict = f'no crossing: {larger} over the whole range measured'
+        is_sure = bool(tangent.high[0] < 1)
+        return found, Estimate(high=float(frequency[0]) if is_sure else None, verdict=verdict)
+    ends = [crossings(frequency, end) for end in (tangent.low, tangent.high)]
+    if not all(len(end) for end in ends):
+        missing = "G''/G' is above or below 1 in all of the range at an end of its interval"
+        return found, Estimate(float(found[0]), interval_verdict=missing)
+    low, value, high = sorted([float(found[0]), *(float(end[0]) for end in ends)])
+    return found, positive_estimate(Band(*(np.array([each]) for each in (value, low, high))))
+
+
+def too_short(longest: Estimate, duration: float) -> str:
+    """Say that a run is too short to know its slowest part."""
+    if longest.value is None or longest.value < duration / LEAST_RUN_IN_TIMES:
+        return ''
+    return (
+        f'too short: it relaxes in {longest.value:.3g}, and the run is no {LEAST_RUN_IN_TIMES} '
+        'times as long'
+    )
+
+
+def positive_estimate(found: Band) -> Estimate:
+    """Make an estimate of the first of value, low and high ends."""
+    value, low, high = (float(each[0]) for each in found)
+    if not (np.isfinite([value, low, high]).all() and value > 0 and low > 0):
+        return Estimate(verdict='lost in its noise')
+    too_wide = f'of no use: the ends of its interval are more than a factor of {WIDEST:g} apart'
+    return Estimate(value, low, high, interval_verdict=too_wide if high > WIDEST * low else '')

@@ -12,13 +12,9 @@ import numpy as np
 
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
-from analysis.estimators.green_kubo import LEAST_RUN_IN_TIMES, green_kubo
+from analysis.estimators.green_kubo import green_kubo
 from analysis.estimators.intervals import jackknife
-from analysis.estimators.maxwell_spectrum import (
-    MaxwellSpectrum,
-    complex_modulus_of,
-    maxwell_spectrum,
-)
+from analysis.estimators.maxwell_spectrum import complex_modulus_of, maxwell_spectrum
 from analysis.estimators.stress_modulus import (
     COMPONENTS,
     Modulus,
@@ -26,11 +22,15 @@ from analysis.estimators.stress_modulus import (
     relaxation_modulus,
 )
 from analysis.estimators.viscoelasticity import (
+    Band,
     complex_modulus,
-    crossings,
+    difference,
     frequencies,
     least_longest_time,
+    lowest_crossing,
+    positive_estimate,
     rouse_modulus,
+    too_short,
 )
 from analysis.geometry.chains import count_molecules
 from analysis.observable import (
@@ -52,8 +52,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 UNEQUAL_EDGES = 1e-3
-# Between the ends of an interval, as a factor.
-WIDEST = 10.0
+STORAGE, LOSS = r"$G'$ [$\epsilon/\sigma^3$]", r"$G''$ [$\epsilon/\sigma^3$]"
 NO_LONGEST = 'a slower mode of little weight can hide in the noise of any run'
 NOT_RELAXED = 'not relaxed: G(t) is still above its noise at the longest lag'
 
@@ -295,17 +294,23 @@ def linear_viscoelasticity(
     stresses = independent_stresses(pressure)
     spectrum = maxwell_spectrum(stresses, volume / kT, interval).slower_than(found.start)
     frequency = frequencies(found.start, found.end, spectrum.highest)
-    storage, loss, tangent, segmental = _in_frequency(spectrum, frequency)
+
+    def quantities(moduli: FloatArray, times: FloatArray) -> FloatArray:
+        g = complex_modulus_of(moduli, times, frequency)
+        cosine = g.real / np.abs(g)
+        return np.concatenate([g.real, g.imag, g.imag / g.real, cosine / frequency])
+
+    parts = [np.split(each, 4) for each in spectrum.estimate(quantities)]
+    storage, loss, tangent, segmental = (Band(*each) for each in zip(*parts, strict=True))
     kept = slice(0, found.ends + 1)
     lines = np.array(
         [complex_modulus(found.time[kept], c[kept], frequency, found.begins) for c in found.curves]
     )
     lines_storage, lines_loss = (
-        replace(like, value=part[0], low=ends[0], high=ends[1])
-        for like, part in ((storage, lines.real), (loss, lines.imag))
-        for ends in [jackknife(part[0], part[1:])]
+        Band(part[0], *jackknife(part[0], part[1:])) for part in (lines.real, lines.imag)
     )
-    difference, differ = _difference(storage, loss, lines_storage, lines_loss, found)
+    beyond = max(float(found.high[found.ends]), 0.0)
+    largest, differ = difference(storage, loss, lines_storage, lines_loss, beyond)
     verdict = ''
     if not found.is_lost:
         verdict = NOT_RELAXED
@@ -318,7 +323,7 @@ def linear_viscoelasticity(
         spectrum.estimate(lambda g, times: np.array([(g @ times**2) / (g @ times)]))
     )
     slow = '' if found.is_lost else NOT_RELAXED
-    slow = slow or _too_short(longest, len(pressure['xy']) * interval)
+    slow = slow or too_short(longest, len(pressure['xy']) * interval)
     if slow:
         longest = Estimate(low=_bound(found) or None, verdict=slow)
         at_least = float(segmental.low[0]) if len(frequency) else None
@@ -327,16 +332,16 @@ def linear_viscoelasticity(
         longest = Estimate(longest.value, interval_verdict=NO_LONGEST)
     first = Estimate(verdict='no frequency')
     if len(frequency):
-        first = positive_estimate((tangent.value[:1], tangent.low[:1], tangent.high[:1]))
-    crossed, crossing = _crossing(frequency, tangent)
+        first = positive_estimate(Band(*(each[:1] for each in tangent)))
+    crossed, crossing = lowest_crossing(frequency, tangent)
     value, low, high = found.curves[0], found.low, found.high
     labels = (r'time $t$ [$\tau$]', r'$G(t)$ [$\epsilon/\sigma^3$]')
     return StressResult(
         modulus=Curve(found.time, value, low, high, *labels, 'log', 'log'),
         cut=found.end,
-        storage=storage,
-        loss=loss,
-        segmental_time=segmental,
+        storage=_curve(frequency, storage, STORAGE),
+        loss=_curve(frequency, loss, LOSS),
+        segmental_time=_curve(frequency, segmental, r'$\tau_s$ [$\tau$]'),
         verdict='; '.join(filter(None, (verdict, differ))),
         begins=found.start,
         longest_time=longest,
@@ -344,9 +349,9 @@ def linear_viscoelasticity(
         crossing=_against(crossing, differ),
         crossings=tuple(crossed.tolist()),
         loss_tangent=_against(first, differ),
-        storage_of_lines=lines_storage,
-        loss_of_lines=lines_loss,
-        difference=difference,
+        storage_of_lines=_curve(frequency, lines_storage, STORAGE),
+        loss_of_lines=_curve(frequency, lines_loss, LOSS),
+        difference=largest,
     )
 
 
@@ -367,87 +372,10 @@ def _bound(found: Modulus) -> float:
     return least_longest_time(found.time[kept], found.low[kept], value)
 
 
-def _in_frequency(spectrum: MaxwellSpectrum, frequency: FloatArray) -> tuple[Curve, ...]:
-    """Make curves of G', G'', G''/G' and tau_s."""
-    number = len(frequency)
-
-    def quantities(moduli: FloatArray, times: FloatArray) -> FloatArray:
-        found = complex_modulus_of(moduli, times, frequency)
-        cosine = found.real / np.abs(found)
-        return np.concatenate([found.real, found.imag, found.imag / found.real, cosine / frequency])
-
-    value, low, high = spectrum.estimate(quantities)
-    x_label = r'angular frequency $\omega$ [$\tau^{-1}$]'
-    labels = (
-        r"$G'$ [$\epsilon/\sigma^3$]",
-        r"$G''$ [$\epsilon/\sigma^3$]",
-        r"$G''/G'$",
-        r'$\tau_s$ [$\tau$]',
-    )
-    return tuple(
-        Curve(frequency, value[part], low[part], high[part], x_label, label, 'log', 'log')
-        for k, label in enumerate(labels)
-        for part in [slice(k * number, (k + 1) * number)]
-    )
-
-
-def _difference(
-    storage: Curve, loss: Curve, lines_storage: Curve, lines_loss: Curve, found: Modulus
-) -> tuple[float | None, str]:
-    """Compare two routes to G*: the largest part that they differ by, and a verdict.
-
-    Lines end where the curve is lost: what may still be there is no difference.
-    """
-    if len(storage.x) == 0:
-        return None, ''
-    modulus, lines = (
-        a.value + 1j * b.value for a, b in ((storage, loss), (lines_storage, lines_loss))
-    )
-    largest = float(np.max(np.abs(lines - modulus) / np.abs(modulus)))
-    beyond = max(float(found.high[found.ends]), 0.0)
-    for one, other in ((storage, lines_storage), (loss, lines_loss)):
-        if np.any((one.low > other.high + beyond) | (other.low - beyond > one.high)):
-            return largest, 'the two routes to G* differ beyond their errors'
-    return largest, ''
-
-
-def _crossing(frequency: FloatArray, tangent: Curve) -> tuple[FloatArray, Estimate]:
-    """Find where G' and G'' cross, and the lowest of it, from G''/G' and its interval."""
-    found = crossings(frequency, tangent.value)
-    if len(frequency) == 0:
-        return found, Estimate(verdict='no frequency')
-    if len(found) == 0:
-        is_solid = bool(tangent.value[0] < 1)
-        larger = "G' exceeds G''" if is_solid else "G'' exceeds G'"
-        verdict = f'no crossing: {larger} over the whole range measured'
-        is_sure = bool(tangent.high[0] < 1)
-        return found, Estimate(high=float(frequency[0]) if is_sure else None, verdict=verdict)
-    ends = [crossings(frequency, end) for end in (tangent.low, tangent.high)]
-    if not all(len(end) for end in ends):
-        missing = "G''/G' is above or below 1 in all of the range at an end of its interval"
-        return found, Estimate(float(found[0]), interval_verdict=missing)
-    low, value, high = sorted([float(found[0]), *(float(end[0]) for end in ends)])
-    return found, positive_estimate(tuple(np.array([each]) for each in (value, low, high)))
-
-
-def _too_short(longest: Estimate, duration: float) -> str:
-    """Say that a run is too short to know its slowest part."""
-    if longest.value is None or longest.value < duration / LEAST_RUN_IN_TIMES:
-        return ''
-    return (
-        f'too short: it relaxes in {longest.value:.3g}, and the run is no {LEAST_RUN_IN_TIMES} '
-        'times as long'
-    )
-
-
-def positive_estimate(found: tuple[FloatArray, ...]) -> Estimate:
-    """Make an estimate of the first of value, low and high ends."""
-    value, low, high = (float(each[0]) for each in found)
-    if not (np.isfinite([value, low, high]).all() and value > 0 and low > 0):
-        return Estimate(verdict='lost in its noise')
-    too_wide = f'of no use: the ends of its interval are more than a factor of {WIDEST:g} apart'
-    return Estimate(value, low, high, interval_verdict=too_wide if high > WIDEST * low else '')
-
-
 def _against(estimate: Estimate, verdict: str) -> Estimate:
     return replace(estimate, verdict='; '.join(filter(None, (estimate.verdict, verdict))))
+
+
+def _curve(frequency: FloatArray, band: Band, label: str) -> Curve:
+    x_label = r'angular frequency $\omega$ [$\tau^{-1}$]'
+    return Curve(frequency, *band, x_label, label, 'log', 'log')

@@ -14,12 +14,15 @@ from analysis.estimators.maxwell_spectrum import (
     maxwell_spectrum,
 )
 from analysis.estimators.stress_modulus import independent_stresses, relaxation_modulus
-from analysis.estimators.viscoelasticity import complex_modulus, rouse_modulus
+from analysis.estimators.viscoelasticity import (
+    complex_modulus,
+    positive_estimate,
+    rouse_modulus,
+)
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.stress_relaxation import (
     StressRelaxation,
     linear_viscoelasticity,
-    positive_estimate,
     reptate_text,
     stress_relaxation,
 )
