@@ -241,7 +241,7 @@ class _Points:
             weight = np.sqrt(self.count) / np.maximum(model, 1e-9 * self.mean.max())
             amplitudes, _ = nnls(basis * weight[:, None], self.mean * weight)
             model = basis @ amplitudes
-        return np.maximum(amplitudes, 1e-6 * amplitudes.max())
+        return np.asarray(np.maximum(amplitudes, 1e-6 * amplitudes.max()))
 
     def _model(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Compute the spectrum, (P,), and the slopes of its logarithm, (P, 1 + 2 K)."""
@@ -283,7 +283,8 @@ class _Points:
                 break
             else:
                 damping *= 5
-        covariance = np.linalg.inv(slopes.T @ (slopes * self.count[:, None]) + loose)
+        curvature = slopes.T @ (slopes * self.count[:, None])
+        covariance = np.asarray(np.linalg.inv(curvature + loose), dtype=np.float64)
         ratio = self.mean / model
         deviance = 2 * float(np.sum(self.count * (ratio - 1 - np.log(ratio))))
         slowest = float(np.exp(parameters[times].max()))
@@ -292,7 +293,7 @@ class _Points:
             slope = self.basis(np.array([factor * slowest]))[:, 0] / model
             shared = slopes.T @ (self.count * slope)
             change = covariance @ shared
-            information = slope @ (self.count * slope) - shared @ change
+            information = float(slope @ (self.count * slope) - shared @ change)
             modulus = 1 / math.sqrt(max(information, 1e-300))
             hidden.append((factor * slowest, modulus, -modulus * change))
         return Modes(parameters, covariance, misfit, deviance, tuple(hidden))
