@@ -251,7 +251,8 @@ def test_command_line(observable, files, capsys, tmp_path):
         arguments += ['--kT', '1']
     assert main([*arguments, '--json']) == 0
     printed = capsys.readouterr().out
-    expected = observable.compute(Run(open_trajectory(gsd_file), LOG, kT=1.0))
+    trajectory = open_trajectory(gsd_file) if observable.needs_trajectory else None
+    expected = observable.compute(Run(trajectory, LOG, kT=1.0))
     assert to_json(from_json(observable.result, printed.encode())) == to_json(expected)
 
     figure = tmp_path / 'a.png'
