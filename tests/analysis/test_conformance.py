@@ -252,7 +252,7 @@ def test_command_line(observable, files, capsys, tmp_path):
     assert main([*arguments, '--json']) == 0
     printed = capsys.readouterr().out
     trajectory = open_trajectory(gsd_file) if observable.needs_trajectory else None
-    expected = observable.compute(Run(trajectory, LOG, kT=1.0))
+    expected = observable.compute(Run(trajectory, LOG, given_time_step=Melt.TIME_STEP, kT=1.0))
     assert to_json(from_json(observable.result, printed.encode())) == to_json(expected)
 
     figure = tmp_path / 'a.png'
