@@ -48,8 +48,7 @@ class OnePass(Benchmark):
     def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
         """Measure each observable alone, then all in one pass."""
         trajectory, log = setting.scratch / 'trajectory.gsd', setting.scratch / 'thermo.h5'
-        write_trajectory(trajectory, size, _FRAMES)
-        write_thermo_log(log, _ROWS)
+        write_thermo_log(log, _ROWS, write_trajectory(trajectory, size, _FRAMES))
         names = [observable.name for observable in OBSERVABLES]
         alone = {name: _cost_of(trajectory, log, name) for name in names}
         together = _cost_of(trajectory, log, *names)

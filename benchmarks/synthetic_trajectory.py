@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -24,7 +25,16 @@ _AMPLITUDE = 0.6
 _AMPLITUDE_OF_IONS = 0.2
 
 
-def write_trajectory(path: Path, beads: int, frames: int) -> None:
+@dataclass(frozen=True)
+class ChargePath:
+    """How charge moves in a trajectory: sums of |q| r over cations and anions, (T, 2, 3)."""
+
+    volume: float
+    steps: FloatArray
+    sums: FloatArray
+
+
+def write_trajectory(path: Path, beads: int, frames: int) -> ChargePath:
     """Write `frames` log-spaced frames of about `beads` beads, the same ones every time."""
     topology = melt_of(beads)
     schedule = BlockSchedule(Protocol().sample.shortest_interval, 5)
@@ -37,9 +47,12 @@ def write_trajectory(path: Path, beads: int, frames: int) -> None:
         home[ions] = _sites(int(ions.sum()), number, float(box[0]), rng)
         amplitude[ions] = _AMPLITUDE_OF_IONS
     strayed = amplitude * rng.standard_normal(home.shape)
-    step = 0
+    signed = np.stack([np.maximum(charge, 0), np.maximum(-charge, 0)])
+    step, steps, sums = 0, [], []
     with TrajectoryLog(path, topology, Protocol().time_step) as trajectory:
         for _ in range(frames):
+            steps.append(step)
+            sums.append(signed @ (home + strayed))
             positions, images = wrapped(home + strayed, float(box[0]))
             inside = positions.astype(float)
             trajectory.append(State(step, box, inside, images, np.zeros_like(home)))
@@ -48,10 +61,14 @@ def write_trajectory(path: Path, beads: int, frames: int) -> None:
             noise = rng.standard_normal(home.shape)
             strayed = kept * strayed + amplitude * np.sqrt(1 - kept**2) * noise
             step = later
+    return ChargePath(float(box.prod()), np.array(steps, dtype=float), np.array(sums))
 
 
-def write_thermo_log(path: Path, rows: int) -> None:
-    """Write a thermo log whose energies and pressures forget within some ten rows."""
+def write_thermo_log(path: Path, rows: int, charges: ChargePath) -> None:
+    """Write a thermo log whose energies and pressures forget within some ten rows.
+
+    Charges move straight from frame to frame, and are where these have them.
+    """
     generator = np.random.default_rng(0)
     names = ['kinetic_energy', 'potential_energy']
     names += [f'pressure_{axes}' for axes in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')]
@@ -59,8 +76,12 @@ def write_thermo_log(path: Path, rows: int) -> None:
     series = lfilter([1], [1, -0.9], noise, axis=0)
     with h5py.File(path, 'w') as file:
         file.attrs['time_step'] = Protocol().time_step
-        file['step'] = np.arange(rows)
-        file['volume'] = np.full(rows, 1e4)
+        file['step'] = step = np.arange(rows) * max(1, int(charges.steps[-1]) // rows)
+        file['volume'] = np.full(rows, charges.volume)
+        for sign, kind in enumerate(('cation', 'anion')):
+            for axis, name in enumerate('xyz'):
+                moved = np.interp(step, charges.steps, charges.sums[:, sign, axis])
+                file[f'{kind}_displacement_{name}'] = moved - moved[0]
         for name, values in zip(names, series.T, strict=True):
             file[name] = values
 

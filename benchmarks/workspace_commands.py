@@ -112,8 +112,7 @@ def _finish(folder: Path, jobs: Sequence[Path], done: Path) -> None:
     """Give all jobs the same results, those of a small run; other files are empty."""
     done.mkdir()
     trajectory, log = done / 'run.gsd', done / 'run.h5'
-    write_trajectory(trajectory, *_BEADS_AND_FRAMES)
-    write_thermo_log(log, _ROWS)
+    write_thermo_log(log, _ROWS, write_trajectory(trajectory, *_BEADS_AND_FRAMES))
     run = Run(open_trajectory(trajectory), read_thermo_log(log).columns, kT=1.0)
     for name in _PRODUCTS:
         (done / name).touch()
