@@ -46,6 +46,9 @@ equilibrate = { minimum_steps = 400, maximum_steps = 400 }
 sample = { minimum_steps = 2560, maximum_steps = 2560, doublings = 4 }
 """
 NAMES = [observable.name for observable in OBSERVABLES]
+# Of a job that has no dense stage.
+SAMPLED = {observable.name for observable in OBSERVABLES if observable.source == 'sample'}
+OF_IONS = {'association', 'bridging', 'clusters', 'conductivity', 'partial_structure_factors'}
 
 
 def test_the_project_is_light_to_import() -> None:
@@ -126,7 +129,7 @@ def test_what_a_sweep_leaves_out_is_not_measured_and_nothing_waits_for_it(
     run(folder, monkeypatch, 'init', 'sweep.toml')
     assert not table.is_done(job)
     run(folder, monkeypatch, 'run')
-    assert results(folder) == {*NAMES, 'production'}
+    assert results(folder) == {*SAMPLED, 'production'}
 
 
 @pytest.mark.parametrize('chosen', ['job', 'analysis', '^(?!report$).*'])
@@ -134,11 +137,10 @@ def test_the_analyses_of_a_run_share_one_pass(
     folder: Path, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch, chosen: str
 ) -> None:
     run(folder, monkeypatch, 'run', '-o', chosen)
-    neutral = {name for name in NAMES if name != 'clusters'}  # which takes ions
-    assert sorted(name for each in passes for name in each) == sorted(neutral)
+    assert sorted(name for each in passes for name in each) == sorted(SAMPLED - OF_IONS)
     # Relaxation may have to wait for the definitions of the sweep.
     assert passes[1:] in ([], [['relaxation']])
-    assert results(folder) == {*NAMES, 'production'}
+    assert results(folder) == {*SAMPLED, 'production'}
 
 
 def test_only_what_is_asked_for_is_measured(

@@ -20,6 +20,7 @@ from tests.conftest import ROOT, needs_hoomd, run_here
 from tests.end_to_end.test_project import SWEEP
 from tests.results.builders import thermodynamics, write_definitions_of, write_results_of
 from workflow.engines.settings import TUNING_CACHE_VARIABLE
+from workflow.jobs import files as job_files
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
 from workflow.jobs.progress import SECONDS_OF_SILENCE, ProgressWriter, read_progress
 from workflow.process import (
@@ -277,6 +278,8 @@ def test_a_report_is_written_by_one_process_at_a_time(two_short: Path) -> None:
     for job in jobs_of(two_short):
         write_definitions_of(job)
         write_results_of(job, thermodynamics=thermodynamics(), msd=None)
+        for name in (job_files.PRODUCTION, job_files.STRUCTURE):
+            (job / name).write_text('{}')
     results = two_short / 'results/small'
     results.mkdir(parents=True)
     with hold(results):

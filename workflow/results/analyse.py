@@ -67,15 +67,17 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
     """Measure those of the named observables that are missing, in one pass over each trajectory.
 
     One that is refused is reported, and leaves a result that says why. One that the job has no
-    definitions for yet is left out, as are those that no sweep of the job computes, and those of a
-    stage that is not done where others can be measured.
+    definitions for yet is left out, as are those that no sweep of the job computes, those of a
+    stage that the job does not have, and those of one that is not done where others can be
+    measured.
     """
     with ExitStack() as locks:
         missing = []
         is_defined = (job.folder / job_files.DEFINITIONS).exists()
-        computed = job_files.observed(str(job.folder))
+        computed, point = job_files.observed(str(job.folder)), as_plain_values(job.point)
         for observable in observables_of(job_files.read_model(job.folder, job.point)):
             is_asked = observable.name in names and observable.name in computed
+            is_asked = is_asked and stage_named(observable.source).is_in(point)
             if is_asked and (is_defined or not observable.defined_by):
                 locks.enter_context(hold(job.folder, lock=f'{observable.name}.lock'))
                 if not (job.folder / job_files.result_file(observable.name)).exists():

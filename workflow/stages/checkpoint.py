@@ -154,7 +154,7 @@ def _unpacked(payload: bytes) -> Checkpoint:
         raise ValueError(f'arrays of shapes {state.box.shape}, {sorted(shapes)}')
     if not all(np.all(np.isfinite(array)) for array in arrays.values()):
         raise ValueError('what should be numbers is none')
-    rows, checksum, width = (*header['rows'], FORMER_WIDTH)[:3]
+    rows, checksum, width = map(int, (*header['rows'], FORMER_WIDTH)[:3])
     return Checkpoint(state, frames, RowMark(rows, checksum, width))
 
 

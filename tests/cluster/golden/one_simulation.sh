@@ -1,5 +1,5 @@
 #!/bin/bash
-#SBATCH --job-name="Project/ID/buildchainsc/ID"
+#SBATCH --job-name="Project/ID/associationb/ID"
 #SBATCH --partition=standard
 #SBATCH --account=polymers
 #SBATCH --mem=3G
