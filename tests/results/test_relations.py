@@ -24,6 +24,7 @@ from tests.results.builders import (
 )
 from workflow.results.aggregate import Row, State, SweepTable, combine
 from workflow.results.claims import Claims
+from workflow.results.relation_figures import write_relation_figures
 from workflow.results.relations import Relations
 from workflow.results.report import Background, write_results
 from workflow.results.verdicts import judge
@@ -221,6 +222,17 @@ def test_what_is_found_is_written_and_drawn(tmp_path: Path) -> None:
         text = (tmp_path / name).read_text()
         assert 'l_B kT is held constant' in text
         assert 'decoupling_exponent' in text
+
+
+def test_a_pair_of_which_no_state_has_both_means_is_told_and_not_drawn(tmp_path: Path) -> None:
+    key = (('lsp_fraction', 0.5), ('kT', 1.0))
+    rows = rows_of('conductivity', {key: [0.1, 0.2]})
+    bound, one = (Quantity('pair_lifetime', 'tau', e) for e in (Estimate(low=5.0), Estimate(9.0)))
+    rows.append(Row(dict(key), 'made up', bound, {0: one, 1: bound}))
+    found = Relations.of(sweep_of(*rows), ReportTable())
+    (pair,) = found.pairs
+    assert pair.relations[0].estimate.verdict
+    assert 'decoupling' not in [each.stem for each in write_relation_figures(tmp_path, found)]
 
 
 def test_a_sweep_without_such_quantities_has_no_relations(tmp_path: Path) -> None:

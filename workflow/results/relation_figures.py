@@ -73,11 +73,11 @@ def _figures(relations: Relations) -> Iterator[tuple[str, str, str, str, list[Pa
                 panels.append((heading, _energies(series, panel), _rows(heading, series.rows)))
         caption = f'{_MEANS} Lines are fits: solid VTF, dashed Arrhenius.'
         yield ACTIVATION, ACTIVATION, activation.TITLE, caption, panels
-    if relations.pairs:
+    if drawn := [pair for pair in relations.pairs if len(_logarithms(pair)[0])]:
         caption = (
             f'{_MEANS} The line has the exponent of all states; dotted lines have the exponent 1.'
         )
-        panels = [_pair_panel(pair, table.axis) for pair in relations.pairs]
+        panels = [_pair_panel(pair, table.axis) for pair in drawn]
         yield DECOUPLING, DECOUPLING, decoupling.TITLE, caption, panels
     for number, each in enumerate(relations.thresholds):
         stem = THRESHOLD if len(relations.thresholds) == 1 else f'{THRESHOLD}-{number + 1}'
