@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 _LOCK = '.decide.lock'  # in the folder of the project
 _PROVENANCE = 'provenance.json'
+_COLOURS_OF_PAGE = 64
 
 
 def write_sweep_results(sweep: SweepJobs) -> SweepTable:
@@ -94,6 +94,8 @@ def write_page(sweep: SweepJobs, path: Path) -> None:
     Raises:
         UserError: If no file can be written there.
     """
+    from PIL import Image
+
     from workflow.results.report import FIGURES, PAGE
 
     folder = results_folder(sweep)
@@ -102,7 +104,10 @@ def write_page(sweep: SweepJobs, path: Path) -> None:
     text = (folder / PAGE).read_text(encoding='utf-8')
     for link in sorted(set(re.findall(rf'\({FIGURES}/([^)]+)\)', text))):
         image = f'{path.stem}_{link}'
-        shutil.copyfile(folder / FIGURES / link, path.with_name(image))
+        with Image.open(folder / FIGURES / link) as drawn:  # few colours: a repository keeps it
+            drawn.convert('RGB').quantize(_COLOURS_OF_PAGE).save(
+                path.with_name(image), optimize=True
+            )
         text = text.replace(f'({FIGURES}/{link})', f'({image})')
     path.write_text(text, encoding='utf-8')
 

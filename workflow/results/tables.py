@@ -127,6 +127,8 @@ def format_interval(estimate: Estimate) -> str:
         return EMPTY if high is None else f'< {high:.3g}'
     if low is None or high is None:
         return f'{value:.3g}'
+    if 0 < abs(value) < SMALLEST_FIXED:  # within an interval that is wider by far
+        return f'{value:.2g} [{low:.2g}, {high:.2g}]'
     places = _places((high - low) / 2 or 1.0)
     if value:
         # Two digits of the value, however wide the interval.
