@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import run_here
 from tests.results.builders import refuse_all_but
-from workflow.jobs.files import RESULTS
+from workflow.jobs.files import results_of
 from workflow.jobs.lock import hold
 from workflow.stages.thermo_writer import read_hdf5
 from workflow.sweep.frame_schedule import BlockSchedule
@@ -101,13 +101,13 @@ def assert_whole(job: Path, steps: int) -> None:
     assert list(frames(job)) == [step for step in range(steps + 1) if SCHEDULE.is_due(step)]
     assert read_hdf5(job / 'thermo.h5')['step'].tolist() == list(range(10, steps + 1, 10))
     assert not list(job.glob('*.in_progress'))
-    assert all((job / name).exists() for name in RESULTS)
+    assert all((job / name).exists() for name in results_of('sample'))
 
 
 def test_a_longer_limit_goes_on_from_the_last_state(folder: Path) -> None:
     job = job_of(folder)
     frames_before, rows_before = frames(job), read_hdf5(job / 'thermo.h5')
-    results_before = {name: (job / name).read_bytes() for name in RESULTS}
+    results_before = {name: (job / name).read_bytes() for name in results_of('sample')}
     said = edit(folder, sweep(LONGER))
     assert '1 job kept: protocol.sample.maximum_steps 2560 -> 3840 (longer)' in said
     assert '1 job done before: going on' in said

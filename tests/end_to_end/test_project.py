@@ -16,7 +16,7 @@ import gsd.hoomd
 import pytest
 
 from tests.conftest import ROOT, run_here
-from workflow.jobs.files import RESULTS
+from workflow.jobs.files import results_of
 from workflow.jobs.lock import hold
 from workflow.jobs.provenance import code_text, code_version
 from workflow.process import EXIT_INTERRUPTED
@@ -87,7 +87,9 @@ def assert_everything_says_where_it_comes_from(folder: Path, jobs: list[Path]) -
         point = json.loads((job / 'signac_statepoint.json').read_text())
         document = json.loads((job / 'signac_job_document.json').read_text())
         records = [document['build'], *document['runs']]
-        records += [json.loads((job / name).read_text())['provenance'] for name in RESULTS]
+        records += [
+            json.loads((job / name).read_text())['provenance'] for name in results_of('sample')
+        ]
         for record in records:
             assert record['job'] == job.name
             assert record['model_hash'] == point['model_hash']
