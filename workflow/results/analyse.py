@@ -77,8 +77,8 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
         computed, point = job_files.observed(str(job.folder)), as_plain_values(job.point)
         for observable in observables_of(job_files.read_model(job.folder, job.point)):
             is_asked = observable.name in names and observable.name in computed
-            is_asked = is_asked and stage_named(observable.source).is_in(point)
-            if is_asked and (is_defined or not observable.defined_by):
+            has_frames = stage_named(observable.source).is_in(point)
+            if is_asked and has_frames and (is_defined or not observable.defined_by):
                 locks.enter_context(hold(job.folder, lock=f'{observable.name}.lock'))
                 if not (job.folder / job_files.result_file(observable.name)).exists():
                     missing.append(observable)

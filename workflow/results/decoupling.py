@@ -56,7 +56,7 @@ def find_decoupling(table: SweepTable, asked: DecouplingTable) -> list[Pair]:
             rows = tuple(
                 (quantities[key], time) for key, time in times.items() if key in quantities
             )
-            rows = tuple(pair for pair in rows if _points(pair) is not None)
+            rows = tuple(pair for pair in rows if _points(pair).size)
             if rows:
                 fitted = tuple(_relations(table, asked.quantity, name, rows))
                 found.append(Pair(asked.quantity, name, rows, fitted))
@@ -80,17 +80,16 @@ def _relations(
 
 
 def _relation(quantity: str, time: str, where: str, rows: Sequence[tuple[Row, Row]]) -> Relation:
-    points = [found for pair in rows if (found := _points(pair)) is not None]
-    fitted = power_law(points)
+    fitted = power_law(list(map(_points, rows)))
     reasons = [fitted.verdict] if fitted.verdict else []
     if doubtful := sum(not all(row.is_converged for row in pair) for pair in rows):
         reasons.append(f'{doubtful} of {len(rows)} states are not converged')
     estimate = replace(fitted, verdict='; '.join(reasons))
-    return Relation(NAME, quantity, f'1/{time}', where, '1', estimate, len(points))
+    return Relation(NAME, quantity, f'1/{time}', where, '1', estimate, len(rows))
 
 
-def _points(pair: tuple[Row, Row]) -> FloatArray | None:
+def _points(pair: tuple[Row, Row]) -> FloatArray:
     """Collect (ln 1/time, ln x) of the replicas that have both, shape (2, n)."""
     quantity, time = map(logarithms, pair)
     shared = sorted(quantity.keys() & time.keys())
-    return np.array([[each[r] for r in shared] for each in (time, quantity)]) if shared else None
+    return np.array([[each[r] for r in shared] for each in (time, quantity)], dtype=np.float64)
