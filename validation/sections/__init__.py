@@ -21,7 +21,7 @@ SECTIONS = (
     'rheology',
     'published_fluids',
     'published_salt',
-    'published_counterions',
+    'published_salt_in_polymer',
     'start_states',
 )
 

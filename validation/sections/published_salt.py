@@ -41,8 +41,9 @@ from analysis.sampling.charge_motion import ChargeMotion
 from analysis.sampling.run import Run
 from models.force_field import ForceField
 from models.pair_potentials import Tabulated
-from validation.claim import Row, half_width, judged
+from validation.claim import Row, half_width
 from validation.job import Job
+from validation.published import compared, in_units
 from validation.sampled_run import sampled_run
 from validation.systems import Sample, bare_charges, crystal, make_engine
 from workflow.engines.contract import ConstantVolume, Langevin, Ramp
@@ -80,8 +81,6 @@ CELLS, REPLICAS, STEPS = 4, 5, 16_000
 # 5 fs, as theirs; a thermostat of 1 ps.
 TIME_STEP, THERMOSTAT_TIME, COULOMB_ERROR = 0.0105, 2.0, 1e-2
 MELTING_STEPS, STEPS_BEFORE, FRAME_PERIOD, ROW_PERIOD = 5_000, 1_500, 50, 5
-# Half width of an interval, in parts of the value, beyond which agreement would mean nothing.
-WIDEST = 0.15
 
 
 def jobs() -> Iterator[Job]:
@@ -144,25 +143,6 @@ def sodium_chloride(engine: str) -> Iterator[Row]:
     )
 
 
-def compared(
-    claim: str, engine: str, found: Estimate, published: tuple[float, float], source: str
-) -> Row:
-    """Hold an estimate against a published value with its standard error."""
-    value, error = published
-    half = half_width(found)
-    limit = float(np.hypot(half, 1.96 * error))
-    return judged(
-        claim,
-        engine,
-        f'{value:.3g} +- {error:.2g} ({source})',
-        f'{found.value:.4g} +- {half:.2g}' if found.is_converged else found.against,
-        f'{limit:.2g}: the half-width, and 1.96 of the published error',
-        holds=found.is_converged
-        and half < WIDEST * value
-        and abs((found.value or np.nan) - value) < limit,
-    )
-
-
 def over_replicas(found: list[Estimate]) -> Estimate:
     """Average a quantity over those of the independent replicas that have it, with Student's t."""
     values = [each.value for each in found if each.value is not None]
@@ -196,15 +176,6 @@ def published_haven_ratio() -> tuple[float, float]:
     ratio = pairs * constants.e**2 * 1e-9 * (na + cl) / ENERGY / sigma
     parts = (sigma_error / sigma, np.hypot(na_error, cl_error) / (na + cl))
     return float(ratio), float(ratio * np.hypot(*parts))
-
-
-def in_units(estimate: Estimate, factor: float, offset: float = 0.0) -> Estimate:
-    """Convert an estimate, after an offset in the old units."""
-    value, low, high = (
-        None if end is None else factor * (end + offset)
-        for end in (estimate.value, estimate.low, estimate.high)
-    )
-    return replace(estimate, value=value, low=low, high=high)
 
 
 def images_slow_diffusion_by(run: Run) -> float:

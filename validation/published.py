@@ -1,0 +1,41 @@
+"""Holding estimates against published values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.estimators.estimate import Estimate
+from validation.claim import Row, half_width, judged
+
+# Half the interval of an estimate, as a part of the value: a wider one would agree with anything.
+WIDEST = 0.15
+
+
+def compared(
+    claim: str, engine: str, found: Estimate, published: tuple[float, float], source: str
+) -> Row:
+    """Hold an estimate against a published value with its standard error."""
+    value, error = published
+    half = half_width(found)
+    limit = float(np.hypot(half, 1.96 * error))
+    return judged(
+        claim,
+        engine,
+        f'{value:.3g} +- {error:.2g} ({source})',
+        f'{found.value:.4g} +- {half:.2g}' if found.is_converged else found.against,
+        f'{limit:.2g}: the half-width, and 1.96 of the published error',
+        holds=found.is_converged
+        and half < WIDEST * value
+        and abs((found.value or np.nan) - value) < limit,
+    )
+
+
+def in_units(estimate: Estimate, factor: float, offset: float = 0.0) -> Estimate:
+    """Convert an estimate, after an offset in the old units."""
+    value, low, high = (
+        None if end is None else factor * (end + offset)
+        for end in (estimate.value, estimate.low, estimate.high)
+    )
+    return replace(estimate, value=value, low=low, high=high)
