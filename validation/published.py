@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.estimators.estimate import Estimate
+from analysis.estimators.intervals import student_quantile
 from validation.claim import Row, half_width, judged
 
 # Half the interval of an estimate, as a part of the value: a wider one would agree with anything.
@@ -39,3 +40,13 @@ def in_units(estimate: Estimate, factor: float, offset: float = 0.0) -> Estimate
         for end in (estimate.value, estimate.low, estimate.high)
     )
     return replace(estimate, value=value, low=low, high=high)
+
+
+def over_replicas(found: list[Estimate]) -> Estimate:
+    """Average a quantity over those of the independent replicas that have it, with Student's t."""
+    values = [each.value for each in found if each.value is not None]
+    if len(values) <= len(found) / 2:
+        return Estimate(verdict=f'{len(values)} of {len(found)} replicas have a value')
+    half = student_quantile(len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    mean = float(np.mean(values))
+    return Estimate(mean, float(mean - half), float(mean + half), len(values))

@@ -33,7 +33,6 @@ from scipy import constants
 
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.green_kubo import green_kubo
-from analysis.estimators.intervals import student_quantile
 from analysis.observables.charge_transport import CUBIC_LATTICE
 from analysis.observables.conductivity import Conductivity
 from analysis.observables.stress_relaxation import shear_viscosity
@@ -43,7 +42,7 @@ from models.force_field import ForceField
 from models.pair_potentials import Tabulated
 from validation.claim import Row, half_width
 from validation.job import Job
-from validation.published import compared, in_units
+from validation.published import compared, in_units, over_replicas
 from validation.sampled_run import sampled_run
 from validation.systems import Sample, bare_charges, crystal, make_engine
 from workflow.engines.contract import ConstantVolume, Langevin, Ramp
@@ -141,16 +140,6 @@ def sodium_chloride(engine: str) -> Iterator[Row]:
         published_haven_ratio(),
         f'{SOURCE}, from its conductivity and diffusion coefficients',
     )
-
-
-def over_replicas(found: list[Estimate]) -> Estimate:
-    """Average a quantity over those of the independent replicas that have it, with Student's t."""
-    values = [each.value for each in found if each.value is not None]
-    if len(values) <= len(found) / 2:
-        return Estimate(verdict=f'{len(values)} of {len(found)} replicas have a value')
-    half = student_quantile(len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    mean = float(np.mean(values))
-    return Estimate(mean, float(mean - half), float(mean + half), len(values))
 
 
 def haven_ratio(pairs: float, diffusion: list[Estimate], sigma: Estimate) -> Estimate:
