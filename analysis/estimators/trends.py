@@ -94,7 +94,7 @@ def contrast(
     spread, the order of the values decides (Mann and Whitney).
     """
     spread = Spread.of(states)
-    found, p, sign = _compare(states, first, second, spread)
+    found, p, sign = compare(states, first, second, spread)
     if not (sign or found.has_error):
         return undecided(_why(states))
     sizes = [states[first].n, states[second].n]
@@ -114,7 +114,7 @@ def maximum_test(states: Sequence[Replicates], index: int, level: float = LEVEL)
     if not others:
         return undecided('there is one state only')
     spread = Spread.of(states)
-    compared = [(i, *_compare(states, index, i, spread)) for i in others]
+    compared = [(i, *compare(states, index, i, spread)) for i in others]
     if not any(sign or found.has_error for _, found, _, sign in compared):
         return undecided(_why(states))
     # From those clearly below zero to those clearly above.
@@ -183,6 +183,21 @@ def no_dependence(states: Sequence[Replicates], margin: float, level: float = LE
         f'All differences within {margin:.3g}, by two one-sided tests',
         _how(spread, found),
     )
+
+
+def compare(
+    states: Sequence[Replicates], first: int, second: int, spread: Spread
+) -> tuple[WeightedSum, float, int]:
+    """Compute a difference, its two-sided p, 1 where nothing can be compared, and its sign."""
+    found = _difference(states, first, second, spread)
+    if found.has_error:
+        return found, found.p(), int(np.sign(found.value))
+    pair = [states[second], states[first]]
+    if not any(each.is_censored for each in pair):
+        return found, 1.0, 0
+    places = np.repeat([0.0, 1.0], [each.n for each in pair])
+    p, sign, attained = _rank_test(_pair_scores(pair), places, LEVEL)
+    return (found, p, sign) if attained else (found, 1.0, 0)
 
 
 def undecided(why: str) -> Decision:
@@ -262,21 +277,6 @@ def _difference(
     weights = np.zeros(len(states))
     weights[first], weights[second] = 1, -1
     return WeightedSum.of(states, weights, spread)
-
-
-def _compare(
-    states: Sequence[Replicates], first: int, second: int, spread: Spread
-) -> tuple[WeightedSum, float, int]:
-    """Compute a difference, its two-sided p, 1 where nothing can be compared, and its sign."""
-    found = _difference(states, first, second, spread)
-    if found.has_error:
-        return found, found.p(), int(np.sign(found.value))
-    pair = [states[second], states[first]]
-    if not any(each.is_censored for each in pair):
-        return found, 1.0, 0
-    places = np.repeat([0.0, 1.0], [each.n for each in pair])
-    p, sign, attained = _rank_test(_pair_scores(pair), places, LEVEL)
-    return (found, p, sign) if attained else (found, 1.0, 0)
 
 
 def _why(states: Sequence[Replicates]) -> str:

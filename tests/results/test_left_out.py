@@ -106,6 +106,12 @@ def test_a_job_of_two_sweeps_has_what_either_computes(folder: Path) -> None:
             {},
             "decoupling.against: 'pair_lifetime'.*left out: give .protocol.dense_sample., and add",
         ),
+        (
+            SOME + "[report.extremum]\nmaximum = 'ion_coor*'",
+            {},
+            "extremum.maximum: 'ion_coor.*left out",
+        ),
+        ("[report.extremum]\nminimum = 'conductivty'", {}, "Did you mean 'conductivity'"),
         ("[report]\noverview = ['hop rate']", {}, "'hop rate'.*give .protocol.dense_sample"),
         ("[report]\nclaims = 'of_hops.toml'", {}, "'hop_rate'.*give .protocol.dense_sample"),
         (SOME + "[report]\noverview = ['percolation']", {}, "'percolation' is of observable"),

@@ -24,6 +24,8 @@ from tests.results.builders import (
 )
 from workflow.results.aggregate import Row, State, SweepTable, combine
 from workflow.results.claims import Claims
+from workflow.results.extremum import AT_END, INSIDE, MAYBE_END
+from workflow.results.relation import Relation, write_relations
 from workflow.results.relation_figures import write_relation_figures
 from workflow.results.relations import Relations
 from workflow.results.report import Background, write_results
@@ -109,6 +111,57 @@ def test_a_claim_of_a_minimum_is_tested_along_the_composition() -> None:
     assert highest.verdict != 'disagrees'
 
 
+def extrema(values: Mapping[float, list[Any]], maximum: str | None = None) -> list[Relation]:
+    rows = rows_of(
+        'conductivity', {(('lsp_fraction', x), ('kT', 1.0)): each for x, each in values.items()}
+    )
+    report = ReportTable.model_validate({'extremum': {'maximum': maximum} if maximum else {}})
+    return Relations.of(sweep_of(*rows), report).extrema
+
+
+def test_a_maximum_has_the_places_that_may_have_it() -> None:
+    values = {0.1: [1.0, 1.1], 0.5: [5.0, 5.2], 0.67: [5.1, 5.3], 1.0: [2.0, 2.1]}
+    (found,) = extrema(values, 'conduct*')
+    assert (found.name, found.against, found.law) == ('place_of_maximum', 'LSP', INSIDE)
+    assert (found.estimate.value, found.places, found.text) == (
+        0.67,
+        (0.5, 0.67),
+        '0.67 [0.5, 0.67]',
+    )
+    (rising,) = extrema(values | {1.0: [9.0, 9.2]}, 'conductivity')
+    assert (rising.places, rising.law) == ((1.0,), AT_END)
+    (flat,) = extrema(values | {1.0: [4.9, 5.1]}, 'conductivity')
+    assert (flat.places, flat.law) == ((0.5, 0.67, 1.0), MAYBE_END)
+    assert not extrema(values)
+
+
+def test_places_that_the_data_do_not_tell_are_kept_and_said() -> None:
+    (single,) = extrema({0.1: [1.0], 0.5: [5.0], 1.0: [2.0]}, 'conductivity')
+    assert single.places == (0.1, 0.5, 1.0)
+    assert 'one replica of each state' in single.estimate.verdict
+    (lost,) = extrema({0.1: [None], 0.5: [5.0, 5.1], 1.0: [2.0, 2.1]}, 'conductivity')
+    assert lost.estimate.verdict == '1 of 3 states are not converged; no value at 0.1'
+
+
+def test_the_places_that_claims_ask_for_are_told(tmp_path: Path) -> None:
+    rows = conductivities()
+    relations = Relations.of(sweep_of(*rows), ReportTable(), claims(minimum_at=0.5))
+    (found,) = relations.extrema
+    assert (found.name, found.quantity, found.places) == (
+        'place_of_minimum',
+        'activation_energy',
+        (0.5,),
+    )
+    assert relations.sections['extremum']['relations'] == [found]
+    write_relations(tmp_path / 'relations.csv', relations.all)
+    first = next(csv.DictReader((tmp_path / 'relations.csv').read_text().splitlines()))
+    assert (first['relation'], first['value'], first['places']) == (
+        'place_of_minimum',
+        '0.5',
+        '0.5',
+    )
+
+
 def test_one_temperature_is_told_and_not_tested() -> None:
     found = Relations.of(sweep_of(*conductivities((1.0,))), ReportTable())
     assert not found.rows
@@ -127,6 +180,18 @@ def test_few_temperatures_and_lost_ones_carry_a_verdict() -> None:
     ]
     lost = Relations.of(sweep_of(*rows), ReportTable()).rows[1]
     assert '1 of 7 temperatures have no positive value' in lost.estimate.verdict
+
+
+def test_energies_that_no_replica_has_alone_are_not_compared() -> None:
+    rows = conductivities()
+    for k, row in enumerate(rows):  # each replica lacks another temperature
+        others = {r: each for r, each in row.by_replica.items() if r != k % len(TEMPERATURES)}
+        rows[k] = replace(row, by_replica=others)
+    found = Relations.of(sweep_of(*rows), ReportTable(), claims(minimum_at=0.5))
+    assert all(row.estimate.value is not None and not row.by_replica for row in found.rows)
+    assert not found.extrema
+    (finding,) = judge(claims(minimum_at=0.5), found.series, AXIS)
+    assert finding.verdict == 'not tested'
 
 
 def test_exponents_over_all_states_and_over_those_that_differ_in_one_thing() -> None:

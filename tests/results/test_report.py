@@ -184,7 +184,11 @@ def test_results_made_by_different_code_are_told_apart(tmp_path: Path) -> None:
         ((None, 120.0, None), '> 120'),
         ((None, None, 0.05), '< 0.05'),
         ((None, None, None), '-'),
-        ((100.0, 1e-5, 1e9), '100 [0, 1e+09]'),
+        ((100.0, 1e-5, 1e9), '100 [1e-5, 1e9]'),
+        ((0.00213, 0.000123, 0.3194), '0.002 [0.00012, 0.319]'),
+        ((0.31, 0.0, 0.9), '0.31 [0.00, 0.90]'),
+        ((0.0004, -0.2, 0.2), '0.0004 [-0.2, 0.2]'),
+        ((5e-5, 1e-9, 9e-4), '0.50e-4 [1e-9, 9.00e-4]'),
     ],
 )
 def test_intervals_are_compact(interval: Any, text: str) -> None:

@@ -15,10 +15,11 @@ import numpy as np
 
 from analysis.arrays import FloatArray
 from analysis.estimators.activation import Activation, fit_activation
+from analysis.estimators.best_place import place_of_maximum
 from analysis.estimators.crossing import crossing
 from analysis.estimators.pooling import Replicates
 from analysis.estimators.power_law import power_law
-from validation.claim import Row
+from validation.claim import Row, judged
 from validation.coverage import Coverage, Outcome, holds
 from validation.job import NO_ENGINE, Job
 
@@ -37,6 +38,7 @@ def jobs() -> Iterator[Job]:
         ('activation', activation_rows),
         ('power law', power_law_rows),
         ('crossing', crossing_rows),
+        ('place of the maximum', best_place_rows),
     ):
         yield Job(name, measure, (NO_ENGINE,))
 
@@ -154,3 +156,47 @@ def crossing_rows(engine: str) -> Iterator[Row]:
                     crossing_outcomes(np.linspace(0, 1, n), replicas, errors, generator),
                 )
                 yield found.exact()
+
+
+def best_place_outcomes(
+    means: FloatArray,
+    replicas: int,
+    errors: FloatArray,
+    generator: np.random.Generator,
+    sets: int = SETS // 4,
+) -> Iterator[tuple[Outcome, int]]:
+    """Whether the highest of the means, by place, is among those kept; and how many are."""
+    places = range(len(means))
+    unknown, values = np.full(replicas, np.nan), np.zeros(replicas, dtype=np.int64)
+    for _ in range(sets):
+        noise = errors[:, None] * generator.normal(size=(len(means), replicas))
+        states = [Replicates(float(k), means[k] + noise[k], values, unknown) for k in places]
+        kept = place_of_maximum(states).kept
+        yield (True, int(np.argmax(means)) in kept), len(kept)
+
+
+def best_place_rows(engine: str) -> Iterator[Row]:
+    """Places of a maximum of seven, by how high it is, replicas and their errors."""
+    generator = np.random.default_rng(4)
+    peak = np.array([0.0, 1, 2, 3, 2, 1, 0])
+    even, uneven = np.ones(7), np.array([3.0, 1, 1, 1, 1, 1, 3])
+    for replicas in (2, 4, 8):
+        for what, means in (('no', 0 * peak), ('a low', 0.3 * peak), ('a high', 3 * peak)):
+            for how, errors in (('equal', even), ('unequal', uneven)):
+                tried = list(best_place_outcomes(means, replicas, errors, generator))
+                sizes = np.array([size for _, size in tried])
+                name = f'{what} maximum of 7 places, {replicas} replicas, {how} errors'
+                yield Coverage.of(
+                    f'place_of_maximum: {name}; {sizes.mean():.1f} places kept',
+                    (outcome for outcome, _ in tried),
+                ).conservative('adjusted by Bonferroni, and places that are lower count as well')
+                if what == 'a high' and replicas > 2:
+                    share = float(np.mean(sizes == 1))
+                    yield judged(
+                        f'place_of_maximum: the place alone is left: {name}',
+                        NO_ENGINE,
+                        'enough replicas',
+                        f'{100 * share:.0f} % of sets',
+                        'at least 80 %',
+                        holds=share >= 0.8,
+                    )

@@ -86,6 +86,15 @@ class Claims(StrictModel):
     note: str = ''
     claim: Annotated[list[Claim], Field(min_length=1)]
 
+    def quantities(self, kind: str) -> list[str]:
+        """List the patterns of quantities of which something of a kind is expected."""
+        return [
+            pattern
+            for claim in self.claim
+            if claim.expect is not None and getattr(claim.expect, kind) is not None
+            for pattern in claim.quantity
+        ]
+
 
 def read_claims(
     name: str,

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from workflow.results import activation, decoupling, threshold
+from workflow.results import activation, decoupling, extremum, threshold
 from workflow.results.activation import Activations, find_activations
 from workflow.results.aggregate import Row, SweepTable
+from workflow.results.claims import Claims
 from workflow.results.decoupling import Pair, find_decoupling
+from workflow.results.extremum import asked_extrema, find_extrema
 from workflow.results.relation import Relation
 from workflow.results.series import Series, all_series
 from workflow.results.threshold import Threshold, find_thresholds
 from workflow.sweep.sweep_file import ReportTable
 
 ACTIVATION, DECOUPLING, THRESHOLD = 'activation', 'decoupling', 'percolation'
+EXTREMUM = 'extremum'
 NONE: Mapping[str, str] = {}
 
 
@@ -28,21 +31,24 @@ class Relations:
         activations: None where no state has the quantity.
         pairs: Of a quantity and a time.
         thresholds: Of groups of states with several sizes.
+        asked: Of what the places of extrema are told: patterns of quantities by relation.
     """
 
     table: SweepTable
     activations: Activations | None
     pairs: Sequence[Pair]
     thresholds: Sequence[Threshold]
+    asked: Mapping[str, Sequence[str]]
 
     @classmethod
-    def of(cls, table: SweepTable, report: ReportTable) -> Relations:
+    def of(cls, table: SweepTable, report: ReportTable, claims: Claims | None = None) -> Relations:
         """Find what can be computed from the results that are there."""
         return cls(
             table,
             find_activations(table, report.activation),
             find_decoupling(table, report.decoupling),
             find_thresholds(table),
+            asked_extrema(report.extremum, claims),
         )
 
     @property
@@ -56,6 +62,11 @@ class Relations:
         found = all_series(self.table)
         return found if self.activations is None else found + self.activations.series(self.table)
 
+    @cached_property
+    def extrema(self) -> list[Relation]:
+        """Where quantities are highest and lowest along the axis."""
+        return list(find_extrema(self.series, self.table.axis, self.asked))
+
     @property
     def of_activation(self) -> list[Relation]:
         """Energies and the constants of their laws."""
@@ -66,7 +77,7 @@ class Relations:
         """All numbers."""
         of_pairs = [found for pair in self.pairs for found in pair.relations]
         of_thresholds = [found for each in self.thresholds for found in each.relations]
-        return [*self.of_activation, *of_pairs, *of_thresholds]
+        return [*self.extrema, *self.of_activation, *of_pairs, *of_thresholds]
 
     @property
     def missing(self) -> dict[str, str]:
@@ -82,6 +93,8 @@ class Relations:
     def sections(self) -> dict[str, dict[str, Any]]:
         """Describe each kind that there is, as the report does an observable."""
         found: dict[str, dict[str, Any]] = {}
+        if self.extrema:
+            found[EXTREMUM] = _section(extremum.TITLE, extremum.DEFINITION, self.extrema)
         if self.activations is not None:
             found[ACTIVATION] = _section(
                 activation.TITLE,

@@ -101,7 +101,7 @@ def write_results(folder: Path, table: SweepTable, background: Background) -> Pa
     is_complete = len(results) >= background.n_jobs and not any(
         outcome.refusal for result in results for outcome in result.outcomes.values()
     )
-    relations = Relations.of(table, background.report)
+    relations = Relations.of(table, background.report, background.claims)
     figures = write_figures(drawn, all_series(table), background.overview, is_complete)
     figures += write_relation_figures(drawn, relations)
     context = _context(table, background, relations, figures, drawn)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 from analysis.observable import Combination
 from workflow.results.aggregate import Row, State, SweepTable
 from workflow.results.axis import Axis, AxisValue, drawn_axis, place_text
+
+Point = tuple[float, Row]  # place on the axis, and what is there
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,13 @@ class Series:
         """Of its states on the axis."""
         return [_on(state, self.axis) for state in self.states]
 
-    def along(self, quantity: str) -> list[tuple[float, Row]]:
+    def along(self, quantity: str) -> list[Point]:
         """List place on the axis and row, of the states that have the quantity."""
         return self._by_name.get(quantity, [])
 
     @cached_property
-    def _by_name(self) -> dict[str, list[tuple[float, Row]]]:
-        found: dict[str, list[tuple[float, Row]]] = {}
+    def _by_name(self) -> dict[str, list[Point]]:
+        found: dict[str, list[Point]] = {}
         for row in self.rows:
             found.setdefault(row.quantity.name, []).append((_on(row, self.axis), row))
         return {name: sorted(each, key=lambda point: point[0]) for name, each in found.items()}
@@ -72,6 +76,27 @@ def all_series(table: SweepTable) -> list[Series]:
         rows = tuple(row for row in table.rows if _rest(row, axis) == rest)
         found.append(Series(place_text(differing, table.axis), axis, tuple(ordered), rows))
     return found
+
+
+def fitting(
+    many: Iterable[Series], axis: Axis, patterns: Sequence[str]
+) -> Iterator[tuple[str, Series]]:
+    """List quantities that fit a pattern, with each series along the axis that has them."""
+    for series in many:
+        if series.axis == axis:
+            for name in series.names:
+                if any(fnmatchcase(name, pattern) for pattern in patterns):
+                    yield name, series
+
+
+def comparable(points: Iterable[Point]) -> list[Point]:
+    """Choose the points that have a value or a bound, and replicas to compare."""
+    return [
+        point
+        for point in points
+        if point[1].by_replica
+        and (point[1].estimate.value is not None or point[1].estimate.is_bound)
+    ]
 
 
 def _on(of: State | Row, axis: Axis) -> float:

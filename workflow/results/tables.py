@@ -113,27 +113,24 @@ def format_interval(estimate: Estimate) -> str:
     Small ones are written as '4.3e-5 [3.8e-5, 4.9e-5]'.
     """
     value, low, high = estimate.value, estimate.low, estimate.high
-    largest = max(abs(end) for end in (value, low, high, 0.0) if end is not None)
-    if value is not None and 0 < largest < SMALLEST_FIXED:
-        power = math.floor(math.log10(largest))
-        value, low, high = (
-            None if end is None else end * 10.0**-power for end in (value, low, high)
-        )
-        text = format_interval(Estimate(value, low, high))
-        return re.sub(r'(-?\d[\d.]*)', rf'\1e{power}', text)
     if value is None:
         if low is not None:
             return f'> {low:.3g}'
         return EMPTY if high is None else f'< {high:.3g}'
+    largest = max(abs(end) for end in (value, low, high) if end is not None)
+    power = math.floor(math.log10(largest)) if 0 < largest < SMALLEST_FIXED else 0
     if low is None or high is None:
-        return f'{value:.3g}'
-    if 0 < abs(value) < SMALLEST_FIXED:  # within an interval that is wider by far
-        return f'{value:.2g} [{low:.2g}, {high:.2g}]'
-    places = _places((high - low) / 2 or 1.0)
+        return _short(value, 3) if power else f'{value:.3g}'
+    scale = 10.0**-power
+    places = _places((high - low) * scale / 2 or 1.0)
     if value:
         # Two digits of the value, however wide the interval.
-        places = max(places, min(1 - math.floor(math.log10(abs(value))), 3))
-    return f'{_fixed(value, places)} [{_fixed(low, places)}, {_fixed(high, places)}]'
+        places = max(places, min(1 - math.floor(math.log10(abs(value * scale))), 3))
+    is_narrow = power or not 0 < abs(value) < SMALLEST_FIXED
+    first, *ends = (
+        _fixed(each, places, power) if is_narrow else _short(each, 2) for each in (value, low, high)
+    )
+    return f'{first} [{", ".join(ends)}]'
 
 
 def print_key_tables(table: SweepTable, stream: TextIO) -> None:
@@ -228,8 +225,17 @@ def _places(value: float) -> int:
     return min(6, max(0, -math.floor(math.log10(abs(value)))))
 
 
-def _fixed(value: float, places: int) -> str:
-    return f'{value:.2g}' if abs(value) >= 1e5 else f'{value:.{places}f}'
+def _fixed(value: float, places: int, power: int) -> str:
+    """Write in units of 10^power; with two digits alone what is large, or would be zero."""
+    text = f'{value * 10.0**-power:.{places}f}'
+    if abs(value) >= 1e5 or (value and not float(text)):
+        return _short(value, 2)
+    return f'{text}e{power}' if power else text
+
+
+def _short(value: float, digits: int) -> str:
+    """Write with some digits, and an exponent without zeros before it."""
+    return re.sub(r'e\+?(-?)0*', r'e\1', f'{value:.{digits}g}')
 
 
 def _cell(value: Any) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from analysis.estimators.estimate import Estimate, exponentiated
 from analysis.estimators.pooling import ONE_REPLICA
@@ -23,7 +22,7 @@ from analysis.observable import Combination
 from workflow.results.aggregate import Row
 from workflow.results.axis import Axis, Place
 from workflow.results.claims import PLACE_TOLERANCE, Claim, Claims, Expectation
-from workflow.results.series import Series
+from workflow.results.series import Point, Series, comparable, fitting
 from workflow.results.tables import format_interval
 
 SETS_IN_ABOVE = 0.5
@@ -32,8 +31,6 @@ NOTHING: Mapping[str, str] = {}
 
 # A quantity that changes by less over the axis does not depend on it.
 INDEPENDENT_WITHIN = 0.1
-
-Point = tuple[float, Row]
 
 
 @dataclass(frozen=True)
@@ -108,10 +105,7 @@ def judge(
             continue
         asked = [
             (f'{name}{series.where}', series.along(name))
-            for series in many
-            if series.axis == axis
-            for name in series.names
-            if any(fnmatchcase(name, pattern) for pattern in claim.quantity)
+            for name, series in fitting(many, axis, claim.quantity)
         ]
         if not asked:
             patterns = ', '.join(claim.quantity)
@@ -182,7 +176,7 @@ def trend(points: Sequence[Point], axis: Axis, wanted: int, level: float = LEVEL
 
     The points, place and row of one quantity, are by rising place.
     """
-    usable = _usable(points)
+    usable = comparable(points)
     if len(usable) < 2:
         return Comparison(
             wanted, f'cannot be decided: fewer than two states along {axis.name} have it.'
@@ -219,7 +213,7 @@ def extremum(
     points: Sequence[Point], axis: Axis, place: float, sign: int, level: float = LEVEL
 ) -> Comparison:
     """Test whether a quantity is largest (1) or smallest (-1) at a place."""
-    usable = _usable(points)
+    usable = comparable(points)
     top = _nearest(usable, place)
     if top is None or len(usable) < 2:
         return Comparison(1, f'it is not known at {axis.text(place)} and elsewhere.')
@@ -241,7 +235,7 @@ def greater(
     points: Sequence[Point], axis: Axis, first: float, second: float, level: float = LEVEL
 ) -> Comparison:
     """Test whether a quantity is greater at the first of two places."""
-    usable = _usable(points)
+    usable = comparable(points)
     one, other = _nearest(usable, first), _nearest(usable, second)
     if one is None or other is None:
         missing = first if one is None else second
@@ -368,10 +362,6 @@ def _effect_text(change: Estimate, row: Row, where: str) -> str:
     unit = '' if row.quantity.unit == '1' else f' {row.quantity.unit}'
     sign = '+' if change.value is not None and change.value > 0 else ''
     return f'{sign}{format_interval(change)}{unit}{where}'
-
-
-def _usable(points: Iterable[Point]) -> list[Point]:
-    return [p for p in points if p[1].estimate.value is not None or p[1].estimate.is_bound]
 
 
 def _nearest(points: Sequence[Point], place: float) -> Point | None:

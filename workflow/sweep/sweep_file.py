@@ -163,6 +163,18 @@ class DecouplingTable(StrictModel):
     ]
 
 
+class ExtremumTable(StrictModel):
+    """Of which quantities the report tells where they are highest, and where lowest.
+
+    Attributes:
+        maximum: Patterns of names; None takes those of which claims expect a maximum.
+        minimum: Likewise.
+    """
+
+    maximum: Annotated[list[str], BeforeValidator(_as_list)] | None = None
+    minimum: Annotated[list[str], BeforeValidator(_as_list)] | None = None
+
+
 class ReportTable(StrictModel):
     """What the results of a sweep are shown against; part of no state point.
 
@@ -183,14 +195,15 @@ class ReportTable(StrictModel):
     note: str = ''
     activation: ActivationTable = ActivationTable()
     decoupling: DecouplingTable = DecouplingTable()
+    extremum: ExtremumTable = added_later(ExtremumTable())
 
     @property
     def named_quantities(self) -> dict[str, list[str]]:
         """The patterns of quantities that it names itself, by their key."""
         found = {}
-        for table in ('activation', 'decoupling'):
+        for table in ('activation', 'decoupling', 'extremum'):
             given = getattr(self, table)
-            for key in given.model_fields_set & {'quantity', 'against'}:
+            for key in given.model_fields_set - {'at'}:
                 names = getattr(given, key)
                 found[f'{table}.{key}'] = [names] if isinstance(names, str) else names
         return found
