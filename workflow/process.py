@@ -1,4 +1,4 @@
-"""Processes: which are alive, and stopping on request.
+"""Processes: stopping on request, and sharing work among several.
 
 Signals set a mark, and the stage runner stops at the next safe point. Outside a stage there is
 nothing to save, and a request ends the process as soon as it comes.
@@ -6,10 +6,13 @@ nothing to save, and a request ends the process as soon as it comes.
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,6 +25,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 # that were started otherwise.
 _WALLTIME_MARGIN = 60.0
 _WALLTIME_SHARE = 0.1
+_MOST_PROCESSES = 8
 
 
 class Interrupted(BaseException):
@@ -122,6 +126,43 @@ def ignore_requests() -> None:
     """Ignore further requests: this process is about to end."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run tasks that only write files, on the cores that this process may use, up to 8.
+
+    What fails elsewhere, as for want of memory, is tried again here, where its error is raised.
+    """
+    gc.freeze()  # no collection looks at what is there already, nor copies it
+    fork = multiprocessing.get_context('fork')  # tasks then need no copies
+    following, parent = fork.Value('i', 0), os.getpid()
+
+    def work() -> None:
+        while parent in (os.getpid(), os.getppid()):  # it may have been killed
+            with following.get_lock():
+                number = following.value
+                following.value += 1
+            if number >= len(tasks):
+                return
+            tasks[number]()
+
+    def help_out() -> None:
+        try:
+            work()
+        except BaseException:
+            sys.exit(1)  # without a traceback
+
+    n = min(len(os.sched_getaffinity(0)), len(tasks), _MOST_PROCESSES)
+    helpers = [fork.Process(target=help_out, daemon=True) for _ in range(n - 1)]
+    for each in helpers:
+        each.start()
+    work()
+    for each in helpers:
+        each.join()
+    gc.unfreeze()
+    if any(each.exitcode for each in helpers):
+        for task in tasks:
+            task()
 
 
 @contextmanager

@@ -190,7 +190,7 @@ def best_place_rows(engine: str) -> Iterator[Row]:
                     f'place_of_maximum: {name}; {sizes.mean():.1f} places kept',
                     (outcome for outcome, _ in tried),
                 ).conservative('adjusted by Bonferroni, and places that are lower count as well')
-                if what == 'a high' and replicas > 2:
+                if what == 'a high' and replicas == 8:
                     share = float(np.mean(sizes == 1))
                     yield judged(
                         f'place_of_maximum: the place alone is left: {name}',

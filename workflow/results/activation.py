@@ -17,8 +17,8 @@ from analysis.estimators.activation import (
     middle_temperature,
 )
 from analysis.observable import Panel, Quantity
-from workflow.results.aggregate import Row, State, SweepTable
-from workflow.results.axis import AxisValue, Place, place_text
+from workflow.results.aggregate import Row, State, SweepTable, not_converged
+from workflow.results.axis import Key, Place, key_of, place_text
 from workflow.results.claims import ACTIVATION_ENERGY
 from workflow.results.relation import Relation
 from workflow.results.series import Series, all_series
@@ -101,11 +101,10 @@ class Activations:
 
 def find_activations(table: SweepTable, asked: ActivationTable) -> Activations | None:
     """Fit a quantity against kT for all else that varies; None where no state has it."""
-    groups: dict[tuple[tuple[str, AxisValue], ...], list[Row]] = {}
+    groups: dict[Key, list[Row]] = {}
     for row in table.rows:
         if row.quantity.name == asked.quantity:
-            key = tuple((name, value) for name, value in row.place.items() if name != _KT)
-            groups.setdefault(key, []).append(row)
+            groups.setdefault(key_of(row.place, _KT), []).append(row)
     if not groups:
         return None
     known = {float(row.place[_KT]) for rows in groups.values() for row in rows}
@@ -151,8 +150,7 @@ def _fit(place: Place, rows: Sequence[Row], at: float) -> Fit | str:
     reasons = [fit.energy.verdict] if fit.energy.verdict else []
     if missing := len(rows) - len(values):
         reasons.append(f'{missing} of {len(rows)} temperatures have no positive value')
-    if doubtful := sum(not row.is_converged for row in rows):
-        reasons.append(f'{doubtful} of {len(rows)} temperatures are not converged')
+    reasons += not_converged([row.is_converged for row in rows], 'temperatures')
     by_replica = dict(_by_replica(values, at))
     estimate = replace(fit.energy, verdict='; '.join(reasons), n_effective=float(len(by_replica)))
     label, unit = f'at kT = {at:g}', 'epsilon'

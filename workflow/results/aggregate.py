@@ -117,6 +117,12 @@ def group_states(results: Iterable[JobResult], axis: Axis) -> list[State]:
     return sorted(states, key=_order)
 
 
+def not_converged(converged: Sequence[bool], of: str = 'states') -> list[str]:
+    """Say how many of the values that something rests on speak against themselves, if any do."""
+    doubtful = converged.count(False)
+    return [f'{doubtful} of {len(converged)} {of} are not converged'] if doubtful else []
+
+
 def replicates(quantities: Sequence[Quantity], place: float = 0.0) -> Replicates:
     """Collect what replicas gave of one quantity, on the scale on which states are compared.
 

@@ -14,6 +14,7 @@ from workflow.sweep.sweep_file import ReportTable
 AxisValue = float | str
 # Value on each axis, by the column of its name.
 Place = Mapping[str, AxisValue]
+Key = tuple[tuple[str, AxisValue], ...]
 
 _COMPOSITION = 'composition.'
 _KT = 'kT'
@@ -120,6 +121,11 @@ def drawn_axis(axis: Axis, places: Sequence[Place]) -> Axis:
         if len(set(values)) > 1 and all(isinstance(value, float) for value in values):
             return axis if name == axis.column else replace(make_axis(name), column=name)
     return axis
+
+
+def key_of(place: Place, *left_out: str) -> Key:
+    """Say where a state is on all axes but those left out, to group states by."""
+    return tuple((name, value) for name, value in place.items() if name not in left_out)
 
 
 def value_text(value: AxisValue) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 from analysis.arrays import FloatArray
 from analysis.estimators.power_law import ENOUGH_STATES, power_law
 from workflow.results.activation import is_slowness, logarithms
-from workflow.results.aggregate import Row, SweepTable
-from workflow.results.axis import AxisValue, place_text
+from workflow.results.aggregate import Row, SweepTable, not_converged
+from workflow.results.axis import Key, key_of, place_text
 from workflow.results.relation import Relation
 from workflow.sweep.sweep_file import DecouplingTable
 
@@ -24,8 +24,6 @@ DEFINITION = (
     'scatter of the states about one line as well. It describes these states: those of several '
     'compositions and temperatures need not lie on one line.'
 )
-
-Key = tuple[tuple[str, AxisValue], ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def find_decoupling(table: SweepTable, asked: DecouplingTable) -> list[Pair]:
     """Fit exponents over all states, and over those that differ in the axis or in kT alone."""
     by_name: dict[str, dict[Key, Row]] = {}
     for row in table.rows:
-        by_name.setdefault(row.quantity.name, {})[tuple(row.place.items())] = row
+        by_name.setdefault(row.quantity.name, {})[key_of(row.place)] = row
     quantities = by_name.get(asked.quantity, {})
     found = []
     for name, times in by_name.items():
@@ -70,9 +68,7 @@ def _relations(
     for column in dict.fromkeys((table.axis.column, 'kT')):
         groups: dict[Key, list[tuple[Row, Row]]] = {}
         for pair in rows:
-            place = pair[0].place
-            rest = tuple((name, value) for name, value in place.items() if name != column)
-            groups.setdefault(rest, []).append(pair)
+            groups.setdefault(key_of(pair[0].place, column), []).append(pair)
         for rest, members in groups.items():
             if ENOUGH_STATES <= len(members) < len(rows):
                 where = place_text(dict(rest), table.axis)
@@ -82,8 +78,7 @@ def _relations(
 def _relation(quantity: str, time: str, where: str, rows: Sequence[tuple[Row, Row]]) -> Relation:
     fitted = power_law(list(map(_points, rows)))
     reasons = [fitted.verdict] if fitted.verdict else []
-    if doubtful := sum(not all(row.is_converged for row in pair) for pair in rows):
-        reasons.append(f'{doubtful} of {len(rows)} states are not converged')
+    reasons += not_converged([all(row.is_converged for row in pair) for pair in rows])
     estimate = replace(fitted, verdict='; '.join(reasons))
     return Relation(NAME, quantity, f'1/{time}', where, '1', estimate, len(rows))
 

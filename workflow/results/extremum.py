@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.estimators.best_place import place_of_maximum
 from analysis.estimators.estimate import Estimate
+from workflow.results.aggregate import not_converged
 from workflow.results.axis import Axis, value_text
 from workflow.results.claims import Claims
 from workflow.results.relation import Relation
@@ -58,9 +59,7 @@ def _relation(relation: str, name: str, series: Series) -> Relation:
     best, kept = places[found.best], [places[i] for i in found.kept]
     ends = {places[0], places[-1]}
     inside = MAYBE_END if ends & set(kept) else INSIDE
-    reasons = []
-    if doubtful := sum(not row.is_converged for _, row in every):
-        reasons.append(f'{doubtful} of {len(every)} states are not converged')
+    reasons = not_converged([row.is_converged for _, row in every])
     if all(each.n == 1 for each in states):
         reasons.append('one replica of each state: nothing can be left out')
     if missing := [place for place, _ in every if place not in places]:

@@ -24,6 +24,7 @@ from analysis.plotting import (
     plot_curve,
 )
 from user_input import UserError, nearest_name
+from workflow.process import in_parallel
 from workflow.results.aggregate import Row
 from workflow.results.axis import value_text
 from workflow.results.series import Series
@@ -81,23 +82,28 @@ def write_figures(
     The first shows what `overview` names, by default the key results; UserError if a complete
     sweep does not have it.
     """
-    from matplotlib import rc_context
-
     drawings = [all_drawings(series) for series in many]
     if overview is not None and is_complete:
         check_overview(overview, itertools.chain.from_iterable(drawings))
-    written = []
+    written, tasks = [], []
     for number, (series, every) in enumerate(zip(many, drawings, strict=True)):
         for stem, observable, title, chosen in _figures(every, overview):
             if not chosen:
                 continue
             name = stem if len(many) == 1 else f'{stem}-{number + 1}'
-            with rc_context(STYLE):
-                save_figure(draw_grid(series, chosen), folder / name)
-            write_csv(folder / f'{name}.csv', _DATA, _data(series, chosen))
+            tasks.append(partial(_write_figure, folder / name, series, chosen))
             captions = dict.fromkeys(_POINTS if each.rows else _RANGE for each in chosen)
             written.append(SweepFigure(name, observable, title + series.where, ' '.join(captions)))
+    in_parallel(tasks)
     return written
+
+
+def _write_figure(path: Path, series: Series, drawings: Sequence[Drawing]) -> None:
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        save_figure(draw_grid(series, drawings), path)
+    write_csv(path.with_name(f'{path.name}.csv'), _DATA, _data(series, drawings))
 
 
 def all_drawings(series: Series) -> list[Drawing]:
@@ -207,7 +213,7 @@ def draw_panel(ax: Axes, series: Series, panel: Panel, rows: Sequence[Row]) -> N
 
 def draw_curves(ax: Axes, series: Series, curves: Sequence[tuple[int, Curve]]) -> None:
     """Draw a curve for each numbered state: mean of the replicas and, shaded, their range."""
-    colours = _state_colours(series)
+    colours = rank_colours(len(series.states))
     for k, curve in curves:
         if np.isfinite(curve.value).any():
             plot_curve(ax, curve, colours[k], '.', value_text(series.places[k]))
@@ -299,13 +305,14 @@ def _scale_log(ax: Axes, rows: Iterable[Row]) -> None:
         label_short_axis(ax.yaxis, *ax.get_ylim())
 
 
-def _state_colours(series: Series) -> list[Any]:
-    """Choose a colour for each state, in the order of the axis."""
+def rank_colours(n: int) -> list[Any]:
+    """Choose a colour for each of n states, in the order of the axis.
+
+    By rank: a sweep is dense where something happens, and colours by value would merge there.
+    """
     from matplotlib import colormaps
 
-    # By rank: a sweep is dense where something happens, and colours by value would merge there.
-    ranks = np.linspace(0, DARK_PART_OF_VIRIDIS, len(series.states))
-    return [colormaps['viridis'](rank) for rank in ranks]
+    return [colormaps['viridis'](rank) for rank in np.linspace(0, DARK_PART_OF_VIRIDIS, n)]
 
 
 def _state_handles(series: Series) -> list[Any]:
@@ -313,7 +320,7 @@ def _state_handles(series: Series) -> list[Any]:
 
     return [
         Line2D([], [], color=colour, lw=2, label=value_text(place))
-        for place, colour in zip(series.places, _state_colours(series), strict=True)
+        for place, colour in zip(series.places, rank_colours(len(series.places)), strict=True)
     ]
 
 

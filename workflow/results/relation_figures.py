@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,19 @@ import numpy as np
 
 from analysis.estimators.estimate import Estimate
 from analysis.plotting import COLOURS, MARKERS, STYLE, label_short_axis, new_figure
+from workflow.process import in_parallel
 from workflow.results import activation, decoupling, threshold
 from workflow.results.activation import Activations, Fit, is_slowness
 from workflow.results.aggregate import Row
-from workflow.results.axis import Axis, place_text, value_text
+from workflow.results.axis import Axis, key_of, place_text, value_text
 from workflow.results.decoupling import Pair
 from workflow.results.figures import (
     COLUMN_WIDTH,
-    DARK_PART_OF_VIRIDIS,
     MOST_COLUMNS,
     ROW_HEIGHT,
     SweepFigure,
     draw_panel,
+    rank_colours,
     save_figure,
 )
 from workflow.results.relations import ACTIVATION, DECOUPLING, THRESHOLD, Relations
@@ -35,29 +37,32 @@ if TYPE_CHECKING:
 _DATA = ('panel', 'of', 'x', 'y', 'low', 'high')
 _MEANS = 'Symbols are means over replicas with 95 % intervals; open symbols are not converged.'
 Line = tuple[Any, ...]
-Panel = tuple[str, Callable[['Axes'], None], Iterable[Line]]
+Panel = tuple[str, Callable[['Axes'], None], list[Line]]
 
 
 def write_relation_figures(folder: Path, relations: Relations) -> list[SweepFigure]:
     """Draw each kind of relation that there is into an existing folder."""
+    found = list(_figures(relations))
+    in_parallel([partial(_write_figure, folder / stem, panels) for stem, *_, panels in found])
+    return [SweepFigure(*about) for *about, _ in found]
+
+
+def _write_figure(path: Path, panels: Sequence[Panel]) -> None:
     from matplotlib import rc_context
 
-    written = []
+    columns = min(MOST_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
     with rc_context(STYLE):
-        for stem, name, title, caption, panels in _figures(relations):
-            columns = min(MOST_COLUMNS, len(panels))
-            rows = -(-len(panels) // columns)
-            figure = new_figure(COLUMN_WIDTH * columns, ROW_HEIGHT * rows + 0.5)
-            axes = figure.subplots(rows, columns, squeeze=False)
-            for ax, (heading, draw, _) in zip(axes.flat, panels, strict=False):
-                draw(ax)
-                ax.set_title(heading)
-            for ax in axes.flat[len(panels) :]:
-                ax.set_axis_off()
-            save_figure(figure, folder / stem)
-            write_csv(folder / f'{stem}.csv', _DATA, [line for *_, each in panels for line in each])
-            written.append(SweepFigure(stem, name, title, caption))
-    return written
+        figure = new_figure(COLUMN_WIDTH * columns, ROW_HEIGHT * rows + 0.5)
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for ax, (heading, draw, _) in zip(axes.flat, panels, strict=False):
+            draw(ax)
+            ax.set_title(heading)
+        for ax in axes.flat[len(panels) :]:
+            ax.set_axis_off()
+        save_figure(figure, path)
+    lines = [line for *_, each in panels for line in each]
+    write_csv(path.with_name(f'{path.name}.csv'), _DATA, lines)
 
 
 def _figures(relations: Relations) -> Iterator[tuple[str, str, str, str, list[Panel]]]:
@@ -70,7 +75,9 @@ def _figures(relations: Relations) -> Iterator[tuple[str, str, str, str, list[Pa
             panel = series.rows[0].quantity.panel
             if panel is not None and len(series.rows) > 1:
                 heading = panel.name + series.where
-                panels.append((heading, _energies(series, panel), _rows(heading, series.rows)))
+                panels.append(
+                    (heading, _energies(series, panel), list(_rows(heading, series.rows)))
+                )
         caption = f'{_MEANS} Lines are fits: solid VTF, dashed Arrhenius.'
         yield ACTIVATION, ACTIVATION, activation.TITLE, caption, panels
     if drawn := [pair for pair in relations.pairs if len(_logarithms(pair)[0])]:
@@ -91,7 +98,7 @@ def _groups(fits: Sequence[Fit], axis: Axis) -> list[tuple[str, list[Fit]]]:
     """Divide fits by all but the axis."""
     groups: dict[str, list[Fit]] = {}
     for fit in fits:
-        rest = {name: value for name, value in fit.place.items() if name != axis.column}
+        rest = dict(key_of(fit.place, axis.column))
         groups.setdefault(place_text(rest, axis), []).append(fit)
     return list(groups.items())
 
@@ -100,7 +107,7 @@ def _arrhenius_panel(found: Activations, label: str, fits: Sequence[Fit], axis: 
     title = f'{found.quantity}{f" ({label})" if label and len(found.fits) > len(fits) else ""}'
 
     def draw(ax: Axes) -> None:
-        for colour, fit in zip(_colours(len(fits)), fits, strict=True):
+        for colour, fit in zip(rank_colours(len(fits)), fits, strict=True):
             for row in fit.rows:
                 _point(ax, 1 / float(row.place['kT']), row, colour)
             temperatures = [float(row.place['kT']) for row in fit.rows]
@@ -114,7 +121,7 @@ def _arrhenius_panel(found: Activations, label: str, fits: Sequence[Fit], axis: 
         if axis.column in fits[0].place:
             ax.legend(title=axis.label, ncols=2)
 
-    lines = (line for fit in fits for line in _rows(title, fit.rows, axis, by_temperature=True))
+    lines = [line for fit in fits for line in _rows(title, fit.rows, axis, by_temperature=True)]
     return title, draw, lines
 
 
@@ -125,7 +132,7 @@ def _energies(series: Any, panel: Any) -> Callable[[Axes], None]:
 def _pair_panel(pair: Pair, axis: Axis) -> Panel:
     whole = pair.relations[0].estimate
     places = sorted({float(row.place.get(axis.column, 0)) for row, _ in pair.rows})
-    colours = dict(zip(places, _colours(len(places)), strict=True))
+    colours = dict(zip(places, rank_colours(len(places)), strict=True))
     title = pair.time
 
     def draw(ax: Axes) -> None:
@@ -160,7 +167,7 @@ def _pair_panel(pair: Pair, axis: Axis) -> Panel:
                 values = (1 / time.estimate.value, found.value, found.low, found.high)
                 yield title, place_text(row.place, axis), *values
 
-    return title, draw, lines()
+    return title, draw, list(lines())
 
 
 def _logarithms(pair: Pair) -> tuple[Any, Any]:
@@ -202,7 +209,7 @@ def _size_panel(found: Threshold, name: str, axis: Axis) -> Panel:
         ax.legend()
 
     rows = [row for points in found.curves[name].values() for _, row in points]
-    return title, draw, _rows(name, rows, axis)
+    return title, draw, list(_rows(name, rows, axis))
 
 
 def _rows(
@@ -226,12 +233,6 @@ def _point(
         ax.vlines(x, scale * low, scale * found.high, color=colour, lw=1.2)
     face = colour if row.is_converged else 'white'
     ax.plot([x], [scale * found.value], marker, color=colour, mfc=face, mec=colour, mew=1.2)
-
-
-def _colours(n: int) -> list[Any]:
-    from matplotlib import colormaps
-
-    return [colormaps['viridis'](rank) for rank in np.linspace(0, DARK_PART_OF_VIRIDIS, n)]
 
 
 def _label(row: Row) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from analysis.observable import Combination
 from workflow.results.aggregate import Row, State, SweepTable
-from workflow.results.axis import Axis, AxisValue, drawn_axis, place_text
+from workflow.results.axis import Axis, Key, drawn_axis, key_of, place_text
 
 Point = tuple[float, Row]  # place on the axis, and what is there
 
@@ -65,15 +65,15 @@ class Series:
 def all_series(table: SweepTable) -> list[Series]:
     """Split a sweep along its axis; where that does not vary, along what does."""
     axis = drawn_axis(table.axis, [state.place for state in table.states])
-    groups: dict[tuple[tuple[str, AxisValue], ...], list[State]] = {}
+    groups: dict[Key, list[State]] = {}
     for state in table.states:
-        groups.setdefault(_rest(state, axis), []).append(state)
+        groups.setdefault(key_of(state.place, axis.column), []).append(state)
     shared = [dict(key) for key in groups]
     found = []
     for rest, states in groups.items():
         differing = {name: v for name, v in rest if len({each.get(name) for each in shared}) > 1}
         ordered = sorted(states, key=lambda state: _on(state, axis))
-        rows = tuple(row for row in table.rows if _rest(row, axis) == rest)
+        rows = tuple(row for row in table.rows if key_of(row.place, axis.column) == rest)
         found.append(Series(place_text(differing, table.axis), axis, tuple(ordered), rows))
     return found
 
@@ -101,8 +101,3 @@ def comparable(points: Iterable[Point]) -> list[Point]:
 
 def _on(of: State | Row, axis: Axis) -> float:
     return float(of.place[axis.column])
-
-
-def _rest(of: State | Row, axis: Axis) -> tuple[tuple[str, AxisValue], ...]:
-    """Find where a state is on all other axes."""
-    return tuple((name, value) for name, value in of.place.items() if name != axis.column)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from analysis.estimators.crossing import crossing
 from analysis.estimators.pooling import Replicates
 from analysis.observable import Combination
-from workflow.results.aggregate import Row, SweepTable, replicates
-from workflow.results.axis import Axis, AxisValue, place_text
+from workflow.results.aggregate import Row, SweepTable, not_converged, replicates
+from workflow.results.axis import Axis, Key, key_of, place_text
 from workflow.results.relation import Relation
 
 NAME, TITLE = 'percolation_threshold', 'Percolation threshold'
@@ -48,11 +48,10 @@ class Threshold:
 def find_thresholds(table: SweepTable) -> list[Threshold]:
     """Find thresholds of all groups of states that have two sizes."""
     axis, found = table.axis, []
-    groups: dict[tuple[tuple[str, AxisValue], ...], list[Row]] = {}
+    groups: dict[Key, list[Row]] = {}
     for row in table.rows:
         if row.quantity.name in (LARGEST, PROBABILITY) and _is_drawn(row, axis):
-            rest = tuple((k, v) for k, v in row.place.items() if k not in (_SIZE, axis.column))
-            groups.setdefault(rest, []).append(row)
+            groups.setdefault(key_of(row.place, _SIZE, axis.column), []).append(row)
     for rest, rows in groups.items():
         curves: dict[str, dict[float, list[tuple[float, Row]]]] = {}
         for row in sorted(rows, key=lambda row: float(row.place[axis.column])):
@@ -92,10 +91,9 @@ def _relations(
             ]
             both = [pair for pair in zip(*states, strict=True) if all(each.n for each in pair)]
             found = crossing([each for each, _ in both], [each for _, each in both])
-            doubtful = sum(not row.is_converged for each in either for _, row, _ in each)
-            if doubtful and found.value is not None:
-                why = f'{doubtful} of {2 * len(shared)} states are not converged'
-                found = replace(found, verdict=why)
+            doubts = not_converged([row.is_converged for each in either for _, row, _ in each])
+            if doubts and found.value is not None:
+                found = replace(found, verdict=doubts[0])
             sizes = f'{small:g} and {large:g} chains'
             yield Relation(NAME, quantity, sizes, where, '1', found, 2 * len(both))
 

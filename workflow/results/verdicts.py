@@ -19,7 +19,7 @@ from analysis.estimators.trends import (
     undecided,
 )
 from analysis.observable import Combination
-from workflow.results.aggregate import Row
+from workflow.results.aggregate import Row, not_converged
 from workflow.results.axis import Axis, Place
 from workflow.results.claims import PLACE_TOLERANCE, Claim, Claims, Expectation
 from workflow.results.series import Point, Series, comparable, fitting
@@ -292,7 +292,8 @@ def _test(expect: Expectation, points: Sequence[Point], axis: Axis, level: float
 def _finding(
     claim: Claim, name: str, points: Sequence[Point], test: Comparison, p: float, level: float
 ) -> Finding:
-    decision, doubts = test.decision, _doubts(points)
+    decision = test.decision
+    doubts = ''.join(f'{each}.' for each in not_converged([row.is_converged for _, row in points]))
     if decision is None:
         return Finding(claim.text, claim.source, name, test.seen, NOT_TESTED)
     is_decided = test.is_independent or (decision.direction != 0 and p <= level)
@@ -332,12 +333,6 @@ def _cure(decision: Decision) -> str:
     more = decision.more_replicas or 1
     many = f'{more} more replica{"" if more == 1 else "s"}'
     return f'To decide it: {many} of each state, were the effect as seen'
-
-
-def _doubts(points: Sequence[Point]) -> str:
-    """Say how many of the values that a decision rests on speak against themselves."""
-    doubtful = sum(not row.is_converged for _, row in points)
-    return f'{doubtful} of {len(points)} states are not converged.' if doubtful else ''
 
 
 def _margin(rows: Sequence[Row]) -> float:
