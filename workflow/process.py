@@ -133,7 +133,6 @@ def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
 
     What fails elsewhere, as for want of memory, is tried again here, where its error is raised.
     """
-    gc.freeze()  # no collection looks at what is there already, nor copies it
     fork = multiprocessing.get_context('fork')  # tasks then need no copies
     following, parent = fork.Value('i', 0), os.getpid()
 
@@ -154,6 +153,7 @@ def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
 
     n = min(len(os.sched_getaffinity(0)), len(tasks), _MOST_PROCESSES)
     helpers = [fork.Process(target=help_out, daemon=True) for _ in range(n - 1)]
+    gc.freeze()  # no collection goes through what is there already, nor makes copies of it
     for each in helpers:
         each.start()
     work()

@@ -140,6 +140,7 @@ def test_places_that_the_data_do_not_tell_are_kept_and_said() -> None:
     assert single.places == (0.1, 0.5, 1.0)
     assert 'one replica of each state' in single.estimate.verdict
     (lost,) = extrema({0.1: [None], 0.5: [5.0, 5.1], 1.0: [2.0, 2.1]}, 'conductivity')
+    assert (lost.estimate.value, lost.places, lost.law) == (0.5, (0.1, 0.5), MAYBE_END)
     assert lost.estimate.verdict == '1 of 3 states are not converged; no value at 0.1'
 
 

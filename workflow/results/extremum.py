@@ -20,12 +20,12 @@ DEFINITION = (
     'may have it. A place is left out where it is below (above) some other one by the replicas, '
     'one-sided at 5 % divided by the number of others: multiple comparisons with the best (Hsu, '
     'Ann. Stat. 12, 1136, 1984; Bonferroni). What is truly highest of the places is among them in '
-    'at least 95 % of sweeps. Between the places, and beyond the ends, nothing is known; a highest '
-    'value at an end is no maximum.'
+    'at least 95 % of sweeps; a place without a value stays. Between the places, and beyond the '
+    'ends, nothing is known; a highest value at an end is no maximum.'
 )
 AT_END, MAYBE_END, INSIDE = (
     'at the end of the axis',
-    'within the axis, and an end is not left out',
+    'within the axis, unless at an end',
     'within the axis',
 )
 
@@ -56,13 +56,14 @@ def _relation(relation: str, name: str, series: Series) -> Relation:
     places = [place for place, _ in points]
     states = [row.replicates(place) for place, row in points]
     found = place_of_maximum(states if relation == HIGHEST else [each.negated for each in states])
-    best, kept = places[found.best], [places[i] for i in found.kept]
-    ends = {places[0], places[-1]}
+    missing = [place for place, _ in every if place not in places]
+    best, kept = places[found.best], sorted([places[i] for i in found.kept] + missing)
+    ends = {every[0][0], every[-1][0]}
     inside = MAYBE_END if ends & set(kept) else INSIDE
     reasons = not_converged([row.is_converged for _, row in every])
     if all(each.n == 1 for each in states):
         reasons.append('one replica of each state: nothing can be left out')
-    if missing := [place for place, _ in every if place not in places]:
+    if missing:
         reasons.append(f'no value at {_listed(missing)}')
     if found.open_above:
         reasons.append(f'only a bound at {_listed([places[i] for i in found.open_above])}')
