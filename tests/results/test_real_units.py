@@ -121,4 +121,4 @@ def test_small_numbers_keep_their_digits() -> None:
     assert format_interval(Estimate(2.41e-6, 2.1e-6, 2.75e-6)) == '2.4e-6 [2.1e-6, 2.8e-6]'
     assert format_interval(Estimate(-3e-5, -5e-5, 1e-5)) == '-3.0e-5 [-5.0e-5, 1.0e-5]'
     assert format_interval(Estimate(1.2e-4)) == '1.2e-4'
-    assert format_interval(Estimate(4.56e-4, 7e-8, 0.028)) == '0.00046 [7e-08, 0.028]'
+    assert format_interval(Estimate(4.56e-4, 7e-8, 0.028)) == '0.00046 [7e-8, 0.028]'

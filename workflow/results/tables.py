@@ -119,9 +119,9 @@ def format_interval(estimate: Estimate) -> str:
         return EMPTY if high is None else f'< {high:.3g}'
     largest = max(abs(end) for end in (value, low, high) if end is not None)
     power = math.floor(math.log10(largest)) if 0 < largest < SMALLEST_FIXED else 0
-    if low is None or high is None:
-        return _short(value, 3) if power else f'{value:.3g}'
     scale = 10.0**-power
+    if low is None or high is None:
+        return f'{value * scale:.3g}' + (f'e{power}' if power else '')
     places = _places((high - low) * scale / 2 or 1.0)
     if value:
         # Two digits of the value, however wide the interval.
