@@ -7,6 +7,7 @@ degrees in the file.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Annotated, Literal, Self
 
 import pydantic
@@ -17,8 +18,6 @@ from models.left_out import Entry
 from models.molecules import Backbone, CounterIons, FreeMolecule, Monomer, Salt
 from models.units import Units
 from user_input import StrictModel, added_later
-
-AngleDegrees = Annotated[float, Field(ge=0.0, le=180.0)]
 
 
 class Bead(Entry):
@@ -138,10 +137,13 @@ class PairException(PairInteraction):
     sigma: PositiveFloat | None = None
 
 
-class FeneBondEntry(StrictModel):
-    """FENE bond of strength `k` and limit `r0_max`, with the WCA repulsion inside the bond."""
+class FeneBond(StrictModel):
+    """Bond of energy -k r0_max^2/2 ln(1 - (r/r0_max)^2) + U_WCA(r) (Kremer and Grest 1990).
 
-    kind: Literal['fene']
+    U_WCA = 4 epsilon [(sigma/r)^12 - (sigma/r)^6] + epsilon below 2^(1/6) sigma, else 0.
+    """
+
+    kind: Literal['fene'] = 'fene'
     k: PositiveFloat
     r0_max: PositiveFloat
     epsilon: PositiveFloat = 1.0
@@ -158,41 +160,46 @@ class FeneBondEntry(StrictModel):
         return self
 
 
-class HarmonicBondEntry(StrictModel):
+class HarmonicBond(StrictModel):
     """Bond of energy k/2 (r - r0)^2."""
 
-    kind: Literal['harmonic']
+    kind: Literal['harmonic'] = 'harmonic'
     k: PositiveFloat
     r0: PositiveFloat
 
 
-class HarmonicAngleEntry(StrictModel):
+class _BentAngle(StrictModel):
+    kind: str
+    k: PositiveFloat
+    theta0: Annotated[float, Field(ge=0.0, le=180.0)]
+
+    @property
+    def radians(self) -> float:
+        """`theta0` in radians."""
+        return math.radians(self.theta0)
+
+
+class HarmonicAngle(_BentAngle):
     """Angle of energy k/2 (theta - theta0)^2, `theta0` in degrees, k per rad^2."""
 
-    kind: Literal['harmonic']
-    k: PositiveFloat
-    theta0: AngleDegrees
+    kind: Literal['harmonic'] = 'harmonic'
 
 
-class CosineSquaredAngleEntry(StrictModel):
+class CosineSquaredAngle(_BentAngle):
     """Angle of energy k/2 (cos theta - cos theta0)^2, `theta0` in degrees."""
 
-    kind: Literal['cosine_squared']
-    k: PositiveFloat
-    theta0: AngleDegrees
+    kind: Literal['cosine_squared'] = 'cosine_squared'
 
 
-class CosineAngleEntry(StrictModel):
-    """Angle of energy k (1 + cos theta): k (1 - cos) of the angle between the bond vectors."""
+class CosineAngle(StrictModel):
+    """Angle of energy k (1 + cos theta): 0 where the chain goes straight on (theta = pi)."""
 
-    kind: Literal['cosine']
+    kind: Literal['cosine'] = 'cosine'
     k: PositiveFloat
 
 
-BondEntry = Annotated[FeneBondEntry | HarmonicBondEntry, Field(discriminator='kind')]
-AngleEntry = Annotated[
-    HarmonicAngleEntry | CosineSquaredAngleEntry | CosineAngleEntry, Field(discriminator='kind')
-]
+Bond = Annotated[FeneBond | HarmonicBond, Field(discriminator='kind')]
+Angle = Annotated[HarmonicAngle | CosineSquaredAngle | CosineAngle, Field(discriminator='kind')]
 
 
 class ModelEntries(Entry):
@@ -219,8 +226,8 @@ class ModelEntries(Entry):
     beads: dict[str, Bead] = Field(min_length=1)
     default_pair: PairInteraction
     pairs: tuple[PairException, ...] = ()
-    bonds: dict[str, BondEntry] = Field(min_length=1)
-    angles: dict[str, AngleEntry] = Field(default_factory=dict)
+    bonds: dict[str, Bond] = Field(min_length=1)
+    angles: dict[str, Angle] = Field(default_factory=dict)
     monomers: dict[str, Monomer] = Field(min_length=1)
     backbone: Backbone
     counter_ions: dict[str, CounterIons] = Field(default_factory=dict)

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.entries import (
-    AngleEntry,
-    BondEntry,
-    CosineAngleEntry,
-    FeneBondEntry,
-    HarmonicAngleEntry,
-    PairException,
-    PairInteraction,
-)
+from models.entries import Angle, Bond, PairException, PairInteraction
 from models.model import Model
 from models.model_checks import matching_exceptions
 from models.pair_potentials import Mie, PairPotential, Tabulated, ion_solvation
@@ -25,54 +18,6 @@ from user_input import UserError
 WCA_CUT = 2 ** (1 / 6)
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True)
-class FeneBond:
-    """Bond of energy -k r0^2/2 ln(1 - (r/r0)^2) + U_WCA(r) (Kremer and Grest 1990).
-
-    U_WCA = 4 epsilon [(sigma/r)^12 - (sigma/r)^6] + epsilon below 2^(1/6) sigma, else 0.
-    """
-
-    k: float
-    r0: float
-    epsilon: float
-    sigma: float
-
-
-@dataclasses.dataclass(frozen=True)
-class HarmonicBond:
-    """Bond of energy k/2 (r - r0)^2."""
-
-    k: float
-    r0: float
-
-
-@dataclasses.dataclass(frozen=True)
-class HarmonicAngle:
-    """Angle of energy k/2 (theta - theta0)^2, `theta0` in radians."""
-
-    k: float
-    theta0: float
-
-
-@dataclasses.dataclass(frozen=True)
-class CosineSquaredAngle:
-    """Angle of energy k/2 (cos theta - cos theta0)^2, `theta0` in radians."""
-
-    k: float
-    theta0: float
-
-
-@dataclasses.dataclass(frozen=True)
-class CosineAngle:
-    """Angle of energy k (1 + cos theta): 0 where the chain goes straight on (theta = pi)."""
-
-    k: float
-
-
-Bond = FeneBond | HarmonicBond
-Angle = HarmonicAngle | CosineSquaredAngle | CosineAngle
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,6 +67,11 @@ class ForceField:
             found.append(Mie(epsilon, sigma, 12.0, 6.0, cutoff))
         return found + [each for pair, each in self.extra_pairs.items() if pair == (i, j)]
 
+    def masses_of(self, particles: Any) -> FloatArray:
+        """Find the masses ``(N,)`` of the particles of a frame, whose types have an order of its own."""
+        table = dict(zip(self.bead_types, self.masses, strict=True))
+        return np.array([table[name] for name in particles.types])[particles.typeid]
+
     @property
     def largest_cutoff(self) -> float:
         """The longest range of a pair interaction, Coulomb apart."""
@@ -163,28 +113,12 @@ def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField
         pair_epsilon=epsilon,
         pair_sigma=sigma,
         pair_cutoff=cutoff,
-        bonds={name: bond_parameters(entry) for name, entry in model.bonds.items()},
-        angles={name: _angle_parameters(entry) for name, entry in model.angles.items()},
+        bonds=model.bonds,
+        angles=model.angles,
         bjerrum_length=float(bjerrum_length) if np.any(charges) else 0.0,
         extra_pairs=extra,
         coulomb_between_bonded=bool(model.coulomb_between_bonded),
     )
-
-
-def bond_parameters(entry: BondEntry) -> Bond:
-    """Resolve the bond type that a model file gives as `entry`."""
-    if isinstance(entry, FeneBondEntry):
-        return FeneBond(k=entry.k, r0=entry.r0_max, epsilon=entry.epsilon, sigma=entry.sigma)
-    return HarmonicBond(k=entry.k, r0=entry.r0)
-
-
-def _angle_parameters(entry: AngleEntry) -> Angle:
-    if isinstance(entry, CosineAngleEntry):
-        return CosineAngle(k=entry.k)
-    theta0 = float(np.radians(entry.theta0))
-    if isinstance(entry, HarmonicAngleEntry):
-        return HarmonicAngle(k=entry.k, theta0=theta0)
-    return CosineSquaredAngle(k=entry.k, theta0=theta0)
 
 
 def _interaction(model: Model, first: str, second: str) -> tuple[PairInteraction, float]:

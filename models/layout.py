@@ -17,7 +17,7 @@ from models.backbone_walk import (
     walk_directions,
     walk_positions,
 )
-from models.entries import BondEntry, FeneBondEntry
+from models.entries import Bond, FeneBond
 from models.model import Model
 from models.side_chains import free_directions, grow_beads
 from user_input import UserError
@@ -137,9 +137,9 @@ def beads_of(model: Model, layout: Layout, kind: int) -> IntArray:
     return beads
 
 
-def rest_length(bond: BondEntry) -> float:
+def rest_length(bond: Bond) -> float:
     """Find the length at which a bond is built."""
-    return BOND_LENGTH * bond.sigma if isinstance(bond, FeneBondEntry) else bond.r0
+    return BOND_LENGTH * bond.sigma if isinstance(bond, FeneBond) else bond.r0
 
 
 def chain_positions(

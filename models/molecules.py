@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+from collections.abc import Sequence
 from typing import Self
 
 import pydantic
@@ -35,8 +36,8 @@ class BondedBeads(Entry):
     def path(self) -> tuple[int, ...]:
         """The beads from which all others are grown, in order: of a monomer, its backbone."""
         first, last = self.joints
-        before, found = self._came_from(first), [last]
-        while found[-1] in before and found[-1] != first:
+        before, found = self._parents((first,)), [last]
+        while found[-1] in before:
             found.append(before[found[-1]])
         return tuple(reversed(found)) if found[-1] == first else (first,)
 
@@ -66,23 +67,27 @@ class BondedBeads(Entry):
                     'write the bonded beads in order, the centre in the middle'
                 )
         root = self.joints[0]
-        lost = sorted(set(range(size)) - self._came_from(root).keys())
+        lost = sorted(set(range(size)) - self._parents((root,)).keys() - {root})
         if lost:
             raise ValueError(
                 f"bead(s) {lost} are not connected to bead {root}: add the missing 'bonds'"
             )
         return self
 
-    def _came_from(self, root: int) -> dict[int, int]:
-        """Find the bead before each on the shortest way from `root`, of all that are connected."""
-        before = {root: root}
-        for bead in (queue := [root]):
-            for first, second, _ in self.bonds:
-                other = second if first == bead else first
-                if bead in (first, second) and other not in before:
-                    before[other] = bead
-                    queue.append(other)
-        return before
+    def outward(self, roots: Sequence[int]) -> list[tuple[int, int, str]]:
+        """List (bead, parent, bond type) of all that are bonded to `roots`, nearest first."""
+        steps: list[tuple[int, int, str]] = []
+        reached = list(roots)
+        for parent in reached:
+            for first, second, bond_type in self.bonds:
+                bead = second if first == parent else first
+                if parent in (first, second) and bead not in reached:
+                    reached.append(bead)
+                    steps.append((bead, parent, bond_type))
+        return steps
+
+    def _parents(self, roots: Sequence[int]) -> dict[int, int]:
+        return {bead: parent for bead, parent, _ in self.outward(roots)}
 
 
 class Monomer(BondedBeads):

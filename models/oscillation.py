@@ -15,16 +15,9 @@ from collections.abc import Iterator
 import numpy as np
 from gsd.hoomd import Frame
 
-from models.force_field import (
-    WCA_CUT,
-    Angle,
-    Bond,
-    CosineAngle,
-    FeneBond,
-    FloatArray,
-    ForceField,
-    HarmonicAngle,
-)
+from models.entries import Angle, Bond, CosineAngle, FeneBond, HarmonicAngle
+from models.force_field import WCA_CUT, FloatArray, ForceField
+from models.pair_potentials import Mie, PairPotential
 from user_input import UserError
 
 _POINTS = 20_000
@@ -106,13 +99,18 @@ def pair_energy(field: ForceField, i: int, j: int) -> tuple[FloatArray, FloatArr
     potentials = field.pair_potentials(i, j)
     longest = max((each.cutoff for each in potentials), default=field.pair_sigma[i, j])
     r = np.geomspace(_CLOSEST * field.pair_sigma[i, j], longest, _POINTS)
-    energy, curvature = np.zeros((2, _POINTS))
+    return r, *_sum_of(potentials, r)
+
+
+def _sum_of(potentials: list[PairPotential], r: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Add up the energies and second derivatives of potentials at distances `r`, (n,)."""
+    energy, curvature = np.zeros((2, r.size))
     for potential in potentials:
         inside = r <= potential.cutoff
         more, _, bend = potential.derivatives(r[inside])
         energy[inside] += more
         curvature[inside] += bend
-    return r, energy, curvature
+    return energy, curvature
 
 
 def _kinds(frame: Frame, group: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -153,13 +151,11 @@ def _bond_energy(bond: Bond) -> tuple[FloatArray, FloatArray, FloatArray]:
     if not isinstance(bond, FeneBond):
         r = bond.r0 + np.linspace(-0.5, 0.5, _POINTS) * bond.r0
         return r, bond.k / 2 * (r - bond.r0) ** 2, np.full(_POINTS, bond.k)
-    r = np.geomspace(_CLOSEST * bond.sigma, bond.r0 * (1 - 1e-6), _POINTS)
-    part = (r / bond.r0) ** 2
-    energy, curvature = _lennard_jones(r, bond.epsilon, bond.sigma)
-    touching = r < WCA_CUT * bond.sigma
-    energy = np.where(touching, energy + bond.epsilon, 0.0)
-    curvature = np.where(touching, curvature, 0.0)
-    energy = energy - bond.k / 2 * bond.r0**2 * np.log(1 - part)
+    r = np.geomspace(_CLOSEST * bond.sigma, bond.r0_max * (1 - 1e-6), _POINTS)
+    part = (r / bond.r0_max) ** 2
+    wca = Mie(bond.epsilon, bond.sigma, 12.0, 6.0, WCA_CUT * bond.sigma)
+    energy, curvature = _sum_of([wca], r)
+    energy -= bond.k / 2 * bond.r0_max**2 * np.log(1 - part)
     return r, energy, curvature + bond.k * (1 + part) / (1 - part) ** 2
 
 
@@ -175,15 +171,9 @@ def _angle_energy(angle: Angle) -> tuple[FloatArray, FloatArray]:
     """Compute energy and its second derivative by the angle, from 0 to pi."""
     theta = np.linspace(0, np.pi, _POINTS)
     if isinstance(angle, HarmonicAngle):
-        return angle.k / 2 * (theta - angle.theta0) ** 2, np.full(_POINTS, angle.k)
+        return angle.k / 2 * (theta - angle.radians) ** 2, np.full(_POINTS, angle.k)
     cosine = np.cos(theta)
     if isinstance(angle, CosineAngle):
         return angle.k * (1 + cosine), -angle.k * cosine
-    away = cosine - np.cos(angle.theta0)
+    away = cosine - np.cos(angle.radians)
     return angle.k / 2 * away**2, angle.k * (np.sin(theta) ** 2 - away * cosine)
-
-
-def _lennard_jones(r: FloatArray, epsilon: float, sigma: float) -> tuple[FloatArray, FloatArray]:
-    sixth = (sigma / r) ** 6
-    energy = 4 * epsilon * (sixth**2 - sixth)
-    return energy, 4 * epsilon * (156 * sixth**2 - 42 * sixth) / r**2

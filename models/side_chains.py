@@ -92,25 +92,12 @@ def _grow_trees(
     taken = {
         bead: list(directions[:, place].transpose(1, 0, 2)) for place, bead in enumerate(graph.path)
     }
-    for bead, parent, bond_type in _outward(graph):
+    for bead, parent, bond_type in graph.outward(graph.path):
         direction = free_directions(taken[parent], rng)
         positions[:, bead] = positions[:, parent] + bond_lengths[bond_type] * direction
         taken[parent].append(direction)
         taken[bead] = [-direction]
     return positions
-
-
-def _outward(graph: BondedBeads) -> list[tuple[int, int, str]]:
-    """List (bead, parent, bond type) of all beads but those of the path, nearest first."""
-    steps: list[tuple[int, int, str]] = []
-    reached = list(graph.path)
-    for parent in reached:
-        for first, second, bond_type in graph.bonds:
-            bead = second if first == parent else first
-            if parent in (first, second) and bead not in reached:
-                reached.append(bead)
-                steps.append((bead, parent, bond_type))
-    return steps
 
 
 def _close_rings(

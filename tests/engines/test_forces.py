@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from gsd.hoomd import Frame
 
-from models.force_field import (
+from models.entries import (
     CosineAngle,
     CosineSquaredAngle,
     FeneBond,
-    ForceField,
     HarmonicAngle,
     HarmonicBond,
 )
+from models.force_field import ForceField
 from models.pair_potentials import Mie, Tabulated
 from tests.conftest import RelaxedMelt
 from tests.systems import COULOMB_ERROR, melt, state_point

@@ -9,7 +9,8 @@ import pytest
 from gsd.hoomd import Frame
 from scipy.optimize import brentq
 
-from models.force_field import CosineAngle, ForceField, HarmonicBond
+from models.entries import CosineAngle, HarmonicBond
+from models.force_field import ForceField
 from models.model import load_model, shipped_models
 from models.oscillation import fastest_motion
 from models.pair_potentials import Mie, Tabulated, ion_solvation
@@ -17,7 +18,7 @@ from tests.systems import melt, state_point
 from user_input import UserError
 
 COLD = 1e-6
-BENT = CosineAngle(5000.0)
+BENT = CosineAngle(k=5000.0)
 MONOMERS = {
     'isp': {'LSP': 1.0},
     'kremer_grest': {'M': 1.0},
@@ -37,7 +38,9 @@ def system(model: str) -> tuple[Frame, ForceField]:
 
 def test_a_bead_on_a_harmonic_bond_oscillates_with_its_reduced_mass() -> None:
     frame, field = system('kremer_grest')
-    stiff = replace(field, bonds={'backbone': HarmonicBond(5000.0, 1.0)}, masses=np.array([2.0]))
+    stiff = replace(
+        field, bonds={'backbone': HarmonicBond(k=5000.0, r0=1.0)}, masses=np.array([2.0])
+    )
     found = fastest_motion(frame, stiff, 1.0)
     assert found.of == "bond 'backbone' (M-M)"
     assert found.omega == pytest.approx(np.sqrt(5000.0 / 1.0))
@@ -96,7 +99,9 @@ def test_charges_that_nothing_keeps_apart_are_refused() -> None:
 def test_a_stiff_bending_angle_straightens_with_its_own_curvature() -> None:
     """U'' = k at the straight chain; three beads of mass 1 with bonds of 1: k (1 + 1 + 4)."""
     frame, field = system('kremer_grest_bending')
-    field = replace(field, bonds={'backbone': HarmonicBond(1.0, 1.0)}, angles={'bending': BENT})
+    field = replace(
+        field, bonds={'backbone': HarmonicBond(k=1.0, r0=1.0)}, angles={'bending': BENT}
+    )
     found = fastest_motion(frame, field, COLD)
     assert found.of == "angle 'bending' (M-M-M)"
     assert found.omega == pytest.approx(np.sqrt(6 * BENT.k))
@@ -127,7 +132,7 @@ def test_charges_of_a_bond_count_where_it_feels_them() -> None:
     frame, field = system('isp')
     stiffness, length = 2000.0, 40.0
     charges = np.where(np.isin(field.bead_types, ['P', 'S']), 1.0, 0.0)
-    bonds = dict.fromkeys(field.bonds, HarmonicBond(stiffness, 1.0))
+    bonds = dict.fromkeys(field.bonds, HarmonicBond(k=stiffness, r0=1.0))
     field = replace(field, charges=charges, bonds=bonds, bjerrum_length=length)
     r = brentq(lambda r: stiffness * (r - 1) - length / r**2, 1, 1.1)
     masses = [field.masses[field.bead_types.index(name)] for name in ('P', 'S')]
@@ -135,7 +140,7 @@ def test_charges_of_a_bond_count_where_it_feels_them() -> None:
         found = fastest_motion(frame, replace(field, coulomb_between_bonded=feels), COLD)
         assert found.omega == pytest.approx(np.sqrt(curvature * sum(1 / m for m in masses)), 1e-4)
     unlike = np.where(np.array(field.bead_types) == 'P', -1.0, charges)
-    weak = dict.fromkeys(field.bonds, HarmonicBond(10.0, 1.0))
+    weak = dict.fromkeys(field.bonds, HarmonicBond(k=10.0, r0=1.0))
     field = replace(field, bonds=weak, charges=unlike, coulomb_between_bonded=True)
     with pytest.raises(UserError, match="charges of 'P' and 'S' pull bond"):
         fastest_motion(frame, field, 1.0)

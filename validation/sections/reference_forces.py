@@ -12,7 +12,8 @@ from gsd.hoomd import Frame
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
-from models.force_field import CosineAngle, FeneBond, ForceField, HarmonicAngle, HarmonicBond
+from models.entries import CosineAngle, FeneBond, HarmonicAngle, HarmonicBond
+from models.force_field import ForceField
 from models.pair_potentials import Mie, PairPotential
 
 FloatArray = NDArray[np.float64]
@@ -99,12 +100,12 @@ class ReferenceSum:
                 self._add(i, j, d, bond.k * (r - bond.r0))
                 continue
             assert isinstance(bond, FeneBond)
-            stretch = 1 - (r / bond.r0) ** 2
+            stretch = 1 - (r / bond.r0_max) ** 2
             one = np.ones_like(r)
             value, slope = lennard_jones(
                 r, bond.epsilon * one, bond.sigma * one, 2 ** (1 / 6) * bond.sigma * one
             )
-            energy += float(np.sum(value - bond.k * bond.r0**2 / 2 * np.log(stretch)))
+            energy += float(np.sum(value - bond.k * bond.r0_max**2 / 2 * np.log(stretch)))
             self._add(i, j, d, slope + bond.k * r / stretch)
         return energy
 
@@ -121,13 +122,13 @@ class ReferenceSum:
             cosine = np.sum(u * v, axis=1) / (ru * rv)
             if isinstance(angle, HarmonicAngle):
                 theta = np.arccos(np.clip(cosine, -1, 1))
-                energy += float(np.sum(angle.k / 2 * (theta - angle.theta0) ** 2))
-                slope = -angle.k * (theta - angle.theta0) / np.sin(theta)
+                energy += float(np.sum(angle.k / 2 * (theta - angle.radians) ** 2))
+                slope = -angle.k * (theta - angle.radians) / np.sin(theta)
             elif isinstance(angle, CosineAngle):
                 energy += float(np.sum(angle.k * (1 + cosine)))
                 slope = np.full_like(cosine, angle.k)
             else:
-                off = cosine - np.cos(angle.theta0)
+                off = cosine - np.cos(angle.radians)
                 energy += float(np.sum(angle.k / 2 * off**2))
                 slope = angle.k * off
             # The gradient of the cosine with respect to the two outer beads.

@@ -236,8 +236,7 @@ def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField
     particles.N, particles.types = source.N, list(source.types)
     particles.typeid[:] = source.typeid
     particles.position[:] = source.position
-    masses = dict(zip(force_field.bead_types, force_field.masses, strict=True))
-    particles.mass[:] = np.array([masses[name] for name in source.types])[source.typeid]
+    particles.mass[:] = force_field.masses_of(source)
     if source.image is not None:
         particles.image[:] = source.image
     if source.velocity is not None:

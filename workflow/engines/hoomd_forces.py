@@ -12,14 +12,14 @@ import hoomd.md
 import numpy as np
 from gsd.hoomd import Frame
 
-from models.force_field import (
+from models.entries import (
     CosineAngle,
     CosineSquaredAngle,
     FeneBond,
-    ForceField,
     HarmonicAngle,
     HarmonicBond,
 )
+from models.force_field import ForceField
 from models.pair_potentials import NEAREST_IN_TABLE, Mie, Tabulated
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines import contract
@@ -151,9 +151,10 @@ def _bonds(force_field: ForceField) -> list[hoomd.md.force.Force]:
         fene.params[name] = {'k': 0, 'r0': 1e6, 'epsilon': 0, 'sigma': 1, 'delta': 0}
         harmonic.params[name] = {'k': 0, 'r0': 1}
         if isinstance(bond, FeneBond):
-            fene.params[name] = asdict(bond) | {'delta': 0}
+            wca = {'epsilon': bond.epsilon, 'sigma': bond.sigma, 'delta': 0}
+            fene.params[name] = {'k': bond.k, 'r0': bond.r0_max} | wca
         else:
-            harmonic.params[name] = asdict(bond)
+            harmonic.params[name] = {'k': bond.k, 'r0': bond.r0}
     return _in_use({FeneBond: fene, HarmonicBond: harmonic}, force_field.bonds)
 
 
@@ -170,7 +171,7 @@ def _angles(force_field: ForceField) -> list[hoomd.md.force.Force]:
             if kind is CosineAngle:
                 force.params[name] = {'U': k * (1 + np.cos(theta)), 'tau': k * np.sin(theta)}
             else:
-                force.params[name] = {'k': k, 't0': getattr(angle, 'theta0', np.pi)}
+                force.params[name] = {'k': k, 't0': getattr(angle, 'radians', np.pi)}
     return _in_use(kinds, force_field.angles)
 
 

@@ -242,9 +242,7 @@ def _kinds_of_ions(frame: Frame, force_field: ForceField) -> NDArray[np.float64]
     particles = frame.particles
     if particles.charge is None:
         return np.empty((0, 3))
-    masses = dict(zip(force_field.bead_types, force_field.masses, strict=True))
-    mass = np.array([masses[name] for name in particles.types])[particles.typeid]
-    beads = np.column_stack([particles.charge, mass])
+    beads = np.column_stack([particles.charge, force_field.masses_of(particles)])
     kinds, numbers = np.unique(beads[beads[:, 0] != 0], axis=0, return_counts=True)
     return np.column_stack([kinds, numbers])
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from gsd.hoomd import Frame
 
-from models.force_field import (
+from models.entries import (
     Angle,
     Bond,
     CosineAngle,
     CosineSquaredAngle,
     FeneBond,
-    ForceField,
     HarmonicAngle,
     HarmonicBond,
 )
+from models.force_field import ForceField
 from models.pair_potentials import NEAREST_IN_TABLE, Mie, PairPotential, Tabulated
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines import contract
@@ -71,13 +71,13 @@ def _coefficients(of: str, entries: Mapping[str, Bond | Angle]) -> Iterator[str]
     for number, each in enumerate(entries.values(), start=1):
         match each:
             case FeneBond():
-                values = f'{each.k} {each.r0} {each.epsilon} {each.sigma}'
+                values = f'{each.k} {each.r0_max} {each.epsilon} {each.sigma}'
             case HarmonicBond():
                 values = f'{each.k / 2} {each.r0}'
             case CosineAngle():
                 values = f'{each.k}'
             case _:
-                values = f'{each.k / 2} {np.degrees(each.theta0):.17g}'
+                values = f'{each.k / 2} {np.degrees(each.radians):.17g}'
         yield f'{of}_coeff {number} {_STYLES[type(each)]} {values}'
 
 

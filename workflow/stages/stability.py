@@ -13,7 +13,8 @@ import numpy as np
 from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
-from models.force_field import FeneBond, ForceField
+from models.entries import FeneBond
+from models.force_field import ForceField
 from workflow.engines.contract import DISPLACEMENTS, State
 from workflow.engines.errors import BlewUp
 
@@ -58,9 +59,7 @@ class Limits:
 
 def limits_of(topology: Frame, force_field: ForceField) -> Limits:
     """Make the limits of the system that `topology` and `force_field` describe."""
-    table = dict(zip(force_field.bead_types, force_field.masses, strict=True))
-    particles = topology.particles
-    masses = np.array([table[name] for name in particles.types])[particles.typeid]
+    masses = force_field.masses_of(topology.particles)
     return Limits(masses, tuple(_fene_bonds(topology, force_field)))
 
 
@@ -96,4 +95,4 @@ def _fene_bonds(
         bond = force_field.bonds[name]
         pairs = np.asarray(bonds.group, dtype=np.int64)[np.asarray(bonds.typeid) == number]
         if isinstance(bond, FeneBond) and len(pairs):
-            yield name, pairs, bond.r0
+            yield name, pairs, bond.r0_max
