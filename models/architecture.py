@@ -52,8 +52,7 @@ Architecture = Annotated[Linear | Ring | Star, Field(discriminator='kind')]
 def strand_lengths(architecture: Architecture, lengths: IntArray) -> IntArray:
     """Find the units of every strand, shape (strands,), from those of every molecule.
 
-    Raises:
-        UserError: If a star cannot have equal arms.
+    UserError if a star cannot have equal arms.
     """
     if not isinstance(architecture, Star):
         return lengths

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from user_input import StrictModel, UserError
+from user_input import StrictModel
 
 IntArray = NDArray[np.int64]
 
@@ -45,16 +45,7 @@ def draw_chain_lengths(
     Schulz-Zimm distribution given that total; with C chains of shape a = 1/(dispersity - 1) the
     expected Mw/Mn is then (a + 1)/(a + 1/C). They become whole numbers by the largest-remainder
     rule, at least 1.
-
-    Raises:
-        UserError: If `chains` or `degree_of_polymerisation` is below 1.
     """
-    for name, value in (
-        ('chains', chains),
-        ('degree_of_polymerisation', degree_of_polymerisation),
-    ):
-        if value < 1:
-            raise UserError(f'{name} = {value}: give a whole number, 1 or more.')
     if isinstance(chain_lengths, Monodisperse):
         return np.full(chains, degree_of_polymerisation, dtype=np.int64)
     total = chains * degree_of_polymerisation

@@ -44,20 +44,10 @@ _FEWEST_ROWS = 4  # of a cubic spline
 
 
 class PairInteraction(StrictModel):
-    """A non-bonded interaction.
+    """A non-bonded interaction; docs/models.md has the formula of each kind and its keys.
 
-    Attributes:
-        kind: 'lj' (Lennard-Jones, cut and shifted to zero), 'wca' (the same, cut at its minimum
-            2^(1/6) sigma_ij), 'mie' (of the same depth with other exponents), 'table' or 'none'.
-        epsilon: Well depth; factor of the energies of a table.
-        cut: Cut-off in units of sigma_ij; for 'lj' and 'mie'.
-        n: Exponent of the repulsion; for 'mie'.
-        m: Exponent of the attraction, below `n`; for 'mie'.
-        r: Distances in sigma, ascending, the last of them the cut-off; for 'table'.
-        energy: Energy at each; for 'table'. In a file, `file` stands for both: see `load_model`.
-        solvation: Strength S, in epsilon, of a term -S [(sigma_ij/r)^4 - (1/solvation_cut)^4] that
-            is added to 'lj' or 'wca': an ion in a polarisable medium (see `pair_potentials`).
-        solvation_cut: Its cut-off in units of sigma_ij.
+    Cut-offs are in units of sigma_ij, `solvation` is in epsilon. Distances `r` of a table are in
+    sigma and ascend to the cut-off.
     """
 
     kind: Literal['lj', 'wca', 'none', 'mie', 'table']
@@ -203,21 +193,11 @@ Angle = Annotated[HarmonicAngle | CosineSquaredAngle | CosineAngle, Field(discri
 
 
 class ModelEntries(Entry):
-    """All entries of a model file.
+    """All entries of a model file; docs/models.md says what each means.
 
-    Attributes:
-        default_pair: Interaction of every pair of bead types that `pairs` does not name.
-        counter_ions: Charged bead type -> bead type of the free ion that neutralises it; or
-            several, with the fraction of its charge that each neutralises.
-        salts: Added salts.
-        molecules: Free molecules beside the chains, such as a solvent.
-        bjerrum_length: At kT = 1: the Coulomb energy is q1 q2 bjerrum_length / r in units of
-            epsilon whatever kT is.
-        permittivity: In its place in a file with units: `load_model` makes one of the other.
-        coulomb_between_bonded: Whether bonded neighbours feel each other's charges; to be given
-            where both are charged.
-        definitions: How results are defined; no part of what is simulated.
-        density: Beads (ions included) per sigma^3 at which a melt is built.
+    The Coulomb energy is q1 q2 bjerrum_length / r in units of epsilon, whatever kT is; of a
+    `permittivity` in a file with units `load_model` makes a Bjerrum length. `definitions` are no
+    part of what is simulated.
     """
 
     name: str

@@ -13,7 +13,6 @@ from models.entries import Angle, Bond, PairException, PairInteraction
 from models.model import Model
 from models.model_checks import matching_exceptions
 from models.pair_potentials import Mie, PairPotential, Tabulated, ion_solvation
-from user_input import UserError
 
 WCA_CUT = 2 ** (1 / 6)
 
@@ -29,16 +28,9 @@ class ForceField:
     2^(1/6) sigma. Bonded neighbours (1-2) do not feel the pair force, 1-3 and further ones do.
     The Coulomb energy is q1 q2 bjerrum_length / r.
 
-    Attributes:
-        masses: Shape (T,).
-        charges: Shape (T,), in e.
-        sigma: Shape (T,), bead diameters.
-        pair_epsilon: Shape (T, T), 0 where there is no interaction.
-        pair_sigma: Shape (T, T).
-        pair_cutoff: Shape (T, T), a distance; 0 where there is no interaction.
-        bjerrum_length: 0 if there are no charges.
-        extra_pairs: Indices (i, j) of two types, i <= j -> what acts beside Lennard-Jones.
-        coulomb_between_bonded: Whether bonded neighbours (1-2) feel each other's charges.
+    Masses, charges (in e) and bead diameters are of shape (T,), what is of pairs (T, T): epsilon
+    and cut-off are 0 where there is no interaction. `extra_pairs` has by indices (i, j) of two
+    types, i <= j, what acts beside Lennard-Jones. Without charges the Bjerrum length is 0.
     """
 
     bead_types: tuple[str, ...]
@@ -68,9 +60,9 @@ class ForceField:
         return found + [each for pair, each in self.extra_pairs.items() if pair == (i, j)]
 
     def masses_of(self, particles: Any) -> FloatArray:
-        """Find the masses ``(N,)`` of the particles of a frame, whose types have an order of its own."""
+        """Find the masses ``(N,)`` of particles of a frame, which orders types as it likes."""
         table = dict(zip(self.bead_types, self.masses, strict=True))
-        return np.array([table[name] for name in particles.types])[particles.typeid]
+        return np.asarray(np.array([table[name] for name in particles.types])[particles.typeid])
 
     @property
     def largest_cutoff(self) -> float:
@@ -85,14 +77,12 @@ class ForceField:
 
 
 def force_field(model: Model, bjerrum_length: float | None = None) -> ForceField:
-    """Resolve the tables of `model`; UserError if the Bjerrum length is negative or not a number.
+    """Resolve the tables of `model`.
 
     `bjerrum_length` replaces the model's own, in sigma at kT = 1; 0 turns Coulomb off.
     """
     if bjerrum_length is None:
         bjerrum_length = model.bjerrum_length
-    if not 0.0 <= bjerrum_length < np.inf:
-        raise UserError(f'bjerrum_length = {bjerrum_length}: give a length in sigma, 0 or more.')
     charges = np.array([bead.charge for bead in model.beads.values()])
     size = len(model.beads)
     epsilon, sigma, cutoff = np.zeros((3, size, size))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from models.entries import ModelEntries
@@ -96,14 +96,12 @@ def free_numbers(
 
     Returns:
         Free ions (of counter-ions and salts), by bead type in the order of the model; and
-        molecules, by name.
-
-    Raises:
-        UserError: If a number does not come out whole, or the melt is not neutral.
+        molecules, by name. UserError if a number is not whole, or the melt not neutral.
     """
     numbers = whole_counter_ions(model, monomers)
     amounts = _amounts(model, sum(monomers.values()), _own_beads(model, monomers), density)
-    wanted = {name: _whole_amount(name, kind, amounts[name]) for name, kind in _kinds(model)}
+    kinds = model.salts | model.molecules
+    wanted = {name: _whole_amount(name, kind, amounts[name]) for name, kind in kinds.items()}
     for name, salt in model.salts.items():
         for ion, each in zip((salt.cation, salt.anion), formula_unit(model, salt), strict=True):
             numbers[ion] = numbers.get(ion, 0) + each * wanted[name]
@@ -117,11 +115,6 @@ def _own_beads(model: ModelEntries, monomers: Mapping[str, float]) -> float:
     """Count the beads of the chains and of their counter-ions."""
     chains = sum(len(model.monomers[m].beads) * n for m, n in monomers.items())
     return chains + sum(counter_ions_of(model, monomers).values())
-
-
-def _kinds(model: ModelEntries) -> Iterator[tuple[str, Amount]]:
-    yield from model.salts.items()
-    yield from model.molecules.items()
 
 
 def _size(model: ModelEntries, name: str) -> int:
@@ -139,8 +132,9 @@ def _amounts(
     The box holds all beads at `density`: V = (beads of known number) / (density - sum c s), for
     molecules of s beads at the concentrations c.
     """
+    kinds = model.salts | model.molecules
     found, beads, dense = {}, own_beads, density
-    for name, kind in _kinds(model):
+    for name, kind in kinds.items():
         if kind.concentration is not None:
             dense -= kind.concentration * _size(model, name)
         else:
@@ -151,7 +145,7 @@ def _amounts(
             f'salts, molecules: at their concentrations they have {density - dense:g} beads per '
             f'sigma^3, and the melt has {density:g}: make them smaller, or the density larger.'
         )
-    for name, kind in _kinds(model):
+    for name, kind in kinds.items():
         if kind.concentration is not None:
             found[name] = kind.concentration * beads / dense
     return found

@@ -34,16 +34,12 @@ class Layout:
     """The U repeat units of all molecules, one after another, and the P beads of their backbones.
 
     Attributes:
-        monomer: Shape (U,), index in the model.
-        molecule: Shape (U,).
-        first_bead: Shape (U,), of a unit.
-        beads: Of all molecules.
-        unit: Shape (P,), of a bead of a backbone.
-        place: Shape (P,), in the path of its unit.
+        monomer: Shape (U,), index in the model; so are `molecule` and `first_bead` of units.
+        beads: Number in all molecules.
+        unit: Shape (P,), of a bead of a backbone; `place` is that in the path of its unit.
         bead: Shape (P,), its index among all.
         is_first: Shape (P,), whether it begins a strand.
-        before: Shape (P,), the index of the one before in this list, -1 at an end.
-        after: Shape (P,), of the one after, -1 at an end.
+        before: Shape (P,), its neighbour in this list, -1 at an end; so is `after`.
     """
 
     monomer: IntArray
@@ -78,11 +74,7 @@ class Layout:
 def lay_out(
     model: Model, architecture: Architecture, monomer: IntArray, lengths: IntArray
 ) -> Layout:
-    """Arrange units, shape (U,), in molecules of `lengths` units.
-
-    Raises:
-        UserError: If a ring has too few beads in its backbone.
-    """
+    """Arrange units (U,) in molecules of `lengths` units; UserError if a ring has too few beads."""
     sizes = bead_numbers(model)[monomer]
     first_bead = np.cumsum(sizes) - sizes
     paths = [m.path for m in model.monomers.values()]

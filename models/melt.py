@@ -48,13 +48,8 @@ def build_melt(
 
     Args:
         composition: Monomer -> mole fraction; monomers that are left out have 0.
-        chains: Polymer molecules, of any architecture.
-        degree_of_polymerisation: Number-average number of repeat units of each.
+        degree_of_polymerisation: Number average, in repeat units of a molecule.
         density: Beads, ions and molecules included, per sigma^3; the model's own if left out.
-        sequence: Sequence statistics; ideal random if left out.
-        chain_lengths: Distribution of chain lengths; monodisperse if left out.
-        architecture: Linear chains if left out.
-        seed: The same seed gives the same melt.
 
     Returns:
         A frame with types, masses, charges in e, wrapped positions and images, bonds, angles
@@ -63,19 +58,14 @@ def build_melt(
         used or not.
 
     Raises:
-        UserError: If a number is zero or negative, the composition is not possible, or ions do not
-            neutralise the melt.
+        UserError: If the composition is not possible, or ions do not neutralise the melt.
     """
     density = model.density if density is None else density
-    if not 0.0 < density < np.inf:
-        raise UserError(f'density = {density:g}: give a number of beads per sigma^3 above 0.')
     if chains * degree_of_polymerisation > MOST_UNITS:
         raise UserError(
             f'{chains} chains of {degree_of_polymerisation:g} units: at most {MOST_UNITS:g} repeat '
             'units can be built. Take fewer or shorter chains.'
         )
-    if seed < 0:
-        raise UserError(f'seed = {seed}: give a whole number, 0 or more.')
     check_composition(composition, model.monomers)
     # in the order of the model, without zeros: how the composition is written changes nothing
     present = {m: composition[m] for m in model.monomers if composition.get(m, 0.0) > 0.0}

@@ -51,10 +51,8 @@ def load_model(path_or_name: str | Path) -> Model:
 
     A pair of kind 'table' may name a `file`, found from the folder of the model's, with two columns
     r and energy; the model then holds its numbers, so that its hash knows them. In the same way a
-    permittivity becomes a Bjerrum length.
-
-    Raises:
-        UserError: If there is no such model, or with every fault found in the file.
+    permittivity becomes a Bjerrum length. UserError if there is no such model, or with every fault
+    found in the file.
     """
     path = Path(path_or_name)
     if path.suffix != '.toml':

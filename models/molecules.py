@@ -93,10 +93,8 @@ class BondedBeads(Entry):
 class Monomer(BondedBeads):
     """A repeat unit: a connected graph of beads of which one or a path join the backbone.
 
-    Attributes:
-        backbone: The bead that joins the backbone; or two, [in, out]: the bead that is bonded to
-            the unit before, and the one that is bonded to the unit after. The backbone then runs
-            along the shortest path of bonds between them.
+    `backbone` is the bead that joins the backbone; or two, [in, out]: those bonded to the unit
+    before and to the unit after. The backbone then runs along the shortest path between them.
     """
 
     backbone: NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt] = 0
@@ -119,12 +117,9 @@ class Monomer(BondedBeads):
 
 
 class Backbone(Entry):
-    """How monomers are joined.
+    """How monomers are joined: the type of the bonds between units, and of angles.
 
-    Attributes:
-        bond: Type of the bonds between units.
-        angle: Type of the angles at all beads along the backbone but those for which a monomer
-            gives one of its own; None for no angles but these.
+    Angles are at all beads along the backbone for which no monomer gives one of its own.
     """
 
     bond: str
@@ -134,10 +129,7 @@ class Backbone(Entry):
 class Amount(StrictModel):
     """How many molecules of a kind are in a melt: one of three.
 
-    Attributes:
-        per_monomer: Molecules per repeat unit.
-        number: Molecules.
-        concentration: Molecules per sigma^3 of the melt as it is built, to the nearest number.
+    They are counted per repeat unit, in all, or per sigma^3 of the melt as it is built.
     """
 
     per_monomer: Ratio | None = Field(None, gt=0)
@@ -157,12 +149,7 @@ class FreeMolecule(BondedBeads, Amount):
 
 
 class Salt(Amount):
-    """An added salt: free ions, as many of each in a formula unit as make it neutral.
-
-    Attributes:
-        cation: Bead type.
-        anion: Bead type.
-    """
+    """An added salt: free ions, as many of each in a formula unit as make it neutral."""
 
     cation: str
     anion: str

@@ -40,10 +40,8 @@ class Motion:
 def fastest_motion(frame: Frame, field: ForceField, kT: float) -> Motion:
     """Find the fastest oscillation of any bond, angle or pair of beads that `frame` holds.
 
-    Positions do not matter; energies up to kT, in epsilon, above the bottom count.
-
-    Raises:
-        UserError: If two unlike charges attract each other and nothing keeps them apart.
+    Positions do not matter; energies up to kT, in epsilon, above the bottom count. UserError if two
+    unlike charges attract each other and nothing keeps them apart.
     """
     found = [_bond(field, name, types, kT) for name, types in _kinds(frame, 'bonds')]
     found += _angles(frame, field, kT)

@@ -28,11 +28,9 @@ IntArray = NDArray[np.int64]
 
 
 class _Statistics(StrictModel):
-    """What all kinds share.
+    """What all kinds share: whether the counts over the whole melt are the requested ones.
 
-    Attributes:
-        exact_composition: Whether the counts over the whole melt are the requested ones
-            (default), or only so on average (for 'periodic': rounded to whole monomers).
+    Else they are only so on average (for 'periodic': rounded to whole monomers).
     """
 
     exact_composition: bool = True
@@ -47,9 +45,8 @@ class IdealSequence(_Statistics):
 class TerminalSequence(_Statistics):
     """Terminal model of radical copolymerisation of two monomers (Mayo and Lewis 1944).
 
-    Attributes:
-        reactivity_ratios: Monomer -> r = k_self / k_cross, of two monomers. At a given
-            composition of the copolymer only their product matters.
+    Each has a reactivity ratio r = k_self / k_cross; at a given composition of the copolymer only
+    their product matters.
     """
 
     kind: Literal['terminal']
@@ -59,9 +56,7 @@ class TerminalSequence(_Statistics):
 class PeriodicSequence(_Statistics):
     """Every monomer as evenly spaced as its fraction allows, from a random starting unit.
 
-    Attributes:
-        spacing: If given, the rarest monomer must come at every `spacing`-th unit exactly, that
-            is, have the fraction 1/spacing.
+    With `spacing`, the rarest must come at every `spacing`-th unit: have the fraction 1/spacing.
     """
 
     kind: Literal['periodic']
@@ -86,9 +81,7 @@ class BlockSequence(_Statistics):
 
     The fraction of a monomer in the composition is shared equally by its blocks. Where the length
     of a block is not whole, chains differ by one unit, so that the whole melt has the composition.
-
-    Attributes:
-        blocks: Monomers in order; one may come again, as in ['A', 'B', 'A'].
+    A monomer may come again, as in ['A', 'B', 'A'].
     """
 
     kind: Literal['block']
@@ -101,9 +94,7 @@ class GradientSequence(_Statistics):
     A unit at the place s, from 0 at the beginning to 1 at the end, is `monomer` with probability
     F + difference (1/2 - s), whatever its neighbours are.
 
-    Attributes:
-        monomer: Falls along the chain.
-        difference: Of its mole fraction at the two ends; at most 2 F and 2 (1 - F).
+    The difference, of mole fractions at the two ends, is at most 2 F and 2 (1 - F).
     """
 
     kind: Literal['gradient']
@@ -114,8 +105,7 @@ class GradientSequence(_Statistics):
 class ExplicitSequence(_Statistics):
     """The same units in every chain (or arm from the core), repeated along it where it is longer.
 
-    Attributes:
-        units: Monomers in order. The composition of the melt must be what they make it.
+    The composition of the melt must be what they make it.
     """
 
     kind: Literal['explicit']
@@ -166,10 +156,6 @@ def draw_sequences(
     monomers. A Markov chain (terminal, blocky) or a gradient is conditioned on it: melts are drawn
     until one has it. Where none of at most `MOST_DRAWS` has (melts above some 10^4 monomers), the
     nearest is taken and the few units too many, chosen at random, are exchanged.
-
-    Args:
-        composition: Monomer -> mole fraction, adding up to 1.
-        chain_lengths: Shape (chains,), degrees of polymerisation.
 
     Returns:
         Shape (sum of chain_lengths,), indices into the monomers of `composition` in its order.

@@ -36,9 +36,7 @@ def grow_beads(
     are brought to their length afterwards.
 
     Args:
-        name: For messages.
-        graph: Of p beads in its path.
-        bond_lengths: Bond type -> length.
+        graph: Of p beads in its path; `name` is for messages.
         origins: Shape (n, p, 3), positions of the beads of the path.
         directions: Shape (n, p, k, 3), unit vectors from these to their neighbours on the path and
             in other units, 0 where there is none.

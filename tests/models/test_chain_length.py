@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from models.chain_length import Monodisperse, SchulzZimm, draw_chain_lengths
-from user_input import UserError
 
 
 def test_monodisperse() -> None:
@@ -36,9 +35,3 @@ def test_mean_is_exact_for_few_and_short_chains(chains: int, mean: int, dispersi
         lengths = draw_chain_lengths(spec, chains, mean, np.random.default_rng(seed))
         assert lengths.sum() == chains * mean
         assert lengths.min() >= 1
-
-
-@pytest.mark.parametrize(('chains', 'mean'), [(0, 5), (5, 0), (-1, 5)])
-def test_sizes_must_be_positive(chains: int, mean: int) -> None:
-    with pytest.raises(UserError, match='1 or more'):
-        draw_chain_lengths(Monodisperse(), chains, mean, np.random.default_rng(1))

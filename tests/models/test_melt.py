@@ -231,11 +231,6 @@ def test_smallest_melt() -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'chains': 0}, 'chains = 0: give a whole number'),
-        ({'degree_of_polymerisation': -3}, 'degree_of_polymerisation = -3'),
-        ({'density': 0.0}, 'density = 0'),
-        ({'density': -1.0}, 'density = -1'),
-        ({'seed': -1}, 'seed = -1'),
         ({'composition': {'LSPP': 1.0}}, "no monomer 'LSPP'. Did you mean 'LSP'?"),
         ({'composition': {'LSP': 0.5}}, 'add up to 0.5'),
         ({'composition': {'LSP': 0.501, 'DOPA': 0.499}}, 'LSP = 301/600'),
