@@ -64,8 +64,7 @@ class Sample:
     @property
     def charges(self) -> NDArray[np.float64]:
         """Shape (N,), in e."""
-        charge = self.frame.particles.charge
-        return np.zeros(self.frame.particles.N) if charge is None else np.asarray(charge, float)
+        return np.asarray(self.frame.particles.charge, dtype=float)
 
     @property
     def masses(self) -> NDArray[np.float64]:

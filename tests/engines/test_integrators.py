@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 from tests.systems import melt, state_point
-from user_input import UserError
 from workflow.engines.contract import (
     ConstantEnergy,
     ConstantVolume,
-    Elongation,
     Engine,
     Integrator,
     Langevin,
@@ -59,9 +57,3 @@ def test_a_ramp_takes_as_much_time_in_shorter_steps() -> None:
     shorter = in_shorter_steps(ConstantVolume(0.01, RAMP, 0.5), 5)
     assert shorter == ConstantVolume(0.002, replace(RAMP, steps=5 * STEPS), 0.5)
     assert in_shorter_steps(ConstantEnergy(0.01), 5) == ConstantEnergy(0.002)
-
-
-def test_an_integrator_that_an_engine_has_not_is_refused(engine: Engine) -> None:
-    frame, field = melt(state_point('kremer_grest', {'M': 1.0}))
-    with pytest.raises(UserError, match=f'engine {engine.name} has no integrator Elongation yet'):
-        engine.simulation(frame, field, Elongation(0.005, 1.0, 1.0, 1e-3), None, 1, 0)

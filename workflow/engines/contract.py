@@ -30,21 +30,10 @@ THERMO_COLUMNS = (
     'volume',
     'kinetic_energy',
     'potential_energy',
-    'pressure_xx',
-    'pressure_xy',
-    'pressure_xz',
-    'pressure_yy',
-    'pressure_yz',
-    'pressure_zz',
-    'current_x',
-    'current_y',
-    'current_z',
-    'cation_displacement_x',
-    'cation_displacement_y',
-    'cation_displacement_z',
-    'anion_displacement_x',
-    'anion_displacement_y',
-    'anion_displacement_z',
+    *(f'pressure_{ij}' for ij in ('xx', 'xy', 'xz', 'yy', 'yz', 'zz')),
+    *(f'current_{i}' for i in 'xyz'),
+    *(f'cation_displacement_{i}' for i in 'xyz'),
+    *(f'anion_displacement_{i}' for i in 'xyz'),
 )
 CURRENT, DISPLACEMENTS = slice(10, 13), slice(13, 19)
 
@@ -113,22 +102,7 @@ class ConstantEnergy:
     time_step: float
 
 
-@dataclass(frozen=True)
-class Elongation:
-    """Uniaxial elongation along z at constant volume, with stochastic velocity rescaling.
-
-    `strain_rate` is d ln(L_z) / dt in 1/tau: what comes next follows from the present box alone.
-    """
-
-    time_step: float
-    kT: float | Ramp
-    thermostat_time: float
-    strain_rate: float
-
-
-Integrator = (
-    SoftPushOff | Langevin | ConstantVolume | ConstantPressure | ConstantEnergy | Elongation
-)
+Integrator = SoftPushOff | Langevin | ConstantVolume | ConstantPressure | ConstantEnergy
 
 
 def highest_temperature(integrator: Integrator) -> float:
@@ -144,14 +118,6 @@ def in_shorter_steps(integrator: Integrator, shortened_by: int) -> Integrator:
     if isinstance(kT, Ramp):
         changes['kT'] = replace(kT, steps=kT.steps * shortened_by)
     return replace(integrator, **changes)
-
-
-def lacks_integrator(engine: str, integrator: Integrator) -> UserError:
-    """Report that an engine does not know an integrator."""
-    return UserError(
-        f'engine {engine} has no integrator {type(integrator).__name__} yet: take another engine '
-        '(--engine), or leave out the stage that needs it.'
-    )
 
 
 @dataclass(frozen=True)
@@ -248,10 +214,6 @@ class Engine(Protocol):
     ) -> Simulation:
         """Set up `frame`, at its own step, under `force_field` and `integrator`.
 
-        Args:
-            frame: Positions, images, velocities, charges in e, topology.
-            mesh: How Coulomb forces are summed; None if nothing is charged.
-            seed: Of this run's random numbers.
-            log_period: Thermo rows are taken at the multiples of this step; 0 for none.
-            skin: Of the neighbour list, in sigma: it changes the speed alone.
+        Charges are in e; without any there is no `mesh`. Thermo rows are taken at the multiples of
+        `log_period`, 0 for none. The `skin` of the neighbour list, in sigma, changes speed alone.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 import hoomd
 import hoomd.custom
@@ -23,13 +23,9 @@ from workflow.engines.hoomd_forces import leave_out_neutral_pairs, make_forces, 
 
 
 class HoomdEngine:
-    """Runs HOOMD-blue within this process.
+    """Runs HOOMD-blue within this process, on 'cpu', 'gpu' or 'auto': a GPU where there is one.
 
-    Args:
-        device: 'cpu', 'gpu', or 'auto': a GPU where there is one.
-
-    Raises:
-        UserError: If a GPU is asked for and HOOMD sees none; if this HOOMD loses trajectories.
+    UserError if a GPU is asked for and HOOMD sees none, or this HOOMD loses trajectories.
     """
 
     name = 'hoomd'
@@ -180,8 +176,8 @@ class _ThermoLog(hoomd.custom.Action):
 
     def __init__(self, thermo: hoomd.md.compute.ThermodynamicQuantities, frame: Frame) -> None:
         super().__init__()
-        self._thermo, given = thermo, frame.particles.charge
-        charges = np.zeros(0) if given is None else np.asarray(given, dtype=float)
+        self._thermo = thermo
+        charges = np.asarray(frame.particles.charge, dtype=float)
         self._ions = np.flatnonzero(charges)
         self._charges = charges[self._ions]
         self._shares = np.maximum([self._charges, -self._charges], 0)
@@ -237,13 +233,11 @@ def _snapshot(device: hoomd.device.Device, frame: Frame, force_field: ForceField
     particles.typeid[:] = source.typeid
     particles.position[:] = source.position
     particles.mass[:] = force_field.masses_of(source)
-    if source.image is not None:
-        particles.image[:] = source.image
+    particles.image[:] = source.image
     if source.velocity is not None:
         particles.velocity[:] = source.velocity
-    if source.charge is not None:
-        # HOOMD's unit of charge holds 1 / (4 pi epsilon_0): a unit charge is sqrt(l_B).
-        particles.charge[:] = np.asarray(source.charge) * np.sqrt(force_field.bjerrum_length)
+    # HOOMD's unit of charge holds 1 / (4 pi epsilon_0): a unit charge is sqrt(l_B).
+    particles.charge[:] = np.asarray(source.charge) * np.sqrt(force_field.bjerrum_length)
     for name in ('bonds', 'angles'):
         group = getattr(frame, name)
         if group.N:
@@ -281,7 +275,8 @@ def _method(integrator: contract.Integrator, force_field: ForceField) -> hoomd.m
             )
         case contract.ConstantEnergy():
             return methods.ConstantVolume(everything, thermostat=None)
-    raise contract.lacks_integrator('hoomd', integrator)
+        case _:
+            assert_never(integrator)
 
 
 def _temperature(kT: float | contract.Ramp) -> float | hoomd.variant.Ramp:

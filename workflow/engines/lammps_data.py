@@ -31,12 +31,9 @@ def write_data_file(path: Path, frame: Frame, force_field: ForceField) -> None:
         file.write('\nMasses\n\n')
         file.writelines(f'{i} {m:.17g}\n' for i, m in enumerate(force_field.masses, start=1))
         ids = np.arange(1, particles.N + 1)
-        images = np.zeros((particles.N, 3), int) if particles.image is None else particles.image
-        charges = np.zeros(particles.N) if particles.charge is None else particles.charge
         file.write('\nAtoms # full\n\n')
-        table = np.column_stack(
-            [ids, np.ones_like(ids), bead_types, charges, particles.position, images]
-        )
+        beads = (bead_types, particles.charge, particles.position, particles.image)
+        table = np.column_stack([ids, np.ones_like(ids), *beads])
         np.savetxt(file, table, fmt='%d %d %d %.17g %.17g %.17g %.17g %d %d %d')
         if particles.velocity is not None:
             file.write('\nVelocities\n\n')

@@ -10,7 +10,7 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from gsd.hoomd import Frame
@@ -240,8 +240,6 @@ class _LammpsSimulation:
 def _kinds_of_ions(frame: Frame, force_field: ForceField) -> NDArray[np.float64]:
     """List charge, mass and number of each kind of charged bead, ``(kinds, 3)``."""
     particles = frame.particles
-    if particles.charge is None:
-        return np.empty((0, 3))
     beads = np.column_stack([particles.charge, force_field.masses_of(particles)])
     kinds, numbers = np.unique(beads[beads[:, 0] != 0], axis=0, return_counts=True)
     return np.column_stack([kinds, numbers])
@@ -278,7 +276,7 @@ def _integrator_commands(integrator: contract.Integrator, seed: int) -> list[str
         case contract.ConstantEnergy():
             commands += ['fix move all nve']
         case _:
-            raise contract.lacks_integrator('lammps', integrator)
+            assert_never(integrator)
     return commands
 
 

@@ -34,11 +34,7 @@ class CoulombCheck:
         self._other_forces = _forces(replace(system, force_field=uncharged), state, None)[0]
 
     def error_of(self, mesh: CoulombMesh) -> tuple[float, CoulombMesh]:
-        """Measure the RMS error of the Coulomb forces relative to their RMS.
-
-        Returns:
-            The error, and the mesh as the engine has it.
-        """
+        """Measure the relative RMS error of Coulomb forces; also the mesh as the engine has it."""
         forces, as_it_is = _forces(self._system, self._state, mesh)
         assert as_it_is is not None
         return self.of_forces(forces), as_it_is

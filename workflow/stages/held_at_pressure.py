@@ -27,18 +27,13 @@ def check_held_at_pressure(
 ) -> str:
     """Check a melt that is to be equilibrated at constant pressure, as it was built.
 
-    Returns:
-        A warning of a box that would become too small at a density that melts hardly reach, or of
-        charges that alone hold the melt together, or nothing.
-
-    Raises:
-        UserError: If nothing holds the melt together, or the box would become too small at a
-            density that melts often have.
+    UserError if nothing holds it together, or its box would become too small at a density that
+    melts often have. Of a density that they hardly reach, or charges that alone hold it together,
+    a warning is returned; else ''.
     """
     if point.pressure is None:
         return ''
-    charges = frame.particles.charge
-    is_charged = field.is_charged and charges is not None and bool(np.any(charges))
+    is_charged = field.is_charged and bool(np.any(frame.particles.charge))
     is_repulsive = point.pressure <= 0 and not attracts(frame, field)
     if is_repulsive and not is_charged:
         raise UserError(

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow.electrostatics.mesh import CoulombMesh
-from workflow.engines.contract import ConstantPressure, Elongation, Integrator, State
+from workflow.engines.contract import ConstantPressure, Integrator, State
 
 # At constant pressure a mesh is chosen again when an edge has changed by this much.
 _BOX_TOLERANCE = 0.02
 # No longer than this does a box that a barostat moves go unseen.
 _SHARE_OF_BAROSTAT_TIME = 0.1
-# Nor a box that is deformed, for more than this part of what is tolerated.
-_SHARE_OF_TOLERANCE = 0.25
 # A box that swings for a long time must not fill the job document.
 _MOST_FIRST, _MOST_LAST = 20, 20
 
@@ -55,19 +53,10 @@ def steps_between_looks(integrator: Integrator) -> int:
     Looks are at the multiples of this number. A new mesh changes the motion, so that the speed of
     a machine must not decide when it is chosen.
     """
-    match integrator:
-        case ConstantPressure(barostat_time=time):
-            longest = _SHARE_OF_BAROSTAT_TIME * time
-        case Elongation(strain_rate=rate):
-            longest = _SHARE_OF_TOLERANCE * _BOX_TOLERANCE / abs(rate)
-        case _:
-            return sys.maxsize
+    if not isinstance(integrator, ConstantPressure):
+        return sys.maxsize
+    longest = _SHARE_OF_BAROSTAT_TIME * integrator.barostat_time
     return max(1, int(longest / integrator.time_step))
-
-
-def box_moves(integrator: Integrator) -> bool:
-    """Return whether an integrator changes the box."""
-    return steps_between_looks(integrator) < sys.maxsize
 
 
 def box_has_changed(before: NDArray[np.float64], now: NDArray[np.float64]) -> bool:

@@ -42,15 +42,11 @@ def relax(
     stop: StopRequest,
     progress: ProgressWriter,
 ) -> State:
-    """Run all segments from `start`, or resume where they were stopped.
-
-    Returns:
-        The relaxed state, at step 0.
+    """Run all segments from `start`, or from the checkpoint; return the relaxed state, at step 0.
 
     Raises:
         Interrupted: If a stop was requested; a checkpoint is written before.
-        SimulationFailed: If beads stay overlapped, a bond is overstretched, or motion becomes
-            unstable.
+        SimulationFailed: If beads stay overlapped, a bond too long, or motion becomes unstable.
     """
     folder.mkdir(exist_ok=True)
     saved = folder / 'checkpoint'
@@ -66,7 +62,9 @@ def relax(
     for segment in segments(point):
         end = first + segment.steps
         if segment.redraw_velocities is not None and state.step == first:
-            state = _with_new_velocities(system, segment, state)
+            rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
+            drawn = thermal_velocities(system.limits.masses, segment.redraw_velocities, rng)
+            state = replace(state, velocities=drawn)
         while state.step < end:
             state = run.stretch(segment, state, end)
         first = end
@@ -85,20 +83,14 @@ def thermal_velocities(
 def state_of(frame: Frame) -> State:
     """Read the state that a frame holds; velocities it lacks are zero."""
     particles = frame.particles
-    nothing = np.zeros((particles.N, 3))
+    velocities = particles.velocity
     return State(
         int(frame.configuration.step),
         np.asarray(frame.configuration.box[:3], dtype=float),
         np.asarray(particles.position, dtype=float),
-        np.asarray(nothing if particles.image is None else particles.image, dtype=np.int32),
-        np.asarray(nothing if particles.velocity is None else particles.velocity, dtype=float),
+        np.asarray(particles.image, dtype=np.int32),
+        np.zeros((particles.N, 3)) if velocities is None else np.asarray(velocities, dtype=float),
     )
-
-
-def _with_new_velocities(system: System, segment: Segment, state: State) -> State:
-    rng = np.random.default_rng(derive_seed(system.state_point, 'velocities', segment.name))
-    kT = segment.redraw_velocities or 0.0
-    return replace(state, velocities=thermal_velocities(system.limits.masses, kT, rng))
 
 
 @dataclass

@@ -20,6 +20,7 @@ from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import (
     DISPLACEMENTS,
     THERMO_COLUMNS,
+    ConstantPressure,
     Integrator,
     Simulation,
     State,
@@ -29,7 +30,7 @@ from workflow.engines.errors import SimulationFailed
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
-from workflow.stages.mesh_record import box_has_changed, box_moves, steps_between_looks
+from workflow.stages.mesh_record import box_has_changed, steps_between_looks
 from workflow.stages.pace import CheckpointPace, ChunkLength
 from workflow.stages.stability import check_rows
 from workflow.stages.stage_folder import StageFolder
@@ -68,8 +69,7 @@ def run_plan(
 ) -> State:
     """Run a stage from `start`, or from its checkpoint, until `review` is content.
 
-    Returns:
-        The last state. The files are complete up to it, and stay in `folder`.
+    The files in `folder` are complete up to the state that is returned.
 
     Raises:
         Interrupted: If a stop was requested; a checkpoint is written before.
@@ -261,7 +261,7 @@ def _origin_of_displacements(
 
     It is NaN where the box changes: there the path of a bead is not the sum of its steps.
     """
-    if box_moves(integrator):
+    if isinstance(integrator, ConstantPressure):
         return np.full(6, np.nan)
     unwrapped = start.positions + start.images * start.box
     charges = system.charges

@@ -80,9 +80,7 @@ class System:
     @property
     def charges(self) -> NDArray[np.float64]:
         """Of all beads, ``(N,)``, in e."""
-        particles = self.topology.particles
-        given = particles.charge
-        return np.zeros(particles.N) if given is None else np.asarray(given, dtype=float)
+        return np.asarray(self.topology.particles.charge, dtype=float)
 
     @cached_property
     def limits(self) -> Limits:
@@ -129,6 +127,25 @@ class System:
         except UserError as error:
             raise BoxTooSmall(str(error), state.step) from None
 
+    def set_up(
+        self,
+        state: State,
+        integrator: Integrator,
+        mesh: CoulombMesh | None,
+        seed: int,
+        log_period: int,
+    ) -> Simulation:
+        """Set up `state` in the engine, and record nothing."""
+        return self.engine.simulation(
+            frame_with_state(self.topology, state),
+            self.force_field,
+            integrator,
+            mesh,
+            seed,
+            log_period,
+            self.skin(mesh, state.box),
+        )
+
     def simulation(
         self,
         state: State,
@@ -138,7 +155,7 @@ class System:
         log_period: int = 0,
         shortened_by: int = 1,
     ) -> Simulation:
-        """Set up `state` in the engine; `purpose` and the step decide the random numbers.
+        """Set up `state` for a run, on record; `purpose` and the step decide the random numbers.
 
         Each step may be run as `shortened_by` shorter ones: see `substeps`.
         """
@@ -147,14 +164,12 @@ class System:
             labels += (shortened_by,)
         seed = derive_seed(self.state_point, *labels)
         self.seeds.append([purpose, state.step, seed])
-        simulation = self.engine.simulation(
-            frame_with_state(self.topology, replace(state, step=state.step * shortened_by)),
-            self.force_field,
+        simulation = self.set_up(
+            replace(state, step=state.step * shortened_by),
             in_shorter_steps(integrator, shortened_by),
             mesh,
             seed,
             log_period * shortened_by,
-            self.skin(mesh, state.box),
         )
         if simulation.mesh is not None:
             self.meshes.add(purpose, state, simulation.mesh)
@@ -163,22 +178,17 @@ class System:
 
 def bonded_charges(topology: Frame, force_field: ForceField) -> NDArray[np.int64] | None:
     """List the bonds ``(n, 2)`` between charges that do not feel each other; None without any."""
-    charges = topology.particles.charge
-    if force_field.coulomb_between_bonded or not topology.bonds.N or charges is None:
+    if force_field.coulomb_between_bonded or not topology.bonds.N:
         return None
     bonds = np.asarray(topology.bonds.group, dtype=np.int64)
-    charged = np.all(np.asarray(charges)[bonds] != 0, axis=1)
+    charged = np.all(topology.particles.charge[bonds] != 0, axis=1)
     return bonds[charged] if charged.any() else None
 
 
 def check_box(box: NDArray[np.float64], force_field: ForceField) -> float:
-    """Check that neither engine would search for neighbours beyond the minimum image.
+    """Find the longest cut-off with which no engine searches beyond the minimum image.
 
-    Returns:
-        The longest cut-off that the box of edges `box` allows.
-
-    Raises:
-        UserError: If a pair interaction reaches farther than that.
+    UserError if a pair interaction reaches farther than that.
     """
     edge = _LEAST_SHARE_OF_EDGE * float(np.min(box))
     largest = edge / 2 - LEAST_SKIN

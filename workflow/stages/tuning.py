@@ -36,7 +36,6 @@ from workflow.jobs.atomic_writes import renaming
 from workflow.process import Interrupted, StopRequest
 from workflow.stages.coulomb_check import CoulombCheck
 from workflow.stages.system import System, Tuning
-from workflow.stages.trajectory_writer import frame_with_state
 
 _logger = logging.getLogger(__name__)
 
@@ -52,11 +51,7 @@ _WORTH, _PER_BEAD = 30, 1.3e-6
 
 @dataclass(frozen=True)
 class Trial:
-    """A setting that was timed; without charges it has no cut-off.
-
-    Attributes:
-        speed: Relative to that of the first setting.
-    """
+    """A setting that was timed, its speed relative to the first; without charges no cut-off."""
 
     tuning: Tuning
     cutoff: float | None
@@ -259,16 +254,8 @@ class _Search:
         return median(rounds)
 
     def _simulation(self, choice: Choice, integrator: Integrator) -> Simulation:
-        system, start = replace(self._system, tuning=choice.tuning), self._start
-        return system.engine.simulation(
-            frame_with_state(system.topology, start),
-            system.force_field,
-            integrator,
-            choice.mesh,
-            1,
-            0,
-            system.skin(choice.mesh, start.box),
-        )
+        system = replace(self._system, tuning=choice.tuning)
+        return system.set_up(self._start, integrator, choice.mesh, seed=1, log_period=0)
 
 
 def _timed(simulation: Simulation, steps: int) -> float:
