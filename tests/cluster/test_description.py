@@ -105,22 +105,20 @@ def test_a_file_is_found_by_name_path_or_hostname(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('ISP_CLUSTER', raising=False)
-    assert find_cluster() is None
+    assert find_cluster() == (Cluster(), None)
     folder = tmp_path / 'project'
     (folder / '.signac').mkdir(parents=True)
     (folder / 'clusters').mkdir()
     (folder / 'clusters/here.toml').write_text("hostname = '.*'\naccount = 'here'")
     (folder / 'clusters/there.toml').write_text("hostname = 'nowhere'\naccount = 'there'")
     monkeypatch.chdir(folder)
-    found = find_cluster()
-    assert found is not None
-    assert found[0].account == 'here'
+    assert find_cluster()[0].account == 'here'
     for named in ('there', str(folder / 'clusters/there.toml'), 'clusters/there.toml'):
         monkeypatch.setenv('ISP_CLUSTER', named)
-        found = find_cluster()
-        assert found is not None
-        assert found[0].account == 'there'
-        assert found[1].is_absolute()
+        cluster, path = find_cluster()
+        assert cluster.account == 'there'
+        assert path is not None
+        assert path.is_absolute()
     monkeypatch.setenv('ISP_CLUSTER', 'ther')
     with pytest.raises(UserError, match="Did you mean 'there'"):
         find_cluster()

@@ -18,7 +18,7 @@ from models.model import SHIPPED_MODELS
 from project import main
 from user_input import environment_error
 from workflow.engines.selection import available_engines
-from workflow.engines.settings import DEVICE_VARIABLE, ENGINE_VARIABLE
+from workflow.engines.settings import VARIABLES
 from workflow.sweep.sweep_file import load_sweep
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,7 +53,7 @@ def project(
         monkeypatch.setattr(sys, 'argv', ['project.py', *arguments])
         return Refusal(main(), capsys.readouterr().err)
 
-    for variable in (ENGINE_VARIABLE, DEVICE_VARIABLE):
+    for variable in (VARIABLES['engine'], VARIABLES['device']):
         monkeypatch.setenv(variable, 'auto')  # restores what a command sets
     return run
 
@@ -234,7 +234,7 @@ def test_unknown_engine_in_the_environment(
     project: Callable[..., Refusal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / 'sweep.toml').write_text(SWEEP)
-    monkeypatch.setenv(ENGINE_VARIABLE, 'lamps')
+    monkeypatch.setenv(VARIABLES['engine'], 'lamps')
     done = project('simulate', 'sweep.toml')
     assert_refused(done, 'ISP_ENGINE=lamps', "'lammps'")
 

@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Any
 from user_input import UserError
 from workflow.engines.mpi import select_engine
 from workflow.engines.settings import (
-    DEVICE_VARIABLE,
     DEVICES,
-    ENGINE_VARIABLE,
     ENGINES,
-    RANKS_VARIABLE,
-    THREADS_VARIABLE,
+    VARIABLES,
     asked_ranks,
     choice_from_environment,
 )
@@ -125,15 +122,14 @@ def _simulate(options: argparse.Namespace) -> int:
     if code and not any(map(is_done, sweep.jobs)):
         _point_to_failed(sweep.jobs)
         return code
-    return _write_report(sweep) or code
+    _write_report(sweep)
+    return code
 
 
 def _engine(options: argparse.Namespace) -> str:
     """Hand the run options to all processes, and describe what will run."""
-    variables = (ENGINE_VARIABLE, DEVICE_VARIABLE, THREADS_VARIABLE, RANKS_VARIABLE)
-    values = (options.engine, options.device, options.threads, options.ranks)
-    for variable, value in zip(variables, values, strict=True):
-        if value is not None:
+    for option, variable in VARIABLES.items():
+        if (value := getattr(options, option)) is not None:
             os.environ[variable] = str(value)
     if options.parallel < 1:
         raise UserError(f'--parallel {options.parallel}: give a whole number from 1 up.')
@@ -227,14 +223,14 @@ def _report(options: argparse.Namespace) -> int:
 
     sweep = recorded_sweep(options.sweep)
     record_report(options.sweep, sweep)
-    code = _write_report(sweep)
+    _write_report(sweep)
     if options.page is not None:
         write_page(sweep, options.page)
         print(options.page)
-    return code
+    return 0
 
 
-def _write_report(sweep: SweepJobs) -> int:
+def _write_report(sweep: SweepJobs) -> None:
     from workflow.results.report_state import report_is_current, results_folder
     from workflow.results.sweep_results import read_sweep_table, write_sweep_results
     from workflow.results.tables import print_key_tables
@@ -248,7 +244,6 @@ def _write_report(sweep: SweepJobs) -> int:
         print(f'{done} of {len(sweep.jobs)} jobs are done.')
         _point_to_failed(sweep.jobs)
     print(f'{folder / "summary.csv"}\n{folder / "report.html"}')
-    return 0
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -15,12 +15,7 @@ from rich.text import Text
 from user_input import UserError
 from workflow.engines.errors import BoxTooSmall
 from workflow.jobs import files as job_files
-from workflow.jobs.failures import (
-    Failure,
-    composition_text,
-    read_failure,
-    read_refusal,
-)
+from workflow.jobs.failures import composition_text, read_failure, read_refusal
 from workflow.jobs.workspace import checked_project
 from workflow.results.tables import PLAIN_WIDTH
 
@@ -32,8 +27,7 @@ Job = Any
 def chosen_jobs(names: Sequence[str]) -> list[Job]:
     """Find the jobs whose ids begin with one of `names`, by default all of the project here.
 
-    Raises:
-        UserError: If there is no usable project, or a name fits no job or several.
+    UserError if there is no usable project, or a name fits no job or several.
     """
     jobs = sorted(checked_project(), key=lambda job: job.id)
     if not names:
@@ -57,8 +51,8 @@ def print_failures(jobs: Sequence[Job], stream: TextIO) -> None:
     numbers = ('step', 'good until', 'retries')
     for name in ('job', 'composition', 'stage', *numbers, 'reason'):
         table.add_column(name, justify='right' if name in numbers else 'left', overflow='fold')
-    failures = [_failure(job) for job in jobs]
-    for job, failure in zip(jobs, failures, strict=True):
+    found = [(job, failure) for job in jobs if (failure := read_failure(Path(job.path)))]
+    for job, failure in found:
         steps = (_step(failure.step), _step(failure.goes_on_from), str(failure.after_retries))
         reason = f'{failure.kind}: {failure.reason}'
         cells = (job.id[:8], composition_text(job), failure.stage, *steps, reason)
@@ -70,7 +64,7 @@ def print_failures(jobs: Sequence[Job], stream: TextIO) -> None:
         'To run them again: python project.py retry [JOB ...]',
         file=stream,
     )
-    if any(each.after_retries and each.kind != BoxTooSmall.kind for each in failures):
+    if any(each.after_retries and each.kind != BoxTooSmall.kind for _, each in found):
         print(
             'A job that fails again after a retry needs a smaller protocol.time_step, or a softer '
             'model, in a sweep of another name.',
@@ -89,7 +83,8 @@ def print_refusals(jobs: Sequence[Job], stream: TextIO) -> None:
 
 def print_whole_failure(job: Job, stream: TextIO) -> None:
     """Print all that is known of why `job` failed."""
-    failure = _failure(job)
+    failure = read_failure(Path(job.path))
+    assert failure is not None
     lines = {
         'job': job.id,
         'composition': composition_text(job),
@@ -109,11 +104,6 @@ def print_whole_failure(job: Job, stream: TextIO) -> None:
     for row in failure.thermo:
         print(' '.join(f'{_number(row.get(name, "-")):>18}' for name in _THERMO_SHOWN), file=stream)
     print(file=stream)
-
-
-def _failure(job: Job) -> Failure:
-    resumed = Failure('-', '-', 'it was resumed just now', None, None)
-    return read_failure(Path(job.path)) or resumed
 
 
 def _step(step: int | None) -> str:

@@ -179,9 +179,8 @@ class JobProject(FlowProject):
     def submit(self, *, names: list[str] | None = None, **options: Any) -> None:
         """Submit operations; see `_operations_named` for `names`.
 
-        Raises:
-            UserError: If simulations are among them, and the Python that they will run in, which is
-                this one, has no engine for them.
+        UserError if simulations are among them, and this Python, in which they will run, has no
+        engine for them.
         """
         found = self._operations_named(names)
         simulates = self._operations_in(found or list(self.operations)) & _ENGINE_OPERATIONS
@@ -292,8 +291,7 @@ def _trouble(error: BaseException | None, jobs: Sequence[Job]) -> type[Exception
 def run_on(job: Job, work: Callable[[Any], None]) -> None:
     """Do the work of an operation on the context of a job.
 
-    Raises:
-        Interrupted: If a request to stop came too late for a stage: what is next is not begun.
+    Interrupted if a request to stop came too late for a stage: what is next is not begun.
     """
     from workflow.stages.job_context import StageIsDone, job_context
 

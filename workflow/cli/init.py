@@ -59,9 +59,8 @@ MOST_UNASKED = 1000
 def init_sweep(path: Path, *, is_agreed: bool = False) -> SweepJobs:
     """Make the jobs of a sweep file, keeping those that exist.
 
-    Raises:
-        UserError: If it cannot be built, or makes many jobs and the user, unless `is_agreed`, does
-            not agree to them.
+    UserError if it cannot be built, or makes many jobs and the user, unless `is_agreed`, does not
+    agree to them.
     """
     sweep, model = load_sweep(path)
     if most_points(sweep) > MOST_JOBS:  # asked before they are made, which takes a while
@@ -175,11 +174,7 @@ def _shown(doing: str, items: list[Item]) -> Iterable[Item]:
 
 
 def _check_can_be_built(point: StatePoint, model: Model, field: ForceField) -> str:
-    """Build the melt once, to say now what would otherwise be said in the middle of the night.
-
-    Returns:
-        What may go wrong, or nothing.
-    """
+    """Build the melt once, and say now, not at night, what may go wrong; UserError if it will."""
     frame = melt_of(point, model)
     # First, as the box that it comes to at constant pressure is often the smaller one.
     warning = check_held_at_pressure(point, model.density, frame, field)

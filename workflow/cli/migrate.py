@@ -40,9 +40,7 @@ def migrate() -> None:
     Results of an older kind are moved aside; what is asked of a job moves from its state point to a
     file of its own, so that its id changes. No simulation is run again, and nothing is lost. What
     was interrupted can be run again.
-
-    Raises:
-        UserError: If it is of a version that cannot be taken over, damaged, or a job is being run.
+    UserError if it is of a version that cannot be taken over, damaged, or a job is being run.
     """
     project = find_project()
     found = read_format(project)

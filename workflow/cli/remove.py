@@ -21,9 +21,7 @@ _MOST_SHOWN = 20
 def remove_sweep(name: str, *, for_good: bool) -> None:
     """Delete a sweep and the jobs that are in no other one, or show which these are.
 
-    Raises:
-        JobIsHeld: If one of them is being run: nothing is deleted then.
-        UserError: If there is no such sweep.
+    JobIsHeld if one of them is being run: nothing is deleted then. UserError for no such sweep.
     """
     project = checked_project()
     own = set(sweep_named(project, name)['jobs'])

@@ -23,10 +23,8 @@ _STEPS_BEYOND = 1000
 def make_ready(folder: Path, record: Any) -> str:
     """Take the mark of a failed job away; one that blew up will begin with shorter steps.
 
-    What is done is added to the retries in `record`, the job document, and returned.
-
-    Raises:
-        UserError: If the job is not marked as failed, or is being run.
+    What is done is added to the retries in `record`, the job document, and returned. UserError if
+    the job is not marked as failed, or is being run.
     """
     with hold(folder):
         failure = read_failure(folder)
@@ -53,6 +51,5 @@ def make_ready(folder: Path, record: Any) -> str:
 
 def _short_steps_past(failure: Failure) -> Substeps:
     reached = max(failure.step or 0, failure.goes_on_from or 0)
-    # Bounded before it is raised to: the mark may say any number.
-    factor = min(_SHORTER_BY ** min(1 + failure.after_retries, 9), MOST_SHORTENED)
+    factor = min(_SHORTER_BY ** (1 + failure.after_retries), MOST_SHORTENED)
     return Substeps(reached + _STEPS_BEYOND, factor)

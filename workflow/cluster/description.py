@@ -82,11 +82,9 @@ Pattern = Annotated[str, Field(max_length=200), AfterValidator(_pattern)]
 
 
 class Partition(StrictModel):
-    """The nodes of one partition.
+    """The nodes of one partition, with the GB of memory that jobs may ask for.
 
-    Attributes:
-        memory: In GB, that jobs may ask for.
-        gpu_type: Asked for by name where a partition has several, as in ``gpu:a100:1``.
+    `gpu_type` is asked for by name where a partition has several, as in ``gpu:a100:1``.
     """
 
     cores: PositiveInt
@@ -106,21 +104,7 @@ class Speed(StrictModel):
 
 
 class Cluster(StrictModel):
-    """A cluster file.
-
-    Attributes:
-        hostname: Regular expression for the full names of its login nodes; a file whose
-            expression fits is chosen without being asked for.
-        partitions: By name; the first with GPUs is for simulations on GPUs, the first without for
-            all else. Without any, the partition is the scheduler's default and nothing is checked.
-        gpu_request: How this cluster wants GPUs to be asked for.
-        simulations_per_gpu: How many simulations of a bundle (`submit -b N -p`) share one GPU.
-        request_memory: Whether to ask for memory; some clusters refuse that.
-        stop_before_end: Seconds before the time limit at which simulations are asked to stop.
-        requeue: Whether a job that stopped so goes back into the queue by itself.
-        mpi_command: Starts MPI ranks; ``-n`` and their number follow.
-        prologue: Shell commands that every job begins with.
-    """
+    """A cluster file; docs/clusters.md says what each key means, and what follows without it."""
 
     hostname: Pattern | None = None
     partitions: dict[Name, Partition] = {}
@@ -149,8 +133,7 @@ class Cluster(StrictModel):
     def partition(self, name: str | None, for_gpus: bool) -> str | None:
         """Choose the partition `name`, or without one that of GPUs or CPUs; None for the default.
 
-        Raises:
-            UserError: If there is no such partition.
+        UserError if there is no such partition.
         """
         if name is not None:
             if self.partitions and name not in self.partitions:
@@ -174,19 +157,18 @@ def read_cluster(path: Path) -> Cluster:
     return validate(Cluster, read_toml(path), str(path))
 
 
-def find_cluster() -> tuple[Cluster, Path] | None:
-    """Find the cluster that ISP_CLUSTER names, or whose login node this is; None if neither.
+def find_cluster() -> tuple[Cluster, Path | None]:
+    """Find the cluster that ISP_CLUSTER names, or whose login node this is, and its file.
 
-    Files are looked for in the folder `clusters` of the project and of the installation.
-
-    Raises:
-        UserError: If the named file does not exist, or a file that is read is wrong.
+    Files are looked for in the folder `clusters` of the project and of the installation. Without
+    one, all is left to Slurm's own defaults.
+    UserError if the named file does not exist, or a file that is read is wrong.
     """
     return _find(os.environ.get(CLUSTER_VARIABLE, ''), Path.cwd())
 
 
 @functools.cache
-def _find(named: str, folder: Path) -> tuple[Cluster, Path] | None:
+def _find(named: str, folder: Path) -> tuple[Cluster, Path | None]:
     if named:
         path = _named_file(named, folder)
         return read_cluster(path), path
@@ -194,7 +176,7 @@ def _find(named: str, folder: Path) -> tuple[Cluster, Path] | None:
         cluster = read_cluster(path)
         if cluster.hostname is not None and re.fullmatch(cluster.hostname, socket.getfqdn()):
             return cluster, path
-    return None
+    return Cluster(), None
 
 
 def _named_file(named: str, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.observables import OBSERVABLES
 from user_input import UserError, validate
-from workflow.cluster.description import Cluster, Speed, find_cluster
+from workflow.cluster.description import Speed, find_cluster
 from workflow.engines.settings import (
     EngineChoice,
     asked_ranks,
@@ -100,8 +100,7 @@ def _directive(operation: str, name: str) -> Callable[..., Any]:
 # job.
 @functools.lru_cache(maxsize=1)
 def _directives_of_job(job: Job) -> dict[str, dict[str, Any]]:
-    found, how = find_cluster(), choice_from_environment()
-    speed = (found[0] if found else Cluster()).speed
+    speed, how = find_cluster()[0].speed, choice_from_environment()
     return {
         name: directives(name, _beads(job), steps, how, speed)
         for name, steps in _most_steps(job).items()

@@ -17,7 +17,7 @@ from flow.scheduling.base import ClusterJob, JobStatus
 from flow.scheduling.slurm import SlurmScheduler
 
 from user_input import UserError
-from workflow.cluster.description import Cluster, find_cluster
+from workflow.cluster.description import find_cluster
 from workflow.cluster.request import (
     LOG_FOLDER,
     check_line,
@@ -93,7 +93,7 @@ class SlurmCluster(DefaultSlurmEnvironment):
     @classmethod
     def is_present(cls) -> bool:
         """Check whether a cluster file is chosen or fits this host, or Slurm is installed."""
-        return find_cluster() is not None or shutil.which('sbatch') is not None
+        return find_cluster()[1] is not None or shutil.which('sbatch') is not None
 
     @classmethod
     def add_args(cls, parser: argparse.ArgumentParser) -> None:
@@ -113,12 +113,12 @@ class SlurmCluster(DefaultSlurmEnvironment):
         """Start the ranks in place of the shell, which would not pass signals on to them."""
         del parallel
         ranks = operation.directives.get('nranks')
-        return f'exec {_cluster()[0].mpi_command} -n {ranks} ' if ranks else ''
+        return f'exec {find_cluster()[0].mpi_command} -n {ranks} ' if ranks else ''
 
     @classmethod
     def _get_scheduler_values(cls, context: dict[str, Any]) -> dict[str, Any]:
         """Collect what the template writes, beside the operations."""
-        cluster, path = _cluster()
+        cluster, path = find_cluster()
         sharing = context.get('simulations_per_gpu')
         if sharing is not None and sharing < 1:
             raise UserError(f'--simulations-per-gpu {sharing}: give a whole number from 1 up.')
@@ -151,8 +151,3 @@ class SlurmCluster(DefaultSlurmEnvironment):
             'ngpu_tasks': request.gpus,
             'num_nodes': 1,
         }
-
-
-def _cluster() -> tuple[Cluster, Path | None]:
-    """Find the cluster of this host; without a file, all is left to Slurm's own defaults."""
-    return find_cluster() or (Cluster(), None)

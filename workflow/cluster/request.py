@@ -16,11 +16,8 @@ from user_input import UserError
 from workflow.cluster.description import CLUSTER_VARIABLE, NAME, Cluster, find_cluster
 from workflow.engines.selection import chosen_engine
 from workflow.engines.settings import (
-    DEVICE_VARIABLE,
-    ENGINE_VARIABLE,
-    RANKS_VARIABLE,
-    THREADS_VARIABLE,
     TUNING_CACHE_VARIABLE,
+    VARIABLES,
     choice_from_environment,
 )
 
@@ -28,24 +25,15 @@ LOG_FOLDER = 'slurm'
 _SIGNAL_IS_EARLY = 60.0
 
 # The job runs as it was submitted, whatever the cluster does with the environment.
-_PASSED_ON = (
-    ENGINE_VARIABLE,
-    DEVICE_VARIABLE,
-    RANKS_VARIABLE,
-    THREADS_VARIABLE,
-    TUNING_CACHE_VARIABLE,
-)
+_PASSED_ON = (*VARIABLES.values(), TUNING_CACHE_VARIABLE)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One job of the scheduler, on one node.
+    """One job of the scheduler, on one node; `tasks` are the MPI ranks that run at a time.
 
-    Attributes:
-        tasks: MPI ranks of all operations that run at a time.
-        memory: In GB.
-        gpu_slots: For each operation the first of its GPUs and their number.
-        threads: For each operation, those of each of its ranks.
+    `memory` is in GB. Each operation has the first of its GPUs and their number, and the threads of
+    each of its ranks.
     """
 
     partition: str | None
@@ -80,10 +68,7 @@ def request_of(
 ) -> Request:
     """Put the directives of `operations` together; what is not None goes before the cluster file.
 
-    With `parallel`, the operations run side by side.
-
-    Raises:
-        UserError: If no node of the partition has as much.
+    With `parallel`, the operations run side by side. UserError if no node has as much.
     """
     gpus_each = [int(each['ngpu']) for each in operations]
     sharing = simulations_per_gpu or cluster.simulations_per_gpu
@@ -168,8 +153,8 @@ def why_no_engine() -> str:
 
     Where the cluster file loads modules or has a prologue, an engine may come with those.
     """
-    found = find_cluster()
-    if found and (found[0].modules or found[0].prologue):
+    cluster, _ = find_cluster()
+    if cluster.modules or cluster.prologue:
         return ''
     try:
         chosen_engine(choice_from_environment())

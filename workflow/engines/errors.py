@@ -43,12 +43,9 @@ _LONE = 'other MPI ranks may not know of it'
 
 
 class SimulationFailed(Exception):
-    """The engine gave up. The message is the engine's own.
+    """The engine gave up, at a step that may not be known. The message is the engine's own.
 
-    Attributes:
-        step: At which it was found; None if that is not known.
-        goes_on_from: Step of the last good state on disk; None if that is not known.
-        rows: The last thermo rows before, oldest first, column by name.
+    A run can go on from the last good state on disk, if known; `rows` are the last of its log.
     """
 
     kind = 'engine failed'
@@ -78,13 +75,10 @@ class BoxTooSmall(SimulationFailed):
 
 
 def engine_error(engine: str, error: Exception, lone: bool = False) -> Exception:
-    """Translate an error of an engine.
+    """Translate an error of an engine to `BlewUp` or `SimulationFailed`.
 
-    If `lone`, only this one of several MPI ranks may know of it: the others wait for ever.
-
-    Returns:
-        `BlewUp` or `SimulationFailed`; a `UserError` where the disk, the memory or the installation
-        is at fault, so that the job is not held to have failed.
+    It is a `UserError` where the disk, the memory or the installation is at fault: the job did not
+    fail. If `lone`, the other MPI ranks may not know of it, and wait for ever.
     """
     # The one that LAMMPS raises on a single rank shows its message as Python would write it.
     words = str(getattr(error, 'message', error)).split()

@@ -45,12 +45,8 @@ def select_engine(choice: EngineChoice) -> contract.Engine:
 def leading_or_following(mark_failed: MarkFailed) -> Iterator[bool]:
     """Lead for as long as the context lasts on rank 0; follow until it ends on the others.
 
-    Args:
-        mark_failed: Called with job folder, stage, failure and engine, if this rank follows and
-            alone finds that the simulation failed.
-
-    Yields:
-        Whether this is rank 0, which alone has anything left to do.
+    Gives whether this is rank 0, which alone has anything left to do. A rank that follows and alone
+    finds that the simulation failed calls `mark_failed`.
     """
     try:
         from mpi4py import MPI

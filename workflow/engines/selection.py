@@ -20,8 +20,7 @@ def available_engines() -> list[str]:
 def chosen_engine(choice: EngineChoice) -> str:
     """Name the engine that runs, without loading it; `auto` is HOOMD where it is, else LAMMPS.
 
-    Raises:
-        UserError: If that engine is not installed, or does not run on the device or the MPI ranks.
+    UserError if it is not installed, or does not run on the device or the MPI ranks.
     """
     available = available_engines()
     name = choice.engine
@@ -50,11 +49,7 @@ def chosen_engine(choice: EngineChoice) -> str:
 
 
 def select_serial_engine(choice: EngineChoice) -> Engine:
-    """Make this rank's engine, the one that `chosen_engine` names.
-
-    Raises:
-        UserError: If there is none, it cannot be loaded, or a GPU is asked for where none is.
-    """
+    """Make this rank's engine, as `chosen_engine` names it; UserError if it cannot be loaded."""
     if chosen_engine(choice) == 'hoomd':
         try:
             with _keeping_the_answer_to(signal.SIGTERM):

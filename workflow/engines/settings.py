@@ -15,10 +15,13 @@ from user_input import UserError, nearest_name
 ENGINES = ('auto', 'hoomd', 'lammps')
 DEVICES = ('auto', 'cpu', 'gpu')
 
-ENGINE_VARIABLE = 'ISP_ENGINE'
-DEVICE_VARIABLE = 'ISP_DEVICE'
-THREADS_VARIABLE = 'ISP_THREADS'
-RANKS_VARIABLE = 'ISP_RANKS'
+# By option of the command line.
+VARIABLES = {
+    'engine': 'ISP_ENGINE',
+    'device': 'ISP_DEVICE',
+    'ranks': 'ISP_RANKS',
+    'threads': 'ISP_THREADS',
+}
 TUNING_CACHE_VARIABLE = 'ISP_TUNING_CACHE'
 
 _RANK_COUNT_VARIABLES = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMIX_SIZE', 'SLURM_STEP_NUM_TASKS')
@@ -47,16 +50,16 @@ class EngineChoice:
 def choice_from_environment() -> EngineChoice:
     """Read the choice from the variables ISP_*; UserError if a value is not known."""
     return EngineChoice(
-        _known(ENGINE_VARIABLE, ENGINES),
-        _known(DEVICE_VARIABLE, DEVICES),
-        _number(THREADS_VARIABLE),
+        _known('engine', ENGINES),
+        _known('device', DEVICES),
+        _number('threads'),
         asked_ranks(),
     )
 
 
 def asked_ranks() -> int:
     """Read the MPI ranks of each simulation: ISP_RANKS, else 1; UserError if it is no number."""
-    return _number(RANKS_VARIABLE)
+    return _number('ranks')
 
 
 def started_ranks() -> int:
@@ -68,14 +71,16 @@ def started_ranks() -> int:
     return 1
 
 
-def _number(variable: str) -> int:
+def _number(option: str) -> int:
+    variable = VARIABLES[option]
     value = os.environ.get(variable, '1')
     if not re.fullmatch(r'[0-9]{1,6}', value) or int(value) < 1:
         raise UserError(f'{variable}={value}: give a whole number from 1 up.')
     return int(value)
 
 
-def _known(variable: str, known: tuple[str, ...]) -> str:
+def _known(option: str, known: tuple[str, ...]) -> str:
+    variable = VARIABLES[option]
     value = os.environ.get(variable, 'auto')
     if value not in known:
         raise UserError(f'{variable}={value}: not known. {nearest_name(value, known)}')
