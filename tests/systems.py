@@ -43,3 +43,28 @@ def melt(point: StatePoint, seed: int = 1) -> tuple[Frame, ForceField]:
         seed=seed,
     )
     return frame, force_field(model, point.bjerrum_length)
+
+
+def small_sweep(
+    compositions: str, replicas: int = 1, length: int = 10, steps: int = 2560, doublings: int = 4
+) -> str:
+    """The file of a sweep that takes seconds: eight chains, a few hundred steps to prepare."""
+    return f"""
+name = 'small'
+model = 'isp'
+replicas = {replicas}
+compositions = [{compositions}]
+
+[grid]
+chains = 8
+degree_of_polymerisation = {length}
+density = 0.85
+
+[protocol]
+time_step = 0.01
+coulomb_error = 1e-2
+push_off = {{ steps = 100 }}
+anneal = {{ kT = 1.5, steps = 100, cooling_steps = 100 }}
+equilibrate = {{ minimum_steps = 400, maximum_steps = 400 }}
+sample = {{ minimum_steps = {steps}, maximum_steps = {steps}, doublings = {doublings} }}
+"""

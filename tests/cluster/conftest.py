@@ -12,26 +12,7 @@ import pytest
 
 from tests.cluster.one_node_slurm import CannotStart, OneNodeSlurm, one_node_slurm
 from tests.conftest import ROOT, Done, run_here
-
-SWEEP = """
-name = 'small'
-model = 'isp'
-replicas = {replicas}
-compositions = [{{ LSP = 0.5, DOPA = 0.5 }}]
-
-[grid]
-chains = 8
-degree_of_polymerisation = 10
-density = 0.85
-
-[protocol]
-time_step = 0.01
-coulomb_error = 1e-2
-push_off = {{ steps = 100 }}
-anneal = {{ kT = 1.5, steps = 100, cooling_steps = 100 }}
-equilibrate = {{ minimum_steps = 400, maximum_steps = 400 }}
-sample = {{ minimum_steps = {steps}, maximum_steps = {steps}, doublings = {doublings} }}
-"""
+from tests.systems import small_sweep
 
 CLUSTER = """
 stop_before_end = {stop_before_end}
@@ -62,9 +43,8 @@ class Sweep:
         self, replicas: int = 2, steps: int = 2560, doublings: int = 4, **cluster: object
     ) -> None:
         """Make the jobs and the cluster file."""
-        (self.folder / 'sweep.toml').write_text(
-            SWEEP.format(replicas=replicas, steps=steps, doublings=doublings)
-        )
+        sweep = small_sweep('{ LSP = 0.5, DOPA = 0.5 }', replicas, steps=steps, doublings=doublings)
+        (self.folder / 'sweep.toml').write_text(sweep)
         self.write_cluster(**cluster)
         self.project('init', 'sweep.toml')
 

@@ -8,32 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_here
+from tests.systems import small_sweep
 
 pytestmark = pytest.mark.slow
 
-SWEEP = """
-name = 'small'
-model = 'isp'
-replicas = REPLICAS
-compositions = [{ LSP = 0.5, DOPA = 0.5 }, { LSP = 1 }]
-
-[grid]
-chains = 8
-degree_of_polymerisation = 8
-density = 0.85
-
-[protocol]
-time_step = 0.01
-coulomb_error = 1e-2
-push_off = { steps = 100 }
-anneal = { kT = 1.5, steps = 100, cooling_steps = 100 }
-equilibrate = { minimum_steps = 400, maximum_steps = 400 }
-sample = { minimum_steps = 1280, maximum_steps = 1280, doublings = 2 }
-"""
+COMPOSITIONS = '{ LSP = 0.5, DOPA = 0.5 }, { LSP = 1 }'
 
 
 def run(folder: Path, replicas: int, more: str = '') -> list[Path]:
-    (folder / 'sweep.toml').write_text(SWEEP.replace('REPLICAS', str(replicas)) + more)
+    sweep = small_sweep(COMPOSITIONS, replicas, length=8, steps=1280, doublings=2)
+    (folder / 'sweep.toml').write_text(sweep + more)
     for words in (['init', 'sweep.toml'], ['run', '-o', 'simulation', 'clusters', 'relaxation']):
         done = run_here(folder, *words)
         assert done.returncode == 0, done.said

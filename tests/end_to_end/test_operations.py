@@ -16,6 +16,7 @@ import signac
 import workflow.results.analyse
 from analysis.observables import OBSERVABLES
 from project import Project, main
+from tests.systems import small_sweep
 from workflow.jobs import files as job_files
 from workflow.stages import table
 from workflow.stages.job_context import StageIsDone, job_context
@@ -27,24 +28,7 @@ from workflow.sweep.protocol import Protocol, Sample
 from workflow.sweep.state_point import StatePoint, as_plain_values
 
 ROOT = Path(__file__).parents[2]
-SWEEP = """
-name = 'small'
-model = 'isp'
-replicas = 1
-compositions = [{ DOPA = 1 }]
-
-[grid]
-chains = 8
-degree_of_polymerisation = 10
-density = 0.85
-
-[protocol]
-time_step = 0.01
-push_off = { steps = 100 }
-anneal = { kT = 1.5, steps = 100, cooling_steps = 100 }
-equilibrate = { minimum_steps = 400, maximum_steps = 400 }
-sample = { minimum_steps = 2560, maximum_steps = 2560, doublings = 4 }
-"""
+SWEEP = small_sweep('{ DOPA = 1 }')
 NAMES = [observable.name for observable in OBSERVABLES]
 # Of a job that has no dense stage.
 SAMPLED = {observable.name for observable in OBSERVABLES if observable.source == 'sample'}
@@ -182,7 +166,6 @@ def test_a_new_stage_is_a_row_and_a_table_of_the_protocol(
     point = HeldPoint.model_validate(plain | {'protocol': plain['protocol'] | {'hold': sample}})
     row = Stage(
         'hold',
-        'Run on from the equilibrium.',
         Kind.UNTIL_PRECISE,
         job_files.EQUILIBRATED,
         ('hold_thermo.h5', 'hold.gsd'),

@@ -16,6 +16,7 @@ import gsd.hoomd
 import pytest
 
 from tests.conftest import ROOT, run_here
+from tests.systems import small_sweep
 from workflow.jobs.files import results_of
 from workflow.jobs.lock import hold
 from workflow.jobs.provenance import code_text, code_version
@@ -26,25 +27,7 @@ from workflow.sweep.state_point import derive_seed
 
 pytestmark = pytest.mark.slow
 
-SWEEP = """
-name = 'small'
-model = 'isp'
-replicas = 2
-compositions = [{ DOPA = 1 }, { LSP = 0.5, DOPA = 0.5 }]
-
-[grid]
-chains = 8
-degree_of_polymerisation = 10
-density = 0.85
-
-[protocol]
-time_step = 0.01
-coulomb_error = 1e-2
-push_off = { steps = 100 }
-anneal = { kT = 1.5, steps = 100, cooling_steps = 100 }
-equilibrate = { minimum_steps = 400, maximum_steps = 400 }
-sample = { minimum_steps = 2560, maximum_steps = 2560, doublings = 4 }
-"""
+SWEEP = small_sweep('{ DOPA = 1 }, { LSP = 0.5, DOPA = 0.5 }', replicas=2)
 SCHEDULE = BlockSchedule(10, 4)
 COLUMNS = 'sweep,lsp_fraction,kT,quantity,unit,mean,ci95_low,ci95_high,n_replicas,converged'
 

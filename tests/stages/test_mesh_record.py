@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import RelaxedMelt
+from tests.stages.test_runner import StopAfter
 from tests.systems import melt, state_point
 from workflow.electrostatics.ewald import ewald_sum
 from workflow.electrostatics.mesh import CoulombMesh
@@ -67,19 +68,6 @@ def coulomb_error(system: System, state: State, mesh: CoulombMesh) -> float:
     exact = ewald_sum(state.positions, charges, state.box, length)[1][ions]
     off = (forces[0] - forces[1])[ions] - exact
     return float(np.sqrt(np.mean(off**2) / np.mean(exact**2)))
-
-
-class StopAfter(StopRequest):
-    """Asks to stop at the n-th question."""
-
-    def __init__(self, questions: int) -> None:
-        super().__init__()
-        self._left = questions
-
-    @property
-    def reason(self) -> str | None:
-        self._left -= 1
-        return 'test' if self._left < 0 else None
 
 
 def test_a_box_that_shrinks_has_its_mesh_chosen_anew(

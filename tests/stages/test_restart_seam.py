@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import RelaxedMelt
+from tests.stages.test_runner import StopAfter
 from tests.systems import state_point
 from workflow.engines.contract import ConstantEnergy, ConstantVolume, Engine, State
 from workflow.process import Interrupted, StopRequest
@@ -22,22 +23,9 @@ from workflow.sweep.frame_schedule import BlockSchedule
 
 STEPS, RESTARTS = 4000, 9
 # Chunks end at frames, every 100 steps, once they are as long as they may be.
-QUESTIONS = 6
+QUESTIONS = 5
 NEWTON = Plan('sample', ConstantEnergy(0.004), STEPS, STEPS, 10, BlockSchedule(100, 1))
 MODELS = {'neutral': ('kremer_grest', {'M': 1.0}), 'ionic': ('isp', {'LSP': 0.5, 'DOPA': 0.5})}
-
-
-class StopAfter(StopRequest):
-    """Asks to stop at the n-th question, of which one comes after each chunk."""
-
-    def __init__(self, questions: int) -> None:
-        super().__init__()
-        self._left = questions
-
-    @property
-    def reason(self) -> str | None:
-        self._left -= 1
-        return 'test' if self._left == 0 else None
 
 
 @pytest.fixture(params=MODELS)
