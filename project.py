@@ -74,11 +74,7 @@ for stage in STAGES:
     if stage.runs_engine:
         Project.pre(not_failed)(run_this)
     if stage.is_optional:
-
-        def _has_it(job: Job, stage: Stage = stage) -> bool:
-            return stage.is_part_of(job)
-
-        Project.pre(_has_it, tag=stage.name)(run_this)
+        Project.pre(partial(stage.is_part_of), tag=stage.name)(run_this)
 
 
 def find_production(job: Job) -> None:

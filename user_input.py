@@ -111,9 +111,7 @@ def shortened(text: str) -> str:
 def validate(schema: type[Schema], data: dict[str, Any], where: str) -> Schema:
     """Check the table `data`, which the user wrote in `where`, against `schema`.
 
-    Raises:
-        UserError: With one line for each fault: file, key, what is wrong, and the nearest
-            known name where a key is misspelt.
+    UserError with one line for each fault: where, key, what is wrong, and the nearest known name.
     """
     try:
         return schema.model_validate(data)

@@ -126,13 +126,10 @@ class MeshCosts:
 
 @dataclass(frozen=True, eq=False)
 class ForceErrorRequest:
-    """A relative RMS force error for the ions of one configuration.
+    """A force error, relative to `typical_force`, that is asked for the ions of one configuration.
 
-    Attributes:
-        error: What is asked for, relative to `typical_force`.
-        longest: The longest cut-off that the box allows, in sigma.
-        short_range: Cut-off of all other pair forces.
-        skin: Of the neighbour list.
+    `longest` is the longest cut-off that the box allows, `short_range` that of all other pair
+    forces; these and the skin of the neighbour list are in sigma.
     """
 
     ions: Ions

@@ -9,7 +9,7 @@ from pathlib import Path
 from analysis.sampling.definitions import Definitions
 from analysis.serialise import from_json, to_json
 from workflow.jobs import products
-from workflow.jobs.files import DEFINITIONS, read_json, write_json
+from workflow.jobs.files import DEFINITIONS, write_json
 from workflow.jobs.products import result_product
 
 PRODUCT = result_product('definitions')
@@ -28,7 +28,7 @@ def read_definitions(folder: Path) -> JobDefinitions | None:
     if not (folder / DEFINITIONS).exists():
         return None
     with products.reading(folder, PRODUCT) as path:
-        found: JobDefinitions = from_json(JobDefinitions, json.dumps(read_json(path)).encode())
+        found: JobDefinitions = from_json(JobDefinitions, path.read_bytes())
     return found
 
 

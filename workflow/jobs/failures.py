@@ -27,7 +27,6 @@ from workflow.jobs.signac_files import read_job_document, state_point_of
 
 RETRIES = 'retries'
 UNKNOWN_STAGE = 'unknown stage'  # of a mark that cannot be read
-RUNS_AGAIN = 'python project.py retry'
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def refuse_failed(folder: Path) -> None:
     if failure is not None:
         raise UserError(
             f'job {folder.name} is marked as failed ({failure}). To run it again: '
-            f'{RUNS_AGAIN} {folder.name}'
+            f'python project.py retry {folder.name}'
         )
 
 

@@ -32,14 +32,9 @@ class JobIsHeld(UserError):
 
 @contextmanager
 def hold(folder: Path, doing: str = '', lock: str = LOCK) -> Iterator[None]:
-    """Hold the job in `folder` for as long as the context lasts.
+    """Hold a job, or any folder that one process at a time may write to; `doing` is for messages.
 
     A holder that died has left its name, and is reported.
-
-    Args:
-        folder: The job's, or any that one process at a time may write to.
-        doing: What is done to it, for messages; default: that the job is being run.
-        lock: Name of the lock file.
 
     Raises:
         JobIsHeld: If another process holds it, or seems to on another host; the message says which.

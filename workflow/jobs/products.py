@@ -25,8 +25,7 @@ _LOCK = '.lock'  # hidden from checksums/*
 class Product:
     """A file that an operation leaves in the folder of a job.
 
-    Attributes:
-        last: The file by which the operation is done: it must be gone to make this one again.
+    The `last` file shows that the operation is done: it must be gone to make this one again.
     """
 
     name: str

@@ -23,12 +23,9 @@ _SECONDS_BETWEEN_WRITES = 0.5
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of a running stage.
+    """A moment of a running stage, of which `steps` are the most and `seconds_left` until then.
 
-    Attributes:
-        steps: That the stage takes at most; `seconds_left` is the time until then.
-        process: Host and process id of the run.
-        time: Seconds since the epoch.
+    `process` is host and process id of the run; `time` is in seconds since the epoch.
     """
 
     __pydantic_config__ = job_files.AS_WRITTEN
@@ -90,8 +87,3 @@ def read_progress(folder: Path) -> Progress | None:
         return _WRITTEN.validate_json((folder / PROGRESS_FILE).read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-def clear_progress(folder: Path) -> None:
-    """Remove the progress file: nothing runs here."""
-    (folder / PROGRESS_FILE).unlink(missing_ok=True)

@@ -26,7 +26,6 @@ _MOST_WITHOUT_A_WORD = 5
 Record = MutableMapping[str, Any]
 
 _ROOT = Path(__file__).parents[2]
-_PACKAGE = 'isp-cgmd'
 # What decides a number; a changed page or test does not.
 _CODE = ('analysis', 'models', 'workflow', 'project.py', 'user_input.py')
 _LIBRARIES = ('freud-analysis', 'gsd', 'h5py', 'numpy', 'scipy', 'signac', 'signac-flow')
@@ -65,7 +64,9 @@ def code_version(*more: str) -> Mapping[str, Any]:
 
     Read once in a process: the modules that it runs were loaded then.
     """
-    found: dict[str, Any] = {'version': _package_version()}
+    # Not of what is installed: beside a checkout that may be another version.
+    stated = tomllib.loads((_ROOT / 'pyproject.toml').read_text(encoding='utf-8'))
+    found: dict[str, Any] = {'version': stated['project']['version']}
     if (_ROOT / '.git').exists():
         commit = _git('rev-parse', 'HEAD')
         changes = _git('status', '--porcelain', '--', *_CODE, *more)
@@ -136,19 +137,6 @@ def _common(job: str, model_hash: str) -> dict[str, Any]:
         'python': platform.python_version(),
         'packages': dict(library_versions()),
     }
-
-
-def _package_version() -> str:
-    try:  # beside a checkout another version may be installed
-        stated = tomllib.loads((_ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']
-        if stated['name'] == _PACKAGE:
-            return str(stated['version'])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    try:
-        return version(_PACKAGE)
-    except PackageNotFoundError:
-        return 'unknown'
 
 
 def _git(*words: str) -> str | None:

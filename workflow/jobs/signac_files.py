@@ -104,14 +104,10 @@ def state_point_of(job: Job) -> dict[str, Any]:
 
 
 def make_job(project: Project, state_point: dict[str, Any]) -> str:
-    """Make the job of a state point unless it is there; UserError if it is there and damaged.
-
-    Returns:
-        Its id: of thousands of jobs, those that are made hold so much that Python's collection of
-        garbage takes as long as making them.
-    """
+    """Make the job of a state point unless it is there; UserError if it is there and damaged."""
     job = project.open_job(state_point)
     try:
+        # Its id: thousands of jobs hold so much that Python's collection of garbage takes as long.
         return str(job.init().id)
     except _NO_STATE_POINT:
         raise _damaged_state_point(job) from None

@@ -194,12 +194,7 @@ class NoProject(UserError):
 
 
 def find_project() -> Project:
-    """Find the project that this folder is in, of whatever version.
-
-    Raises:
-        NoProject: If there is none.
-        UserError: If it is damaged.
-    """
+    """Find the project here, of any version; NoProject without one, UserError for a damaged one."""
     try:
         with translate_signac_errors():
             return signac.get_project()
@@ -210,23 +205,14 @@ def find_project() -> Project:
 
 
 def checked_project() -> Project:
-    """Find the project that this folder is in, with a workspace that this version reads.
-
-    Raises:
-        NoProject: If there is none.
-        UserError: If its workspace is of another version, or damaged.
-    """
+    """Find the project here; NoProject without one, UserError unless this version reads it."""
     project = find_project()
     check_format(project)
     return project
 
 
 def check_format(project: Project) -> None:
-    """Check that this version reads the workspace as it was meant; record that in a new one.
-
-    Raises:
-        UserError: If it is of another version, or its document is damaged.
-    """
+    """Check that this version reads the workspace, UserError if not; record that in a new one."""
     found = read_format(project)
     if found is None and not len(project):
         record_format(project)

@@ -66,11 +66,8 @@ def read_latest_checkpoint(
 ) -> tuple[Checkpoint | None, list[str]]:
     """Read the newest whole checkpoint whose outputs are there, and let it be the one at `path`.
 
-    Returns:
-        That checkpoint, or None; and what was found wrong on the way, for the user to read.
-
-    Raises:
-        UserError: If one cannot be read now, which is no reason to pass it over.
+    Also what was found wrong on the way, for the user to read. UserError if one cannot be read
+    now, which is no reason to pass it over.
     """
     notes: list[str] = []
     for candidate in (path, _previous(path)):
@@ -98,12 +95,7 @@ def read_latest_checkpoint(
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read one checkpoint.
-
-    Raises:
-        DamagedCheckpoint: If its checksum does not fit its content, or it is no checkpoint.
-        UserError: If it cannot be read now.
-    """
+    """Read one checkpoint; DamagedCheckpoint if it is none, UserError if it cannot be read now."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

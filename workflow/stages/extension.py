@@ -28,13 +28,7 @@ from workflow.sweep.limits import Limits
 
 @dataclass(frozen=True)
 class End:
-    """How a stage ended.
-
-    Attributes:
-        steps: Where.
-        precision: That was asked for, by name of the quantity.
-        is_precise: Whether it was reached.
-    """
+    """How a stage ended: after `steps`, with the precision that was asked for by quantity."""
 
     __pydantic_config__ = job_files.AS_WRITTEN
 
@@ -73,9 +67,8 @@ def read_end(folder: StageFolder) -> End | None:
 def reopen(job_folder: Path, stage: Stage) -> None:
     """Make a stage that is done one that was stopped at its end; a kill leaves one of the two.
 
-    Raises:
-        JobIsHeld: If another process runs or analyses the job.
-        UserError: If a file is not what the stage left: nothing is changed then.
+    JobIsHeld if another process has the job; UserError if a file is not what the stage left:
+    nothing is changed then.
     """
     folder = StageFolder(job_folder, stage.name)
     log, trajectory = map(stage.product, stage.products)

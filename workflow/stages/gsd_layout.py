@@ -30,12 +30,9 @@ _BLOCKS_OF_A_FILE_SYSTEM = 1 << 16
 
 @dataclass(frozen=True)
 class FrameMark:
-    """A GSD file as it was when it held so many frames.
+    """A GSD file as it was when it held so many frames and bytes.
 
-    Attributes:
-        length: Of the file, in bytes.
-        checksum: CRC-32 of all data in the order in which it was written.
-        index: Where the data is, all entries that are in use.
+    `checksum` is the CRC-32 of all data in the order of writing; `index` has the entries in use.
     """
 
     frames: int
@@ -54,9 +51,8 @@ class FrameMark:
 def take_mark(path: Path, frames: int, chunks: int, checksum: int) -> FrameMark:
     """Copy header, names and index of a file of `frames` frames in `chunks` chunks, all on disk.
 
-    Raises:
-        OSError: If its index does not hold just these, as after a write to a full disk that the
-            GSD library let pass.
+    OSError if its index does not hold just these: a write to a full disk, which the library let
+    pass.
     """
     with open(path, 'rb') as file:
         raw = file.read(HEADER.itemsize)

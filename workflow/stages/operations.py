@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from gsd.hoomd import Frame
-from numpy.typing import NDArray
 
 from models.force_field import force_field
 from workflow.engines.contract import State
@@ -27,7 +26,7 @@ from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
 from workflow.jobs.definitions import read_definitions
 from workflow.jobs.failures import clear_failure, mark_failed, refuse_failed
-from workflow.jobs.progress import ProgressWriter, clear_progress, read_progress
+from workflow.jobs.progress import PROGRESS_FILE, ProgressWriter, read_progress
 from workflow.process import stop_requests
 from workflow.stages.extension import End, keep_end
 from workflow.stages.job_context import JobContext, holding, remove_leftovers
@@ -87,7 +86,7 @@ def _relax(stage: Stage, job: JobContext) -> None:
         (relaxed,) = stage.products
         with products.writing(job.folder, stage.product(relaxed)) as path:
             write_frame(path, frame_with_state(start, state))
-        folder.remove()
+        shutil.rmtree(folder.path)
 
 
 @contextmanager
@@ -108,7 +107,7 @@ def _reviewed_run(
         with products.writing(job.folder, stage.product(stage.products[0])) as path:
             write_hdf5(folder.thermo, path, job.point.protocol.time_step)
         yield folder, frame, end, record
-        folder.remove()
+        shutil.rmtree(folder.path)
 
 
 def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
@@ -122,7 +121,9 @@ def _run_until_equilibrium(stage: Stage, job: JobContext) -> None:
                 '%s: not equilibrated at its limit: %s', stage.name, record['not_equilibrated']
             )
         if job.point.pressure is not None:
-            end = _at_mean_volume(end, read_rows(folder.thermo)['volume'][row:])
+            volume = read_rows(folder.thermo)['volume'][row:].mean()
+            scale = float(np.cbrt(volume / np.prod(end.box)))
+            end = replace(end, box=end.box * scale, positions=end.positions * scale)
         with products.writing(job.folder, stage.product(stage.last_product)) as path:
             write_frame(path, frame_with_state(frame, replace(end, step=0)))
 
@@ -215,8 +216,7 @@ def _running(
 ) -> Iterator[tuple[provenance.Record, System]]:
     """Hold the job, record what runs, where and how long, and mark the job if it fails.
 
-    Yields:
-        The run's record in the job document, and the system, whose seeds are recorded there.
+    Gives the run's record in the job document, and the system, whose seeds are recorded there.
     """
     folder, started = StageFolder(job.folder, stage.name).path, time.time()
     made = _provenance_of(job, stage.name, stage.name) | system.engine.describe()
@@ -247,10 +247,5 @@ def _running(
             record['outcome'] = f'{type(error).__name__}: {error}'
             raise
         finally:
-            clear_progress(job.folder)
+            (job.folder / PROGRESS_FILE).unlink(missing_ok=True)
             record['seconds'] = time.time() - started
-
-
-def _at_mean_volume(state: State, volumes: NDArray[np.float64]) -> State:
-    scale = float(np.cbrt(volumes.mean() / np.prod(state.box)))
-    return replace(state, box=state.box * scale, positions=state.positions * scale)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 
-from user_input import UserError
 from workflow.engines.contract import Simulation
 
 SECONDS_VARIABLE = 'ISP_SECONDS_BETWEEN_CHECKPOINTS'
@@ -36,18 +35,18 @@ def seconds_between(cost: float) -> float:
 class CheckpointPace:
     """Says when the next checkpoint is due, from what those before took.
 
-    ISP_SECONDS_BETWEEN_CHECKPOINTS fixes the time between two; UserError if it is no number.
+    ISP_SECONDS_BETWEEN_CHECKPOINTS fixes the time between two, for tests.
     """
 
     def __init__(self) -> None:
-        self._fixed = _fixed_seconds()
+        self._fixed = os.environ.get(SECONDS_VARIABLE)
         self._cost: float | None = None
         self._last = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Between the end of one checkpoint and the beginning of the next."""
-        return seconds_between(self._cost or 0.0) if self._fixed is None else self._fixed
+        return float(self._fixed) if self._fixed else seconds_between(self._cost or 0.0)
 
     @property
     def is_due(self) -> bool:
@@ -59,19 +58,6 @@ class CheckpointPace:
         before = seconds if self._cost is None else self._cost
         self._cost = _WEIGHT_OF_LAST * seconds + (1 - _WEIGHT_OF_LAST) * before
         self._last = time.monotonic()
-
-
-def _fixed_seconds() -> float | None:
-    value = os.environ.get(SECONDS_VARIABLE)
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float('inf'):
-        raise UserError(f'{SECONDS_VARIABLE}={value}: give a number of seconds, 0 or more.')
-    return seconds
 
 
 class ChunkLength:

@@ -21,11 +21,9 @@ _DAMPING = 10.0
 
 @dataclass(frozen=True)
 class Segment:
-    """One integrator for a number of steps.
+    """One integrator for a number of steps; velocities may be drawn before, at a temperature.
 
-    Attributes:
-        redraw_velocities: The temperature at which velocities are drawn before; None to keep them.
-        hottest: The kT that a sound state stays near; None while overlaps are undone.
+    `hottest` is the kT that a sound state stays near; None while overlaps are undone.
     """
 
     name: str

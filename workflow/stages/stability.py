@@ -6,7 +6,6 @@ What is checked here is what is kept: frames, thermo rows and checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +25,9 @@ _FASTEST_BEAD = 100.0
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """What a stable state of a system keeps to.
+    """What a stable state of a system, of masses ``(N,)``, keeps to.
 
-    Attributes:
-        masses: ``(N,)``.
-        bonds: Name, bead pairs ``(B, 2)`` and longest length of each type of FENE bond.
+    `bonds` are name, bead pairs ``(B, 2)`` and longest length of each type of FENE bond.
     """
 
     masses: NDArray[np.float64]
@@ -59,8 +56,13 @@ class Limits:
 
 def limits_of(topology: Frame, force_field: ForceField) -> Limits:
     """Make the limits of the system that `topology` and `force_field` describe."""
-    masses = force_field.masses_of(topology.particles)
-    return Limits(masses, tuple(_fene_bonds(topology, force_field)))
+    bonds, fene = topology.bonds, []
+    for number, name in enumerate(bonds.types if bonds.N else ()):
+        bond = force_field.bonds[name]
+        pairs = np.asarray(bonds.group, dtype=np.int64)[np.asarray(bonds.typeid) == number]
+        if isinstance(bond, FeneBond) and len(pairs):
+            fene.append((name, pairs, bond.r0_max))
+    return Limits(force_field.masses_of(topology.particles), tuple(fene))
 
 
 def check_finite(state: State) -> None:
@@ -85,14 +87,3 @@ def _lengths(state: State, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
     vectors = state.positions[pairs[:, 0]] - state.positions[pairs[:, 1]]
     vectors -= state.box * np.round(vectors / state.box)
     return np.asarray(np.linalg.norm(vectors, axis=1))
-
-
-def _fene_bonds(
-    topology: Frame, force_field: ForceField
-) -> Iterator[tuple[str, NDArray[np.int64], float]]:
-    bonds = topology.bonds
-    for number, name in enumerate(bonds.types if bonds.N else ()):
-        bond = force_field.bonds[name]
-        pairs = np.asarray(bonds.group, dtype=np.int64)[np.asarray(bonds.typeid) == number]
-        if isinstance(bond, FeneBond) and len(pairs):
-            yield name, pairs, bond.r0_max

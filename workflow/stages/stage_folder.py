@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 from pathlib import Path
 
 from workflow.stages import thermo_writer, trajectory_writer
@@ -35,7 +34,3 @@ class StageFolder:
         """Find what is wrong with the outputs that `checkpoint` counts on; '' if nothing is."""
         found = trajectory_writer.find_corruption(self.trajectory, checkpoint.frames)
         return found or thermo_writer.find_corruption(self.thermo, checkpoint.rows)
-
-    def remove(self) -> None:
-        """Delete the folder: its products have their final names."""
-        shutil.rmtree(self.path)

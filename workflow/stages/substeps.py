@@ -25,12 +25,7 @@ MOST_SHORTENED = 125
 
 @dataclass(frozen=True)
 class Substeps:
-    """A stretch of a stage with shorter steps.
-
-    Attributes:
-        until: The step at which it ends; 0 for none.
-        shortened_by: How many steps of the engine make one of the stage.
-    """
+    """A stretch of a stage up to a step, each step of which is `shortened_by` of the engine."""
 
     __pydantic_config__ = job_files.AS_WRITTEN
 

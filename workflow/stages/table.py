@@ -48,7 +48,6 @@ class Stage:
     """
 
     name: str
-    description: str
     kind: Kind
     start: str
     products: tuple[str, ...]
@@ -114,23 +113,10 @@ def _towards_equilibrium(point: StatePoint) -> Integrator:
 
 
 STAGES = (
-    Stage(
-        'build',
-        'Draw the melt.',
-        Kind.BUILD,
-        job_files.MODEL,
-        (job_files.BUILT,),
-    ),
-    Stage(
-        'relax',
-        'Push overlaps apart, anneal, and cool.',
-        Kind.RELAX,
-        job_files.BUILT,
-        (job_files.RELAXED,),
-    ),
+    Stage('build', Kind.BUILD, job_files.MODEL, (job_files.BUILT,)),
+    Stage('relax', Kind.RELAX, job_files.BUILT, (job_files.RELAXED,)),
     Stage(
         'equilibrate',
-        'Run until equilibration is detected in volume and energy, or the limit is reached.',
         Kind.UNTIL_EQUILIBRIUM,
         job_files.RELAXED,
         (job_files.EQUILIBRATION_THERMO, job_files.EQUILIBRATED),
@@ -138,7 +124,6 @@ STAGES = (
     ),
     Stage(
         'sample',
-        'Run at constant volume until the asked precision is reached, or the limit.',
         Kind.UNTIL_PRECISE,
         job_files.EQUILIBRATED,
         (job_files.THERMO, job_files.TRAJECTORY),
@@ -146,7 +131,6 @@ STAGES = (
     ),
     Stage(
         'dense_sample',
-        'Go on from the last frame, with close and evenly spaced frames.',
         Kind.OF_GIVEN_LENGTH,
         job_files.TRAJECTORY,
         (job_files.DENSE_THERMO, job_files.DENSE_TRAJECTORY),

@@ -95,7 +95,9 @@ class ThermoLog:
 
 def find_corruption(path: Path, mark: RowMark) -> str:
     """Find why the rows of `mark` are not in the file as they were written; '' if they are."""
-    path, length = _file_of(path, mark), mark.length
+    length = mark.length
+    if mark.is_former and _former(path).exists():  # moved there when the rows were copied
+        path = _former(path)
 
     def is_whole() -> bool:
         checksum = 0
@@ -105,11 +107,6 @@ def find_corruption(path: Path, mark: RowMark) -> str:
         return checksum == mark.checksum
 
     return find_fault(path, length, is_whole) if length else ''
-
-
-def _file_of(path: Path, mark: RowMark) -> Path:
-    """Find the file that a mark is of: rows of fewer columns are moved when they are copied."""
-    return _former(path) if mark.is_former and _former(path).exists() else path
 
 
 def _former(path: Path) -> Path:

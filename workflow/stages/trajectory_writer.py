@@ -13,7 +13,7 @@ import numpy as np
 from gsd.hoomd import Frame
 
 from workflow.engines.contract import State
-from workflow.jobs.atomic_writes import find_fault, replacing
+from workflow.jobs.atomic_writes import find_fault
 from workflow.stages.gsd_layout import (
     ENTRY_LENGTH,
     FrameMark,
@@ -28,11 +28,9 @@ _CHUNKS_OF_A_FRAME = 4
 
 
 class TrajectoryLog:
-    """Appends frames, from a mark on.
+    """Appends frames, from a mark on that `find_corruption` finds nothing wrong with.
 
-    Args:
-        topology: Of the first frame, which also keeps `time_step`, in tau.
-        mark: Where to resume, which `find_corruption` finds nothing wrong with; None to begin.
+    The first frame has the topology, and `time_step`, in tau.
     """
 
     def __init__(
@@ -124,11 +122,8 @@ def frame_with_state(topology: Frame, state: State) -> Frame:
 
 
 def write_frame(path: Path, frame: Frame) -> None:
-    """Write one frame in double precision, under a temporary name until it is whole."""
-    with (
-        replacing(path) as temporary,
-        gsd.hoomd.open(temporary, 'w', precision='double') as trajectory,
-    ):
+    """Write one frame in double precision."""
+    with gsd.hoomd.open(path, 'w', precision='double') as trajectory:
         trajectory.append(frame)
 
 

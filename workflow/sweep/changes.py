@@ -34,16 +34,13 @@ def describe_changes(before: Recorded, after: Recorded, there: Collection[str] =
     if not causes and old == new:
         return ''
     n_there = len((new - old) & set(there))
-    counts = [
-        f'{count_of_jobs(len(old & new))} kept',
-        *([f'{len(new - old)} new'] if new - old else []),
-        *(
-            [f'of which {n_there} {"are" if n_there > 1 else "is"} there already']
-            if n_there
-            else []
-        ),
-        *([f'{len(old - new)} no longer part of it'] if old - new else []),
-    ]
+    counts = [f'{count_of_jobs(len(old & new))} kept']
+    if new - old:
+        counts.append(f'{len(new - old)} new')
+    if n_there:
+        counts.append(f'of which {n_there} {"are" if n_there > 1 else "is"} there already')
+    if old - new:
+        counts.append(f'{len(old - new)} no longer part of it')
     if len(causes) > _MOST_NAMED:
         causes[_MOST_NAMED:] = [f'{len(causes) - _MOST_NAMED} more']
     return ', '.join(counts) + (f': {"; ".join(causes)}' if causes else '')

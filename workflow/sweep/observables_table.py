@@ -14,11 +14,7 @@ from user_input import StrictModel, UserError, nearest_name
 
 
 class ObservablesTable(StrictModel):
-    """`[observables]` of a sweep file.
-
-    Attributes:
-        compute: Names of observables. What does not apply to a system has no result there.
-    """
+    """`[observables]` of a sweep file; what does not apply to a system has no result there."""
 
     compute: Annotated[list[str], Field(min_length=1)] | Literal['all'] = 'all'
 
@@ -69,14 +65,9 @@ class ObservablesTable(StrictModel):
     def check_quantity(
         self, pattern: str, types: Iterable[str], bonds: Iterable[str], where: str, of: str = ''
     ) -> None:
-        """Raise a UserError where no quantity that is computed fits a name or pattern.
+        """Raise a UserError where no quantity that is computed fits a pattern, as of file names.
 
-        Args:
-            pattern: As of file names.
-            types: Of beads.
-            bonds: Types of bonds.
-            where: It is named.
-            of: What the results are of, for the message, such as ' of model M'.
+        `types` are those of beads and bonds; `of` is what the results are of, as ' of model M'.
         """
         of_types = (sorted(types), sorted(bonds))
         named = {each.name: each.quantity_names(*of_types) for each in OBSERVABLES}

@@ -43,17 +43,7 @@ class Anneal(StrictModel):
     cooling_steps: Steps = 2000
 
 
-class OpenEnded(StrictModel):
-    """A stage that runs until a review is content; for how long at most, `limits` say."""
-
-    thermostat_time: Positive
-
-    def schedule(self, log_period: int) -> BlockSchedule:
-        """Plan when frames are written; by default few, which only show how the melt changed."""
-        return BlockSchedule(FEWEST_ROWS // 2 * log_period, 1)
-
-
-class Equilibrate(OpenEnded):
+class Equilibrate(StrictModel):
     """Run until equilibration is detected, from the log alone."""
 
     thermostat_time: Positive = 1.0
@@ -61,10 +51,10 @@ class Equilibrate(OpenEnded):
 
     def schedule(self, log_period: int) -> BlockSchedule:
         """Plan no frames: of a million beads they were 1 TB in ten million steps."""
-        return NoFrames(**vars(super().schedule(log_period)))
+        return NoFrames(FEWEST_ROWS // 2 * log_period, 1)
 
 
-class Sample(OpenEnded):
+class Sample(StrictModel):
     """Run at constant volume until the precision is reached.
 
     Frames are log-spaced: see `BlockSchedule`.

@@ -137,11 +137,9 @@ class Budget(StrictModel):
 
 
 class ActivationTable(StrictModel):
-    """Which activation energy is fitted, where kT varies.
+    """Which positive quantity's activation energy is fitted, where kT varies.
 
-    Attributes:
-        quantity: Whose: a conductivity, a time, or another positive quantity.
-        at: kT at which it is told; None takes that next to the middle of 1/kT.
+    It is told at a kT; None takes that next to the middle of 1/kT.
     """
 
     quantity: str = 'conductivity'
@@ -149,11 +147,7 @@ class ActivationTable(StrictModel):
 
 
 class DecouplingTable(StrictModel):
-    """What exponents of power laws are fitted over the states: `quantity` against 1/time.
-
-    Attributes:
-        against: Patterns of the names of times.
-    """
+    """What exponents are fitted over the states: `quantity` against 1/time, by names of times."""
 
     quantity: str = 'conductivity'
     against: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = [
@@ -181,10 +175,8 @@ class ReportTable(StrictModel):
     Attributes:
         x: Dotted key of the state point; None takes the one monomer that carries charges, or else
             what varies.
-        label: Of the axis in figures; None follows from `x`.
         overview: What the first figure shows: names of panels, or OBSERVABLE:CURVE; None takes the
             key results.
-        claims: File of claims that the results are held against.
         note: What a reader has to know of the sweep, such as how far its size matters.
     """
 
@@ -213,16 +205,12 @@ class Sweep(StrictModel):
     """A sweep file.
 
     Attributes:
-        name: Names the results folder.
         model: Name of a shipped model, or path of a model file beside the sweep file.
-        compositions: Each a monomer -> mole fraction.
         replicas: Independent jobs per state: a number, or the least and the most.
         grids: In place of `grid`, several whose states are joined: many replicas of a small system
             and few of a large one, or more temperatures where other values are fewer.
-        decide: What replicas are added for: 'claims', or quantities with the relative half-width of
-            their 95 % interval over replicas; None adds none.
-        budget: Nothing is added beyond it.
-        definitions: What its results are defined with; part of no state point.
+        decide: What replicas are added for, within the budget: 'claims', or quantities with the
+            relative half-width of their 95 % interval over replicas; None adds none.
     """
 
     name: SweepName
@@ -308,7 +296,8 @@ def load_sweep(path: Path) -> tuple[Sweep, Model]:
     """Read and check a sweep file and its model; UserError if anything in either is wrong."""
     sweep = validate(Sweep, read_toml(path), str(path))
     with error_context(path):
-        model = load_model(_model_reference(sweep.model, path))
+        is_file = sweep.model.endswith('.toml')
+        model = load_model(path.parent / sweep.model if is_file else sweep.model)
         grids = [each.in_reduced_units(model) for each in sweep.all_grids]
         changed = {'grid': grids[0]} if sweep.grid else {'grids': grids}
         sweep = sweep.model_copy(update=changed)
@@ -365,7 +354,3 @@ def _normalised(composition: dict[str, float]) -> dict[str, float]:
     """Drop absent monomers, and let the rest sum to 1 to the last digit that a float has."""
     total = math.fsum(composition.values())
     return {name: value / total for name, value in sorted(composition.items()) if value > 0}
-
-
-def _model_reference(model: str, sweep_path: Path) -> str | Path:
-    return sweep_path.parent / model if model.endswith('.toml') else model
