@@ -74,6 +74,7 @@ for stage in STAGES:
     if stage.runs_engine:
         Project.pre(not_failed)(run_this)
     if stage.is_optional:
+        # A partial: signac-flow writes the tag to the condition, and a bound method takes none.
         Project.pre(partial(stage.is_part_of), tag=stage.name)(run_this)
 
 
