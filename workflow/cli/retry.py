@@ -51,5 +51,6 @@ def make_ready(folder: Path, record: Any) -> str:
 
 def _short_steps_past(failure: Failure) -> Substeps:
     reached = max(failure.step or 0, failure.goes_on_from or 0)
-    factor = min(_SHORTER_BY ** (1 + failure.after_retries), MOST_SHORTENED)
+    # Bounded before it is raised to: the mark may say any number.
+    factor = min(_SHORTER_BY ** min(1 + failure.after_retries, 9), MOST_SHORTENED)
     return Substeps(reached + _STEPS_BEYOND, factor)
