@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from tests.systems import state_point
 from workflow.stages.extension import End
@@ -53,6 +54,21 @@ def test_a_dense_stage_is_part_of_a_protocol_that_asks_for_it() -> None:
     assert [stage.is_in(as_plain_values(point)) for point in points] == [False, True]
     with pytest.raises(ValueError, match='fewer than 40 intervals'):
         ProtocolTable.model_validate({'dense_sample': {'steps': 100}})
+
+
+@pytest.mark.parametrize(
+    ('table', 'told'),
+    [
+        ({'steps': 4010, 'interval': 20}, 'give 4000 or 4020'),
+        ({'steps': 10**15, 'interval': 10**10}, 'give at most 1000000000'),
+        ({'steps': 10**8, 'interval': 1}, '100000000 frames.*fewer steps or a longer interval'),
+    ],
+)
+def test_a_dense_stage_that_ends_between_frames_or_never_is_refused(
+    table: dict[str, int], told: str
+) -> None:
+    with pytest.raises(ValidationError, match=told):
+        ProtocolTable.model_validate({'dense_sample': table})
 
 
 def test_a_job_of_two_sweeps_meets_what_both_ask() -> None:

@@ -14,6 +14,7 @@ from pydantic import model_validator
 from user_input import StrictModel
 from workflow.sweep.protocol import (
     FEWEST_ROWS,
+    DenseSample,
     Equilibrate,
     Positive,
     Protocol,
@@ -23,6 +24,8 @@ from workflow.sweep.protocol import (
 
 # Correlations need some origins at every lag, also after a start that is left out.
 _FEWEST_BLOCKS = 8
+# All of a dense stage is run, and each of its frames is kept and read.
+_MOST_DENSE_STEPS, _MOST_DENSE_FRAMES = 10**9, 10**6
 
 
 class Lengths(StrictModel):
@@ -78,11 +81,37 @@ class SampleTable(Sample, Limits):
         return self
 
 
+class DenseSampleTable(DenseSample):
+    """`[protocol.dense_sample]` of a sweep file."""
+
+    @model_validator(mode='after')
+    def _is_whole_and_can_be_run(self) -> Self:
+        frames, rest = divmod(self.steps, self.interval)
+        if rest:
+            raise ValueError(
+                f'steps {self.steps} are no whole number of intervals of {self.interval} steps: '
+                f'give {frames * self.interval} or {(frames + 1) * self.interval}'
+            )
+        if self.steps > _MOST_DENSE_STEPS:
+            raise ValueError(
+                f'steps {self.steps} are all run, whatever their precision: give at most '
+                f'{_MOST_DENSE_STEPS}, twice the longest lifetime is enough'
+            )
+        if frames > _MOST_DENSE_FRAMES:
+            raise ValueError(
+                f'steps {self.steps} with an interval of {self.interval} make {frames} frames, '
+                f'each of which is kept: give fewer steps or a longer interval, for at most '
+                f'{_MOST_DENSE_FRAMES}'
+            )
+        return self
+
+
 class ProtocolTable(Protocol):
     """`[protocol]` of a sweep file: the protocol, and the limits of its stages."""
 
     equilibrate: EquilibrateTable = EquilibrateTable()
     sample: SampleTable = SampleTable()
+    dense_sample: DenseSampleTable | None = None
 
     @property
     def limits(self) -> dict[str, Limits]:
