@@ -16,6 +16,9 @@ FEWEST_POINTS = 6
 FEWEST_ERRORS = 4
 # A position in fewer wavelengths of the box is that of the box.
 FEWEST_WAVELENGTHS = 3
+NOISE = (
+    'the peak at {:.3g} is {:.2g} +- {:.2g} over its flanks, less than {} errors: it may be noise'
+)
 # Measured: what a fit or smoothing takes off a sharp top may be more than the error.
 NO_INTERVAL = 'is that of a smoothed peak: no interval within a run'
 
@@ -75,8 +78,14 @@ def find_peak(
     if len(blocks) < FEWEST_BLOCKS:
         return Peak.refused('too short a run to tell a peak from noise')
     if place.top < FEWEST_WAVELENGTHS * least:
+        # Too few points for a fit: the points themselves say whether there is a peak at all.
+        rise = blocks[:, np.searchsorted(x, place.top)] - blocks[:, place.base]
+        over, error = float(rise.mean()), float(rise.std(ddof=1)) / len(rise) ** 0.5
+        noise = NOISE.format(place.top, over, error, FEWEST_ERRORS) + '. Else '
         return Peak.refused(
-            f'the peak at {place.top:.3g} is below {FEWEST_WAVELENGTHS} x 2 pi/L = '
+            noise
+            * (over < FEWEST_ERRORS * error)
+            + f'the peak at {place.top:.3g} is below {FEWEST_WAVELENGTHS} x 2 pi/L = '
             f'{FEWEST_WAVELENGTHS * least:.3g}: the box is too small for it. Use one of '
             f'{FEWEST_WAVELENGTHS * 2 * np.pi / place.top:.3g} or more'
         )
@@ -92,10 +101,7 @@ def find_peak(
     position, over_flanks = found.tolist()
     error = float(high[1] - low[1]) / 2 / student_quantile(len(blocks) - 1)
     if over_flanks < FEWEST_ERRORS * error:
-        return Peak.refused(
-            f'the peak at {position:.3g} is {over_flanks:.2g} +- {error:.2g} over its flanks, less '
-            f'than {FEWEST_ERRORS} errors: it may be noise'
-        )
+        return Peak.refused(NOISE.format(position, over_flanks, error, FEWEST_ERRORS))
     top = over_flanks + float(curve[place.base])
     return Peak(
         Estimate(position, float(low[0]), float(high[0]), float(len(blocks))),

@@ -132,7 +132,7 @@ class PartialStructureFactors(NamedIons, Observable[PartialStructureFactorsResul
     def notes(self, result: PartialStructureFactorsResult) -> list[str]:
         return [
             f'{result.n_frames} frames, evenly spread, {result.n_blocks} independent blocks; '
-            f'{result.n_vectors} wave vectors, from {result.least_wave_number:.3g} on'
+            f'{result.n_vectors} wave vectors, in shells from {result.curves["all"].x[0]:.3g} on'
         ]
 
 
