@@ -129,9 +129,8 @@ def _run_of(options: argparse.Namespace) -> Run:
         )
         frame = int(frames_from(trajectory.steps, options.first_frame)[0])
     columns, time_step = None, options.time_step
-    if options.observable.needs_log:
-        if options.thermo is None:
-            raise UserError('the thermo log of the run is needed: --thermo thermo.h5.')
+    # What cannot do without one says so.
+    if options.observable.needs_log and options.thermo is not None:
         log, row = read_thermo_log(options.thermo), options.first_row
         steps = log.columns['step']
         if not 0 <= row <= len(steps) - 2:

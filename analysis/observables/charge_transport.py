@@ -27,8 +27,8 @@ from analysis.estimators.linear_regime import (
     shared_paths,
     squared_displacements,
 )
-from analysis.geometry.ions import has_ions
-from analysis.geometry.topology import Snapshot
+from analysis.geometry.ions import Ions
+from analysis.geometry.topology import ROUNDED, Snapshot
 from analysis.observable import BlockSums, Correlator
 from analysis.observables.mean_squared_displacement import mean_of_blocks
 from analysis.sampling.charge_motion import ChargeMotion
@@ -89,10 +89,10 @@ class ConductivityResult:
 class Charges(Correlator[FloatArray, ConductivityResult]):
     """Squared displacements by axis, of the ions of each sign and of all charges together."""
 
-    def __init__(self, run: Run, drift: str | None) -> None:
+    def __init__(self, run: Run, ions: Ions, unit: float, drift: str | None) -> None:
         topology, path = run.topology, run.frames.path
-        if not has_ions(topology):
-            raise UserError(f'{path}: there are no charges of both signs, so no ions.')
+        if not (np.isfinite(unit) and unit > 0):
+            raise UserError(f'unit of charge {unit}: give that of the file which is 1 e.')
         if run.missing_images_reason:
             raise UserError(f'{path}: {run.missing_images_reason}')
         if run.kT is None:
@@ -101,12 +101,11 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
             raise UserError('the conductivity needs the duration of a step (--time-step).')
         self._run, self._kT = run, run.kT
         self._paths = Paths(topology, drift)
-        self._ions = np.flatnonzero(topology.charge)
-        charge = topology.charge[self._ions]
-        self._unit = float(np.abs(charge).min())
-        self._charge = charge / self._unit
+        self._of_ions, self._ions = ions, ions.indices
+        self._unit, self._charge = unit, ions.charge / unit
         # Of the cations and of the anions, (N, 2).
-        self._signed = self._charge[:, None] * np.stack([charge > 0, charge < 0], axis=1)
+        is_cation = ions.is_cation[:, None]
+        self._signed = self._charge[:, None] * np.hstack([is_cation, ~is_cation])
         self._weights = (self._signed**2).sum(axis=0)
         is_free = ~np.isin(self._ions, topology.bonds)
         self._has_free = [bool(is_free[each != 0].any()) for each in self._signed.T]
@@ -160,14 +159,16 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
             sigma = replace(
                 sigma, verdict=_doubt_of(sigma, einstein, carried, settled, sums.duration)
             )
-        is_of_log = self._log.moved is not None
+        log = self._equipartition[1]
+        log_if_used = log if self._log.moved is not None else ''
+        net = self._net_charge
         return ConductivityResult(
-            conductivity=self._told(sigma, True),
-            einstein=self._told(einstein, is_of_log),
+            conductivity=self._told(sigma, net, log),
+            einstein=self._told(einstein, net, log_if_used),
             nernst_einstein=self._told(_scaled(alone.diffusion, self._to_sigma)),
-            haven_ratio=self._told(exponentiated(_log_ratio(alone, collective)), is_of_log),
+            haven_ratio=self._told(exponentiated(_log_ratio(alone, collective)), net, log_if_used),
             transference=self._told(self._share(motion['cations'], motion['anions'])),
-            relaxation_time=self._told(time, True),
+            relaxation_time=self._told(time, log),
             diffusion={name: self._told(each.diffusion) for name, each in motion.items()},
             collective=self._curve(given, together),
             single=self._curve(sums, single),
@@ -236,12 +237,18 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         )
         return replace(odds, value=value, low=low, high=high)
 
-    def _told(self, estimate: Estimate, is_of_log: bool = False) -> Estimate:
-        """Add what speaks against the run, or against its log."""
-        reasons = [estimate.verdict, self._run.production.verdict]
-        if is_of_log:
-            reasons.append(self._equipartition[1])
+    def _told(self, estimate: Estimate, *against: str) -> Estimate:
+        """Add what speaks against the run, and what else does."""
+        reasons = (estimate.verdict, self._run.production.verdict, *against)
         return replace(estimate, verdict='; '.join(filter(None, reasons)))
+
+    @property
+    def _net_charge(self) -> str:
+        """Say that the charges do not add up to nothing: a drift moves them too."""
+        net = float(self._charge.sum())
+        if abs(net) <= ROUNDED * np.abs(self._charge).sum():
+            return ''
+        return f'the ions have a net charge of {net:.4g}: what they carry depends on the drift'
 
     @cached_property
     def _equipartition(self) -> tuple[str, str]:
@@ -262,16 +269,23 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         longest = np.flatnonzero(sums.time <= sums.duration / len(sums.counts))[-1:]
         total, part = (float(sums.sums[k][:, longest].sum()) for k in (6, 7))
         edge = self._log.volume ** (1 / 3)
+        bonded = int(np.isin(topology.bonds, self._ions).all(axis=1).sum())
         return [
             self._paths.drift,
             f'unit of charge: {self._unit:.6g} in the units of the file',
+            # Nothing but the file says what the charges are.
+            *(self._of_ions.remarks if self._log.moved is None else self._of_ions.remarks[1:]),
+            f'{bonded} bonds join two ions, which count one by one: of molecules with partial '
+            'charges Nernst-Einstein and the Haven ratio say nothing'
+            if bonded
+            else '',
             *self._log.remarks,
             self._equipartition[0],
             'the apparent share of the cations counts each ion by itself. Without added salt the '
             'cations carry all of the current past the polymer; in the frame of the centre of '
             f'mass they carry {part / total:.3f} of it at the longest lag, and {1 - of_mass:.3f} '
             'follows from the masses alone'
-            if total > 0
+            if total > 0 and not self._net_charge
             else '',
             'not applied, since friction with the bath screens it: for a viscosity eta the images '
             f'of the box slow diffusion by up to {CUBIC_LATTICE * kT / (6 * math.pi * edge):.3g}'

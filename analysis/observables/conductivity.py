@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve
-from analysis.geometry.ions import has_ions
+from analysis.geometry.ions import BondedIons, find_ions, has_ions
 from analysis.geometry.topology import Topology
 from analysis.observable import (
     FRACTION,
@@ -20,6 +20,7 @@ from analysis.observable import (
     option,
 )
 from analysis.observables.charge_transport import KINDS, MOVERS, UNIT, Charges, ConductivityResult
+from analysis.observables.choice_of_ions import NamedIons
 from analysis.plotting import plot_curves
 from analysis.sampling.motion import DRIFT_OPTION
 from analysis.sampling.production import ENERGY
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Conductivity(TimeCorrelation[ConductivityResult]):
+class Conductivity(NamedIons, TimeCorrelation[ConductivityResult]):
     """How well ions conduct, and how far they move together."""
 
     name = 'conductivity'
@@ -43,7 +44,7 @@ class Conductivity(TimeCorrelation[ConductivityResult]):
         '10.1016/0167-2738(82)90050-9), whose inverse is the ionicity; relaxation time: of the '
         'Debye rise sigma(w) = sigma + Delta (w tau)^2/(1 + (w tau)^2), where the dielectric loss '
         'less that of the direct current has its peak. Unit of charge: that of the log; without '
-        'displacements there, that of the ion of the smallest. Reduced units.'
+        'displacements there, that of the file, or `--charge-unit` of it. Reduced units.'
     )
     result = ConductivityResult
     names = (
@@ -65,12 +66,20 @@ class Conductivity(TimeCorrelation[ConductivityResult]):
     needs_log = True
 
     drift: str | None = option(None, **DRIFT_OPTION)
+    charge_unit: float = option(
+        1.0,
+        '1 e in the units of the file, as sqrt(l_B) in those of HOOMD, if no log says (default: 1)',
+        type=float,
+        metavar='Q',
+    )
 
     def applies_to(self, topology: Topology) -> bool:
         return has_ions(topology)
 
     def correlator(self, run: Run) -> Correlator[FloatArray, ConductivityResult]:
-        return Charges(run, self.drift)
+        first = run.frames.read(0)
+        given = (self.cations, self.anions, self.shells, BondedIons.KEEP)
+        return Charges(run, find_ions(run.topology, first, *given), self.charge_unit, self.drift)
 
     def quantities(self, result: ConductivityResult) -> list[Quantity]:
         positive, unit = (Combination.POSITIVE_TIME, NOT_NEGATIVE), 'e^2/(sigma tau epsilon)'

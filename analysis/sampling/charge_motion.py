@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
+from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.run import Run
 from user_input import UserError
 
@@ -19,6 +20,7 @@ LARGEST_DIFFERENCE_OF_VOLUMES = 0.2
 # precision is less, that of another run more.
 LARGEST_DIFFERENCE_OF_PATHS = 0.1
 FEWEST_COMMON_STEPS = 8
+SAMPLED_BOXES = 20
 ALIASED = (
     'the log has the current of its rows alone, not the displacement of the charges: motion faster '
     'than its rows counts as slow'
@@ -50,9 +52,13 @@ class ChargeMotion:
 
     @classmethod
     def of(cls, run: Run) -> ChargeMotion:
-        """Take it from the log of a run; UserError if there is none, or it is of another box."""
+        """Take it from the log of a run, if it has one; UserError if that is of another box."""
+        if run.thermo is None:
+            boxes = spread_out(run.correlated_frames, SAMPLED_BOXES)
+            volume = float(np.mean([run.frames.read(int(k)).box.volume for k in boxes]))
+            missing = 'no thermo log (--thermo) says how the charges move from step to step'
+            return cls(volume, run.time_step or 1.0, missing=missing)
         log, frames = run.log('step', 'volume'), run.frames.steps[run.correlated_frames]
-        assert run.thermo is not None  # `log` has checked that
         rows = np.flatnonzero((log['step'] >= frames[0]) & (log['step'] <= frames[-1]))
         kinds = ('cation_displacement', 'anion_displacement', 'current')
         table = {

@@ -46,10 +46,12 @@ class Run:
     definitions: Definitions | None = None
 
     def __post_init__(self) -> None:
-        """Raise a UserError for a time step that is not positive."""
+        """Raise a UserError for a time step or a kT that is not positive."""
         given = self.given_time_step
         if given is not None and not (np.isfinite(given) and given > 0):
             raise UserError(f'time step {given}: give a positive duration.')
+        if self.kT is not None and not (np.isfinite(self.kT) and self.kT > 0):
+            raise UserError(f'kT {self.kT}: give a positive energy.')
 
     @property
     def frames(self) -> Trajectory:

@@ -191,7 +191,7 @@ def _measured(ions: Ions, generator: np.random.Generator) -> Iterator[tuple[str,
     # The velocities of walkers in cages have no temperature.
     assert run.thermo is not None
     run = replace(run, thermo={k: v for k, v in run.thermo.items() if 'current' not in k})
-    found = Conductivity('keep').compute(run)
+    found = Conductivity(drift='keep').compute(run)
     moving = N // 2 if ions.are_on_chains else N
     alone = moving * ions.diffusion / EDGE**3 / KT
     sigma = alone / ions.haven_ratio

@@ -172,7 +172,7 @@ def test_ions_that_move_in_pairs_conduct_nothing():
 def test_haven_ratio_of_ions_that_move_together_to_a_part():
     motion = in_pairs(langevin_motion(ROWS, N, FRICTION, INTERVAL, np.random.default_rng(4)), 0.5)
     run = without(ionic_run(*motion, CHARGE, FRAMES, INTERVAL), 'current')
-    result = Conductivity('keep').compute(run)
+    result = Conductivity(drift='keep').compute(run)
     assert held_by(result.haven_ratio, 2)
     assert held_by(result.einstein, EXACT / 2)
     assert held_by(result.nernst_einstein, EXACT)
@@ -184,7 +184,7 @@ def test_chains_that_creep_do_not_make_free_cations_doubtful():
     cations = langevin_motion(ROWS, N // 2, FRICTION, INTERVAL, generator)
     motion = past_chains(cations, INTERVAL, generator)
     run = without(ionic_run(*motion, CHARGE, FRAMES, INTERVAL, bonds_of_chains(N)), 'current')
-    result = Conductivity('keep').compute(run)
+    result = Conductivity(drift='keep').compute(run)
     for estimate in (result.nernst_einstein, result.haven_ratio):
         assert 'linear' in estimate.verdict
     assert held_by(result.conductivity, EXACT / 2)
@@ -224,7 +224,7 @@ def test_rows_that_are_far_apart_do_not_make_fast_motion_slow(free):
     far = replace(free, thermo={k: v[::10] for k, v in free.thermo.items()})
     x = 10 * INTERVAL * FRICTION
     means, alone = (ChargeMotion.of(run) for run in (far, without(far, 'cation', 'anion')))
-    assert held_by(Conductivity('keep').compute(far).conductivity, EXACT)
+    assert held_by(Conductivity(drift='keep').compute(far).conductivity, EXACT)
     slow = slice(1, 80)
     power = [
         (np.abs(np.fft.rfft(each.mean_currents)[:, slow]) ** 2).sum() for each in (means, alone)
@@ -260,6 +260,74 @@ def test_arrested_charges():
     result = Conductivity().compute(without(run, 'current'))
     told = (result.conductivity, result.einstein, result.nernst_einstein, result.haven_ratio)
     assert all('not linear' in estimate.verdict for estimate in told)
+
+
+def test_frames_alone_give_what_they_hold(free, found):
+    """Runs of others have no thermo log."""
+    result = Conductivity(drift='keep').compute(replace(free, thermo=None))
+    assert held_by(result.einstein, EXACT)
+    assert held_by(result.haven_ratio, 1)
+    assert result.nernst_einstein == found.nernst_einstein
+    for estimate in (result.conductivity, result.relaxation_time):
+        assert estimate.value is None
+        assert '--thermo' in estimate.verdict
+
+
+def of_frames(charge, **given):
+    """Measure free ions of some charges, in the units of the file, from their frames alone."""
+    run = replace(free_ions(charge), thermo=None)
+    return Conductivity(drift='keep', **given).compute(run)
+
+
+def test_without_a_log_the_unit_of_charge_is_that_of_the_file_or_is_named(found):
+    """Scaled charges, and salts of divalent ions alone, have no ion of 1 e."""
+    one = found.nernst_einstein.value
+    for factor in (0.8, 2.0):
+        scaled = of_frames(factor * CHARGE)
+        assert scaled.nernst_einstein.value == pytest.approx(factor**2 * one)
+        assert any(f'Li {factor:g}, S {-factor:g}' in each for each in scaled.remarks)
+        named = of_frames(factor * CHARGE, charge_unit=factor)
+        assert named.nernst_einstein.value == pytest.approx(one)
+        assert named.einstein.value == pytest.approx(scaled.einstein.value / factor**2)
+    with pytest.raises(UserError, match='unit of charge 0'):
+        of_frames(CHARGE, charge_unit=0.0)
+
+
+def test_ions_may_be_named(found):
+    """GRO and XTC files hold no charges: 1 and -1 are assumed, and said."""
+    run = replace(free_ions(0 * CHARGE), thermo=None)
+    run.trajectory.topology = replace(
+        run.topology, type_names=('S', 'Li'), typeid=np.tile([1, 0], N // 2)
+    )
+    result = Conductivity(('Li',), ('S',), drift='keep').compute(run)
+    assert result.nernst_einstein.value == pytest.approx(found.nernst_einstein.value)
+    assert any('1 and -1 are assumed' in each for each in result.remarks)
+
+
+def test_a_core_and_its_shell_are_one_ion(found):
+    """By themselves charges of 3 and -2 would carry 13 times as much as their sum."""
+    run = replace(free_ions(), thermo=None)
+    positions = np.array([run.trajectory.read(k).unwrapped for k in range(len(FRAMES))])
+    core, shell = np.repeat(positions, 2, axis=1)[:, ::2], positions + 0.01
+    charge = np.concatenate([3 * CHARGE, -2 * CHARGE])
+    trajectory = ArrayTrajectory(
+        np.concatenate([core, shell], axis=1), EDGE, charge=charge, steps=FRAMES,
+        bonds=np.arange(2 * N).reshape(2, N).T, typeid=np.repeat([0, 1], N),
+        type_names=('ion', 'shell'), time_step=run.time_step,
+    )  # fmt: skip
+    shelled = Conductivity(shells=('shell',), drift='keep').compute(Run(trajectory, kT=KT))
+    assert shelled.nernst_einstein.value == pytest.approx(found.nernst_einstein.value)
+    sites = Conductivity(shells=(), drift='keep').compute(Run(trajectory, kT=KT))
+    assert any(f'{N} bonds join two ions' in each for each in sites.remarks)
+
+
+def test_a_net_charge_is_told():
+    """What drifts carries it along."""
+    result = of_frames(np.where(np.arange(N) < 4, 1.0, CHARGE))
+    for estimate in (result.einstein, result.haven_ratio):
+        assert 'net charge of 4' in estimate.verdict
+    assert not result.nernst_einstein.verdict
+    assert not any('follows from the masses' in each for each in result.remarks)
 
 
 @pytest.mark.parametrize(('missing', 'told'), [('kT', '--kT'), ('time', '--time-step')])
