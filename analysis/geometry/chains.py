@@ -29,7 +29,10 @@ def bonds_along_chains(topology: Topology, bond_types: Collection[str] | None = 
     if bond_types is not None:
         bonds = bonds[np.isin(topology.bond_typeid, [names.index(each) for each in bond_types])]
     if len(bonds) == 0:
-        raise UserError('the trajectory has no bonds along chains.')
+        raise UserError(
+            'the trajectory has no bonds along chains. Give a file that has them (--data), or the '
+            'types of those that it has (--bond-type).'
+        )
     return np.unique(np.sort(bonds, axis=1), axis=0)
 
 

@@ -42,7 +42,11 @@ def read_thermo_log(path: Path) -> ThermoLog:
             time_step = float(file.attrs['time_step'])
             rows = len(columns['step'])
     except (OSError, KeyError) as error:
-        raise UserError(f'{path}: no thermo log that can be read ({error}).') from None
+        raise UserError(
+            f'{path}: no thermo log that can be read ({error}). It is the HDF5 file thermo.h5 of a '
+            'job, or one made like it: a dataset for each column (step, volume, pressure_xy, ...) '
+            'and the attribute time_step. The log of another program has to be converted.'
+        ) from None
     if any(column.shape != (rows,) for column in columns.values()):
         raise UserError(f'{path}: columns of unequal length: the file is damaged.')
     return ThermoLog(columns, time_step)

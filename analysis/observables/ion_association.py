@@ -181,6 +181,9 @@ class _Association(Correlator[_Contacts, AssociationResult]):
         """Make a curve from the sums of both, (B, L): an origin weighs by its contacts."""
         kept = before.sum(axis=0) > 0
         if not kept.any():
-            raise UserError(f'{self._path}: no contact between ions whose time could be told.')
+            raise UserError(
+                f'{self._path}: no contact between ions whose time could be told: none occurs, or '
+                'chance alone gives as many, as of a single cation and a single anion.'
+            )
         sums = BlockSums(given.time[kept], again[None][:, :, kept], before[:, kept], given.duration)
         return relaxation_of(sums, 0, self._unit, '$c(t)$')

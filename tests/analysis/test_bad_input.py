@@ -107,8 +107,23 @@ def test_displacements_chains_and_stress(capsys, tmp_path, good):
         del file['pressure_xx']
         file['pressure_xx'] = np.zeros(7)
     assert 'unequal length' in refuse(capsys, 'stress', thermo, '--kT', '1')
-    assert 'no thermo log' in refuse(capsys, 'stress', good, '--kT', '1')
+    assert 'has to be converted' in refuse(capsys, 'stress', good, '--kT', '1')
     assert 'no bond type' in refuse(capsys, 'chains', good, '--bond-type', 'spine')
+
+
+def test_conductivity_of_a_file_alone(capsys, tmp_path, good):
+    assert main(['conductivity', str(good), '--kT', '1']) == 0
+    printed = capsys.readouterr().out
+    assert 'no thermo log (--thermo)' in printed
+    assert 'einstein_conductivity' in printed
+    assert 'kT 0' in refuse(capsys, 'conductivity', good, '--kT', '0')
+    bare = write_dump(tmp_path / 'a.lammpstrj', ion_frames(12))
+    named = ('--cations', '2', '--anions', '1')
+    assert '--data' in refuse(capsys, 'bridging', bare, *named)
+    kT = ('--kT', '1', '--time-step', '0.005')
+    assert '--cations' in refuse(capsys, 'conductivity', bare, *kT)
+    assert main(['conductivity', str(bare), *kT, *named]) == 0
+    assert '1 and -1 are assumed' in capsys.readouterr().out
 
 
 def test_wrong_files(capsys, tmp_path, good):

@@ -103,6 +103,12 @@ def test_ions_that_never_touch_are_refused():
     assert 'no contact between ions' in outcome.refusal
 
 
+def test_a_single_pair_is_refused_with_the_reason():
+    """Wherever the cation is bound, it is bound to the one anion: chance has nothing to lose."""
+    outcome = analyse(run_at(np.zeros((40, 1), dtype=int), 1), [IonAssociation()])['association']
+    assert 'a single cation and a single anion' in outcome.refusal
+
+
 def test_no_ions():
     run = run_of(ArrayTrajectory(np.zeros((10, 2, 3)), 5.0))
     assert not IonAssociation().applies_to(run.topology)
