@@ -44,7 +44,7 @@ class Conductivity(NamedIons, TimeCorrelation[ConductivityResult]):
         '10.1016/0167-2738(82)90050-9), whose inverse is the ionicity; relaxation time: of the '
         'Debye rise sigma(w) = sigma + Delta (w tau)^2/(1 + (w tau)^2), where the dielectric loss '
         'less that of the direct current has its peak. Unit of charge: that of the log; without '
-        'displacements there, that of the file, or `--charge-unit` of it. Reduced units.'
+        'displacements there, that of the file, or --charge-unit of it. Reduced units.'
     )
     result = ConductivityResult
     names = (
