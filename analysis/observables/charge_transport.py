@@ -265,7 +265,8 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
 
     def _remarks(self, sums: BlockSums) -> list[str]:
         topology, kT = self._run.topology, self._kT
-        of_mass = float(topology.mass[topology.charge > 0].sum() / topology.mass.sum())
+        mass = topology.mass if np.any(topology.mass) else np.ones(len(topology.mass))
+        of_mass = float(mass[self._ions[self._of_ions.is_cation]].sum() / mass.sum())
         longest = np.flatnonzero(sums.time <= sums.duration / len(sums.counts))[-1:]
         total, part = (float(sums.sums[k][:, longest].sum()) for k in (6, 7))
         edge = self._log.volume ** (1 / 3)

@@ -302,6 +302,7 @@ def test_ions_may_be_named(found):
     result = Conductivity(('Li',), ('S',), drift='keep').compute(run)
     assert result.nernst_einstein.value == pytest.approx(found.nernst_einstein.value)
     assert any('1 and -1 are assumed' in each for each in result.remarks)
+    assert any('0.500 follows from the masses' in each for each in result.remarks)
 
 
 def test_a_core_and_its_shell_are_one_ion(found):
