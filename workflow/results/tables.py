@@ -20,7 +20,7 @@ from workflow.results.axis import Axis, value_text
 # Wide enough that no cell of plain text wraps.
 PLAIN_WIDTH = 240
 SIGNIFICANT_DIGITS = 6
-SMALLEST_FIXED = 1e-3
+SMALLEST_FIXED = 1e-2
 NOT_CONVERGED = '*'
 EMPTY = '-'
 _COLUMNS = ('quantity', 'unit', 'mean', 'ci95_low', 'ci95_high', 'n_replicas', 'converged')
