@@ -70,10 +70,11 @@ def _build(stage: Stage, job: JobContext) -> None:
     with holding(job, stage):
         frame = melt_of(job.point, job_files.read_model(job.folder, job.point))
         _system(job, frame).mesh(state_of(frame))  # refuses a box too small before anything runs
+        # Before the product: what is stopped in between is built again, and recorded anew.
+        job.record[stage.name] = _provenance_of(job, stage.name, 'melt')
         (built,) = stage.products
         with products.writing(job.folder, stage.product(built)) as path:
             write_frame(path, frame)
-        job.record[stage.name] = _provenance_of(job, stage.name, 'melt')
 
 
 def _relax(stage: Stage, job: JobContext) -> None:
