@@ -20,7 +20,7 @@ DEFINITION = (
     'may have it. A place is left out where it is below (above) some other one by the replicas, '
     'one-sided at 5 % divided by the number of others: multiple comparisons with the best (Hsu, '
     'Ann. Stat. 12, 1136, 1984; Bonferroni). What is truly highest of the places is among them in '
-    'at least 95 % of sweeps; a place without a value stays. Between the places, and beyond the '
+    'some 95 % of sweeps; a place without a value stays. Between the places, and beyond the '
     'ends, nothing is known; a highest value at an end is no maximum.'
 )
 AT_END, MAYBE_END, INSIDE = (
