@@ -81,11 +81,11 @@ def find_peak(
         # Too few points for a fit: the points themselves say whether there is a peak at all.
         rise = blocks[:, np.searchsorted(x, place.top)] - blocks[:, place.base]
         over, error = float(rise.mean()), float(rise.std(ddof=1)) / len(rise) ** 0.5
-        noise = NOISE.format(place.top, over, error, FEWEST_ERRORS) + '. Else '
+        noise = ''
+        if over < FEWEST_ERRORS * error:
+            noise = NOISE.format(place.top, over, error, FEWEST_ERRORS) + '. Else '
         return Peak.refused(
-            noise
-            * (over < FEWEST_ERRORS * error)
-            + f'the peak at {place.top:.3g} is below {FEWEST_WAVELENGTHS} x 2 pi/L = '
+            f'{noise}the peak at {place.top:.3g} is below {FEWEST_WAVELENGTHS} x 2 pi/L = '
             f'{FEWEST_WAVELENGTHS * least:.3g}: the box is too small for it. Use one of '
             f'{FEWEST_WAVELENGTHS * 2 * np.pi / place.top:.3g} or more'
         )

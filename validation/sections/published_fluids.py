@@ -29,6 +29,7 @@ import numpy as np
 from gsd.hoomd import Frame
 
 from analysis.io.array_trajectory import ArrayTrajectory
+from analysis.observables.charge_transport import CUBIC_LATTICE
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.stress_relaxation import shear_viscosity
 from analysis.sampling.run import Run
@@ -46,7 +47,6 @@ CUTOFF, CELLS = 2.5, 5  # 500 atoms
 HOT_STEPS, COOL_STEPS, STEPS = 4_000, 16_000, 400_000
 TIME_STEP, LOG_PERIOD, FRAME_PERIOD = 0.004, 10, 500
 PARTS = 16
-CUBIC_BOX = 2.837297
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def triple_point(published: Published, engine: str) -> Iterator[Row]:
     trajectory = ArrayTrajectory(np.array(paths), edge, steps=at, time_step=TIME_STEP)
     (found,) = MeanSquaredDisplacement().compute(Run(trajectory)).by_type.values()
     eta = viscosity.value or math.nan
-    endless = in_units(found.diffusion, 1.0, CUBIC_BOX * kT / (6 * math.pi * eta * edge))
+    endless = in_units(found.diffusion, 1.0, CUBIC_LATTICE * kT / (6 * math.pi * eta * edge))
     number = (endless.value or math.nan) * eta / (kT * density ** (1 / 3))
     yield compared(
         f'{name}: self-diffusion coefficient in a box without end (in this one '
