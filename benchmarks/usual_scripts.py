@@ -6,15 +6,16 @@ an array, to be compared with ours. The libraries are imported by those that use
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.sampling.correlation_plan import CorrelationPlan
-
 Array = NDArray[Any]
+# Origins and later frames, (P,) each, for one lag after the other.
+Pairs = Sequence[tuple[Array, Array]]
 
 
 def clusters_networkx(path: Path, frames: Array, distance: float) -> Array:
@@ -69,7 +70,25 @@ def clusters_freud(path: Path, frames: Array, distance: float) -> Array:
     return np.array(rows).T
 
 
-def relaxation(path: Path, plan: CorrelationPlan, wave_numbers: tuple[float, ...]) -> Array:
+def all_pairs(steps: Array) -> dict[int, tuple[Array, Array]]:
+    """Pair all frames, by lag in steps up to half of the run: what is done where nothing is chosen.
+
+    Lags of one pair are left out, as frames at log-spaced steps have them by the thousand.
+    """
+    origin, later = np.triu_indices(len(steps), 1)
+    lag = steps[later] - steps[origin]
+    order = np.argsort(lag, kind='stable')
+    lags, first = np.unique(lag[order], return_index=True)
+    groups = np.split(order, first[1:])
+    longest = (steps[-1] - steps[0]) / 2
+    return {
+        int(lag): (origin[group], later[group])
+        for lag, group in zip(lags, groups, strict=True)
+        if lag <= longest and len(group) > 1
+    }
+
+
+def relaxation(path: Path, pairs: Pairs, wave_numbers: tuple[float, ...]) -> Array:
     """P1 and P2 of the bonds of each type, then F_s by wave number of all, cations, anions."""
     topology, boxes, positions, images = _read_all(path)
     bonds, of_type, charge = topology.bonds.group, topology.bonds.typeid, topology.particles.charge
@@ -81,9 +100,9 @@ def relaxation(path: Path, plan: CorrelationPlan, wave_numbers: tuple[float, ...
     types = [of_type == k for k in range(len(topology.bonds.types))]
     groups = [np.ones(len(charge), dtype=bool), charge > 0, charge < 0]
     curves = []
-    for lag in range(len(plan.lags)):
+    for origins, laters in pairs:
         rows = []
-        for origin, later in _pairs(plan, lag):
+        for origin, later in zip(origins, laters, strict=True):
             cosine = (vectors[origin] * vectors[later]).sum(axis=1)
             row = [cosine[t].mean() for t in types]
             row += [(1.5 * cosine[t] ** 2 - 0.5).mean() for t in types]
@@ -96,15 +115,15 @@ def relaxation(path: Path, plan: CorrelationPlan, wave_numbers: tuple[float, ...
     return np.array(curves).T
 
 
-def msd(path: Path, plan: CorrelationPlan) -> Array:
+def msd(path: Path, pairs: Pairs) -> Array:
     """<dr^2> by particle type and lag."""
-    (second,) = _moments(path, plan, (1,))
+    (second,) = _moments(path, pairs, (1,))
     return np.asarray(second)
 
 
-def non_gaussian(path: Path, plan: CorrelationPlan) -> Array:
+def non_gaussian(path: Path, pairs: Pairs) -> Array:
     """3 <dr^4> / (5 <dr^2>^2) - 1 by particle type and lag."""
-    second, fourth = _moments(path, plan, (1, 2))
+    second, fourth = _moments(path, pairs, (1, 2))
     return np.asarray(3 * fourth / (5 * second**2) - 1)
 
 
@@ -196,15 +215,15 @@ def s_freud(path: Path, frames: Array, n_vectors: int, edges: Array) -> Array:
     return np.asarray(direct.S_k)
 
 
-def _moments(path: Path, plan: CorrelationPlan, powers: tuple[int, ...]) -> Array:
+def _moments(path: Path, pairs: Pairs, powers: tuple[int, ...]) -> Array:
     """Average powers of the squared displacement: (powers, types, lags)."""
     topology, boxes, positions, images = _read_all(path)
     paths = _without_drift(positions + images * boxes[:, None, :], topology.particles.mass)
     types = [topology.particles.typeid == k for k in range(len(topology.particles.types))]
     curves = []
-    for lag in range(len(plan.lags)):
+    for origins, laters in pairs:
         rows = []
-        for origin, later in _pairs(plan, lag):
+        for origin, later in zip(origins, laters, strict=True):
             squared = ((paths[later] - paths[origin]) ** 2).sum(axis=1)
             rows.append([[(squared[t] ** power).mean() for t in types] for power in powers])
         curves.append(np.mean(rows, axis=0))
@@ -225,8 +244,3 @@ def _read_all(path: Path) -> tuple[Any, Array, Array, Array]:
 
 def _without_drift(paths: Array, mass: Array) -> Array:
     return np.asarray(paths - np.einsum('n,fna->fa', mass / mass.sum(), paths)[:, None])
-
-
-def _pairs(plan: CorrelationPlan, lag: int) -> Any:
-    is_own = plan.lag_index == lag
-    return zip(plan.origin[is_own], plan.later[is_own], strict=True)
