@@ -135,13 +135,16 @@ class _Association(Correlator[_Contacts, AssociationResult]):
         self._path, self._unit, self._ions = run.frames.path, run.time_unit, ions
         self._distances, self._limits = distances, ions.limits(distances)
         cations, anions = np.flatnonzero(ions.is_cation), np.flatnonzero(~ions.is_cation)
-        every = (cations[:, None] * len(ions.indices) + anions).ravel()
-        bonded = keys_of(ions.unlike_bonded, ions)
+        n = len(ions.type_names)
+        of_cations, of_anions = (
+            np.bincount(ions.typeid[each], minlength=n) for each in (cations, anions)
+        )
+        bonded = self._by_species(keys_of(ions.unlike_bonded, ions))
         # Of pairs that do not occur there are no contacts either.
-        self._possible = np.maximum(self._by_species(every) - self._by_species(bonded), 1)
-        # Too many to count are infinitely many.
+        self._possible = np.maximum(np.outer(of_cations, of_anions).ravel() - bonded, 1)
         ways = special.comb(len(anions), np.arange(1, len(anions) + 1))
-        self._shells = len(cations) * ways
+        with np.errstate(over='ignore'):  # too many to count are infinitely many
+            self._shells = len(cations) * ways
 
     def _by_species(self, keys: IntArray) -> FloatArray:
         """Count pairs by their species, (S,)."""
