@@ -24,7 +24,6 @@ class Activation:
     Attributes:
         law: 'VTF', ln x = a - B/(T - T0), or 'Arrhenius', T0 = 0, by the lower AICc; 'neither'
             where it bends the other way; empty where there are too few temperatures to tell.
-        preference: AICc of Arrhenius less that of VTF; not a number where it is not known.
         energy: E_a = -d ln x/d(1/T) = B T^2/(T - T0)^2 at the temperature asked for, of a curve
             that may bend, whichever law is preferred.
         constant: E_a of the straight line.
@@ -33,7 +32,6 @@ class Activation:
     """
 
     law: str
-    preference: float
     energy: Estimate
     constant: Estimate
     strength: Estimate
@@ -79,17 +77,16 @@ def fit_activation(temperature: FloatArray, logarithm: FloatArray, at: float) ->
         )
         few_energy = Estimate(constant.value, constant.low, constant.high, None, few)
         none = Estimate(verdict=few)
-        return Activation('', np.nan, few_energy, few_energy, none, none, line)
+        return Activation('', few_energy, few_energy, none, none, line)
     curves = _Curves(temperature, logarithm, _all_t0(distinct), 3)
-    preference = straight.aicc - curves.aicc
     energy, best = curves.energy(at), curves.best
     t0, strength = curves.law()
-    if preference > 0:
+    if curves.aicc < straight.aicc:
         line = (curves.offset[best], curves.strength[best], curves.t0[best])
         law = VTF if 0 < curves.t0[best] < distinct[0] else NEITHER
-        return Activation(law, preference, energy, constant, strength, t0, line)
+        return Activation(law, energy, constant, strength, t0, line)
     none = Estimate(verdict='no bend is seen: Arrhenius describes it as well (AICc)')
-    return Activation(ARRHENIUS, preference, energy, constant, none, none, line)
+    return Activation(ARRHENIUS, energy, constant, none, none, line)
 
 
 def middle_temperature(temperatures: FloatArray) -> float:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.arrays import FloatArray
-from analysis.estimators.estimate import Estimate
+from analysis.estimators.estimate import Estimate, joined
 from analysis.estimators.intervals import jackknife
 
 THRESHOLD = math.exp(-1)
@@ -157,7 +157,7 @@ def decay_times(time: FloatArray, sums: FloatArray, counts: FloatArray, duration
     mean = _with_interval(total, means, n_blocks, block_length)
     if tail.share > LARGE_TAIL:
         share = f'{100 * tail.share:.0f} % of it is extrapolated'
-        mean = replace(mean, verdict='; '.join(filter(None, (share, mean.verdict))))
+        mean = replace(mean, verdict=joined(share, mean.verdict))
     return Decay(one_over_e, mean, tail)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -38,7 +38,7 @@ class Estimate:
     @property
     def against(self) -> str:
         """All that speaks against it; empty where nothing does."""
-        return '; '.join(dict.fromkeys(filter(None, (self.verdict, self.interval_verdict))))
+        return joined(self.verdict, self.interval_verdict)
 
     @property
     def is_bound(self) -> bool:
@@ -53,9 +53,13 @@ class Estimate:
     @property
     def negated(self) -> Estimate:
         """The same with the other sign."""
-        value, low, high = (
-            None if end is None else -end for end in (self.value, self.high, self.low)
-        )
+        found = self.mapped(lambda end: -end)
+        return replace(found, low=found.high, high=found.low)
+
+    def mapped(self, function: Callable[[float], float]) -> Estimate:
+        """Apply a function that rises to the value and both ends."""
+        ends = (self.value, self.low, self.high)
+        value, low, high = (None if end is None else function(end) for end in ends)
         return replace(self, value=value, low=low, high=high)
 
     def within(self, lowest: float, highest: float) -> Estimate:
@@ -96,9 +100,12 @@ class Curve:
 
 def exponentiated(logarithm: Estimate) -> Estimate:
     """Estimate a quantity from the estimate of its natural logarithm."""
-    ends = (logarithm.value, logarithm.low, logarithm.high)
-    value, low, high = (None if end is None else math.exp(min(end, 700.0)) for end in ends)
-    return replace(logarithm, value=value, low=low, high=high)
+    return logarithm.mapped(lambda end: math.exp(min(end, 700.0)))
+
+
+def joined(*verdicts: str) -> str:
+    """Join verdicts, each once, without those that are empty."""
+    return '; '.join(dict.fromkeys(filter(None, verdicts)))
 
 
 def mean_curve(curves: Sequence[Curve]) -> Curve:

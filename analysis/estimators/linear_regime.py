@@ -177,6 +177,9 @@ def linear_regime(
     part exp(-t/s) is found beside the line, for s of this lag and longer; not before `earliest`.
     Lags have shape (L,), sums over the origins of each block, and the numbers of these, (B, L).
     """
+    if len(time) < FEWEST_LAGS or np.any(sums.sum(axis=0) <= 0):
+        none = Estimate(verdict='not known: the lags are too few, or nothing moves')
+        return LinearRegime(none, none, None)
     total = counts.sum(axis=0)
     mean = sums.sum(axis=0) / total
     deviations = (sums - counts * mean) / total

@@ -60,11 +60,6 @@ class Modes:
     hidden: tuple[tuple[float, float, FloatArray], ...]
 
     @property
-    def moduli(self) -> FloatArray:
-        """Shape (K,)."""
-        return _moduli_and_times(self.parameters)[0]
-
-    @property
     def times(self) -> FloatArray:
         """Shape (K,)."""
         return _moduli_and_times(self.parameters)[1]

@@ -125,26 +125,6 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """The states of a sweep.
-
-    Attributes:
-        estimates: One for each state: mean and 95 % interval, or a bound where a replica has one;
-            `n_effective` is the number of replicas.
-        degrees_of_freedom: Of the pooled spread; 0 where nothing was pooled.
-        spread: Pooled standard deviation of one replica; not a number where nothing was pooled.
-        homogeneity_p: Of the test for equal spreads; None where there was nothing to test.
-        method: One sentence: which interval was used, and why.
-    """
-
-    estimates: list[Estimate]
-    degrees_of_freedom: float
-    spread: float
-    homogeneity_p: float | None
-    method: str
-
-
-@dataclass(frozen=True)
 class WeightedSum:
     """A weighted sum of the means of states.
 
@@ -249,27 +229,20 @@ class WeightedSum:
         return Estimate(self.value, low, high, n, verdict)
 
 
-def pooled_intervals(states: Sequence[Replicates]) -> Pooled:
+def pooled_intervals(states: Sequence[Replicates]) -> list[Estimate]:
     """Estimate each state of a sweep, with the spread of replicas that the states share.
 
     Student's t with the pooled spread, which counts as four more replicas beside the state's own,
     where Bartlett's test does not object to its being shared; else each state has its own. No
     interval is narrower than the errors within the runs allow, and where a single replica has no
-    pooled spread, that error is its interval, with a verdict.
+    pooled spread, that error is its interval, with a verdict. A state with bounds has a bound;
+    `n_effective` is the number of replicas.
     """
     spread = Spread.of(states)
-    units = np.eye(len(states))
-    estimates = [
+    return [
         _estimate(each, WeightedSum.of(states, unit, spread))
-        for each, unit in zip(states, units, strict=True)
+        for each, unit in zip(states, np.eye(len(states)), strict=True)
     ]
-    return Pooled(
-        estimates,
-        spread.degrees_of_freedom,
-        spread.deviation,
-        spread.homogeneity_p,
-        _method(states, spread),
-    )
 
 
 def bartlett(variances: FloatArray, degrees: FloatArray) -> float:
@@ -299,24 +272,3 @@ def _estimate(state: Replicates, mean: WeightedSum) -> Estimate:
     if np.any(state.censored > 0):
         return Estimate(None, float(state.values.min()), None, n)
     return Estimate(None, None, float(state.values.max()), n)
-
-
-def _method(states: Sequence[Replicates], spread: Spread) -> str:
-    p, degrees = spread.homogeneity_p, spread.degrees_of_freedom
-    if degrees:
-        if p is None:
-            why = 'of the states that have one'
-        else:
-            why = f'since it is the same in all as far as can be seen (Bartlett p = {p:.2g})'
-        return (
-            f'Student t with the spread of replicas pooled over the states ({degrees:.0f} degrees '
-            f'of freedom), worth {SHARED_WEIGHT} more replicas beside those of each state, {why}.'
-        )
-    if p is not None:
-        return (
-            'Student t with the spread of its own replicas for each state, since the spreads '
-            f'differ (Bartlett p = {p:.2g}).'
-        )
-    if all(each.n < 2 for each in states):
-        return 'Errors within the runs alone, since no state has two replicas.'
-    return 'Bounds alone, since no state without bounds has two replicas.'

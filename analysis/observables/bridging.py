@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.estimate import Curve, Estimate, joined
 from analysis.estimators.intervals import mean_with_interval
 from analysis.geometry.chains import bonds_along_chains, linear_chains
 from analysis.geometry.contact_graph import (
@@ -122,9 +122,7 @@ class Bridging(ChoiceOfContacts, Observable[BridgingResult]):
                 '1',
                 replace(
                     result.estimates[name].within(*limits),
-                    verdict='; '.join(
-                        filter(None, (result.verdict, result.estimates[name].verdict))
-                    ),
+                    verdict=joined(result.verdict, result.estimates[name].verdict),
                 ),
                 limits=limits,
                 panel=panel,

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from analysis.arrays import FloatArray
-from analysis.estimators.estimate import Curve, Estimate, exponentiated
+from analysis.estimators.estimate import Curve, Estimate, exponentiated, joined
 from analysis.estimators.green_kubo import green_kubo, logarithmic, spectrum_of
 from analysis.estimators.linear_regime import (
     EXPONENT_TOLERANCE,
-    FEWEST_LAGS,
     LinearRegime,
     SharedPaths,
     linear_regime,
@@ -139,18 +138,20 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         of_kinds = by_axis.sum(axis=1)
         paths = shared_paths(sums.time, sums.counts, sums.duration)
         rows = [*of_kinds, *(3 * by_axis).reshape(6, *sums.counts.shape)]
-        motion = {k: _slope(sums, each, paths) for k, each in zip(MOVERS, rows, strict=True)}
+        slope_of = partial(linear_regime, sums.time, counts=sums.counts, paths=paths)
+        motion = {name: slope_of(each) for name, each in zip(MOVERS, rows, strict=True)}
         single = np.tensordot(self._weights, of_kinds, 1)
-        alone = self._without_creep(_slope(sums, single, paths), motion, of_kinds)
+        alone = self._without_creep(slope_of(single), motion, of_kinds)
         carriers = self._carriers(of_kinds, single)
-        carried = _slope(sums, carriers, paths)
-        collective = settled = _slope(sums, carriers, paths, COLLECTIVE_TOLERANCE)
+        carried = slope_of(carriers)
+        collective = settled = slope_of(carriers, tolerance=COLLECTIVE_TOLERANCE)
         if self._log.moved is None:
             given, together = sums, sums.sums[6]
         else:
             given, together, paths = self._from_rows(self._log.moved)
         if settled.begins is not None:
-            collective = _slope(given, together, paths, COLLECTIVE_TOLERANCE, settled.begins)
+            limits = (COLLECTIVE_TOLERANCE, settled.begins)
+            collective = linear_regime(given.time, together, given.counts, paths, *limits)
         einstein = _scaled(collective.diffusion, self._to_sigma)
         if carried.begins is None:
             einstein = replace(einstein, verdict=carried.diffusion.verdict)
@@ -229,18 +230,13 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
     def _share(self, cations: LinearRegime, anions: LinearRegime) -> Estimate:
         """Estimate the share of the cations in sum q^2 D, by its logit."""
         odds = _log_ratio(cations, anions)
-        if odds.value is None or odds.low is None or odds.high is None:
-            return odds
         offset = float(np.log(self._weights[0] / self._weights[1]))
-        value, low, high = (
-            1 / (1 + math.exp(-end - offset)) for end in (odds.value, odds.low, odds.high)
-        )
-        return replace(odds, value=value, low=low, high=high)
+        return odds.mapped(lambda end: 1 / (1 + math.exp(-end - offset)))
 
     def _told(self, estimate: Estimate, *against: str) -> Estimate:
         """Add what speaks against the run, and what else does."""
-        reasons = (estimate.verdict, self._run.production.verdict, *against)
-        return replace(estimate, verdict='; '.join(filter(None, reasons)))
+        verdict = joined(estimate.verdict, self._run.production.verdict, *against)
+        return replace(estimate, verdict=verdict)
 
     @property
     def _net_charge(self) -> str:
@@ -303,20 +299,6 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         return Curve(time, value, low, high, *labels, 'log', 'log')
 
 
-def _slope(
-    given: BlockSums,
-    sums: FloatArray,
-    paths: SharedPaths,
-    tolerance: float = EXPONENT_TOLERANCE,
-    earliest: float = 0.0,
-) -> LinearRegime:
-    """Find the linear part of squared displacements (B, L)."""
-    if len(given.time) < FEWEST_LAGS or np.any(sums.sum(axis=0) <= 0):
-        none = Estimate(verdict='not known: the lags are too few, or nothing moves')
-        return LinearRegime(none, none, None)
-    return linear_regime(given.time, sums, given.counts, paths, tolerance, earliest)
-
-
 def _doubt_of(
     sigma: Estimate,
     einstein: Estimate,
@@ -344,11 +326,7 @@ def _doubt_of(
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    value, low, high = (
-        None if end is None else max(factor * end, 0.0)
-        for end in (estimate.value, estimate.low, estimate.high)
-    )
-    return replace(estimate, value=value, low=low, high=high)
+    return estimate.mapped(lambda end: max(factor * end, 0.0))
 
 
 def _log_ratio(numerator: LinearRegime, denominator: LinearRegime) -> Estimate:
@@ -359,7 +337,7 @@ def _log_ratio(numerator: LinearRegime, denominator: LinearRegime) -> Estimate:
         if each.diffusion.value is None or each.diffusion.value <= 0
     ]
     if lacking:
-        return Estimate(verdict='; '.join(dict.fromkeys(lacking)))
+        return Estimate(verdict=joined(*lacking))
     value, half, worth = ratio(numerator, denominator)
-    doubts = dict.fromkeys(each.diffusion.verdict for each in (numerator, denominator))
-    return Estimate(value, value - half, value + half, worth, '; '.join(filter(None, doubts)))
+    verdict = joined(numerator.diffusion.verdict, denominator.diffusion.verdict)
+    return Estimate(value, value - half, value + half, worth, verdict)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.geometry.ions import BondedIons, Ions, find_ions
+from analysis.geometry.ions import BondedIons, Ions, find_ions, has_ions
+from analysis.geometry.topology import Topology
 from analysis.observable import one_of, option
 from analysis.sampling.contact_distance import PairCorrelation, contact_distances
 from analysis.sampling.definitions import distances_by_pair, read_contact_distance
@@ -61,6 +62,10 @@ class ChoiceOfContacts(ChoiceOfIons):
         type=read_contact_distance,
         metavar='R',
     )
+
+    def applies_to(self, topology: Topology) -> bool:
+        """Return whether there are ions."""
+        return has_ions(topology)
 
     def distances_of(
         self, run: Run, ions: Ions

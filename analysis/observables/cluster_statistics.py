@@ -13,7 +13,7 @@ import numpy as np
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.distribution import Distribution, distribution
 from analysis.estimators.equilibration import Equilibration
-from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.estimate import Curve, Estimate, joined
 from analysis.estimators.inefficiency import statistical_inefficiency
 from analysis.estimators.intervals import (
     FEWEST_BLOCKS,
@@ -258,9 +258,7 @@ class ClusterStatistics(Accumulator[ClusterResult]):
             charge_distribution=distribution(parts / self._parts_per_charge, charge, shared),
             shapes=_mean_shapes(sizes, form, shared),
             against_contact_distance=self._scan.curves(self._distances, start, inefficiency),
-            verdict='; '.join(
-                filter(None, (equilibration.verdict * equilibration.drifts, *self._doubts()))
-            ),
+            verdict=joined(equilibration.verdict * equilibration.drifts, *self._doubts()),
             remarks=self._ions.remarks,
         )
 

@@ -9,8 +9,8 @@ import numpy as np
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve
 from analysis.geometry.ion_pairs import keys_of, near_pairs
-from analysis.geometry.ions import Ions, has_ions
-from analysis.geometry.topology import Snapshot, Topology
+from analysis.geometry.ions import Ions
+from analysis.geometry.topology import Snapshot
 from analysis.observable import (
     NOT_NEGATIVE,
     BlockSums,
@@ -66,9 +66,6 @@ class IonAssociation(ChoiceOfContacts, TimeCorrelation[AssociationResult]):
         for kind in ('pair', 'cage')
         for stem in ('time', '1_over_e_time')
     )
-
-    def applies_to(self, topology: Topology) -> bool:
-        return has_ions(topology)
 
     def correlator(self, run: Run) -> Correlator[_Contacts, AssociationResult]:
         ions = self.ions_of(run)

@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from analysis.estimators.distribution import cumulative, log_binned
-from analysis.estimators.estimate import Curve, Estimate
-from analysis.geometry.ions import has_ions
-from analysis.geometry.topology import Topology
+from analysis.estimators.estimate import Curve, Estimate, joined
 from analysis.observable import (
     FRACTION,
     NOT_NEGATIVE,
@@ -68,9 +66,6 @@ class IonClusters(ChoiceOfContacts, Observable[ClusterResult]):
     pairs: Pairs = option(
         Pairs.UNLIKE, 'ions that may be in contact (default: unlike)', **one_of(Pairs)
     )
-
-    def applies_to(self, topology: Topology) -> bool:
-        return has_ions(topology)
 
     def begin(self, run: Run) -> Accumulator[ClusterResult]:
         ions = self.ions_of(run)
@@ -146,6 +141,6 @@ def _judged(estimate: Estimate, result: ClusterResult, limits: tuple[float, floa
     # A mean at a limit is the same in every frame: it has no interval, and nothing is wrong.
     if estimate.value in limits and estimate.low is None and estimate.n_effective == 1:
         own = ''
-    verdict = '; '.join(dict.fromkeys(filter(None, (result.verdict, estimate.verdict))))
+    verdict = joined(result.verdict, estimate.verdict)
     own = own or ('' if result.equilibration.drifts else result.equilibration.verdict)
     return replace(estimate, verdict=verdict, interval_verdict=own)

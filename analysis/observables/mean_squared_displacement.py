@@ -11,12 +11,7 @@ import numpy as np
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
-from analysis.estimators.linear_regime import (
-    FEWEST_LAGS,
-    SharedPaths,
-    linear_regime,
-    shared_paths,
-)
+from analysis.estimators.linear_regime import SharedPaths, linear_regime, shared_paths
 from analysis.geometry.topology import Snapshot
 from analysis.observable import (
     NOT_NEGATIVE,
@@ -192,8 +187,5 @@ def _displacement(given: BlockSums, which: int, unit: str, paths: SharedPaths) -
     value, low, high = mean_of_blocks(given, given.sums[which])
     labels = (f'time $t$ [{unit}]', r'$\langle \Delta r^2 \rangle$ [$\sigma^2$]')
     curve = Curve(time, value, low, high, *labels, 'log', 'log')
-    if len(time) < FEWEST_LAGS or np.any(value <= 0):
-        none = Estimate(verdict='not known: the lags are too few, or nothing moves')
-        return Displacement(curve, none, none, None)
     found = linear_regime(time, given.sums[which], given.counts, paths)
     return Displacement(curve, found.exponent, found.diffusion, found.begins)

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.arrays import FloatArray
-from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.estimate import Curve, Estimate, joined
 from analysis.estimators.survival import Lives, Survival, median_of
-from analysis.geometry.ions import has_ions
-from analysis.geometry.topology import Snapshot, Topology
+from analysis.geometry.topology import Snapshot
 from analysis.observable import (
     NOT_NEGATIVE,
     Accumulator,
@@ -116,9 +115,6 @@ class PairLifetimes(ChoiceOfContacts, Observable[LifetimeResult]):
         metavar='RATIO',
     )
 
-    def applies_to(self, topology: Topology) -> bool:
-        return has_ions(topology)
-
     def begin(self, run: Run) -> Accumulator[LifetimeResult]:
         if not (np.isfinite(self.broken_beyond) and self.broken_beyond >= 1):
             raise UserError(f'broken beyond {self.broken_beyond}: give a ratio of at least 1.')
@@ -206,8 +202,7 @@ class _Followed(Accumulator[LifetimeResult]):
             'cluster': _judged(self._lifetime(bound.clusters, half.clusters), bound.percolating),
         }
         stays = self._timed(self._mean(bound.stays), _unseen(bound.stays, half.stays))
-        rates = [None if end is None else 1 / end for end in (stays.value, stays.high, stays.low)]
-        hops = replace(stays, value=rates[0], low=rates[1], high=rates[2])
+        hops = stays.negated.mapped(lambda end: -1 / end)  # 1/x falls, and -1/x rises
         return LifetimeResult(
             self._unit,
             self._interval,
@@ -242,10 +237,8 @@ class _Followed(Accumulator[LifetimeResult]):
 
     def _timed(self, frames: Estimate, unseen: str) -> Estimate:
         """Turn an estimate in frames into one of time, with what speaks against few frames."""
-        ends = (frames.value, frames.low, frames.high)
-        value, low, high = (None if end is None else end * self._interval for end in ends)
-        verdict = '; '.join(filter(None, (unseen, frames.verdict)))
-        return replace(frames, value=value, low=low, high=high, verdict=verdict)
+        found = frames.mapped(lambda end: end * self._interval)
+        return replace(found, verdict=joined(unseen, frames.verdict))
 
     def _curve(self, survival: Survival) -> Curve:
         last = len(survival.time) - 1
@@ -278,7 +271,7 @@ def _judged(clusters: Lifetime, percolating: float) -> Lifetime:
         none = Estimate(verdict=share)
         return replace(clusters, mean=none, median=none)
     mean, median = (
-        replace(each, verdict='; '.join(filter(None, (share, each.verdict))))
+        replace(each, verdict=joined(share, each.verdict))
         for each in (clusters.mean, clusters.median)
     )
     return replace(clusters, mean=mean, median=median)

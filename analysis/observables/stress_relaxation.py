@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.arrays import FloatArray
-from analysis.estimators.estimate import Curve, Estimate
+from analysis.estimators.estimate import Curve, Estimate, joined
 from analysis.estimators.green_kubo import green_kubo
 from analysis.estimators.intervals import jackknife
 from analysis.estimators.maxwell_spectrum import complex_modulus_of, maxwell_spectrum
@@ -234,12 +234,12 @@ def _correlated(run: Run) -> StressResult:
     before = (production.verdict, _strain(run))
 
     def after_production(estimate: Estimate) -> Estimate:
-        return replace(estimate, verdict='; '.join(filter(None, (*before, estimate.verdict))))
+        return replace(estimate, verdict=joined(*before, estimate.verdict))
 
     return replace(
         found,
         rouse=_rouse(run, found),
-        verdict='; '.join(filter(None, (*before, found.verdict))),
+        verdict=joined(*before, found.verdict),
         viscosity=after_production(found.viscosity),
         longest_time=after_production(found.longest_time),
         rheological_time=after_production(found.rheological_time),
@@ -341,7 +341,7 @@ def linear_viscoelasticity(
         storage=_curve(frequency, storage, STORAGE),
         loss=_curve(frequency, loss, LOSS),
         segmental_time=_curve(frequency, segmental, r'$\tau_s$ [$\tau$]'),
-        verdict='; '.join(filter(None, (verdict, differ))),
+        verdict=joined(verdict, differ),
         begins=found.start,
         longest_time=longest,
         rheological_time=_against(mean, differ),
@@ -372,7 +372,7 @@ def _bound(found: Modulus) -> float:
 
 
 def _against(estimate: Estimate, verdict: str) -> Estimate:
-    return replace(estimate, verdict='; '.join(filter(None, (estimate.verdict, verdict))))
+    return replace(estimate, verdict=joined(estimate.verdict, verdict))
 
 
 def _curve(frequency: FloatArray, band: Band, label: str) -> Curve:

@@ -166,7 +166,7 @@ class Tally:
         self.trends += trend.direction != 0
         self.differences += difference.direction != 0
         self.maxima += maximum_test(states, int(first)).direction != 0
-        intervals = [holds(each, 0.0) for each in pooled_intervals(states).estimates]
+        intervals = [holds(each, 0.0) for each in pooled_intervals(states)]
         self.states += intervals
         self.ends.append(intervals[widest])
         self.slopes.append(holds(trend.effect, 0.0))
@@ -242,7 +242,7 @@ def within_rows(engine: str) -> Iterator[Row]:
                     for place, size in zip(places(k), sizes, strict=True)
                 )
             ]
-            outcomes += [holds(each, 0.0) for each in pooled_intervals(states).estimates]
+            outcomes += [holds(each, 0.0) for each in pooled_intervals(states)]
         found = Coverage.of(
             'intervals of states, 1 to 8 replicas, errors within the runs '
             f'{100 * share**2:.0f} % of the variance',
@@ -251,7 +251,7 @@ def within_rows(engine: str) -> Iterator[Row]:
         yield found.conservative(why) if why else found.exact()
     generator = np.random.default_rng(13)
     alone = [
-        replace(pooled_intervals([state(0.0, normal(generator, 1), 1.0)]).estimates[0], verdict='')
+        replace(pooled_intervals([state(0.0, normal(generator, 1), 1.0)])[0], verdict='')
         for _ in range(SWEEPS)
     ]
     yield Coverage.of(

@@ -165,7 +165,7 @@ def combine(by_state: Sequence[Sequence[Quantity]]) -> list[Estimate]:
         or a bound.
     """
     found = [replicates(each) for each in by_state]
-    means = iter(pooled_intervals([each for each in found if each.n]).estimates)
+    means = iter(pooled_intervals([each for each in found if each.n]))
     return [
         _of_state(quantities, next(means) if each.n else Estimate(n_effective=0.0))
         for quantities, each in zip(by_state, found, strict=True)

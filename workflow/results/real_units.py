@@ -22,12 +22,7 @@ def real_row(row: Row, units: Units) -> Row | None:
     if found is None:
         return None
     factor, unit = found
-    estimate = row.estimate
-    value, low, high = (
-        None if end is None else end * factor
-        for end in (estimate.value, estimate.low, estimate.high)
-    )
-    scaled = replace(estimate, value=value, low=low, high=high)
+    scaled = row.estimate.mapped(lambda end: end * factor)
     return replace(row, quantity=replace(row.quantity, unit=unit, estimate=scaled), by_replica={})
 
 

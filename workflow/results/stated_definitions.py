@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from analysis.estimators.estimate import joined
 from analysis.observables.contact_scan import PERCOLATION
 from analysis.sampling.definitions import Definition
 from workflow.jobs.definitions import JobDefinitions
@@ -46,7 +47,7 @@ def _definition_text(found: Definition, unit: str) -> str:
     text = f'{estimate.value:.4g} {unit}'
     if estimate.low is not None and estimate.high is not None:
         text += f' [{estimate.low:.4g}, {estimate.high:.4g}]'
-    return '; '.join(filter(None, (f'{text}, {found.source}', estimate.verdict)))
+    return joined(f'{text}, {found.source}', estimate.verdict)
 
 
 def onset_statements(series: Series) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.estimators.pooling import ONE_REPLICA, Replicates, bartlett, pooled_intervals
+from analysis.estimators.pooling import ONE_REPLICA, Replicates, Spread, bartlett, pooled_intervals
 from analysis.estimators.sequential import interim_level
 from analysis.estimators.trends import contrast, maximum_test, no_dependence, trend_test
 
@@ -74,17 +74,18 @@ def test_falling_sweep_is_decided_where_intervals_of_two_replicas_are_not() -> N
     assert maximum_test(states, 3).direction == -1
     assert maximum_test(sweep([3.0, 3.1], *FALLING[1:]), 0).direction == 1
     own = stats.t.ppf(0.975, 1) * np.std(FALLING[1], ddof=1) / math.sqrt(2)
-    pooled = pooled_intervals(states)
-    assert pooled.degrees_of_freedom == 4
-    assert pooled.spread == pytest.approx(
+    spread = Spread.of(states)
+    assert spread.degrees_of_freedom == 4
+    assert spread.deviation == pytest.approx(
         math.sqrt(np.mean([np.var(each, ddof=1) for each in FALLING]))
     )
-    assert pooled.estimates[1].high - pooled.estimates[1].low < 2 * own / 4
+    estimate = pooled_intervals(states)[1]
+    assert estimate.high - estimate.low < 2 * own / 4
 
 
 def test_weighted_spread_by_hand() -> None:
     # Variances 2 and 0.5, pooled 1.25; the first state's is (4 * 1.25 + 2) / 5, with 2 degrees.
-    estimate = pooled_intervals(sweep([0, 2], [5, 6])).estimates[0]
+    estimate = pooled_intervals(sweep([0, 2], [5, 6]))[0]
     half = stats.t.ppf(0.975, 2) * math.sqrt(7 / 5 / 2)
     assert (estimate.low, estimate.high) == pytest.approx((1 - half, 1 + half))
 
@@ -92,32 +93,32 @@ def test_weighted_spread_by_hand() -> None:
 def test_spreads_that_differ_are_not_pooled() -> None:
     generator = np.random.default_rng(2)
     values = generator.normal(size=(3, 6)) * np.array([[1], [1], [20]])
-    pooled = pooled_intervals(sweep(*values))
+    spread = Spread.of(sweep(*values))
     expected = stats.bartlett(*values).pvalue
-    assert pooled.homogeneity_p == pytest.approx(expected)
+    assert spread.homogeneity_p == pytest.approx(expected)
+    assert spread.differs
     assert bartlett(values.var(axis=1, ddof=1), np.full(3, 5.0)) == pytest.approx(expected)
-    assert pooled.degrees_of_freedom == 0
-    assert 'differ' in pooled.method
+    assert spread.degrees_of_freedom == 0
     low, high = stats.ttest_1samp(values[0], 0).confidence_interval()
-    assert (pooled.estimates[0].low, pooled.estimates[0].high) == pytest.approx((low, high))
+    estimate = pooled_intervals(sweep(*values))[0]
+    assert (estimate.low, estimate.high) == pytest.approx((low, high))
     welch = stats.ttest_ind(values[0], values[2], equal_var=False).pvalue
     assert contrast(sweep(*values), 0, 2).p == pytest.approx(welch)
 
 
 def test_one_replica_has_the_shared_spread_or_the_error_within_its_run() -> None:
     shared = pooled_intervals(sweep([1.0, 1.2], [2.0, 2.1], [3.0]))
-    assert shared.estimates[2].is_converged
+    assert shared[2].is_converged
     alone = pooled_intervals(sweep([1.0], [2.0], error=0.1))
-    assert alone.estimates[0].verdict == ONE_REPLICA
-    assert alone.estimates[0].high == pytest.approx(1.196, abs=1e-3)
-    assert alone.method.startswith('Errors within the runs alone')
+    assert alone[0].verdict == ONE_REPLICA
+    assert alone[0].high == pytest.approx(1.196, abs=1e-3)
     nothing = pooled_intervals(sweep([1.0], [2.0]))
-    assert nothing.estimates[0].low is None
+    assert nothing[0].low is None
     assert contrast(sweep([1.0], [2.0], error=0.1), 1, 0).effect.verdict == ONE_REPLICA
 
 
 def test_no_interval_is_narrower_than_the_runs_allow() -> None:
-    estimate = pooled_intervals(sweep([1.0, 1.001], [2.0, 2.001], error=0.5)).estimates[0]
+    estimate = pooled_intervals(sweep([1.0, 1.001], [2.0, 2.001], error=0.5))[0]
     assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * 0.5 / math.sqrt(2), rel=1e-3)
 
 
@@ -131,7 +132,7 @@ def test_bounds_count_where_they_are_certain() -> None:
     assert up.effect.low > 0
     assert contrast(states, 0, 2).direction == -1
     assert maximum_test(states, 2).direction == 1
-    estimate = pooled_intervals(states).estimates[2]
+    estimate = pooled_intervals(states)[2]
     assert (estimate.value, estimate.low, estimate.high) == (None, 3.0, None)
     # What is larger than a small number may be larger than anything.
     below = sweep([5.0, 5.1], [4.0, 4.2], [3.0, 3.0], censored=[2])
@@ -168,7 +169,7 @@ def test_what_cannot_be_decided_says_why(states: list[Replicates], why: str) -> 
         assert not found.test
         assert found.why.startswith('cannot be decided because')
         assert any(word in found.why for word in why.split('|'))
-    assert len(pooled_intervals(states).estimates) == len(states)
+    assert len(pooled_intervals(states)) == len(states)
 
 
 def test_no_dependence_needs_intervals_within_the_margin() -> None:
@@ -212,7 +213,7 @@ def test_few_sweeps_without_an_effect_are_decided() -> None:
         states = sweep(*generator.normal(size=(5, 3)))
         found = trend_test(states), contrast(states, 0, 4), maximum_test(states, 2)
         decided += [each.direction != 0 for each in found]
-        inside += sum(e.low < 0 < e.high for e in pooled_intervals(states).estimates)
+        inside += sum(e.low < 0 < e.high for e in pooled_intervals(states))
     assert np.all(decided / 400 <= 0.08)
     assert inside / 2000 == pytest.approx(0.95, abs=0.02)
 
