@@ -139,18 +139,23 @@ def check_overview(overview: Sequence[str], drawings: Iterable[Drawing]) -> None
             )
 
 
+def draw_titled(panels: Sequence[tuple[str, Callable[[Axes], None]]]) -> Figure:
+    """Draw panels with their titles, in rows of up to 2."""
+    n_columns = min(MOST_COLUMNS, len(panels))
+    n_rows = -(-len(panels) // n_columns)
+    figure = new_figure(COLUMN_WIDTH * n_columns, ROW_HEIGHT * n_rows + 0.5)
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    for ax, (title, draw) in zip(axes.flat, panels, strict=False):
+        draw(ax)
+        ax.set_title(title)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    return figure
+
+
 def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
     """Draw in rows of up to 2, with one legend for the states and the symbols of all."""
-    n_columns = min(MOST_COLUMNS, len(drawings))
-    n_rows = -(-len(drawings) // n_columns)
-    width = COLUMN_WIDTH * n_columns
-    figure = new_figure(width, ROW_HEIGHT * n_rows + 0.5)
-    axes = figure.subplots(n_rows, n_columns, squeeze=False)
-    for ax, drawing in zip(axes.flat, drawings, strict=False):
-        drawing.draw(ax)
-        ax.set_title(drawing.title)
-    for ax in axes.flat[len(drawings) :]:
-        ax.set_axis_off()
+    figure = draw_titled([(each.title, each.draw) for each in drawings])
     if series.label:
         figure.suptitle(series.label, fontsize=9)
     has_curves = any(not drawing.rows for drawing in drawings)
@@ -161,7 +166,7 @@ def draw_grid(series: Series, drawings: Sequence[Drawing]) -> Figure:
             handles=handles,
             title=series.axis.label if has_curves else None,
             loc='outside lower center',
-            ncols=max(2, int(2.2 * width)) if len(handles) > 2 else len(handles),
+            ncols=max(2, int(2.2 * figure.get_figwidth())) if len(handles) > 2 else len(handles),
             columnspacing=1.2,
             handlelength=1.4,
         )

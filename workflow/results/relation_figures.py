@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.estimators.estimate import Estimate
-from analysis.plotting import COLOURS, MARKERS, STYLE, label_short_axis, new_figure
+from analysis.plotting import COLOURS, MARKERS, STYLE, label_short_axis
 from workflow.process import in_parallel
 from workflow.results import activation, decoupling, threshold
 from workflow.results.activation import Activations, Fit, is_slowness
@@ -19,11 +19,9 @@ from workflow.results.aggregate import Row
 from workflow.results.axis import Axis, key_of, place_text, value_text
 from workflow.results.decoupling import Pair
 from workflow.results.figures import (
-    COLUMN_WIDTH,
-    MOST_COLUMNS,
-    ROW_HEIGHT,
     SweepFigure,
     draw_panel,
+    draw_titled,
     rank_colours,
     save_figure,
 )
@@ -50,17 +48,8 @@ def write_relation_figures(folder: Path, relations: Relations) -> list[SweepFigu
 def _write_figure(path: Path, panels: Sequence[Panel]) -> None:
     from matplotlib import rc_context
 
-    columns = min(MOST_COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
     with rc_context(STYLE):
-        figure = new_figure(COLUMN_WIDTH * columns, ROW_HEIGHT * rows + 0.5)
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for ax, (heading, draw, _) in zip(axes.flat, panels, strict=False):
-            draw(ax)
-            ax.set_title(heading)
-        for ax in axes.flat[len(panels) :]:
-            ax.set_axis_off()
-        save_figure(figure, path)
+        save_figure(draw_titled([(heading, draw) for heading, draw, _ in panels]), path)
     lines = [line for *_, each in panels for line in each]
     write_csv(path.with_name(f'{path.name}.csv'), _DATA, lines)
 
@@ -75,9 +64,8 @@ def _figures(relations: Relations) -> Iterator[tuple[str, str, str, str, list[Pa
             panel = series.rows[0].quantity.panel
             if panel is not None and len(series.rows) > 1:
                 heading = panel.name + series.where
-                panels.append(
-                    (heading, _energies(series, panel), list(_rows(heading, series.rows)))
-                )
+                draw = partial(draw_panel, series=series, panel=panel, rows=series.rows)
+                panels.append((heading, draw, list(_rows(heading, series.rows))))
         caption = f'{_MEANS} Lines are fits: solid VTF, dashed Arrhenius.'
         yield ACTIVATION, ACTIVATION, activation.TITLE, caption, panels
     if drawn := [pair for pair in relations.pairs if len(_logarithms(pair)[0])]:
@@ -123,10 +111,6 @@ def _arrhenius_panel(found: Activations, label: str, fits: Sequence[Fit], axis: 
 
     lines = [line for fit in fits for line in _rows(title, fit.rows, axis, by_temperature=True)]
     return title, draw, lines
-
-
-def _energies(series: Any, panel: Any) -> Callable[[Axes], None]:
-    return lambda ax: draw_panel(ax, series, panel, series.rows)
 
 
 def _pair_panel(pair: Pair, axis: Axis) -> Panel:

@@ -77,14 +77,6 @@ class Finding:
         return self.verdict == 'undecided'
 
 
-@dataclass(frozen=True)
-class Onset:
-    """Between which places a share passes 1/2."""
-
-    quantity: str
-    found: str
-
-
 def judge(
     claims: Claims,
     many: Sequence[Series],
@@ -140,14 +132,14 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def onsets(many: Sequence[Series], axis: Axis) -> list[Onset]:
+def onsets(many: Sequence[Series], axis: Axis) -> dict[str, str]:
     """Say of each share in the series along the axis between which places it passes 1/2."""
-    return [
-        Onset(f'{name}{series.where}', onset(series.along(name), axis)[0])
+    return {
+        f'{name}{series.where}': onset(series.along(name), axis)
         for series in many
         if series.axis == axis
         for name in series.proportions
-    ]
+    }
 
 
 @dataclass(frozen=True)
@@ -189,7 +181,7 @@ def trend(points: Sequence[Point], axis: Axis, wanted: int, level: float = LEVEL
     if len(states) == 2 and not any(state.is_censored for state in states):
         decision, span = _of_replicas(contrast(states, 1, 0, level)), 1.0
     seen = f'{_at(first, axis)}, {_at(last, axis)}.'
-    change = _scaled(decision.effect, span)
+    change = decision.effect.mapped(lambda end: end * span)
     effect = _effect_text(change, first[1], f', {axis.text(first[0])} to {last[0]:.3g}')
     outer = -(-len(usable) // 3)
     ends = usable[:outer] + usable[-outer:]  # on which a slope rests most
@@ -247,11 +239,8 @@ def greater(
     return Comparison(1, f'{_at(one, axis)}, {_at(other, axis)}.', decision, effect, [one, other])
 
 
-def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None, float | None]]:
-    """Find between which places a share passes 1/2 beyond its interval.
-
-    Also the highest place below it and the lowest one above, where known.
-    """
+def onset(points: Sequence[Point], axis: Axis) -> str:
+    """Say between which places a share passes 1/2 beyond its interval."""
     ends = [(place, row.estimate.low, row.estimate.high) for place, row in points]
     above = [place for place, low, _ in ends if low is not None and low > SETS_IN_ABOVE]
     below = [place for place, _, high in ends if high is not None and high < SETS_IN_ABOVE]
@@ -259,23 +248,22 @@ def onset(points: Sequence[Point], axis: Axis) -> tuple[str, tuple[float | None,
     caution = '' if is_sound else ' Not all of the values are converged.'
     caution += ' One box size: the onset is that of this size.'
     if not above and not below:
-        return f'no interval excludes 1/2: the onset is undecided.{caution}', (None, None)
+        return f'no interval excludes 1/2: the onset is undecided.{caution}'
     if not above:
-        text = f'below 1/2 up to {axis.text(max(below))}; no onset is seen beyond doubt.'
-        return text + caution, (max(below), None)
+        where = axis.text(max(below))
+        return f'below 1/2 up to {where}; no onset is seen beyond doubt.{caution}'
     first = min(above)
     lower = [x for x in below if x < first]
     later = [x for x in below if x > first]
     if later:
         caution = f' It falls below 1/2 again at {axis.text(min(later))}.{caution}'
     if lower:
-        text = f'sets in between {axis.text(max(lower))} and {first:.3g}.'
-        return text + caution, (max(lower), first)
+        return f'sets in between {axis.text(max(lower))} and {first:.3g}.{caution}'
     undecided = ', '.join(f'{place:.3g}' for place, _ in points if place < first)
     below_it = (
         f'undecided at {undecided}' if undecided else 'nothing that has it was simulated below'
     )
-    return f'above 1/2 from {axis.text(first)} on; {below_it}.{caution}', (None, first)
+    return f'above 1/2 from {axis.text(first)} on; {below_it}.{caution}'
 
 
 def _test(expect: Expectation, points: Sequence[Point], axis: Axis, level: float) -> Comparison:
@@ -340,12 +328,6 @@ def _margin(rows: Sequence[Row]) -> float:
     if rows[0].quantity.combination is Combination.POSITIVE_TIME:
         return math.log(1 + INDEPENDENT_WITHIN)
     return INDEPENDENT_WITHIN * max(abs(_known(row)) for row in rows)
-
-
-def _scaled(slope: Estimate, span: float) -> Estimate:
-    ends = (slope.value, slope.low, slope.high)
-    value, low, high = (None if end is None else end * span for end in ends)
-    return Estimate(value, low, high, slope.n_effective, slope.verdict)
 
 
 def _effect_text(change: Estimate, row: Row, where: str) -> str:
