@@ -49,21 +49,15 @@ class SectionResult:
     def now(cls, name: str, command: str, seconds: float, wall: float, rows: list[Row]) -> Self:
         """A result of this moment and of the engines of this machine."""
         date = time.strftime('%Y-%m-%d %H:%M', time.gmtime())
+        engines = {name: make_engine(name).describe()['version'] for name in available_engines()}
         cores = len(os.sched_getaffinity(0))
-        return cls(
-            name, date, command, seconds, engine_versions(), rows, commit_here(), wall, cores
-        )
+        return cls(name, date, command, seconds, engines, rows, commit_here(), wall, cores)
 
 
 def commit_here() -> str:
     """The git commit of the code, with '-dirty' where that was changed; '' if it is not known."""
     code = code_version('validation')
     return str(code['commit'])[:12] + '-dirty' * code['modified'] if 'commit' in code else ''
-
-
-def engine_versions() -> dict[str, str]:
-    """Versions of the engines that import here."""
-    return {name: make_engine(name).describe()['version'] for name in available_engines()}
 
 
 def save_result(result: SectionResult) -> None:
@@ -106,7 +100,7 @@ def write_page(path: Path, results: dict[str, SectionResult]) -> None:
     ]
     for name in SECTIONS:
         module = section(name)
-        lines += [f'## {module.TITLE}', '', _paragraph(module), '']
+        lines += [f'## {module.TITLE}', '', ' '.join(module.__doc__.split()), '']
         if name not in results:
             lines += [f'Not run: `python -m validation --only {name}` runs it.', '']
             continue
@@ -128,11 +122,6 @@ def write_page(path: Path, results: dict[str, SectionResult]) -> None:
         ]
     path.parent.mkdir(exist_ok=True)
     path.write_text('\n'.join(lines).rstrip() + '\n')
-
-
-def _paragraph(module: Any) -> str:
-    """The docstring of the section, without line breaks."""
-    return ' '.join((module.__doc__ or '').split())
 
 
 def _line(row: Row) -> str:

@@ -67,13 +67,10 @@ def record(name: str) -> Path:
     """Compute and store one frame."""
     sample = sample_of(name, 0)
     mesh = sample.mesh(COULOMB_ERROR)
-    engine = make_engine('hoomd')
-    simulation = sample.simulation(engine, mesh=mesh)
-    energies, forces = simulation.energies(), simulation.forces()
-    simulation.close()
+    energies, forces = sample.evaluated('hoomd', mesh)
     frame = sample.frame
     content: dict[str, Any] = {
-        'hoomd_version': np.array(engine.describe()['version']),
+        'hoomd_version': np.array(make_engine('hoomd').describe()['version']),
         'box': np.asarray(frame.configuration.box, dtype=float),
         'positions': np.asarray(frame.particles.position, dtype=np.float32),
         'bead_types': np.array(frame.particles.types),

@@ -118,6 +118,35 @@ class Sample:
         moves = integrator or ConstantEnergy(TIME_STEP)
         return engine.simulation(self.frame, self.field, moves, mesh, seed, log_period)
 
+    def evaluated(
+        self, engine: str, mesh: CoulombMesh | None = None
+    ) -> tuple[dict[str, float], NDArray[np.float64]]:
+        """Energies by term, and forces, shape (N, 3)."""
+        simulation = self.simulation(make_engine(engine), mesh=mesh)
+        energies, forces = simulation.energies(), simulation.forces()
+        simulation.close()
+        return energies, forces
+
+    def moved(
+        self,
+        engine: str,
+        integrator: Integrator,
+        steps: int,
+        mesh: CoulombMesh | None = None,
+        seed: int = 1,
+    ) -> Sample:
+        """The same system after some steps, at step 0."""
+        simulation = self.simulation(make_engine(engine), integrator, mesh, seed)
+        simulation.run(steps)
+        state = simulation.state()
+        simulation.close()
+        return self.with_state(replace(state, step=0))
+
+    def with_velocities(self, kT: float, seed: int) -> Sample:
+        """The same system with thermal velocities and no net momentum."""
+        velocities = thermal_velocities(self.masses, kT, np.random.default_rng(seed))
+        return self.with_state(replace(self.state, velocities=velocities))
+
 
 def make_engine(name: str) -> Engine:
     """The engine of this name, on one CPU core."""
@@ -320,27 +349,19 @@ def ion_liquid(
     saved = cache() / f'ions_{key}.gsd'
     topology = Sample(start.frame, field)
     if not saved.exists():
-        engine = make_engine('lammps')
-        sample = topology
-        rng = np.random.default_rng(seed)
-        velocities = thermal_velocities(np.ones(number), 1.0, rng)
-        sample = sample.with_state(replace(sample.state, velocities=velocities))
+        sample = topology.with_velocities(1.0, seed)
         # Overlaps come apart in short, damped steps.
         for dt, friction, part in ((2e-5, 50.0, 300), (2e-4, 50.0, 300), (TIME_STEP, 1.0, steps)):
-            simulation = sample.simulation(
-                engine, Langevin(dt, 1.0, friction), sample.mesh(1e-2), seed
-            )
-            simulation.run(part)
-            sample = sample.with_state(simulation.state())
-            simulation.close()
+            moves = Langevin(dt, 1.0, friction)
+            sample = sample.moved('lammps', moves, part, sample.mesh(1e-2), seed)
         own = saved.with_name(f'{saved.stem}_{os.getpid()}.gsd')  # another job may make it too
         write_frame(own, sample.frame)
         os.replace(own, saved)
     return topology.with_state(state_of(read_frame(saved)))
 
 
-def crystal(name: str, cells: int, bjerrum_length: float = 1.0) -> tuple[Sample, float]:
-    """A cubic ionic crystal of `cells`^3 unit cells; and its nearest-neighbour distance."""
+def crystal(name: str, cells: int) -> tuple[Sample, float]:
+    """A cubic ionic crystal of `cells`^3 unit cells, l_B 1; and its nearest-neighbour distance."""
     face_centred = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
     bases = {
         'NaCl': (face_centred, np.array([0.5, 0, 0]), 0.5),
@@ -353,6 +374,6 @@ def crystal(name: str, cells: int, bjerrum_length: float = 1.0) -> tuple[Sample,
     cations = (corners[:, None] + basis).reshape(-1, 3)
     positions = unit * np.concatenate([cations, cations + shift])
     is_cation = np.arange(len(positions)) < len(cations)
-    field = bare_charges(bjerrum_length)
+    field = bare_charges(1.0)
     # A small shift, so that no ion sits on a mesh point, where errors would cancel.
     return ions_at(positions + 0.123, is_cation, unit * cells, field), unit * float(nearest)

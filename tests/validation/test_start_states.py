@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from pathlib import Path
-
 import pytest
 
 from analysis.estimators.estimate import Estimate
-from validation.needed_length import Entry, read, write
-from validation.sections.start_states import WIDER, Look, agree, error_context, needed
+from validation.needed_length import cells
+from validation.sections.start_states import WIDER, Look, agree, needed, outcome_text
 
 WITHOUT_INTERVAL = Estimate(1.0, None, None, 1.0, 'only 3 frames: no interval')
 DOUBTED = Estimate(1.0, 0.9, 1.1, 7.0, 'too short: 7.0 independent values, 20 needed')
@@ -50,8 +47,8 @@ def test_needed_is_the_first_length_that_the_next_confirms() -> None:
     assert needed(looks[:3]) == (4, False)
     assert needed(looks[:2]) == (None, False)
     assert needed([look(1, *together), look(2, *unknown)]) == (None, False)
-    assert 'not confirmed' in error_context(looks[:1])
-    assert 'not known well enough: 1' in error_context([look(2, *unknown)])
+    assert 'not confirmed' in outcome_text(looks[:1])
+    assert 'not known well enough: 1' in outcome_text([look(2, *unknown)])
 
 
 def test_what_is_not_equilibrated_is_neither_together_nor_apart() -> None:
@@ -73,12 +70,8 @@ def test_only_what_differs_beyond_the_chances_of_all_compositions_is_apart() -> 
     assert wrong.is_apart
 
 
-def test_rows_of_other_compositions_stay(tmp_path: Path) -> None:
-    path = tmp_path / 'equilibration.md'
-    both, drifting = [look(75, True), look(150, True)], [look(75, None)]
-    for fraction, looks in ((Fraction(1), both), (Fraction(1, 20), drifting), (Fraction(1), both)):
-        write(Entry(fraction, 40, 400, looks, 'python -m x', 'abc'), path)
-    rows = read(path)
-    assert list(rows) == [Fraction(1, 20), Fraction(1)]
-    assert '| > 75 |' in rows[Fraction(1, 20)]
-    assert '| 75 |' in rows[Fraction(1)]
+@pytest.mark.parametrize(('looks', 'told'), [([True, True], '75'), ([None], '> 75')])
+def test_a_row_tells_the_length_or_a_bound(looks: list[bool | None], told: str) -> None:
+    found = cells([look(75 * (k + 1), answer) for k, answer in enumerate(looks)])
+    assert found[0] == told
+    assert len(found) == 7

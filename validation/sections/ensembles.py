@@ -8,9 +8,10 @@ of the neutral melt alone. All +- are half widths of 95 % intervals.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,6 @@ from workflow.engines.contract import (
     Langevin,
     SoftPushOff,
 )
-from workflow.stages.relax import thermal_velocities
 
 TITLE = 'Ensembles'
 
@@ -83,9 +83,7 @@ class Case:
 
     def sample(self) -> Sample:
         """The relaxed melt with thermal velocities and no net momentum."""
-        start = melt(self.model, self.composition, self.chains, 10)
-        velocities = thermal_velocities(start.masses, 1.0, np.random.default_rng(5))
-        return start.with_state(replace(start.state, velocities=velocities))
+        return melt(self.model, self.composition, self.chains, 10).with_velocities(1.0, 5)
 
 
 # Of the barostat, as in the sweeps.
@@ -217,8 +215,6 @@ def kinetic_energy_row(
 
 def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
     """Ratio of the volume distributions at two pressures."""
-    import physical_validation as pv
-
     sample, pair = case.sample(), []
     for pressure in case.pressures:
         integrator = ConstantPressure(TIME_STEP, 1.0, THERMOSTAT_TIME, pressure, BAROSTAT_TIME)
@@ -242,6 +238,32 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
             and mean.value is not None
             and abs(mean.value - pressure) < MOST_HALF_WIDTHS * half_width(mean),
         )
+    low, high = case.pressures
+    volumes = [data.observables.volume for data in pair]
+    means = ' and '.join(f'{each.mean():.1f}' for each in volumes)
+    yield ratio_row(
+        f'volume distributions at pressures {low} and {high}, {case.name}',
+        engine,
+        'ln P2(V)/P1(V) linear in V with slope -(p2 - p1)/kT',
+        pair,
+        volumes,
+        low - high,
+        f'; mean volumes {means} ({values_in(volumes[0])})',
+    )
+
+
+def ratio_row(
+    claim: str,
+    engine: str,
+    reference: str,
+    pair: Sequence[Any],
+    series: Sequence[NDArray[np.float64]],
+    expected: float,
+    more: str = '',
+) -> Row:
+    """The slope of the logarithm of the ratio of two distributions against what it must be."""
+    import physical_validation as pv
+
     quantiles = quietly(
         pv.ensemble.check,
         *pair,
@@ -250,54 +272,34 @@ def volume_distribution(case: Case, engine: str) -> Iterator[Row]:
         bootstrap_error=False,
         data_is_uncorrelated=True,
     )
-    low, high = case.pressures
-    first, second = (data.observables.volume for data in pair)
-    slope, error = slope_of_ratio(first, second, low - high)
-    deviation = abs(slope - (low - high)) / error
-    volumes = ' and '.join(f'{np.mean(data.observables.volume):.1f}' for data in pair)
-    yield judged(
-        f'volume distributions at pressures {low} and {high}, {case.name}',
+    slope, error = slope_of_ratio(series[0], series[1], expected)
+    deviation = abs(slope - expected) / error
+    return judged(
+        claim,
         engine,
-        f'ln P2(V)/P1(V) linear in V with slope -(p2 - p1)/kT = {low - high:.3g}',
-        f'slope {slope:.3f} +- {1.96 * error:.3f}, {deviation:.1f} standard deviations off '
-        f'(physical_validation: {abs(quantiles[0]):.1f}); mean volumes {volumes} '
-        f'({values_in(first)})',
+        f'{reference} = {expected:.4g}',
+        f'slope {slope:.4f} +- {1.96 * error:.4f}, {deviation:.1f} standard deviations off '
+        f'(physical_validation: {abs(quantiles[0]):.1f}){more}',
         f'{DEVIATIONS}; standard error at most {LARGEST_SLOPE_ERROR:.0%} of the slope',
         holds=worst([deviation, abs(quantiles[0])]) < MOST_DEVIATIONS
-        and error <= LARGEST_SLOPE_ERROR * (high - low),
+        and error <= LARGEST_SLOPE_ERROR * abs(expected),
     )
 
 
 def potential_energy(engine: str) -> Iterator[Row]:
     """Ratio of the potential energy distributions at two temperatures."""
-    import physical_validation as pv
-
     sample, pair = NEUTRAL.sample(), []
     for kT in (1.0, 1.1):
         series = thermo_series(engine, sample, ConstantVolume(TIME_STEP, kT, 1.0), 250_000)
         series = independent(series, TIMES_APART)
         pair.append(simulation_data('NVT', series, sample, kT))
-    expected = 1 - 1 / 1.1
-    first, second = (data.observables.potential_energy for data in pair)
-    slope, error = slope_of_ratio(first, second, expected)
-    deviation = abs(slope - expected) / error
-    quantiles = quietly(
-        pv.ensemble.check,
-        *pair,
-        verbosity=0,
-        bootstrap_seed=1,
-        bootstrap_error=False,
-        data_is_uncorrelated=True,
-    )
-    yield judged(
+    yield ratio_row(
         'potential energy distributions at kT 1.0 and 1.1, ConstantVolume, neutral',
         engine,
-        f'ln P2(U)/P1(U) linear in U with slope 1/kT1 - 1/kT2 = {expected:.4f}',
-        f'slope {slope:.4f} +- {1.96 * error:.4f}, {deviation:.1f} standard deviations off '
-        f'(physical_validation: {abs(quantiles[0]):.1f})',
-        f'{DEVIATIONS}; standard error at most {LARGEST_SLOPE_ERROR:.0%} of the slope',
-        holds=worst([deviation, abs(quantiles[0])]) < MOST_DEVIATIONS
-        and error <= LARGEST_SLOPE_ERROR * expected,
+        'ln P2(U)/P1(U) linear in U with slope 1/kT1 - 1/kT2',
+        pair,
+        [data.observables.potential_energy for data in pair],
+        1 - 1 / 1.1,
     )
 
 
@@ -391,10 +393,4 @@ def values_in(series: NDArray[np.float64]) -> str:
 
 def settled(sample: Sample, engine: str, accuracy: float) -> Sample:
     """The sample after some time at kT = 1."""
-    simulation = sample.simulation(
-        make_engine(engine), Langevin(TIME_STEP, 1.0, 1.0), sample.mesh(accuracy), seed=2
-    )
-    simulation.run(4_000)
-    state = simulation.state()
-    simulation.close()
-    return sample.with_state(replace(state, step=0))
+    return sample.moved(engine, Langevin(TIME_STEP, 1.0, 1.0), 4_000, sample.mesh(accuracy), 2)

@@ -12,7 +12,6 @@ from importlib.util import find_spec
 
 import freud
 import numpy as np
-from scipy.signal import lfilter
 from scipy.special import dawsn
 
 from analysis.arrays import FloatArray, IntArray
@@ -25,7 +24,6 @@ from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
 from analysis.observables.segmental_relaxation import SegmentalRelaxation
-from analysis.observables.stress_relaxation import stress_relaxation
 from analysis.observables.structure_factor import StructureFactor
 from analysis.sampling.contact_distance import count_pairs, pair_correlation_of
 from analysis.sampling.main_peak import HIGHEST, LOWEST, SHELLS
@@ -38,7 +36,6 @@ from validation.paths import brownian_paths, langevin_paths
 TITLE = 'Estimators on exact input'
 
 ROTATION, DIFFUSION, TIME_STEP = 0.02, 0.01, 0.5
-MODULUS, MAXWELL_TIME = 3.0, 2.0
 PEAKS = 600
 
 
@@ -47,7 +44,6 @@ def jobs() -> Iterator[Job]:
     for name, measure in (
         ('rotors', _segments),
         ('chains', _chains),
-        ('stress', _stress),
         ('stretched exponential', _stretched),
         ('walkers', _walkers),
         ('walkers, by kinisi', _by_kinisi),
@@ -146,38 +142,6 @@ def _chains(engine: str) -> list[Row]:
         claim = f'{name} chains: squared radius of gyration'
         result.append(_close(claim, f'{gyration:.4g}', measured, gyration, 0.03))
     return result
-
-
-def _stress(engine: str) -> list[Row]:
-    """A Maxwell fluid: Ornstein-Uhlenbeck stress."""
-    generator = np.random.default_rng(3)
-    interval, volume, kT, n = 0.1, 50.0, 1.5, 400_000
-    memory, variance = math.exp(-interval / MAXWELL_TIME), MODULUS * kT / volume
-
-    def series(factor: float) -> FloatArray:
-        noise = generator.normal(size=n) * math.sqrt(factor * variance * (1 - memory**2))
-        noise[0] = generator.normal() * math.sqrt(factor * variance)
-        return np.asarray(lfilter([1], [1, -memory], noise))
-
-    pressure = {name: series(1) for name in ('xy', 'xz', 'yz')}
-    pressure |= {name: series(2) for name in ('xx', 'yy', 'zz')}
-    found = stress_relaxation(pressure, volume, kT, interval)
-    x = found.storage.x * MAXWELL_TIME
-    exact = {
-        'G(t)': (found.modulus.value, MODULUS * np.exp(-found.modulus.x / MAXWELL_TIME)),
-        "G'(w)": (found.storage.value, MODULUS * x**2 / (1 + x**2)),
-        "G''(w)": (found.loss.value, MODULUS * x / (1 + x**2)),
-        'tau_s(w) w': (found.segmental_time.value * found.segmental_time.x, x / np.sqrt(1 + x**2)),
-    }
-    return [
-        _within(
-            f'Ornstein-Uhlenbeck stress: {name}, largest error in its scale',
-            'Maxwell model, closed form',
-            float(np.abs(measured - truth).max() / np.abs(truth).max()),
-            0.03,
-        )
-        for name, (measured, truth) in exact.items()
-    ]
 
 
 def _stretched(engine: str) -> list[Row]:

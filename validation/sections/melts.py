@@ -37,32 +37,6 @@ from workflow.stages.stability import limits_of
 TITLE = 'Melts'
 
 
-@dataclass(frozen=True)
-class Published:
-    """A melt of the reference, at density 0.85 and kT = 1.
-
-    Attributes:
-        end_to_end: <R_e^2>, sigma^2.
-        gyration: <R_g^2>, sigma^2.
-        pressure: In epsilon / sigma^3.
-        chains: Number of chains.
-        duration: Length of the run, tau.
-    """
-
-    end_to_end: float
-    gyration: float
-    pressure: float
-    chains: int
-    duration: float
-
-
-# By units per chain.
-PUBLISHED = {
-    5: Published(5.2, 0.92, 5.55, 50, 3_000),
-    10: Published(13.1, 2.2, 5.20, 25, 7_200),
-    20: Published(29.7, 5.0, 5.04, 30, 12_000),
-    50: Published(82.7, 13.3, 4.93, 16, 42_000),
-}
 SOURCE = 'Kremer and Grest 1990'
 # Pressures are published to 0.01, and a density that is off by 0.001 changes them by 0.02.
 PRESSURE_TOLERANCE, PRESSURE_REASON = 0.03, '0.03: last digits of pressure and density'
@@ -79,30 +53,38 @@ END_TO_END_SCATTER, GYRATION_SCATTER = 2 / 3, 4 / 15
 
 
 @dataclass(frozen=True)
-class Run:
-    """A melt, and for how many relaxation times it is run.
+class Melt:
+    """Chains of one length at density 0.85 and kT = 1: what is published, and a run here.
 
     Attributes:
-        chains: Number of chains.
+        end_to_end: Published <R_e^2>, sigma^2.
+        gyration: Published <R_g^2>, sigma^2.
+        pressure: Published, in epsilon / sigma^3.
+        published: Number of chains of the reference, and length of its run, tau.
+        chains: Number of chains here.
         left_out: Relaxation times of the whole chain before sampling.
         sampled: Relaxation times of the whole chain that are sampled.
         segments: Numbers of bonds whose R^2(n) is held against that published for long chains.
     """
 
+    end_to_end: float
+    gyration: float
+    pressure: float
+    published: tuple[int, float]
     chains: int
     left_out: float
     sampled: float
     segments: tuple[int, ...] = ()
 
 
-# Numbers of chains near those of the reference. Chains of 50 take longer to relax than this section
-# has: of them only what does relax is looked at, pressure, bonds, and segments of n bonds, which
-# take n^2 tau.
-RUNS = {
-    5: Run(50, 2, 30),
-    10: Run(25, 2, 22),
-    20: Run(20, 1, 12),
-    50: Run(16, 0.04, 0.4, segments=(8, 10)),
+# By units per chain; numbers of chains near those of the reference. Chains of 50 take longer to
+# relax than this section has: of them only what does relax is looked at, pressure, bonds, and
+# segments of n bonds, which take n^2 tau.
+MELTS = {
+    5: Melt(5.2, 0.92, 5.55, (50, 3_000), 50, 2, 30),
+    10: Melt(13.1, 2.2, 5.20, (25, 7_200), 25, 2, 22),
+    20: Melt(29.7, 5.0, 5.04, (30, 12_000), 20, 1, 12),
+    50: Melt(82.7, 13.3, 4.93, (16, 42_000), 16, 0.04, 0.4, segments=(8, 10)),
 }
 FRAME_PERIOD = 250
 # Fresh melts of chains of 20, and the first of them after a long run: the stretch that a push-off
@@ -119,14 +101,14 @@ SEGMENT_REASON = '5 %: next order of the formula, c_e^2 / n or 2 %, and ends of 
 
 def jobs() -> Iterator[Job]:
     """All jobs of this section, the longest last."""
-    for length in sorted(RUNS, key=lambda n: RUNS[n].chains * n**3 * RUNS[n].sampled):
+    for length in sorted(MELTS, key=lambda n: MELTS[n].chains * n**3 * MELTS[n].sampled):
         yield Job(f'chains_of_{length}', partial(chains_of, length))
     yield Job('push_off', push_off)
 
 
 def chains_of(length: int, engine: str) -> Iterator[Row]:
     """Bonds, pressure, and what else has time to relax in a melt of chains of one length."""
-    run, published = RUNS[length], PUBLISHED[length]
+    run = MELTS[length]
     sample = melt('kremer_grest', {'M': 1.0}, run.chains, length, engine=engine)
     sampled = Sampled.of(sample, engine, run, length)
     name = f'{run.chains} chains of {length}'
@@ -143,17 +125,17 @@ def chains_of(length: int, engine: str) -> Iterator[Row]:
     yield judged(
         f'pressure, {name}',
         engine,
-        f'{published.pressure} ({SOURCE})',
+        f'{run.pressure} ({SOURCE})',
         f'{pressure.value:.3f} +- {half_width(pressure):.3f}',
         f'{PRESSURE_REASON}; plus the half-width',
-        holds=agrees(pressure, published.pressure, PRESSURE_TOLERANCE),
+        holds=agrees(pressure, run.pressure, PRESSURE_TOLERANCE),
     )
     if run.segments:
         yield segments(sampled, run, name, engine)
         return
     for symbol, of_chains, expected, scatter in (
-        ('<R_e^2>', sampled.distances[:, -1], published.end_to_end, END_TO_END_SCATTER),
-        ('<R_g^2>', sampled.gyration, published.gyration, GYRATION_SCATTER),
+        ('<R_e^2>', sampled.distances[:, -1], run.end_to_end, END_TO_END_SCATTER),
+        ('<R_g^2>', sampled.gyration, run.gyration, GYRATION_SCATTER),
     ):
         size, half = float(of_chains.mean()), float(over_chains(of_chains))
         part = reference_error(length, scatter)
@@ -184,12 +166,12 @@ def reference_error(length: int, scatter: float) -> float:
         length: Units per chain.
         scatter: Variance of the R^2 of one chain, in parts of its squared mean.
     """
-    published = PUBLISHED[length]
-    values = published.chains * published.duration / (INDEPENDENT_AFTER * length**2)
+    chains, duration = MELTS[length].published
+    values = chains * duration / (INDEPENDENT_AFTER * length**2)
     return float(1.96 * np.sqrt(scatter / values))
 
 
-def segments(sampled: Sampled, run: Run, name: str, engine: str) -> Row:
+def segments(sampled: Sampled, run: Melt, name: str, engine: str) -> Row:
     """Internal distances against those of long chains."""
     shown, holds = [], True
     for n in run.segments:
@@ -292,7 +274,7 @@ class Sampled:
     gyration: NDArray[np.float64]
 
     @classmethod
-    def of(cls, sample: Sample, engine: str, run: Run, length: int) -> Sampled:
+    def of(cls, sample: Sample, engine: str, run: Melt, length: int) -> Sampled:
         """Run a melt."""
         simulation = sample.simulation(
             make_engine(engine), Langevin(TIME_STEP, 1.0, 0.5), None, seed=11, log_period=50

@@ -22,11 +22,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from gsd.hoomd import Frame
 
 from analysis.io.array_trajectory import ArrayTrajectory
 from analysis.observables.charge_transport import CUBIC_LATTICE
@@ -37,9 +36,8 @@ from models.force_field import ForceField
 from validation.claim import Row
 from validation.job import Job
 from validation.published import compared, in_units, over_replicas
-from validation.systems import Sample, make_engine
+from validation.systems import Sample, ions_at, make_engine
 from workflow.engines.contract import THERMO_COLUMNS, ConstantVolume, Langevin
-from workflow.stages.relax import thermal_velocities
 
 TITLE = 'Published fluids'
 
@@ -90,21 +88,12 @@ def crystal(density: float, kT: float) -> Sample:
     basis = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
     edge = CELLS * (4 / density) ** (1 / 3)
     positions = (corners[:, None] + basis + 0.25).reshape(-1, 3) * edge / CELLS - edge / 2
-    one, square, number = np.ones(1), np.ones((1, 1)), len(positions)
+    one, square = np.ones(1), np.ones((1, 1))
     field = ForceField(
         ('A',), one, 0 * one, one, square, square, CUTOFF * square, {}, {}, bjerrum_length=0.0
     )
-    frame = Frame()
-    frame.configuration.step = 0
-    frame.configuration.box = [edge, edge, edge, 0, 0, 0]
-    frame.particles.N = number
-    frame.particles.types = ['A']
-    frame.particles.typeid = np.zeros(number, dtype=np.uint32)
-    frame.particles.charge, frame.particles.mass = np.zeros(number), np.ones(number)
-    frame.particles.position = positions
-    frame.particles.image = np.zeros((number, 3), dtype=np.int32)
-    frame.particles.velocity = thermal_velocities(np.ones(number), kT, np.random.default_rng(1))
-    return Sample(frame, field)
+    sample = ions_at(positions, np.ones(len(positions), dtype=bool), edge, field)
+    return sample.with_velocities(kT, 1)
 
 
 def triple_point(published: Published, engine: str) -> Iterator[Row]:
@@ -112,10 +101,7 @@ def triple_point(published: Published, engine: str) -> Iterator[Row]:
     density, kT = published.density, published.kT
     sample = crystal(density, kT)
     for hot, steps in ((1.5, HOT_STEPS), (kT, COOL_STEPS)):
-        simulation = sample.simulation(make_engine(engine), Langevin(TIME_STEP, hot, 1.0), seed=7)
-        simulation.run(steps)
-        sample = sample.with_state(replace(simulation.state(), step=0))
-        simulation.close()
+        sample = sample.moved(engine, Langevin(TIME_STEP, hot, 1.0), steps, seed=7)
     moves = ConstantVolume(TIME_STEP, kT, 5.0)
     simulation = sample.simulation(make_engine(engine), moves, seed=8, log_period=LOG_PERIOD)
     paths, rows = [], []

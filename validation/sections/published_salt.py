@@ -44,9 +44,8 @@ from validation.claim import Row, half_width
 from validation.job import Job
 from validation.published import compared, in_units, over_replicas
 from validation.sampled_run import sampled_run
-from validation.systems import Sample, bare_charges, crystal, make_engine
+from validation.systems import Sample, bare_charges, crystal
 from workflow.engines.contract import ConstantVolume, Langevin, Ramp
-from workflow.stages.relax import thermal_velocities
 
 TITLE = 'Molten salt'
 
@@ -94,7 +93,7 @@ def sodium_chloride(engine: str) -> Iterator[Row]:
     found, currents, slower = [], [], []
     for replica in range(REPLICAS):
         with sampled_run(
-            with_velocities(sample, replica),
+            sample.with_velocities(1.0, replica),
             engine,
             motion,
             sample.mesh(COULOMB_ERROR),
@@ -186,19 +185,9 @@ def liquid() -> Sample:
     volume = len(lattice.charges) / 2 * (SODIUM + CHLORINE) / KILOGRAMS_PER_CUBIC_METRE
     scale = volume ** (1 / 3) / LENGTH / lattice.state.box[0]
     start = lattice.at(lattice.state.positions * scale, lattice.state.box * scale)
-    start = with_velocities(start, 0)
+    start = start.with_velocities(1.0, 0)
     cooling = Langevin(TIME_STEP, Ramp(3.0, 1.0, MELTING_STEPS), 0.5)
-    simulation = start.simulation(make_engine('lammps'), cooling, start.mesh(COULOMB_ERROR))
-    simulation.run(MELTING_STEPS)
-    state = simulation.state()
-    simulation.close()
-    return start.with_state(state)
-
-
-def with_velocities(sample: Sample, seed: int) -> Sample:
-    """The same ions with other velocities."""
-    velocities = thermal_velocities(sample.masses, 1.0, np.random.default_rng(seed))
-    return sample.with_state(replace(sample.state, velocities=velocities))
+    return start.moved('lammps', cooling, MELTING_STEPS, start.mesh(COULOMB_ERROR))
 
 
 def salt() -> ForceField:

@@ -16,7 +16,6 @@ from validation.job import Job
 from validation.record_hoomd import load, names
 from validation.sections.forces import pressure_tensor
 from validation.sections.reference_forces import relative_rms
-from validation.systems import make_engine
 
 TITLE = 'Recorded values of HOOMD-blue'
 
@@ -56,9 +55,7 @@ def tolerance_of(name: str) -> float:
 def differences(name: str, engine: str) -> tuple[float, float, float, str]:
     """Relative differences of energies, forces and pressures, and the version recorded."""
     stored = load(name)
-    simulation = stored.sample.simulation(make_engine(engine), mesh=stored.mesh)
-    energies, forces = simulation.energies(), simulation.forces()
-    simulation.close()
+    energies, forces = stored.sample.evaluated(engine, stored.mesh)
     scale = sum(abs(value) for value in stored.energies.values())
     energy = worst(abs(energies[term] - value) for term, value in stored.energies.items()) / scale
     tensor = pressure_tensor(stored.sample, engine, stored.mesh)

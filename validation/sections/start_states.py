@@ -148,19 +148,13 @@ def two_starts(fraction: Fraction, engine: str) -> Iterator[Row]:
     comparison = Comparison(fraction, engine)
     number = len(comparison.sample.charges)
     lengths = [length for length in LENGTHS if number * length <= ROOM]
-    looks: list[Look] = []
-    for look in comparison.looks(lengths):
-        looks.append(look)
-    apart = [f'{look.length:g} tau' for look in looks if look.is_apart]
-    outcome = error_context(looks)
-    if apart:
-        outcome += f'; called equilibrated and yet apart after {", ".join(apart)}'
+    looks = list(comparison.looks(lengths))
     yield judged(
         f'ion clusters from dispersed and from aggregated ions, LSP {fraction}, '
         f'{comparison.n_ions} ions in {number} beads',
         engine,
         'one another',
-        f'{outcome}. At the start: {comparison.beginnings}. At {looks[-1]}',
+        f'{outcome_text(looks)}. At the start: {comparison.beginnings}. At {looks[-1]}',
         f'together, or declared not equilibrated or not known; differences beyond 95 % of '
         f'{len(QUANTITIES)} quantities in {len(CHAINS)} compositions together fail',
         holds=not looks[-1].is_apart,
@@ -254,18 +248,10 @@ def under_coupling(sample: Sample, factor: float, engine: str) -> Sample:
     Ions that find their charges all at once fall together faster than LONG_TIME_STEP can follow.
     """
     field = replace(sample.field, bjerrum_length=factor * sample.field.bjerrum_length)
-    other = Sample(sample.frame, field)
-    sample = _moved(sample, other, Langevin(TIME_STEP, 1.0, 1.0), PREPARATION_STEPS, engine)
-    return _moved(sample, sample, Langevin(0.001, 1.0, 10.0), DAMPED_STEPS, engine)
-
-
-def _moved(sample: Sample, other: Sample, moves: Langevin, steps: int, engine: str) -> Sample:
-    """`sample` where the beads of `other` have gone."""
-    simulation = other.simulation(make_engine(engine), moves, other.mesh(COULOMB_ERROR), seed=31)
-    simulation.run(steps)
-    state = simulation.state()
-    simulation.close()
-    return sample.with_state(replace(state, step=0))
+    other, mixing = Sample(sample.frame, field), Langevin(TIME_STEP, 1.0, 1.0)
+    other = other.moved(engine, mixing, PREPARATION_STEPS, other.mesh(COULOMB_ERROR), 31)
+    sample, damped = sample.with_state(other.state), Langevin(0.001, 1.0, 10.0)
+    return sample.moved(engine, damped, DAMPED_STEPS, sample.mesh(COULOMB_ERROR), 31)
 
 
 def at_once(run: Start) -> str:
@@ -349,7 +335,14 @@ def needed(looks: Sequence[Look]) -> tuple[float | None, bool]:
     return (looks[-1].length, False) if looks and looks[-1].is_together else (None, False)
 
 
-def error_context(looks: Sequence[Look]) -> str:
+def outcome_text(looks: Sequence[Look]) -> str:
+    """The length needed in words, or what is in its way; and where both were wrong."""
+    apart = [f'{look.length:g}' for look in looks if look.is_apart]
+    wrong = f'; called equilibrated and yet apart after {", ".join(apart)} tau' if apart else ''
+    return length_text(looks) + wrong
+
+
+def length_text(looks: Sequence[Look]) -> str:
     """The length needed in words, or what is in its way."""
     length, is_confirmed = needed(looks)
     if length is None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +35,7 @@ MOST_FALSE = 0.05
 # both are skewed by about 1.
 SHAPE, DEVIATION = 4.0, 0.314
 REFERENCE = 'synthetic sweeps without an effect'
+RANKS = 'ranks tell skewed values of equal means apart'
 
 Draw = Callable[[np.random.Generator, int], FloatArray]
 Spreads = Callable[[np.random.Generator, int], FloatArray]
@@ -95,110 +96,81 @@ def one_wide(generator: np.random.Generator, k: int) -> FloatArray:
 
 def equal_rows(engine: str) -> Iterator[Row]:
     """Normal values with the same spread in all states."""
-    yield from Tally.of('normal values, equal spreads', 1, normal, equal).rows()
-    yield from Tally.of('normal values, equal spreads, 2 replicas', 2, normal, equal, 2).rows()
+    yield from tally('normal values, equal spreads', 1, normal, equal)
+    yield from tally('normal values, equal spreads, 2 replicas', 2, normal, equal, 2)
 
 
 def skewed_rows(engine: str) -> Iterator[Row]:
     """Skewed values."""
     for what, seed, draw in (('lognormal', 3, lognormal), ('gamma', 4, gamma)):
-        found = Tally.of(f'{what} values, equal spreads', seed, draw, equal, None, SWEEPS // 2)
-        yield from found.rows()
+        yield from tally(f'{what} values, equal spreads', seed, draw, equal, tried=SWEEPS // 2)
 
 
 def unequal_rows(engine: str) -> Iterator[Row]:
     """Spreads that differ: claimed to a factor of two, stated beyond."""
-    yield from Tally.of('spreads that double along the axis', 5, normal, rising).rows()
-    yield from Tally.of('spreads that differ by chance, by 1.5', 6, normal, scattered).rows()
+    yield from tally('spreads that double along the axis', 5, normal, rising)
+    yield from tally('spreads that differ by chance, by 1.5', 6, normal, scattered)
     why = 'what is lost where spreads are unequal'
     for what, seed, spreads, n in (
         ('spreads that double along the axis, 2 replicas', 7, rising, 2),
         ('one state at the end spreads 3 times as much', 8, one_wide, None),
         ('one state at the end spreads 3 times as much, 2 replicas', 9, one_wide, 2),
     ):
-        yield from Tally.of(what, seed, normal, spreads, n, STATED).stated_rows(why)
-    yield from Tally.of(
-        'gamma values, spreads that double along the axis', 10, gamma, rising, None, STATED
-    ).stated_rows(why + ': ranks tell skewed values of equal means apart')
+        yield from tally(what, seed, normal, spreads, n, STATED, why)
+    what, why = 'gamma values, spreads that double along the axis', f'{why}: {RANKS}'
+    yield from tally(what, 10, gamma, rising, None, STATED, why)
 
 
-@dataclass
-class Tally:
-    """What was decided of sweeps without an effect, and what their intervals held."""
+def tally(
+    what: str,
+    seed: int,
+    draw: Draw,
+    spreads: Spreads,
+    n: int | None = None,
+    tried: int = SWEEPS,
+    why: str = '',
+) -> Iterator[Row]:
+    """Draw sweeps without an effect, decide each, and hold their intervals against the truth.
 
-    what: str
-    trends: int
-    differences: int
-    maxima: int
-    states: list[Outcome]
-    own: list[Outcome]
-    ends: list[Outcome]
-    slopes: list[Outcome]
-    contrasts: list[Outcome]
-    tried: int
-
-    @classmethod
-    def of(
-        cls, what: str, seed: int, draw: Draw, spreads: Spreads, n: int | None = None,
-        tried: int = SWEEPS,
-    ) -> Tally:  # fmt: skip
-        """Draw sweeps, with n replicas or 2 to 8, and decide each."""
-        generator = np.random.default_rng(seed)
-        found = cls(what, 0, 0, 0, [], [], [], [], [], tried)
-        for _ in range(tried):
-            widths = spreads(generator, int(generator.integers(3, 9)))
-            sizes = draw_sizes(generator, len(widths)) if n is None else np.full(len(widths), n)
-            found.add(
-                [
-                    state(place, width * draw(generator, int(size)))
-                    for place, width, size in zip(places(len(widths)), widths, sizes, strict=True)
-                ],
-                generator,
-                int(np.argmax(widths)),
-            )
-        return found
-
-    def add(self, states: list[Replicates], generator: np.random.Generator, widest: int) -> None:
-        """Decide a sweep."""
-        first, second = generator.choice(len(states), 2, replace=False)
-        trend = trend_test(states)
-        difference = contrast(states, int(first), int(second))
-        self.trends += trend.direction != 0
-        self.differences += difference.direction != 0
-        self.maxima += maximum_test(states, int(first)).direction != 0
+    They have n replicas, or 2 to 8. Rows are claimed, unless `why` says why they are stated.
+    """
+    generator = np.random.default_rng(seed)
+    decided = {'trends': 0, 'differences': 0, 'maxima': 0}
+    of_states: list[Outcome] = []
+    of_widest: list[Outcome] = []
+    of_slopes: list[Outcome] = []
+    of_differences: list[Outcome] = []
+    for _ in range(tried):
+        widths = spreads(generator, int(generator.integers(3, 9)))
+        sizes = draw_sizes(generator, len(widths)) if n is None else np.full(len(widths), n)
+        states = [
+            state(place, width * draw(generator, int(size)))
+            for place, width, size in zip(places(len(widths)), widths, sizes, strict=True)
+        ]
+        first, second = (int(each) for each in generator.choice(len(states), 2, replace=False))
+        trend, difference = trend_test(states), contrast(states, first, second)
+        decided['trends'] += trend.direction != 0
+        decided['differences'] += difference.direction != 0
+        decided['maxima'] += maximum_test(states, first).direction != 0
         intervals = [holds(each, 0.0) for each in pooled_intervals(states)]
-        self.states += intervals
-        self.ends.append(intervals[widest])
-        self.slopes.append(holds(trend.effect, 0.0))
-        self.contrasts.append(holds(difference.effect, 0.0))
-
-    def rows(self) -> Iterator[Row]:
-        """Claim the rates and the coverages."""
-        yield false_decisions(f'trends, {self.what}', self.trends, self.tried)
-        yield false_decisions(f'differences, {self.what}', self.differences, self.tried)
-        yield false_decisions(f'maxima, {self.what}', self.maxima, self.tried)
-        yield Coverage.of(f'intervals of states, {self.what}', self.states).exact()
-        yield Coverage.of(f'interval of the slope, {self.what}', self.slopes).exact()
-        yield Coverage.of(f'interval of a difference, {self.what}', self.contrasts).exact()
-
-    def stated_rows(self, why: str) -> Iterator[Row]:
-        """State them."""
-        for name, count in (
-            ('trends', self.trends),
-            ('differences', self.differences),
-            ('maxima', self.maxima),
-        ):
-            measured = percent(count, self.tried)
+        of_states += intervals
+        of_widest.append(intervals[int(np.argmax(widths))])
+        of_slopes.append(holds(trend.effect, 0.0))
+        of_differences.append(holds(difference.effect, 0.0))
+    for name, count in decided.items():
+        if why:
             yield stated(
-                f'false decisions: {name}, {self.what}', NO_ENGINE, REFERENCE, measured, why
+                f'false decisions: {name}, {what}', NO_ENGINE, REFERENCE, percent(count, tried), why
             )
-        for name, outcomes in (
-            ('intervals of states', self.states),
-            ('interval of the state that spreads most', self.ends),
-            ('interval of the slope', self.slopes),
-            ('interval of a difference', self.contrasts),
-        ):
-            yield Coverage.of(f'{name}, {self.what}', outcomes).stated(why)
+        else:
+            yield false_decisions(f'{name}, {what}', count, tried)
+    outcomes = {'intervals of states': of_states}
+    if why:
+        outcomes['interval of the state that spreads most'] = of_widest
+    outcomes |= {'interval of the slope': of_slopes, 'interval of a difference': of_differences}
+    for name, each in outcomes.items():
+        coverage = Coverage.of(f'{name}, {what}', each)
+        yield coverage.stated(why) if why else coverage.exact()
 
 
 def bound_rows(engine: str) -> Iterator[Row]:
