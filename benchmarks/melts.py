@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from gsd.hoomd import Frame
 
 from models.force_field import force_field
-from models.melt import build_melt, wrapped
+from models.melt import build_melt
 from models.model import load_model
+from validation.systems import Sample, side_by_side
 from workflow.engines.contract import Engine, State
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import stop_requests
@@ -76,24 +76,10 @@ def relaxed(
 def copied_melt(beads: int, copies: int, engine: Engine, cache: Path) -> tuple[System, State]:
     """The relaxed melt so many times, side by side: 8 or 64 times fill a cube."""
     system, start = melt_system(beads, engine), relaxed(beads, engine, cache)
-    edge, frame = round(copies ** (1 / 3)), Frame()
-    places = np.indices((edge,) * 3).reshape(3, -1).T - (edge - 1) / 2
-    # Chains whole: their copies then are too.
-    whole = start.positions + start.images * start.box
-    moved = (whole + start.box * places[:, None]).reshape(-1, 3)
-    positions, images = wrapped(moved, float(start.box[0]) * edge)
-    velocities = np.tile(start.velocities, (copies, 1))
-    state = State(0, start.box * edge, positions.astype(float), images, velocities)
-    source, target = system.topology, frame.particles
-    target.N, target.types = len(moved), source.particles.types
-    for name in ('typeid', 'mass', 'charge'):
-        setattr(target, name, np.tile(getattr(source.particles, name), copies))
-    bonds, target = source.bonds, frame.bonds
-    target.N, target.types = bonds.N * copies, bonds.types
-    target.typeid = np.tile(bonds.typeid, copies)
-    firsts = source.particles.N * np.arange(copies)
-    target.group = (bonds.group + firsts[:, None, None]).reshape(-1, 2).astype(np.int32)
-    return replace(system, topology=frame), state
+    edge = round(copies ** (1 / 3))
+    one = Sample(frame_with_state(system.topology, start), system.force_field)
+    many = side_by_side(one, (edge, edge, edge))
+    return replace(system, topology=many.frame), many.state
 
 
 def _state_point(beads: int, lsp: float, bjerrum_length: float) -> StatePoint:

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fault_injection.outcome import ANEW, Outcome
-from fault_injection.outputs import Content, content_so_far, faults_in_outputs
+from fault_injection.outcome import Outcome
+from fault_injection.outputs import Content, content_so_far, count_end
 from fault_injection.small_sweep import (
     LONGEST_RUN,
-    Run,
     finish,
-    is_done,
     job_of,
     make_job,
     start_run,
@@ -109,24 +107,15 @@ def damage_job(
     elif run.code != 0:
         outcome.counts[kind, engine, 'unclear'] += 1
     outcome.answers[kind, engine, 'detected' if detected else 'harmless'] += 1
-    outcome.answers[kind, engine, ANEW] += run.began_anew
-    if run.code == 0 and is_done(job):
-        kept = _kept(written, run)
-        for fault, number in faults_in_outputs(job, kept).items():
-            outcome.counts[kind, engine, fault] += number
-    else:
-        outcome.counts[kind, engine, 'not completed'] += 1
+    # All up to where the run says that it went on must still be there.
+    step = run.resumed_at('sample')
+    kept = Content() if step is None else written.until(step)
+    count_end(outcome, kind, engine, job, run, kept)
     if outcome.counts:
         outcome.messages.append(f'{folder}: {path.name}: {run.said[-500:]}')
     else:
         shutil.rmtree(folder)
     return outcome
-
-
-def _kept(written: Content, run: Run) -> Content:
-    """What must still be there: all up to where the run says that it went on."""
-    step = run.resumed_at('sample')
-    return Content() if step is None else written.until(step)
 
 
 def _truncate(path: Path, rng: np.random.Generator) -> None:

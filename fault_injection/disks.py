@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fault_injection.outcome import ANEW, Outcome
-from fault_injection.outputs import content_so_far, faults_in_outputs
-from fault_injection.small_sweep import finish, is_done, make_job, start_run
+from fault_injection.outcome import Outcome
+from fault_injection.outputs import content_so_far, count_end
+from fault_injection.small_sweep import finish, make_job, start_run
 
 FULL = 'disk full'
 READ_ONLY = 'read-only disk'
@@ -57,10 +57,7 @@ def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
         first = finish(start_run(folder, engine, **environment))
         where = 'with temporary files' if temporary_files_too else 'without temporary files'
         outcome.trials[FULL, where, engine] += 1
-        if first.code == 0:
-            outcome.answers[FULL, engine, 'harmless'] += 1
-        else:
-            outcome.answers[FULL, engine, 'detected'] += 1
+        outcome.answers[FULL, engine, 'detected' if first.code else 'harmless'] += 1
         if first.code != 0 and not (first.is_clearly_refused and 'full' in first.said):
             outcome.counts[FULL, engine, 'unclear'] += 1
         with tempfile.TemporaryDirectory() as scratch:
@@ -69,15 +66,10 @@ def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
         if first.code != 0:
             _forbid_writing(folder, engine, outcome)
         run = finish(start_run(folder, engine, **environment))
-        outcome.answers[FULL, engine, ANEW] += run.began_anew
-        if run.code == 0 and is_done(job):
-            step = run.resumed_at('sample')
-            if written.frames and step is None and 'sample' in run.said:
-                outcome.counts[FULL, engine, 'lost'] += 1  # all that was done before
-            for name, number in faults_in_outputs(job, written).items():
-                outcome.counts[FULL, engine, name] += number
-        else:
-            outcome.counts[FULL, engine, 'not completed'] += 1
+        has_sampled = run.code == 0 and 'sample' in run.said
+        if has_sampled and written.frames and run.resumed_at('sample') is None:
+            outcome.counts[FULL, engine, 'lost'] += 1  # all that was done before
+        count_end(outcome, FULL, engine, job, run, written)
         outcome.counts = +outcome.counts
         if outcome.counts:
             outcome.messages.append(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fault_injection.outcome import ANEW, Outcome
-from fault_injection.outputs import Content, content_so_far, faults_in_outputs
+from fault_injection.outputs import Content, content_so_far, count_end
 from fault_injection.small_sweep import (
     LONGEST_RUN,
     STAGES,
@@ -78,12 +78,7 @@ def kill_job(
             outcome.messages.append(f'{fault}: exit code {run.code}: {run.said[-500:]}')
         written = content_so_far(job, folder) if stage_of(job) == 'sample' else written
     run = finish(start_run(folder, engine))
-    outcome.answers[kind, engine, ANEW] += run.began_anew
-    if run.code == 0 and is_done(job):
-        for name, found in faults_in_outputs(job, written).items():
-            outcome.counts[kind, engine, name] += found
-    else:
-        outcome.counts[kind, engine, 'not completed'] += 1
+    count_end(outcome, kind, engine, job, run, written)
     if outcome.counts:
         outcome.messages.append(f'{folder}: {run.said[-500:]}')
     else:

@@ -12,7 +12,15 @@ import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
-from fault_injection.small_sweep import DENSE_SCHEDULE, LOG_PERIOD, SCHEDULE, STEPS
+from fault_injection.outcome import ANEW, Outcome
+from fault_injection.small_sweep import (
+    DENSE_SCHEDULE,
+    LOG_PERIOD,
+    SCHEDULE,
+    STEPS,
+    Run,
+    is_done,
+)
 from workflow.jobs import files as job_files
 from workflow.stages.checkpoint import DamagedCheckpoint, read_checkpoint
 from workflow.stages.gsd_layout import restore
@@ -56,16 +64,27 @@ def content_so_far(job: Path, scratch: Path) -> Content:
     return Content()
 
 
-def faults_in_outputs(job: Path, written: Content) -> Counter[str]:
-    """How many frames and rows are lost, doubled, or wrong.
+def count_end(
+    outcome: Outcome, kind: str, engine: str, job: Path, run: Run, written: Content
+) -> None:
+    """Count frames and rows that are lost, doubled or wrong after the last run of a job.
 
     Args:
-        job: A job that is done.
+        outcome: Takes the counts.
+        kind: Of fault.
+        engine: Of the job.
+        job: Its folder.
+        run: The last one.
         written: What was written before the faults, and must still be there as it was.
     """
+    outcome.answers[kind, engine, ANEW] += run.began_anew
+    if run.code != 0 or not is_done(job):
+        outcome.counts[kind, engine, 'not completed'] += 1
+        return
     found = _faults(job / job_files.TRAJECTORY, job / job_files.THERMO, SCHEDULE, written)
     dense = job / job_files.DENSE_TRAJECTORY, job / job_files.DENSE_THERMO
-    return +(found + _faults(*dense, DENSE_SCHEDULE, Content()))
+    found += _faults(*dense, DENSE_SCHEDULE, Content())
+    outcome.counts += Counter({(kind, engine, fault): n for fault, n in found.items()})
 
 
 def _faults(trajectory: Path, log: Path, schedule: BlockSchedule, written: Content) -> Counter[str]:

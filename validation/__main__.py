@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
+from analysis.serialise import from_json
 from user_input import exits_on_user_error
 from validation.claim import Row, Verdict, not_run
 from validation.job import NO_ENGINE
@@ -139,8 +139,7 @@ def _run(task: Task, deadline: float) -> tuple[list[Row], float]:
             code = process.returncode
         except subprocess.TimeoutExpired:
             late, reason, code = True, [], 0
-        content = json.loads(file.read_text()) if file.exists() else []
-    rows = [Row.from_dict(values) for values in content]
+        rows: list[Row] = from_json(list[Row], file.read_bytes()) if file.exists() else []
     if late:
         rows.append(not_run(task.job, task.engine, 'the time limit was reached'))
     if code:

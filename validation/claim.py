@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
 
 from analysis.estimators.estimate import Estimate
 
@@ -42,15 +41,6 @@ class Row:
     tolerance: str
     verdict: Verdict
     reason: str = ''
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Undo `as_dict`."""
-        return cls(**values | {'verdict': Verdict(values['verdict'])})
 
 
 def judged(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from analysis.serialise import from_json, to_json
 from validation.claim import Row, Verdict
 from validation.sections import SECTIONS, section
 from validation.systems import cache, make_engine
@@ -62,20 +62,17 @@ def commit_here() -> str:
 
 def save_result(result: SectionResult) -> None:
     """Keep the rows of a section for pages that are made of several runs."""
-    values: dict[str, Any] = vars(result) | {'rows': [row.as_dict() for row in result.rows]}
-    (cache() / f'result_{result.section}.json').write_text(json.dumps(values))
+    (cache() / f'result_{result.section}.json').write_bytes(to_json(result))
 
 
 def read_results() -> dict[str, SectionResult]:
     """The rows of the last run of each section on this machine."""
-    results = {}
-    for name in SECTIONS:
-        file = cache() / f'result_{name}.json'
-        if file.exists():
-            values = json.loads(file.read_text())
-            rows = [Row.from_dict(row) for row in values.pop('rows')]
-            results[name] = SectionResult(**values, rows=rows)
-    return results
+    files = {name: cache() / f'result_{name}.json' for name in SECTIONS}
+    return {
+        name: from_json(SectionResult, file.read_bytes())
+        for name, file in files.items()
+        if file.exists()
+    }
 
 
 def write_page(path: Path, results: dict[str, SectionResult]) -> None:

@@ -29,17 +29,11 @@ def simulation_data(
     number = int(sample.frame.particles.N)
     units = pv.data.UnitData(
         kb=1.0,
-        energy_str='epsilon',
         energy_conversion=1.0,
-        length_str='sigma',
         length_conversion=1.0,
-        volume_str='sigma^3',
         volume_conversion=1.0,
-        temperature_str='epsilon/k',
         temperature_conversion=1.0,
-        pressure_str='epsilon/sigma^3',
         pressure_conversion=BAR,
-        time_str='tau',
         time_conversion=1.0,
     )
     system = pv.data.SystemData(

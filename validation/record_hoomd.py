@@ -10,10 +10,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from gsd.hoomd import Frame
 from numpy.typing import NDArray
 
 from models.force_field import force_field
@@ -24,6 +22,7 @@ from validation.systems import Sample, make_engine
 from workflow.electrostatics.mesh import CoulombMesh
 from workflow.engines.contract import ENERGY_TERMS
 from workflow.engines.selection import available_engines
+from workflow.stages.trajectory_writer import read_frame, write_frame
 
 FOLDER = Path(__file__).parent / 'data' / 'recorded'
 # Tight, so that what is compared is the force field and not the mesh.
@@ -60,75 +59,50 @@ def names() -> list[str]:
 
 def path_of(name: str) -> Path:
     """The file of a frame."""
-    return FOLDER / f'{"".join(c if c.isalnum() else "_" for c in name)}.npz'
+    return FOLDER / f'{"".join(c if c.isalnum() else "_" for c in name)}.gsd'
 
 
 def record(name: str) -> Path:
-    """Compute and store one frame."""
+    """Compute and store one frame, with what HOOMD-blue says of it as its log."""
     sample = sample_of(name, 0)
     mesh = sample.mesh(COULOMB_ERROR)
     energies, forces = sample.evaluated('hoomd', mesh)
+    version = make_engine('hoomd').describe()['version']
     frame = sample.frame
-    content: dict[str, Any] = {
-        'hoomd_version': np.array(make_engine('hoomd').describe()['version']),
-        'box': np.asarray(frame.configuration.box, dtype=float),
-        'positions': np.asarray(frame.particles.position, dtype=np.float32),
-        'bead_types': np.array(frame.particles.types),
-        'typeid': np.asarray(frame.particles.typeid, dtype=np.uint8),
-        'charge': np.asarray(sample.charges, dtype=np.int8),
-        'bjerrum_length': np.array(sample.field.bjerrum_length),
+    frame.particles.velocity = frame.particles.image = None
+    frame.log = {
+        'version': np.frombuffer(version.encode(), dtype=np.uint8),
+        'bjerrum_length': np.array([sample.field.bjerrum_length]),
         'energies': np.array([energies[term] for term in ENERGY_TERMS]),
         'forces': forces.astype(np.float32),
         'pressure': pressure_tensor(sample, 'hoomd', mesh),
-        'mesh': np.array([getattr(mesh, key) for key in _MESH] if mesh else []),
     }
-    for group in ('bonds', 'angles'):
-        topology = getattr(frame, group)
-        content[f'{group}_types'] = np.array(topology.types or [], dtype=np.str_)
-        none = topology.N == 0
-        content[f'{group}_typeid'] = np.array([] if none else topology.typeid, dtype=np.uint8)
-        content[f'{group}_group'] = np.array([] if none else topology.group, dtype=np.uint16)
+    if mesh is not None:
+        frame.log['mesh'] = np.array([getattr(mesh, key) for key in _MESH])
     FOLDER.mkdir(exist_ok=True)
     path = path_of(name)
-    np.savez_compressed(path, **content)
+    write_frame(path, frame)
     return path
 
 
 def load(name: str) -> Recorded:
     """Read one frame, and resolve its force field from the model file as it is now."""
-    with np.load(path_of(name), allow_pickle=False) as file:
-        content = dict(file)
-    frame = Frame()
-    frame.configuration.step = 0
-    frame.configuration.box = content['box']
-    particles = frame.particles
-    particles.N = len(content['positions'])
-    particles.types = content['bead_types'].tolist()
-    particles.typeid = content['typeid'].astype(np.uint32)
-    particles.charge = content['charge'].astype(float)
-    particles.position = content['positions'].astype(float)
-    particles.image = np.zeros((particles.N, 3), dtype=np.int32)
-    particles.velocity = np.zeros((particles.N, 3))
-    for group in ('bonds', 'angles'):
-        topology = getattr(frame, group)
-        topology.N = len(content[f'{group}_typeid'])
-        topology.types = content[f'{group}_types'].tolist()
-        topology.typeid = content[f'{group}_typeid'].astype(np.uint32)
-        topology.group = content[f'{group}_group'].astype(np.int32)
-    field = force_field(load_model(MELTS[name][0]), float(content['bjerrum_length']))
+    frame = read_frame(path_of(name))
+    log = frame.log
+    field = force_field(load_model(MELTS[name][0]), float(log['bjerrum_length'][0]))
     mesh = None
-    if content['mesh'].size:
-        resolution, order, cutoff, splitting = content['mesh'].tolist()
+    if 'mesh' in log:
+        resolution, order, cutoff, splitting = log['mesh'].tolist()
         mesh = CoulombMesh(
             int(resolution), int(order), cutoff, splitting, COULOMB_ERROR, COULOMB_ERROR, 1.0
         )
     return Recorded(
         Sample(frame, field),
         mesh,
-        str(content['hoomd_version']),
-        dict(zip(ENERGY_TERMS, content['energies'].tolist(), strict=True)),
-        content['forces'].astype(float),
-        content['pressure'],
+        log['version'].tobytes().decode(),
+        dict(zip(ENERGY_TERMS, log['energies'].tolist(), strict=True)),
+        log['forces'].astype(float),
+        log['pressure'],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import math
 import os
 import tempfile
 from dataclasses import dataclass, replace
@@ -226,10 +227,10 @@ def melt(
     return Sample(frame_with_state(topology, state_of(read_frame(saved))), field)
 
 
-def elongated(sample: Sample, times: int) -> Sample:
-    """The sample `times` over, side by side along x: a box with long waves that stays small."""
+def side_by_side(sample: Sample, along: tuple[int, int, int]) -> Sample:
+    """So many copies of the sample along each axis, with chains whole."""
     state, old, frame = sample.state, sample.frame, Frame()
-    box = state.box * (times, 1, 1)
+    box, times = state.box * along, math.prod(along)
     frame.configuration.step = 0
     frame.configuration.box = [*box, 0, 0, 0]
     number = len(state.positions)
@@ -244,8 +245,9 @@ def elongated(sample: Sample, times: int) -> Sample:
         mine.N, mine.types = theirs.N * times, theirs.types
         mine.typeid = np.tile(theirs.typeid, times)
         mine.group = np.concatenate([theirs.group + copy * number for copy in range(times)])
-    shifts = np.arange(times)[:, None, None] * (state.box * (1, 0, 0))
-    positions = (state.positions + state.images * state.box + shifts).reshape(-1, 3)
+    places = np.indices(along).reshape(3, -1).T[:, None]
+    whole = state.positions + state.images * state.box
+    positions = (whole + places * state.box).reshape(-1, 3)
     images = np.round(positions / box).astype(np.int32)
     frame.particles.position, frame.particles.image = positions - images * box, images
     frame.particles.velocity = np.tile(state.velocities, (times, 1))

@@ -5,10 +5,10 @@ A crash of an engine ends this process and not the others.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
+from analysis.serialise import to_json
 from validation.sections import section
 
 
@@ -18,8 +18,8 @@ def main() -> None:
     job = next(job for job in section(section_name).jobs() if job.name == job_name)
     rows = []
     for row in job.measure(engine):
-        rows.append(row.as_dict())
-        Path(file).write_text(json.dumps(rows))
+        rows.append(row)
+        Path(file).write_bytes(to_json(rows))
 
 
 if __name__ == '__main__':

@@ -59,11 +59,6 @@ class Modes:
     deviance: float
     hidden: tuple[tuple[float, float, FloatArray], ...]
 
-    @property
-    def times(self) -> FloatArray:
-        """Shape (K,)."""
-        return _moduli_and_times(self.parameters)[1]
-
 
 @dataclass(frozen=True)
 class MaxwellSpectrum:
@@ -224,7 +219,7 @@ class _Points:
             if found and found[-1].misfit - fit.misfit < LEAST_GAIN:
                 break
             found.append(fit)
-            times = fit.times
+            _, times = _moduli_and_times(fit.parameters)
             model, _ = self._model(fit.parameters)
         return tuple(found)
 

@@ -20,7 +20,7 @@ from models.pair_potentials import Mie, Tabulated
 from tests.conftest import RelaxedMelt
 from tests.systems import COULOMB_ERROR, melt, state_point
 from validation.sections.forces import MODELS
-from validation.sections.reference_forces import reference, relative_rms
+from validation.sections.reference_forces import ReferenceSum, relative_rms
 from validation.systems import Sample
 from workflow.electrostatics.ewald import ewald_sum, pair_sum
 from workflow.electrostatics.mesh import CoulombMesh, ForceErrorRequest, MeshCosts, choose_mesh
@@ -71,12 +71,12 @@ def bare_simulation(
 
 def test_short_range_energies_and_forces_equal_direct_sums(engine: Engine, relaxed) -> None:
     frame, field, _ = relaxed
-    energies, forces = reference(frame, field)
+    expected = ReferenceSum(frame, field)
     simulation = bare_simulation(engine, frame, field, None)
     measured = simulation.energies()
-    for term, expected in energies.items():
-        assert measured[term] == pytest.approx(expected, rel=1e-6)
-    assert relative_rms(simulation.forces(), forces) < 1e-6
+    for term, energy in expected.energies.items():
+        assert measured[term] == pytest.approx(energy, rel=1e-6)
+    assert relative_rms(simulation.forces(), expected.forces) < 1e-6
     simulation.close()
 
 
@@ -203,12 +203,12 @@ def test_a_model_of_published_terms_has_them_all(relaxed) -> None:
     assert {type(potential) for potential in field.extra_pairs.values()} == {Mie, Tabulated}
     assert set(frame.angles.typeid) == {0, 1}
     # Each matters to the sum, so that a term that is left out would show.
-    everything, forces = reference(frame, field)
+    everything = ReferenceSum(frame, field)
     for pair in field.extra_pairs:
         rest = {other: term for other, term in field.extra_pairs.items() if other != pair}
-        energies, without = reference(frame, replace(field, extra_pairs=rest))
-        assert abs(energies['pair'] - everything['pair']) > 1
-        assert relative_rms(without, forces) > 1e-3
+        without = ReferenceSum(frame, replace(field, extra_pairs=rest))
+        assert abs(without.energies['pair'] - everything.energies['pair']) > 1
+        assert relative_rms(without.forces, everything.forces) > 1e-3
 
 
 @pytest.mark.parametrize('relaxed', ['published_terms'], indirect=True)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from user_input import UserError
-from validation.sections.electrostatics import HIGHEST, LOWEST, error_ratios, without_short_range
+from validation.sections.electrostatics import HIGHEST, LOWEST, error_ratios
 from validation.sections.forces import MADELUNG
-from validation.systems import crystal, melt, random_ions
+from validation.systems import crystal, random_ions
 from workflow.electrostatics import ewald
 from workflow.electrostatics.ewald import ewald_forces, ewald_sum
 from workflow.electrostatics.force_error import (
@@ -131,10 +131,3 @@ def test_charge_correlation_of_random_ions_and_of_pairs() -> None:
     in_closed_form = ChargeCorrelation(paired.k, expected).error_factor(*choice)
     assert in_closed_form < 0.8
     assert paired.error_factor(*choice) == pytest.approx(in_closed_form, rel=0.1)
-
-
-def test_a_sample_keeps_its_bonds_when_its_charges_are_laid_bare() -> None:
-    sample = melt('isp', {'LSP': 1.0}, 4, 4, density=0.2)
-    bonds = sample.frame.bonds.N
-    assert without_short_range(sample).frame.bonds.N == 0
-    assert sample.frame.bonds.N == bonds > 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analysis.serialise import from_json, to_json
 from validation import systems
 from validation.claim import Row, judged, not_run, stated
 from validation.page import SectionResult, commit_here, write_page
@@ -22,7 +22,7 @@ from validation.page import SectionResult, commit_here, write_page
     ],
 )
 def test_a_row_survives_json(row: Row) -> None:
-    assert Row.from_dict(json.loads(json.dumps(row.as_dict()))) == row
+    assert from_json(Row, to_json(row)) == row
 
 
 def test_a_section_of_another_commit_is_marked(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from analysis.estimators.estimate import Estimate
 from validation.ratio_of_distributions import slope_of_ratio
 from validation.sections.ionomer import intercept_weights
 from validation.sections.melts import WIDEST, agrees, over_chains
-from validation.systems import crystal, elongated
+from validation.systems import crystal, side_by_side
 
 
 def test_slope_between_two_normal_distributions() -> None:
@@ -65,7 +65,7 @@ def test_the_interval_over_chains_covers_the_mean() -> None:
 
 def test_copies_side_by_side_keep_their_surroundings() -> None:
     sample, nearest = crystal('NaCl', 2)
-    long = elongated(sample, 3)
+    long = side_by_side(sample, (3, 1, 1))
     assert long.state.box == pytest.approx(sample.state.box * (3, 1, 1))
     positions, box = long.state.positions, long.state.box
     apart = positions[:, None] - positions

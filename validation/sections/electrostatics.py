@@ -13,7 +13,6 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from validation.job import Job
 from validation.systems import (
     TIME_STEP,
     Sample,
-    bare_charges,
     cache,
     ion_liquid,
     make_engine,
@@ -122,12 +120,12 @@ def error_ratios(sample: Sample, engine: str) -> dict[float, float]:
     chosen.sort()
     exact = exact_forces(sample, chosen)
     typical = np.sqrt(np.mean(np.sum(exact**2, axis=1)))
-    bare = without_short_range(sample)
+    _, short_ranged = sample.evaluated(engine)
     ratios = {}
     for request in REQUESTS:
-        # The mesh is that of the whole system, whose beads without charge have a cost too.
-        _, forces = bare.evaluated(engine, sample.mesh(request))
-        error = np.sqrt(np.mean(np.sum((forces[chosen] - exact) ** 2, axis=1)))
+        _, forces = sample.evaluated(engine, sample.mesh(request))
+        difference = (forces - short_ranged)[chosen] - exact
+        error = np.sqrt(np.mean(np.sum(difference**2, axis=1)))
         ratios[request] = float(error / typical / request)
     return ratios
 
@@ -152,32 +150,6 @@ def exact_forces(sample: Sample, chosen: NDArray[np.int64]) -> NDArray[np.float6
         np.save(own, forces)
         os.replace(own, saved)
     return np.asarray(np.load(saved))
-
-
-def without_short_range(sample: Sample) -> Sample:
-    """The ions alone with no interaction but Coulomb, at their places among all beads."""
-    frame = sample.frame
-    bare = bare_charges(sample.field.bjerrum_length)
-    types = ('0', '+', '-')
-    field = replace(
-        bare,
-        bead_types=types,
-        masses=np.ones(3),
-        charges=np.array([0.0, 1.0, -1.0]),
-        sigma=np.ones(3),
-        pair_epsilon=np.zeros((3, 3)),
-        pair_sigma=np.ones((3, 3)),
-        pair_cutoff=np.zeros((3, 3)),
-    )
-    copy = sample.with_state(sample.state).frame
-    copy.particles.types = list(types)
-    copy.particles.typeid = np.select([sample.charges > 0, sample.charges < 0], [1, 2], 0)
-    copy.particles.typeid = copy.particles.typeid.astype(np.uint32)
-    copy.bonds.N = copy.angles.N = 0
-    copy.bonds.group = copy.angles.group = np.zeros((0, 2), dtype=np.int32)
-    copy.bonds.typeid = copy.angles.typeid = np.zeros(0, dtype=np.uint32)
-    assert frame.particles.N == copy.particles.N
-    return Sample(copy, field)
 
 
 def _row(

@@ -21,7 +21,7 @@ from analysis.estimators.intervals import mean_with_interval
 from validation.claim import Row, half_width, judged
 from validation.job import Job
 from validation.sections.published_ionomer import published, wave_vectors
-from validation.systems import Sample, elongated, ion_liquid, make_engine, melt
+from validation.systems import Sample, ion_liquid, make_engine, melt, side_by_side
 from workflow.engines.contract import Langevin
 
 TITLE = 'Ionomers'
@@ -74,7 +74,7 @@ def melt_screening(engine: str) -> Iterator[Row]:
     and 1.13 +- 0.10 at k = 0.16, 0.32 and 0.48, which a curve 1 + 1.9 k^2 meets up to 0.32 but
     which proves no limit. Waves of more than 40 sigma in a wide box would, and take hours.
     """
-    sample = elongated(melt('isp', {'LSP': 1.0}, MELT_CHAINS, 10), MELT_COPIES)
+    sample = side_by_side(melt('isp', {'LSP': 1.0}, MELT_CHAINS, 10), (MELT_COPIES, 1, 1))
     edge = float(sample.state.box[0])
     vectors = np.zeros((MELT_WAVES, 3))
     vectors[:, 0] = 2 * np.pi / edge * np.arange(1, MELT_WAVES + 1)

@@ -165,12 +165,6 @@ def beside_lennard_jones(potential: PairPotential, r: FloatArray) -> tuple[Float
     return spline(inside) - potential.energy[-1] + slope * (r - inside), slope
 
 
-def reference(frame: Frame, field: ForceField) -> tuple[dict[str, float], FloatArray]:
-    """Energies by term and forces ``(N, 3)`` of `frame`, Coulomb apart."""
-    result = ReferenceSum(frame, field)
-    return result.energies, result.forces
-
-
 def relative_rms(measured: FloatArray, expected: FloatArray) -> float:
     """RMS difference over RMS of what is expected."""
     return float(np.sqrt(np.mean((measured - expected) ** 2) / np.mean(expected**2)))
