@@ -78,6 +78,21 @@ class Quantity:
     is_key: bool = False
     follows: tuple[str, ...] = ()
 
+    @classmethod
+    def positive(
+        cls,
+        name: str,
+        unit: str,
+        estimate: Estimate,
+        panel: Panel | None = None,
+        label: str = '',
+        is_key: bool = False,
+        follows: tuple[str, ...] = (),
+    ) -> Quantity:
+        """Make one that is positive, and combined by its logarithm, as times are."""
+        kind = (Combination.POSITIVE_TIME, NOT_NEGATIVE)
+        return cls(name, unit, estimate, *kind, panel, label, is_key, follows)
+
 
 def option(default: Any, help: str, **settings: Any) -> Any:  # noqa: A002 - as argparse says it
     """Declare a field that the command line offers, with `settings` as argparse takes them."""

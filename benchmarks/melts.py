@@ -10,14 +10,10 @@ from gsd.hoomd import Frame
 from models.force_field import force_field
 from models.melt import build_melt
 from models.model import load_model
-from validation.systems import Sample, side_by_side
+from validation.systems import Sample, relaxed_once, side_by_side
 from workflow.engines.contract import Engine, State
-from workflow.jobs.progress import ProgressWriter
-from workflow.process import stop_requests
-from workflow.stages.relax import relax, state_of
-from workflow.stages.segments import total_steps
 from workflow.stages.system import System
-from workflow.stages.trajectory_writer import frame_with_state, read_frame, write_frame
+from workflow.stages.trajectory_writer import frame_with_state
 from workflow.sweep.protocol import Anneal, Protocol, PushOff
 from workflow.sweep.state_point import StatePoint, as_plain_values
 
@@ -61,16 +57,8 @@ def relaxed(
     """The melt without overlaps, at step 0; made once, by whichever engine comes first."""
     other = '' if bjerrum_length == 16.0 else f'_{bjerrum_length:g}'
     name = f'{100 * lsp:.0f}_{beads}{other}'
-    saved = cache / f'isp{name}.gsd'
-    if not saved.exists():
-        system = melt_system(beads, engine, lsp, _RELAX_COULOMB_ERROR, bjerrum_length)
-        point = _state_point(beads, lsp, bjerrum_length)
-        progress = ProgressWriter(cache, 'relax', total_steps(point))
-        with stop_requests() as stop:
-            folder = cache / f'relax_{name}'
-            state = relax(folder, system, point, system.topology, stop, progress)
-        write_frame(saved, frame_with_state(system.topology, state))
-    return state_of(read_frame(saved))
+    system = melt_system(beads, engine, lsp, _RELAX_COULOMB_ERROR, bjerrum_length)
+    return relaxed_once(system, _state_point(beads, lsp, bjerrum_length), cache / f'isp{name}.gsd')
 
 
 def copied_melt(beads: int, copies: int, engine: Engine, cache: Path) -> tuple[System, State]:

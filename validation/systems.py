@@ -32,6 +32,7 @@ from workflow.engines.contract import (
 )
 from workflow.engines.mpi import select_engine
 from workflow.engines.settings import EngineChoice
+from workflow.jobs.atomic_writes import renaming
 from workflow.jobs.progress import ProgressWriter
 from workflow.process import StopRequest
 from workflow.stages.relax import relax, state_of, thermal_velocities
@@ -214,17 +215,21 @@ def melt(
     field = force_field(load_model(model), bjerrum)
     folder = cache() if folder is None else folder
     key = _key(values, field)
-    saved = folder / f'melt_{engine}_{key}.gsd'
+    system = System(topology, field, make_engine(engine), 1e-2, as_plain_values(point))
+    state = relaxed_once(system, point, folder / f'melt_{engine}_{key}.gsd')
+    return Sample(frame_with_state(topology, state), field)
+
+
+def relaxed_once(system: System, point: StatePoint, saved: Path) -> State:
+    """A melt relaxed as that of a job; made once, and kept in a file."""
     if not saved.exists():
-        system = System(topology, field, make_engine(engine), 1e-2, as_plain_values(point))
         with tempfile.TemporaryDirectory(prefix='isp-validation-') as scratch:
-            progress = ProgressWriter(Path(scratch), 'relax', 1)
-            stop = StopRequest()
-            state = relax(Path(scratch) / 'relax', system, point, topology, stop, progress)
-        own = saved.with_name(f'{saved.stem}_{os.getpid()}.gsd')  # another job may make it too
-        write_frame(own, frame_with_state(topology, state))
-        os.replace(own, saved)
-    return Sample(frame_with_state(topology, state_of(read_frame(saved))), field)
+            folder, stop = Path(scratch), StopRequest()
+            progress = ProgressWriter(folder, 'relax', 1)
+            state = relax(folder / 'relax', system, point, system.topology, stop, progress)
+        with renaming(saved) as temporary:  # another job may make it too
+            write_frame(temporary, frame_with_state(system.topology, state))
+    return state_of(read_frame(saved))
 
 
 def side_by_side(sample: Sample, along: tuple[int, int, int]) -> Sample:
@@ -356,9 +361,8 @@ def ion_liquid(
         for dt, friction, part in ((2e-5, 50.0, 300), (2e-4, 50.0, 300), (TIME_STEP, 1.0, steps)):
             moves = Langevin(dt, 1.0, friction)
             sample = sample.moved('lammps', moves, part, sample.mesh(1e-2), seed)
-        own = saved.with_name(f'{saved.stem}_{os.getpid()}.gsd')  # another job may make it too
-        write_frame(own, sample.frame)
-        os.replace(own, saved)
+        with renaming(saved) as temporary:
+            write_frame(temporary, sample.frame)
     return topology.with_state(state_of(read_frame(saved)))
 
 

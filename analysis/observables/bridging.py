@@ -26,6 +26,7 @@ from analysis.observable import (
     Quantity,
     option,
 )
+from analysis.observables.chain_sizes import BONDS_OPTION
 from analysis.observables.choice_of_ions import ChoiceOfContacts
 from analysis.sampling.production import WATCHED
 from analysis.sampling.run import Run
@@ -81,12 +82,7 @@ class Bridging(ChoiceOfContacts, Observable[BridgingResult]):
     defined_by = 'contact_distances'
     names = NAMES
 
-    bond_type: tuple[str, ...] | None = option(
-        None,
-        "bonds along the chains, several times for several types; default: 'backbone', or all",
-        metavar='TYPE',
-        action='append',
-    )
+    bond_type: tuple[str, ...] | None = option(None, **BONDS_OPTION)
 
     def applies_to(self, topology: Topology) -> bool:
         return has_ions(topology) and len(topology.bonds) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,11 @@ from analysis.sampling.run import Run
 from user_input import UserError
 
 BLOCKS = 20
+BONDS_OPTION: dict[str, Any] = {
+    'help': "bonds along the chains, several times for several types; default: 'backbone', or all",
+    'metavar': 'TYPE',
+    'action': 'append',
+}
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,7 @@ class ChainSizes(Observable[ChainResult]):
     panels = ('chain sizes',)
     names = ('squared_end_to_end_distance', 'squared_radius_of_gyration')
 
-    bond_type: tuple[str, ...] | None = option(
-        None,
-        "bonds along the chains, several times for several types; default: 'backbone', or all",
-        metavar='TYPE',
-        action='append',
-    )
+    bond_type: tuple[str, ...] | None = option(None, **BONDS_OPTION)
 
     def applies_to(self, topology: Topology) -> bool:
         return len(topology.bonds) > 0

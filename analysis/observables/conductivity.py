@@ -11,7 +11,6 @@ from analysis.geometry.ions import BondedIons, find_ions, has_ions
 from analysis.geometry.topology import Topology
 from analysis.observable import (
     FRACTION,
-    NOT_NEGATIVE,
     Combination,
     Correlator,
     Panel,
@@ -82,25 +81,24 @@ class Conductivity(NamedIons, TimeCorrelation[ConductivityResult]):
         return Charges(run, find_ions(run.topology, first, *given), self.charge_unit, self.drift)
 
     def quantities(self, result: ConductivityResult) -> list[Quantity]:
-        positive, unit = (Combination.POSITIVE_TIME, NOT_NEGATIVE), 'e^2/(sigma tau epsilon)'
+        positive, unit = Quantity.positive, 'e^2/(sigma tau epsilon)'
         sigma = Panel('conductivity', rf'$\sigma$ {UNIT}', scale='log')
         haven = Panel('Haven ratio', r'$\sigma_{NE}/\sigma$', scale='log')
         share = Panel('apparent transference', 'apparent share of the cations', limits=FRACTION)
         time = Panel('current relaxation time', r'$\tau_J$ [$\tau$]', scale='log')
         diffusion = Panel('diffusion of ions', r'$D$ [$\sigma^2/\tau$]', scale='log')
         return [
-            Quantity('conductivity', unit, result.conductivity, *positive, sigma, 'Green-Kubo',
+            positive('conductivity', unit, result.conductivity, sigma, 'Green-Kubo',
                      is_key=True, follows=(ENERGY,)),
-            Quantity('einstein_conductivity', unit, result.einstein, *positive, sigma, 'Einstein'),
-            Quantity('nernst_einstein_conductivity', unit, result.nernst_einstein, *positive,
+            positive('einstein_conductivity', unit, result.einstein, sigma, 'Einstein'),
+            positive('nernst_einstein_conductivity', unit, result.nernst_einstein,
                      sigma, 'Nernst-Einstein'),
-            Quantity('haven_ratio', '1', result.haven_ratio, *positive, haven, 'Haven ratio',
-                     is_key=True),
+            positive('haven_ratio', '1', result.haven_ratio, haven, 'Haven ratio', is_key=True),
             Quantity('apparent_cation_transference', '1', result.transference,
                      Combination.PROPORTION, FRACTION, share),
-            Quantity('current_relaxation_time', 'tau', result.relaxation_time, *positive, time),
+            positive('current_relaxation_time', 'tau', result.relaxation_time, time),
             *(
-                Quantity(f'diffusion_coefficient_{name}', 'sigma^2/tau', estimate, *positive,
+                positive(f'diffusion_coefficient_{name}', 'sigma^2/tau', estimate,
                          diffusion if name in KINDS else None, name)
                 for name, estimate in result.diffusion.items()
             ),

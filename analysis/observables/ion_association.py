@@ -11,15 +11,7 @@ from analysis.estimators.estimate import Curve
 from analysis.geometry.ion_pairs import keys_of, near_pairs
 from analysis.geometry.ions import Ions
 from analysis.geometry.topology import Snapshot
-from analysis.observable import (
-    NOT_NEGATIVE,
-    BlockSums,
-    Combination,
-    Correlator,
-    Panel,
-    Quantity,
-    TimeCorrelation,
-)
+from analysis.observable import BlockSums, Correlator, Panel, Quantity, TimeCorrelation
 from analysis.observables.choice_of_ions import ChoiceOfContacts
 from analysis.observables.segmental_relaxation import Relaxation, relaxation_of
 from analysis.sampling.run import Run
@@ -72,19 +64,21 @@ class IonAssociation(ChoiceOfContacts, TimeCorrelation[AssociationResult]):
         return _Association(run, ions, self.distances_of(run, ions)[0])
 
     def quantities(self, result: AssociationResult) -> list[Quantity]:
-        unit, kind = result.time_unit, (Combination.POSITIVE_TIME, NOT_NEGATIVE)
+        unit = result.time_unit
         label = f'association time [{unit}]'.replace('tau', r'$\tau$')
         panel = Panel('association times', label, 'log')
         return [
             each
             for name, decay in (('pair', result.pairs.decay), ('cage', result.cages.decay))
             for each in (
-                Quantity(
-                    f'{name}_association_time', unit, decay.mean, *kind, panel, f'{name}s', True
+                Quantity.positive(
+                    f'{name}_association_time', unit, decay.mean, panel, f'{name}s', is_key=True
                 ),
-                Quantity(
-                    *(f'{name}_association_1_over_e_time', unit, decay.one_over_e, *kind),
-                    *(None, f'{name}s, 1/e time'),
+                Quantity.positive(
+                    f'{name}_association_1_over_e_time',
+                    unit,
+                    decay.one_over_e,
+                    label=f'{name}s, 1/e time',
                 ),
             )
         ]

@@ -13,16 +13,7 @@ from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
 from analysis.estimators.linear_regime import SharedPaths, linear_regime, shared_paths
 from analysis.geometry.topology import Snapshot
-from analysis.observable import (
-    NOT_NEGATIVE,
-    BlockSums,
-    Combination,
-    Correlator,
-    Panel,
-    Quantity,
-    TimeCorrelation,
-    option,
-)
+from analysis.observable import BlockSums, Correlator, Panel, Quantity, TimeCorrelation, option
 from analysis.sampling.motion import DRIFT_OPTION, Paths
 from analysis.sampling.run import Run
 from user_input import UserError
@@ -88,13 +79,14 @@ class MeanSquaredDisplacement(TimeCorrelation[DisplacementResult]):
         unit = f'sigma^2/{result.time_unit}'.replace('/steps', '/step')
         text = result.time_unit.replace('tau', r'\tau').replace('steps', r'\mathrm{step}')
         panel = Panel('diffusion coefficients', rf'$D$ [$\sigma^2/{text}$]', scale='log')
-        drawn = (Combination.POSITIVE_TIME, NOT_NEGATIVE, panel)
         exponents = Panel('exponents of the MSD', r'$a$ in MSD $\sim t^a$')
         return [
             quantity
             for name, each in result.by_type.items()
             for quantity in (
-                Quantity(f'diffusion_coefficient_{name}', unit, each.diffusion, *drawn, name),
+                Quantity.positive(
+                    f'diffusion_coefficient_{name}', unit, each.diffusion, panel, name
+                ),
                 Quantity(f'msd_exponent_{name}', '1', each.exponent, panel=exponents, label=name),
             )
         ]

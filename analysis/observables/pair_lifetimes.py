@@ -10,15 +10,7 @@ from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve, Estimate, joined
 from analysis.estimators.survival import Lives, Survival, median_of
 from analysis.geometry.topology import Snapshot
-from analysis.observable import (
-    NOT_NEGATIVE,
-    Accumulator,
-    Combination,
-    Observable,
-    Panel,
-    Quantity,
-    option,
-)
+from analysis.observable import Accumulator, Observable, Panel, Quantity, option
 from analysis.observables.bound_ions import BoundIons
 from analysis.observables.choice_of_ions import ChoiceOfContacts
 from analysis.sampling.run import FEWEST_FRAMES, Run
@@ -123,21 +115,20 @@ class PairLifetimes(ChoiceOfContacts, Observable[LifetimeResult]):
     def quantities(self, result: LifetimeResult) -> list[Quantity]:
         unit = result.time_unit
         label = f'lifetime [{unit}]'.replace('tau', r'$\tau$')
-        kind = (Combination.POSITIVE_TIME, NOT_NEGATIVE)
         panel = Panel('ion lifetimes', label, 'log')
         found = []
         for name, each in result.lifetimes.items():
             mean, median = f'{name}_lifetime', f'{name}_lifetime_median'
             is_key = name == 'pair'
             found += [
-                Quantity(mean, unit, each.mean, *kind, panel, f'{name}s', is_key),
-                Quantity(median, unit, each.median, *kind, None, f'{name}s, median'),
+                Quantity.positive(mean, unit, each.mean, panel, f'{name}s', is_key),
+                Quantity.positive(median, unit, each.median, label=f'{name}s, median'),
             ]
         per_time = f'1/{unit}'.replace('/steps', '/step')
         label = f'hops per cation [{per_time}]'.replace('tau', r'$\tau$')
         panel = Panel('hop rate', label, 'log')
         # A rate is combined as the time that it is the inverse of.
-        found.append(Quantity('hop_rate', per_time, result.hop_rate, *kind, panel, 'hops'))
+        found.append(Quantity.positive('hop_rate', per_time, result.hop_rate, panel, 'hops'))
         return found
 
     def curves(self, result: LifetimeResult) -> dict[str, Curve]:

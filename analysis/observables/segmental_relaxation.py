@@ -15,16 +15,7 @@ from analysis.estimators.estimate import Curve
 from analysis.estimators.intervals import jackknife
 from analysis.geometry.shells import unite_shells
 from analysis.geometry.topology import Snapshot, Topology
-from analysis.observable import (
-    NOT_NEGATIVE,
-    BlockSums,
-    Combination,
-    Correlator,
-    Panel,
-    Quantity,
-    TimeCorrelation,
-    option,
-)
+from analysis.observable import BlockSums, Correlator, Panel, Quantity, TimeCorrelation, option
 from analysis.observables.choice_of_ions import NamedIons
 from analysis.plotting import plot_curves
 from analysis.sampling.main_peak import main_peak
@@ -124,8 +115,7 @@ class SegmentalRelaxation(NamedIons, TimeCorrelation[RelaxationResult]):
         return _BondsAndPositions(run, groups, self.sigma, given, self.drift)
 
     def quantities(self, result: RelaxationResult) -> list[Quantity]:
-        unit, kind_of_time = result.time_unit, (Combination.POSITIVE_TIME, NOT_NEGATIVE)
-        found = []
+        unit, found = result.time_unit, []
         for name, label, panel, relaxation in _named(result):
             kind, _, rest = name.partition('_')
             mean, one_over_e = relaxation.decay.mean, relaxation.decay.one_over_e
@@ -133,18 +123,10 @@ class SegmentalRelaxation(NamedIons, TimeCorrelation[RelaxationResult]):
             # changed by 4 % (mean time: 6 %), with an interval of +-11 % (17 %).
             is_key = kind == 'p2' or rest == 'all_peak'
             found += [
-                Quantity(
-                    f'{kind}_1_over_e_time_{rest}',
-                    unit,
-                    one_over_e,
-                    *kind_of_time,
-                    panel,
-                    label,
-                    is_key,
+                Quantity.positive(
+                    f'{kind}_1_over_e_time_{rest}', unit, one_over_e, panel, label, is_key
                 ),
-                Quantity(
-                    f'{kind}_time_{rest}', unit, mean, *kind_of_time, None, f'{label}, mean time'
-                ),
+                Quantity.positive(f'{kind}_time_{rest}', unit, mean, label=f'{label}, mean time'),
             ]
         return found
 

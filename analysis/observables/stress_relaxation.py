@@ -33,16 +33,7 @@ from analysis.estimators.viscoelasticity import (
     too_short,
 )
 from analysis.geometry.chains import count_molecules
-from analysis.observable import (
-    NOT_NEGATIVE,
-    Accumulator,
-    Combination,
-    Finished,
-    Observable,
-    Panel,
-    Quantity,
-    option,
-)
+from analysis.observable import Accumulator, Finished, Observable, Panel, Quantity, option
 from analysis.plotting import plot_curves
 from analysis.sampling.production import ENERGY
 from analysis.sampling.run import Run
@@ -156,9 +147,8 @@ class StressRelaxation(Observable[StressResult]):
             ('1/tau', result.crossing, None),
             ('1', result.loss_tangent, None),
         )
-        kind = (Combination.POSITIVE_TIME, NOT_NEGATIVE)
         return [
-            Quantity(name, unit, estimate, *kind, panel, follows=(ENERGY,))
+            Quantity.positive(name, unit, estimate, panel, follows=(ENERGY,))
             for name, (unit, estimate, panel) in zip(self.names, found, strict=True)
         ]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -33,6 +32,7 @@ from validation.systems import (
 from workflow.electrostatics import ewald
 from workflow.electrostatics.ewald import ewald_forces
 from workflow.engines.contract import ConstantEnergy
+from workflow.jobs.atomic_writes import renaming
 from workflow.process import StopRequest
 from workflow.stages.system import System
 from workflow.stages.tuning import choose_settings
@@ -146,9 +146,8 @@ def exact_forces(sample: Sample, chosen: NDArray[np.int64]) -> NDArray[np.float6
             chosen,
             EWALD_ACCURACY,
         )
-        own = saved.with_name(f'{saved.stem}_{os.getpid()}.npy')  # the other engine may do it too
-        np.save(own, forces)
-        os.replace(own, saved)
+        with renaming(saved) as temporary, open(temporary, 'wb') as file:
+            np.save(file, forces)
     return np.asarray(np.load(saved))
 
 

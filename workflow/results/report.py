@@ -59,10 +59,8 @@ class Background:
         failed: Job, composition and why of each of the `n_jobs` that failed.
         description: Of the model.
         protocol: That the sweep asks for, as plain values; without any none is shown.
-        note: What a reader has to know of the sweep.
-        overview: Panels and curves of the first figure; None takes the key results.
         claims: That the results are held against; None for none.
-        report: What it names of relations over the states.
+        report: What the sweep file says of its report.
         level: Rate of false decisions at this look at the sweep.
         decided: Verdicts of earlier looks.
         looks: What each of them found, in words.
@@ -75,8 +73,6 @@ class Background:
     failed: Sequence[Mapping[str, str]] = ()
     description: str = ''
     protocol: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ''
-    overview: Sequence[str] | None = None
     claims: Claims | None = None
     report: ReportTable = field(default_factory=ReportTable)
     level: float = LEVEL
@@ -102,7 +98,7 @@ def write_results(folder: Path, table: SweepTable, background: Background) -> Pa
         outcome.refusal for result in results for outcome in result.outcomes.values()
     )
     relations = Relations.of(table, background.report, background.claims)
-    figures = write_figures(drawn, all_series(table), background.overview, is_complete)
+    figures = write_figures(drawn, all_series(table), background.report.overview, is_complete)
     figures += write_relation_figures(drawn, relations)
     context = _context(table, background, relations, figures, drawn)
     # Figures of an earlier state of the sweep go with their folder.
@@ -169,7 +165,7 @@ def _context(
         'looks': background.looks,
         'tests': list(dict.fromkeys(each.test for each in findings if each.test)),
         'description': background.description,
-        'note': background.note,
+        'note': background.report.note.strip(),
         'simulated': described.simulated_systems(points, background.n_jobs),
         'failed': background.failed,
         'stages': described.stages_of(points[0], background.protocol),

@@ -68,8 +68,6 @@ def _write_results(sweep: SweepJobs, folder: Path) -> SweepTable:
         n_jobs=len(sweep.jobs),
         failed=_failures(sweep.jobs),
         description=(content.get('model') or {}).get('description', ''),
-        overview=_report_table(content).overview,
-        note=_report_table(content).note.strip(),
         protocol=content['sweep']['protocol'],
         claims=_claims(content),
         report=_report_table(content),
