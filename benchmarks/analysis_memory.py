@@ -6,15 +6,10 @@ from collections.abc import Iterator
 
 from analysis.observables import OBSERVABLES
 from benchmarks.base import Benchmark, Figure, Setting
-from benchmarks.peak_memory import peak_memory_of
-from benchmarks.synthetic_trajectory import write_trajectory
+from benchmarks.one_pass import cost_of
+from benchmarks.synthetic_trajectory import write_thermo_log, write_trajectory
 
-_FRAMES = 200
-# With a contact distance given, the cost of g(r), which reads 20 frames at most, hides no growth.
-_CALLS: dict[str, tuple[str, ...]] = {
-    **{each.name: (each.name,) for each in OBSERVABLES if not each.needs_log},
-    'clusters, contacts given': ('clusters', '--contact-distance', '1.6'),
-}
+_FRAMES, _ROWS = 200, 2_000
 
 
 class AnalysisMemory(Benchmark):
@@ -25,13 +20,14 @@ class AnalysisMemory(Benchmark):
     sizes = (2_000,)
 
     def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
-        """Measure each analysis on a short and a long trajectory."""
-        peaks: dict[str, list[float]] = {name: [] for name in _CALLS}
+        """Measure each analysis of frames on a short and a long trajectory."""
+        names = [each.name for each in OBSERVABLES if not each.needs_log]
+        path, log = setting.scratch / 'trajectory.gsd', setting.scratch / 'thermo.h5'
+        peaks: dict[str, list[float]] = {name: [] for name in names}
         for frames in (_FRAMES, 10 * _FRAMES):
-            path = setting.scratch / f'{frames}.gsd'
-            write_trajectory(path, size, frames)
-            for name, (command, *options) in _CALLS.items():
-                peaks[name].append(peak_memory_of(command, path, *options))
+            write_thermo_log(log, _ROWS, write_trajectory(path, size, frames))
+            for name in names:
+                peaks[name].append(cost_of(path, log, name).peak)
             path.unlink()
         for name, (short, long) in peaks.items():
             case = f'{name}, {size} beads'

@@ -50,8 +50,8 @@ class OnePass(Benchmark):
         trajectory, log = setting.scratch / 'trajectory.gsd', setting.scratch / 'thermo.h5'
         write_thermo_log(log, _ROWS, write_trajectory(trajectory, size, _FRAMES))
         names = [observable.name for observable in OBSERVABLES]
-        alone = {name: _cost_of(trajectory, log, name) for name in names}
-        together = _cost_of(trajectory, log, *names)
+        alone = {name: cost_of(trajectory, log, name) for name in names}
+        together = cost_of(trajectory, log, *names)
         for case, cost in (*alone.items(), ('all in one pass', together)):
             yield Figure(case, 's of a processor', cost.seconds)
             yield Figure(case, 'MB', cost.peak)
@@ -63,7 +63,8 @@ class OnePass(Benchmark):
         trajectory.unlink()
 
 
-def _cost_of(trajectory: Path, log: Path, *names: str) -> Cost:
+def cost_of(trajectory: Path, log: Path, *names: str) -> Cost:
+    """Measure observables of files in a process of their own."""
     call = [sys.executable, '-m', 'benchmarks.one_pass', str(trajectory), str(log), *names]
     root = Path(__file__).parents[1]
     # Threads that wait for work in a loop would count as work.

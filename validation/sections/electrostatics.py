@@ -1,9 +1,9 @@
 """Is the force error that was requested the one that is had?
 
 `choose_mesh` estimates the error of mesh and cut-off; here the forces of each engine are held
-against the direct Ewald sum, on up to 500 ions of random configurations, of melts of the isp model,
-and of fresh draws of dense and dilute liquids of ions, on none of which the choice was tuned. A
-stage measures that error where it begins, and sets its mesh by it.
+against the direct Ewald sum, on up to 500 ions of melts of the isp model, and of fresh draws of
+dense and dilute liquids of ions, on none of which the choice was tuned; ions anywhere are asked in
+a test. A stage measures that error where it begins, and sets its mesh by it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from validation.systems import (
     ion_liquid,
     make_engine,
     melt,
-    random_ions,
 )
 from workflow.electrostatics import ewald
 from workflow.electrostatics.ewald import ewald_forces
@@ -54,20 +53,10 @@ DRAWS = {100: ((101, 102), 1_000), 1_000: ((101, 102), 1_000), 10_000: ((101,), 
 
 def jobs() -> Iterator[Job]:
     """All jobs of this section."""
-    yield Job('random ions', achieved_in_random_ions)
     yield Job('melts', achieved_in_melts)
     yield Job('stages', achieved_by_stages)
     for number in DRAWS:
         yield Job(f'fresh draws, {number} ions', partial(achieved_in_fresh_draws, number))
-
-
-def achieved_in_random_ions(engine: str) -> Iterator[Row]:
-    """Ions anywhere, as at the very start of a run."""
-    ratios = {
-        f'{number} ions': error_ratios(random_ions(number, 0.4, 16.0, seed=1), engine)
-        for number in (100, 1_000)
-    }
-    yield _row('random ions, density 0.4, l_B 16', engine, ratios)
 
 
 def achieved_in_melts(engine: str) -> Iterator[Row]:

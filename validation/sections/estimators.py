@@ -1,7 +1,7 @@
-"""Every analysis on random data whose answer is known in closed form, or from other code.
+"""Estimates beside those of other code, and peaks of S(q) that are known in closed form.
 
-Tolerances are two to four times the statistical error of the data, which are finite. What is known
-exactly, such as constructed clusters, stands in `tests/analysis`.
+What else is known in closed form stands in `tests/analysis`: rotors, chains, walkers, an ideal gas,
+stretched exponentials, and constructed clusters. Stress is in the section Rheology.
 """
 
 from __future__ import annotations
@@ -12,20 +12,14 @@ from importlib.util import find_spec
 
 import freud
 import numpy as np
-from scipy.special import dawsn
 
 from analysis.arrays import FloatArray, IntArray
-from analysis.estimators.decay import decay_times
 from analysis.estimators.local_peak import find_peak
 from analysis.geometry.box import Box
-from analysis.geometry.ions import find_ions
 from analysis.geometry.wave_vectors import lattice_vectors
 from analysis.io.array_trajectory import ArrayTrajectory
-from analysis.observables.chain_sizes import ChainSizes
 from analysis.observables.mean_squared_displacement import MeanSquaredDisplacement
-from analysis.observables.segmental_relaxation import SegmentalRelaxation
 from analysis.observables.structure_factor import StructureFactor
-from analysis.sampling.contact_distance import count_pairs, pair_correlation_of
 from analysis.sampling.main_peak import HIGHEST, LOWEST, SHELLS
 from analysis.sampling.run import Run
 from validation.claim import Row, judged, stated, worst
@@ -33,21 +27,15 @@ from validation.coverage import Coverage, holds
 from validation.job import NO_ENGINE, Job
 from validation.paths import brownian_paths, langevin_paths
 
-TITLE = 'Estimators on exact input'
+TITLE = 'Estimators beside other code, and peaks'
 
-ROTATION, DIFFUSION, TIME_STEP = 0.02, 0.01, 0.5
 PEAKS = 600
 
 
 def jobs() -> Iterator[Job]:
     """One job for each kind of data."""
     for name, measure in (
-        ('rotors', _segments),
-        ('chains', _chains),
-        ('stretched exponential', _stretched),
-        ('walkers', _walkers),
         ('walkers, by kinisi', _by_kinisi),
-        ('ideal gas', _gas),
         ('few beads', _few_beads),
         ('peaks of S(q)', _peaks),
     ):
@@ -61,131 +49,6 @@ def log_spaced_steps(blocks: int, doublings: int) -> IntArray:
     """The schedule of sweeps with a shortest interval of one step, shape (F,)."""
     offsets = np.concatenate([[0], 2 ** np.arange(doublings)])
     return np.asarray((np.arange(blocks)[:, None] * 2**doublings + offsets).ravel())
-
-
-def _segments(engine: str) -> list[Row]:
-    """Dumbbells whose bonds diffuse on the sphere."""
-    generator = np.random.default_rng(1)
-    steps, n = log_spaced_steps(24, 6), 600
-    bond = generator.normal(size=(n, 3))
-    bond /= np.linalg.norm(bond, axis=1, keepdims=True)
-    wanted, frames = set(steps.tolist()), []
-    for step in range(int(steps[-1]) + 1):
-        if step in wanted:
-            frames.append(np.concatenate([np.zeros((n, 3)), bond]))
-        bond = turned(bond, generator.normal(size=(n, 3)) * math.sqrt(2 * ROTATION * TIME_STEP))
-    pairs = np.stack([np.arange(n), np.arange(n) + n], axis=1)
-    trajectory = ArrayTrajectory(frames, 9.0, steps=steps, bonds=pairs, time_step=TIME_STEP)
-    found = SegmentalRelaxation().compute(Run(trajectory))
-    result = []
-    for degree, curves in ((1, found.p1), (2, found.p2)):
-        curve, decay = curves['backbone'].curve, curves['backbone'].decay
-        rate = rate_of_turns(degree)
-        off = float(np.abs(curve.value - np.exp(-rate * curve.x)).max())
-        claim = f'rotational diffusion: P{degree}(t) of bonds'
-        # A lag of half the run has few independent origins.
-        result.append(_within(claim, f'exp(-{rate:.4g} t)', off, 0.04))
-        for name, found_time in (('1/e', decay.one_over_e), ('mean', decay.mean)):
-            claim = f'rotational diffusion: {name} time of P{degree}'
-            time = found_time.value or math.nan
-            result.append(_close(claim, f'{1 / rate:.4g}', time, 1 / rate, 0.03))
-    return result
-
-
-def turned(bond: FloatArray, kick: FloatArray) -> FloatArray:
-    """Unit vectors turned by what of the rotation vectors stands across them, shape (n, 3)."""
-    across = np.cross(kick, bond)
-    angle = np.linalg.norm(across, axis=1, keepdims=True)
-    result: FloatArray = np.cos(angle) * bond + np.sin(angle) / angle * across
-    return result
-
-
-def rate_of_turns(degree: int) -> float:
-    """Exact rate at which <P1> or <P2> decays under `turned` with Gaussian kicks.
-
-    A step leaves of <P_l> the part E[P_l(cos angle)] (addition theorem). The angle has Rayleigh's
-    distribution of variance s^2 = 2 D dt along each axis, so E[cos(a angle)] = 1 - 2 x F(x) with
-    x = a s / sqrt(2) and Dawson's F. The limit of short steps is l (l + 1) D.
-    """
-    x = degree * math.sqrt(ROTATION * TIME_STEP)
-    cosine = 1 - 2 * x * float(dawsn(x))
-    kept = cosine if degree == 1 else (1 + 3 * cosine) / 4
-    return -math.log(kept) / TIME_STEP
-
-
-def _chains(engine: str) -> list[Row]:
-    generator = np.random.default_rng(2)
-    chains, beads, frames = 100, 41, 60
-    first = np.arange(chains * beads).reshape(chains, beads)
-    pairs = np.stack([first[:, :-1].ravel(), first[:, 1:].ravel()], axis=1)
-    result = []
-    for name, cosine in (('ideal', 0.0), ('freely rotating, cos 0.5,', 0.5)):
-        bonds = generator.normal(size=(frames, chains, beads - 1, 3))
-        bonds /= np.linalg.norm(bonds, axis=-1, keepdims=True)
-        for k in range(1, beads - 1) if cosine else ():
-            along = bonds[..., k - 1, :]
-            across = np.cross(along, bonds[..., k, :])
-            across /= np.linalg.norm(across, axis=-1, keepdims=True)
-            bonds[..., k, :] = cosine * along + math.sqrt(1 - cosine**2) * across
-        start = generator.uniform(-5, 5, (frames, chains, 1, 3))
-        positions = np.concatenate([start, start + np.cumsum(bonds, axis=2)], axis=2)
-        trajectory = ArrayTrajectory(positions.reshape(frames, -1, 3), 10.0, bonds=pairs)
-        found = ChainSizes().compute(Run(trajectory))
-        n = np.arange(1.0, beads)
-        exact = n * (1 + cosine) / (1 - cosine) - 2 * cosine * (1 - cosine**n) / (1 - cosine) ** 2
-        distances = ChainSizes().curves(found)['internal distances'].value
-        off = float(np.abs(distances / exact - 1).max())
-        claim = f'{name} chains: internal distances <R^2(n)>, n = 1 to {beads - 1}'
-        result.append(_within(claim, 'Flory 1969, closed form', off, 0.03))
-        gyration = float(((beads - n) * exact).sum()) / beads**2
-        measured = found.squared_radius_of_gyration.value or math.nan
-        claim = f'{name} chains: squared radius of gyration'
-        result.append(_close(claim, f'{gyration:.4g}', measured, gyration, 0.03))
-    return result
-
-
-def _stretched(engine: str) -> list[Row]:
-    generator = np.random.default_rng(4)
-    time = np.logspace(-2, 3, 45)
-    truth = 0.85 * np.exp(-((time / 3.0) ** 0.6))
-    exact = 0.85 * 3.0 * math.gamma(1 + 1 / 0.6)
-    means = []
-    for _ in range(50):
-        blocks = truth + generator.normal(0, 0.02, (8, len(time)))
-        means.append(decay_times(time, blocks, np.ones(blocks.shape), 1e4).mean.value or math.nan)
-    claim = 'stretched exponential from 0.85 on, with noise of 0.02: mean time, average of 50'
-    return [_close(claim, f'{exact:.4g}', float(np.mean(means)), exact, 0.05)]
-
-
-def _walkers(engine: str) -> list[Row]:
-    generator = np.random.default_rng(5)
-    steps, n, box = log_spaced_steps(48, 6), 400, 6.0
-    kicks = generator.normal(size=(len(steps), n, 3)) * math.sqrt(2 * DIFFUSION * TIME_STEP)
-    kicks *= np.sqrt(np.diff(steps, prepend=0))[:, None, None]
-    drift = 0.02 * steps[:, None, None]
-    positions = generator.uniform(-3, 3, (n, 3)) + np.cumsum(kicks, axis=0) + drift
-    charge = np.where(np.arange(n) == 0, 1.0, 0.0)
-    trajectory = ArrayTrajectory(
-        positions, box, steps=steps, bonds=[[0, 1]], charge=charge, time_step=TIME_STEP
-    )
-    run = Run(trajectory)
-    displacement = MeanSquaredDisplacement().compute(run).by_type['A']
-    # Taking off the drift takes off 1/N of the motion.
-    exact = DIFFUSION * (1 - 1 / n)
-    off = float(np.abs(displacement.curve.value / (6 * exact * displacement.curve.x) - 1).max())
-    value = displacement.diffusion.value or math.nan
-    scattering = SegmentalRelaxation().compute(run).scattering['all']['pi/sigma'].curve
-    decayed = np.exp(-(math.pi**2) * exact * scattering.x)
-    return [
-        _within('Brownian walkers that drift: MSD, relative', '6 D t', off, 0.06),
-        _close('Brownian walkers: diffusion coefficient', f'{exact:.4g}', value, exact, 0.05),
-        _within(
-            'Brownian walkers: F_s(q, t) at q = pi',
-            'exp(-q^2 D t)',
-            float(np.abs(scattering.value - decayed).max()),
-            0.03,
-        ),
-    ]
 
 
 def _by_kinisi(engine: str) -> list[Row]:
@@ -238,25 +101,6 @@ def _by_kinisi(engine: str) -> list[Row]:
             )
         )
     return rows
-
-
-def _gas(engine: str) -> list[Row]:
-    generator = np.random.default_rng(6)
-    charge = np.repeat([2.0, -1.0], [1000, 2000])
-    trajectory = ArrayTrajectory(generator.uniform(-5, 5, (20, 3000, 3)), 10.0, charge=charge)
-    ions = find_ions(trajectory.topology, trajectory.read(0))
-    (counts,) = count_pairs(trajectory, ions, np.arange(20)).values()
-    found = pair_correlation_of(counts)
-    distance, g = found.curve.x, found.curve.value
-    shells = 4 * math.pi * distance**2 * (distance[1] - distance[0])
-    scores = (g - 1) * np.sqrt(shells * 2000 * 20)
-    scatter = float(np.sqrt(np.mean(scores[50:] ** 2)))
-    s = float(StructureFactor().compute(Run(trajectory)).curve.value.mean())
-    return [
-        _close('ideal gas: g(r)', '1', float(g[100:].mean()), 1.0, 0.003),
-        _close('ideal gas: scatter of g(r) in its counting errors', '1', scatter, 1.0, 0.12),
-        _close('ideal gas: S(q)', '1', s, 1.0, 0.05),
-    ]
 
 
 def _few_beads(engine: str) -> list[Row]:
@@ -334,14 +178,3 @@ def _peaks(engine: str) -> Iterator[Row]:
 
 def _by_shell(blocks: FloatArray, shell: IntArray) -> FloatArray:
     return np.array([np.bincount(shell, each) for each in blocks])
-
-
-def _within(claim: str, reference: str, off: float, most: float) -> Row:
-    measured = f'off by at most {off:.3g}'
-    return judged(claim, NO_ENGINE, reference, measured, f'{most:g}', holds=off <= most)
-
-
-def _close(claim: str, reference: str, measured: float, exact: float, relative: float) -> Row:
-    holds = abs(measured - exact) <= relative * abs(exact)
-    tolerance = f'{100 * relative:g} %'
-    return judged(claim, NO_ENGINE, reference, f'{measured:.4g}', tolerance, holds=holds)
