@@ -10,23 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from models.force_field import ForceField
 from workflow.engines.contract import Simulation
 
 _LAMMPS_QUANTITIES = 'step vol ke pe pxx pxy pxz pyy pyz pzz'
 _HOOMD_QUANTITIES = ('volume', 'kinetic_energy', 'potential_energy', 'pressure_tensor')
-
-
-class NativeRun(Protocol):
-    """A system in its engine."""
-
-    def log(self, path: Path, period: int) -> None:
-        """Have the engine write the quantities of the thermo log, its own way."""
-
-    def run(self, steps: int) -> None:
-        """Advance by one plain run."""
 
 
 class LammpsRun:
@@ -71,7 +61,7 @@ class HoomdRun:
         self._simulation.run(steps)
 
 
-def native_run(engine_name: str, simulation: Simulation) -> NativeRun:
+def native_run(engine_name: str, simulation: Simulation) -> LammpsRun | HoomdRun:
     """The native way to advance a simulation of the engine module."""
     return LammpsRun(simulation) if engine_name == 'lammps' else HoomdRun(simulation)
 

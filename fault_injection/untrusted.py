@@ -21,6 +21,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -241,20 +242,11 @@ def _small_melt() -> tuple[gsd.hoomd.Frame, np.ndarray]:
     return frame, np.array(frame.particles.position, dtype=float)
 
 
-def _analyse_with_data(path: Path) -> None:
-    _analyse('trajectory.dump', path)
-
-
-def _analyse_both(path: Path) -> None:
-    _analyse(['trajectory.dump', path])
-
-
-def _analyse_foreign(path: Path) -> None:
-    _analyse(path, path.with_name('melt.data'), is_unwrapped=True)
-
-
 def _analyse(
-    path: Path | str | list[Path | str], data: Path | None = None, *, is_unwrapped: bool = False
+    path: Path | str | list[Path | str],
+    data: Path | str | None = None,
+    *,
+    is_unwrapped: bool = False,
 ) -> None:
     from analysis.io.open_trajectory import open_trajectory
     from analysis.observable import analyse
@@ -309,20 +301,19 @@ def _read_cluster(path: Path) -> None:
 TARGETS: dict[str, tuple[Callable[[Path], Path], Read]] = {
     'gsd': (_make_gsd, _analyse),
     'dump': (_make_dump, _analyse),
-    'data': (_make_data, _analyse_with_data),
+    'data': (_make_data, partial(_analyse, 'trajectory.dump')),
     'packed': (_make_packed, _analyse),
-    'several': (_make_second, _analyse_both),
+    'several': (_make_second, lambda path: _analyse(['trajectory.dump', path])),
     'model': (_copy(ROOT / 'models' / 'isp.toml'), _read_model),
     'sweep': (_copy(ROOT / 'sweeps' / 'demo.toml'), _init_sweep),
     'cluster': (_make_cluster, _read_cluster),
 }
 # Read through MDAnalysis, by two processes: about a second each.
-FOREIGN = {
-    'dcd': (_make_foreign('dcd'), _analyse_foreign),
-    'xtc': (_make_foreign('xtc'), _analyse_foreign),
-    'trr': (_make_foreign('trr'), _analyse_foreign),
-    'pdb': (_make_foreign('pdb'), _analyse),
+FOREIGN: dict[str, tuple[Callable[[Path], Path], Read]] = {
+    suffix: (_make_foreign(suffix), partial(_analyse, data='melt.data', is_unwrapped=True))
+    for suffix in ('dcd', 'xtc', 'trr')
 }
+FOREIGN['pdb'] = (_make_foreign('pdb'), _analyse)
 TARGETS |= FOREIGN
 
 

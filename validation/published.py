@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from analysis.estimators.estimate import Estimate
@@ -31,15 +29,6 @@ def compared(
         and half < WIDEST * value
         and abs((found.value or np.nan) - value) < limit,
     )
-
-
-def in_units(estimate: Estimate, factor: float, offset: float = 0.0) -> Estimate:
-    """Convert an estimate, after an offset in the old units."""
-    value, low, high = (
-        None if end is None else factor * (end + offset)
-        for end in (estimate.value, estimate.low, estimate.high)
-    )
-    return replace(estimate, value=value, low=low, high=high)
 
 
 def over_replicas(found: list[Estimate]) -> Estimate:

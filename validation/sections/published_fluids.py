@@ -35,7 +35,7 @@ from analysis.sampling.run import Run
 from models.force_field import ForceField
 from validation.claim import Row
 from validation.job import Job
-from validation.published import compared, in_units, over_replicas
+from validation.published import compared, over_replicas
 from validation.systems import Sample, ions_at, make_engine
 from workflow.engines.contract import THERMO_COLUMNS, ConstantVolume, Langevin
 
@@ -132,7 +132,8 @@ def triple_point(published: Published, engine: str) -> Iterator[Row]:
     trajectory = ArrayTrajectory(np.array(paths), edge, steps=at, time_step=TIME_STEP)
     (found,) = MeanSquaredDisplacement().compute(Run(trajectory)).by_type.values()
     eta = viscosity.value or math.nan
-    endless = in_units(found.diffusion, 1.0, CUBIC_LATTICE * kT / (6 * math.pi * eta * edge))
+    slowed_by = CUBIC_LATTICE * kT / (6 * math.pi * eta * edge)
+    endless = found.diffusion.mapped(lambda end: end + slowed_by)
     number = (endless.value or math.nan) * eta / (kT * density ** (1 / 3))
     yield compared(
         f'{name}: self-diffusion coefficient in a box without end (in this one '

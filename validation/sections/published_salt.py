@@ -42,7 +42,7 @@ from models.force_field import ForceField
 from models.pair_potentials import Tabulated
 from validation.claim import Row, half_width
 from validation.job import Job
-from validation.published import compared, in_units, over_replicas
+from validation.published import compared, over_replicas
 from validation.sampled_run import sampled_run
 from validation.systems import Sample, bare_charges, crystal
 from workflow.engines.contract import ConstantVolume, Langevin, Ramp
@@ -111,8 +111,9 @@ def sodium_chloride(engine: str) -> Iterator[Row]:
     volume, pairs = float(np.prod(sample.state.box)), len(sample.charges) / 2
     interval = ROW_PERIOD * TIME_STEP
     sigma = green_kubo(np.concatenate(currents), 1 / volume, interval, 'either').integral
+    slowed_by = float(np.mean(slower))
     diffusion = {
-        ion: in_units(over_replicas([each[kind] for each in found]), 1.0, float(np.mean(slower)))
+        ion: over_replicas([each[kind] for each in found]).mapped(lambda end: end + slowed_by)
         for ion, kind in (('Na', 'cations'), ('Cl', 'anions'))
     }
     name = f'{len(sample.charges)} ions of molten NaCl at {KELVIN:g} K'
@@ -120,7 +121,7 @@ def sodium_chloride(engine: str) -> Iterator[Row]:
     yield compared(
         f'conductivity of {name} by Green-Kubo, S/m',
         engine,
-        in_units(sigma, CONDUCTIVITY),
+        sigma.mapped(lambda end: CONDUCTIVITY * end),
         PUBLISHED_CONDUCTIVITY,
         f'{SOURCE}; STACIE itself: 349 +- 1.3',
     )
@@ -128,7 +129,7 @@ def sodium_chloride(engine: str) -> Iterator[Row]:
         yield compared(
             f'diffusion coefficient of {ion} in {in_box}, 1e-9 m^2/s',
             engine,
-            in_units(each, DIFFUSION),
+            each.mapped(lambda end: DIFFUSION * end),
             PUBLISHED_DIFFUSION[ion],
             SOURCE,
         )
