@@ -229,9 +229,12 @@ class ClusterStatistics(Accumulator[ClusterResult]):
         inefficiency = max(statistical_inefficiency(self._series[name][used]) for name in WATCHED)
         n_frames = len(self._steps) - start
         parts = np.unique(np.concatenate([list(each) for each in self._charge]))
+        charges = np.array(
+            [[counter[part] for part in parts.tolist()] for counter in self._charge], dtype=float
+        )
         number, charge, form = (
             merge_blocks(sums[first_block:], inefficiency, n_frames)
-            for sums in (self._number, self._charge_table(parts), self._shape_sums)
+            for sums in (self._number, charges, self._shape_sums)
         )
         shared = shared_by_neighbours(inefficiency, n_frames / len(number))
         sizes = np.arange(self._number.shape[1])
@@ -261,10 +264,6 @@ class ClusterStatistics(Accumulator[ClusterResult]):
             verdict=joined(equilibration.verdict * equilibration.drifts, *self._doubts()),
             remarks=self._ions.remarks,
         )
-
-    def _charge_table(self, parts: IntArray) -> FloatArray:
-        table = [[counter[part] for part in parts.tolist()] for counter in self._charge]
-        return np.array(table, dtype=np.float64)
 
     def _doubts(self) -> Iterator[str]:
         for pair, each in self._found.items():

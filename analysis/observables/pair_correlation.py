@@ -160,15 +160,11 @@ class _Histograms(Accumulator[PairCorrelationResult]):
                 others = (table.sum(axis=0) - table) / (len(table) - 1)
                 low, high = jackknife(g, others)
                 # A peak is known no better than its bin.
-                half = np.maximum(_spread(distance[others.argmax(axis=1)]), width / 2)
-                ends = (float(distance[top] - half), float(distance[top] + half))
-                peak = Estimate(peak.value, *ends, float(len(table))).within(*NOT_NEGATIVE)
+                ends = jackknife(np.zeros(1), distance[others.argmax(axis=1)][:, None])
+                half = max(float(ends[1][0] - ends[0][0]) / 2, width / 2)
+                about = (float(distance[top] - half), float(distance[top] + half))
+                peak = Estimate(peak.value, *about, float(len(table))).within(*NOT_NEGATIVE)
             peaks[name] = peak if g[top] > 0 else Estimate(verdict='no two came within reach')
             labels = (r'distance $r$ [$\sigma$]', '$g(r)$')
             curves[name] = Curve(np.asarray(distance, np.float64), g, low, high, *labels)
         return PairCorrelationResult(curves, peaks, len(self.frames))
-
-
-def _spread(without_one: FloatArray) -> float:
-    low, high = jackknife(np.zeros(1), without_one[:, None])
-    return float(high[0] - low[0]) / 2

@@ -38,7 +38,9 @@ class Axis:
 
     def value(self, point: Mapping[str, Any]) -> float:
         """Find the place of a state point on it."""
-        return float(_number_at(point, self.key))
+        if self.key.startswith(_COMPOSITION):
+            return float(point['composition'].get(self.key.removeprefix(_COMPOSITION), 0.0))
+        return float(_flatten(point)[self.key])
 
     def text(self, value: float) -> str:
         """Write a place on it as in a sentence."""
@@ -143,12 +145,6 @@ def place_text(place: Place, axis: Axis) -> str:
         else f'{column} = {value_text(value)}'
         for column, value in place.items()
     )
-
-
-def _number_at(point: Mapping[str, Any], key: str) -> Any:
-    if key.startswith(_COMPOSITION):
-        return point['composition'].get(key.removeprefix(_COMPOSITION), 0.0)
-    return _flatten(point)[key]
 
 
 def _numbers(points: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -110,10 +110,11 @@ def _give(job: Job, given: JobDefinitions, sweeps: Mapping[str, Any]) -> None:
     before = read_definitions(folder)
     if before == given:
         return
-    is_of_another = before is not None and before.sweep != given.sweep
-    if before is not None and is_of_another and _has(sweeps, before.sweep, job):
+    if before is not None and before.sweep != given.sweep:
+        is_still_in = before.sweep in sweeps and job.id in sweeps[before.sweep]['jobs']
         named = sweeps[given.sweep].get(NAMED) or {}
-        if not any(named.values()):  # what a user names comes before what was found elsewhere
+        # What a user names comes before what was found elsewhere.
+        if is_still_in and not any(named.values()):
             return
     with ExitStack() as locks:
         stale = [
@@ -128,10 +129,6 @@ def _give(job: Job, given: JobDefinitions, sweeps: Mapping[str, Any]) -> None:
         for observable in stale:
             (folder / job_files.result_file(observable.name)).unlink(missing_ok=True)
         write_definitions(folder, given)
-
-
-def _has(sweeps: Mapping[str, Any], name: str, job: Job) -> bool:
-    return job.id in sweeps.get(name, {'jobs': ()})['jobs']
 
 
 def _differ(before: JobDefinitions, now: JobDefinitions, name: str) -> bool:

@@ -11,7 +11,7 @@ from analysis.estimators.crossing import crossing
 from analysis.estimators.pooling import Replicates
 from analysis.observable import Combination
 from workflow.results.aggregate import Row, SweepTable, not_converged, replicates
-from workflow.results.axis import Axis, Key, key_of, place_text
+from workflow.results.axis import Key, key_of, place_text
 from workflow.results.relation import Relation
 
 NAME, TITLE = 'percolation_threshold', 'Percolation threshold'
@@ -50,7 +50,8 @@ def find_thresholds(table: SweepTable) -> list[Threshold]:
     axis, found = table.axis, []
     groups: dict[Key, list[Row]] = {}
     for row in table.rows:
-        if row.quantity.name in (LARGEST, PROBABILITY) and _is_drawn(row, axis):
+        is_drawn = {_SIZE, axis.column} <= row.place.keys() and axis.column != _SIZE
+        if row.quantity.name in (LARGEST, PROBABILITY) and is_drawn:
             groups.setdefault(key_of(row.place, _SIZE, axis.column), []).append(row)
     for rest, rows in groups.items():
         curves: dict[str, dict[float, list[tuple[float, Row]]]] = {}
@@ -67,11 +68,6 @@ def find_thresholds(table: SweepTable) -> list[Threshold]:
 def scale_of(chains: float, exponent: float) -> float:
     """Return L^exponent, with L the cube root of the number of chains."""
     return float(chains ** (exponent / 3))
-
-
-def _is_drawn(row: Row, axis: Axis) -> bool:
-    place = row.place
-    return _SIZE in place and axis.column in place and axis.column != _SIZE
 
 
 def _relations(
