@@ -49,12 +49,11 @@ def fits(
     replicas: int,
     at: float,
     generator: np.random.Generator,
-    sets: int = SETS,
 ) -> Iterator[Activation]:
     """Fits to many data sets of one law, with errors by temperature."""
     strength, t0 = law
     temperature = np.repeat(TEMPERATURES, replicas)
-    for _ in range(sets):
+    for _ in range(SETS):
         errors = np.repeat(noise, replicas) * generator.normal(size=len(temperature))
         yield fit_activation(temperature, -strength / (temperature - t0) + errors, at)
 
