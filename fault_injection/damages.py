@@ -108,7 +108,7 @@ def damage_job(
         outcome.counts[kind, engine, 'unclear'] += 1
     outcome.answers[kind, engine, 'detected' if detected else 'harmless'] += 1
     # All up to where the run says that it went on must still be there.
-    step = run.resumed_at('sample')
+    step = run.resumed_at
     kept = Content() if step is None else written.until(step)
     count_end(outcome, kind, engine, job, run, kept)
     if outcome.counts:

@@ -67,7 +67,7 @@ def fill_disk(engine: str, left: int, temporary_files_too: bool) -> Outcome:
             _forbid_writing(folder, engine, outcome)
         run = finish(start_run(folder, engine, **environment))
         has_sampled = run.code == 0 and 'sample' in run.said
-        if has_sampled and written.frames and run.resumed_at('sample') is None:
+        if has_sampled and written.frames and run.resumed_at is None:
             outcome.counts[FULL, engine, 'lost'] += 1  # all that was done before
         count_end(outcome, FULL, engine, job, run, written)
         outcome.counts = +outcome.counts

@@ -66,9 +66,10 @@ class Run:
         """Whether it found nothing to go on from in a stage that was under way."""
         return 'restarting the stage from step 0' in self.said
 
-    def resumed_at(self, stage: str) -> int | None:
-        """The step from which it went on with a stage; None if it began it."""
-        found = re.findall(rf'^{stage}: resuming from step (\d+)', self.said, re.MULTILINE)
+    @property
+    def resumed_at(self) -> int | None:
+        """The step from which it went on with sampling; None if it began it."""
+        found = re.findall(r'^sample: resuming from step (\d+)', self.said, re.MULTILINE)
         return int(found[-1]) if found else None
 
 

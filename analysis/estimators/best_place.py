@@ -24,8 +24,8 @@ class BestPlace:
     open_above: tuple[int, ...]
 
 
-def place_of_maximum(states: Sequence[Replicates], level: float = LEVEL) -> BestPlace:
-    """Find which of the states may be the highest; the highest one is kept at 1 - `level`.
+def place_of_maximum(states: Sequence[Replicates]) -> BestPlace:
+    """Find which of the states may be the highest; the highest one is kept at 1 - LEVEL.
 
     A state goes if it is below some other one, by Student's t or, of bounds, by the order of the
     values, one-sided, each at the level divided by the number of others (Bonferroni). These are the
@@ -34,7 +34,7 @@ def place_of_maximum(states: Sequence[Replicates], level: float = LEVEL) -> Best
     that is never less. Nothing goes by the error within a single run.
     """
     spread = Spread.of(states)
-    share = 2 * level / max(len(states) - 1, 1)  # of p, which is two-sided
+    share = 2 * LEVEL / max(len(states) - 1, 1)  # of p, which is two-sided
 
     def is_below(first: int, second: int) -> bool:
         found, p, sign = compare(states, first, second, spread)

@@ -128,7 +128,7 @@ def format_interval(estimate: Estimate) -> str:
         places = max(places, min(1 - math.floor(math.log10(abs(value * scale))), 3))
     is_narrow = power or not 0 < abs(value) < SMALLEST_FIXED
     first, *ends = (
-        _fixed(each, places, power) if is_narrow else _short(each, 2) for each in (value, low, high)
+        _fixed(each, places, power) if is_narrow else _short(each) for each in (value, low, high)
     )
     return f'{first} [{", ".join(ends)}]'
 
@@ -229,13 +229,13 @@ def _fixed(value: float, places: int, power: int) -> str:
     """Write in units of 10^power; with two digits alone what is large, or would be zero."""
     text = f'{value * 10.0**-power:.{places}f}'
     if abs(value) >= 1e5 or (value and not float(text)):
-        return _short(value, 2)
+        return _short(value)
     return f'{text}e{power}' if power else text
 
 
-def _short(value: float, digits: int) -> str:
-    """Write with some digits, and an exponent without zeros before it."""
-    return re.sub(r'e\+?(-?)0*', r'e\1', f'{value:.{digits}g}')
+def _short(value: float) -> str:
+    """Write with two digits, and an exponent without zeros before it."""
+    return re.sub(r'e\+?(-?)0*', r'e\1', f'{value:.2g}')
 
 
 def _cell(value: Any) -> str:
