@@ -205,6 +205,13 @@ def test_transference_by_masses_alone():
     assert any('carry 0.750 of it' in each and '0.750 follows' in each for each in result.remarks)
 
 
+def test_ions_of_more_charge_have_a_larger_share():
+    charge = np.tile([2.0, -1.0, -1.0], 13)
+    motion = langevin_motion(ROWS, len(charge), FRICTION, INTERVAL, np.random.default_rng(0))
+    run = ionic_run(*motion, charge, FRAMES, INTERVAL)
+    assert held_by(Conductivity(drift='keep').compute(run).transference, 4 / 6)
+
+
 def test_logs_of_older_versions(free, found):
     """What can be had without the columns is had, and what cannot be says why."""
     currents = Conductivity(drift='keep').compute(without(free, 'cation', 'anion'))
