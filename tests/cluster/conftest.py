@@ -40,11 +40,16 @@ class Sweep:
         self.is_on_a_cluster = False
 
     def start(
-        self, replicas: int = 2, steps: int = 2560, doublings: int = 4, **cluster: object
+        self,
+        replicas: int = 2,
+        steps: int = 2560,
+        doublings: int = 4,
+        more: str = '',
+        **cluster: object,
     ) -> None:
         """Make the jobs and the cluster file."""
         sweep = small_sweep('{ LSP = 0.5, DOPA = 0.5 }', replicas, steps=steps, doublings=doublings)
-        (self.folder / 'sweep.toml').write_text(sweep)
+        (self.folder / 'sweep.toml').write_text(sweep + more)
         self.write_cluster(**cluster)
         self.project('init', 'sweep.toml')
 
@@ -111,7 +116,7 @@ def submitted_sweep(sweep: Sweep, slurm: OneNodeSlurm) -> Iterator[Sweep]:
     sweep.environment |= {k: slurm.environment[k] for k in ('PATH', 'SLURM_CONF')}
     yield sweep
     slurm.command('scancel', '--user=root')
-    slurm.wait_until_empty(60)
+    slurm.wait_until_empty()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 NEEDED = ('munged', 'slurmctld', 'slurmd', 'sbatch', 'squeue', 'sinfo', 'scontrol', 'scancel')
 CORES, GPUS, MEMORY_GB = 4, 2, 16
 SECONDS_TO_START = 40
+SECONDS_OF_JOBS = 300  # what takes so long is stuck, however busy the machine
 
 CONFIGURATION = """\
 ClusterName=isp
@@ -88,9 +89,9 @@ class OneNodeSlurm:
         """A line for each job that waits or runs, in a format of squeue."""
         return [line.strip() for line in self.command('squeue', '-h', '-o', form).splitlines()]
 
-    def wait_until_empty(self, seconds: float) -> None:
+    def wait_until_empty(self) -> None:
         """Wait until no job waits or runs."""
-        wait_for(lambda: not self.queue('%i'), seconds, 'an empty queue')
+        wait_for(lambda: not self.queue('%i'), SECONDS_OF_JOBS, 'an empty queue')
 
 
 def wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
@@ -223,7 +224,7 @@ def _is_idle(slurm: OneNodeSlurm) -> bool:
 def _cancel_all(slurm: OneNodeSlurm) -> None:
     """So that no job outlives the daemons."""
     slurm.command('scancel', '--user=root')
-    slurm.wait_until_empty(60)
+    slurm.wait_until_empty()
 
 
 def _last_words(folder: Path) -> str:

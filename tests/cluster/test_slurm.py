@@ -10,7 +10,7 @@ import gsd.hoomd
 import pytest
 
 from tests.cluster.conftest import Sweep
-from tests.cluster.one_node_slurm import OneNodeSlurm, wait_for
+from tests.cluster.one_node_slurm import SECONDS_OF_JOBS, OneNodeSlurm, wait_for
 from workflow.jobs.lock import EXIT_HELD
 from workflow.stages.thermo_writer import read_hdf5
 from workflow.sweep.frame_schedule import BlockSchedule
@@ -43,24 +43,25 @@ def test_a_sweep_runs_side_by_side_to_its_end_and_is_not_submitted_again(
     submitted_sweep: Sweep, slurm: OneNodeSlurm
 ) -> None:
     sweep = submitted_sweep
-    sweep.start(replicas=2)
+    # A report of all observables would take minutes of a busy machine.
+    sweep.start(replicas=2, more="[observables]\ncompute = ['msd', 'relaxation']\n")
     sweep.project('submit', '-o', 'job', '-b', '2', '-p')
     assert slurm.queue('%P %C') == ['cpu 2']
     assert 'Submitting' not in sweep.project('submit', '-o', 'job').stderr, 'while it is queued'
-    slurm.wait_until_empty(120)
+    slurm.wait_until_empty()
     for job in sweep.jobs:
         assert_every_frame_and_row_once(job, 2560, BlockSchedule(10, 4))
         assert (job / 'msd.json').exists(), said(sweep)
         assert not (job / 'relaxation.json').exists(), 'it waits for the definitions of the sweep'
 
     assert 'definitions' in sweep.project('submit').stderr
-    slurm.wait_until_empty(60)
+    slurm.wait_until_empty()
     sweep.project('submit', '-o', 'job', '-b', '2', '-p')
-    slurm.wait_until_empty(60)
+    slurm.wait_until_empty()
     assert all((job / 'relaxation.json').exists() for job in sweep.jobs), said(sweep)
 
     assert 'report' in sweep.project('submit').stderr
-    slurm.wait_until_empty(60)
+    slurm.wait_until_empty()
     assert (sweep.folder / 'results/small/summary.csv').exists(), said(sweep)
     assert 'Submitting' not in sweep.project('submit').stderr
     assert 'Submitting' not in sweep.project('submit', '-o', 'job').stderr
@@ -92,7 +93,7 @@ def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
     submit = ('submit', '-o', 'simulation')
     sweep.project(*submit)
     assert slurm.queue('%l') == ['1:00']
-    slurm.wait_until_empty(120)
+    slurm.wait_until_empty()
     assert not (job / 'trajectory.gsd').exists()
     # "To be continued" is no failure: neither to Slurm nor to the one who asks.
     assert 'JobState=FAILED' not in slurm.command('scontrol', 'show', 'job')
@@ -100,7 +101,7 @@ def test_a_job_that_meets_its_time_limit_is_continued_by_the_next_submission(
 
     sweep.write_cluster(max_hours=1)
     sweep.project(*submit)
-    slurm.wait_until_empty(300)
+    slurm.wait_until_empty()
     assert_every_frame_and_row_once(job, steps, schedule)
     sampling = [outcome for stage, outcome in outcomes(job) if stage == 'sample']
     assert sampling == ['Interrupted', 'done']
@@ -120,9 +121,9 @@ def test_a_cancelled_job_stops_with_a_checkpoint(
     (job,) = sweep.jobs
     sweep.project('submit', '-o', 'simulation')
     rows = job / 'sample.in_progress/thermo.rows'
-    wait_for(lambda: rows.exists() and rows.stat().st_size > 0, 60, 'the first rows')
+    wait_for(lambda: rows.exists() and rows.stat().st_size > 0, SECONDS_OF_JOBS, 'the first rows')
     slurm.command('scancel', '--user=root')
-    slurm.wait_until_empty(60)
+    slurm.wait_until_empty()
     assert outcomes(job)[-1] == ('sample', 'Interrupted'), said(sweep)
     assert (job / 'sample.in_progress/checkpoint').exists()
 
@@ -135,13 +136,13 @@ def test_a_run_beside_a_submitted_job_leaves_it_alone(
     (job,) = sweep.jobs
     sweep.project('submit', '-o', 'simulation')
     rows = job / 'sample.in_progress/thermo.rows'
-    wait_for(lambda: rows.exists() and rows.stat().st_size > 0, 60, 'the first rows')
+    wait_for(lambda: rows.exists() and rows.stat().st_size > 0, SECONDS_OF_JOBS, 'the first rows')
     beside = sweep.project('run', '-o', 'simulation', exit_status=EXIT_HELD).stderr
     holder = (job / 'running.lock').read_text()
     assert f'job {job.name} is being run by {holder}' in beside
     assert 'sample runs' in sweep.project('status', '-d').stdout
     slurm.command('scancel', '--user=root')
-    slurm.wait_until_empty(60)
+    slurm.wait_until_empty()
     assert outcomes(job)[-1] == ('sample', 'Interrupted'), said(sweep)
 
 
@@ -153,7 +154,7 @@ def test_ranks_start_in_an_allocation(submitted_sweep: Sweep, slurm: OneNodeSlur
     (job,) = sweep.jobs
     sweep.project('submit', '-o', 'simulation')
     assert slurm.queue('%C') == ['2']
-    slurm.wait_until_empty(180)
+    slurm.wait_until_empty()
     assert (job / 'trajectory.gsd').exists(), said(sweep)
     assert_every_frame_and_row_once(job, 2560, BlockSchedule(10, 4))
     runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
