@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.observables import OBSERVABLES
 from tests.conftest import ROOT, needs_hoomd, run_here
-from tests.end_to_end.test_project import SWEEP
 from tests.results.builders import thermodynamics, write_definitions_of, write_results_of
+from tests.systems import small_sweep
 from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.jobs import files as job_files
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
@@ -32,8 +31,10 @@ from workflow.process import (
     stop_requests,
 )
 
-LONG = 10_000_000
-MEASURED = ('thermodynamics', 'msd')  # which wait for no definitions
+LONG = 1_000_000  # minutes, and too short for settings to be timed
+LAMMPS = {'ISP_ENGINE': 'lammps'}
+# These wait for no definitions, and what is neither measured nor drawn takes no time.
+MEASURED = "[observables]\ncompute = ['thermodynamics', 'msd']\n"
 HERE = f'on {socket.gethostname()}'
 
 
@@ -44,7 +45,7 @@ def start(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str
     return subprocess.Popen(
         [sys.executable, str(ROOT / 'project.py'), *words],
         cwd=folder,
-        env=clean | cache | {'ISP_ENGINE': 'lammps', 'OMP_NUM_THREADS': '1'} | environment,
+        env=clean | cache | LAMMPS | {'OMP_NUM_THREADS': '1'} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -59,9 +60,9 @@ def end(process: subprocess.Popen[str], code: int) -> str:
     return said
 
 
-def here(folder: Path, code: int, *words: str) -> str:
+def here(folder: Path, code: int, *words: str, **environment: str) -> str:
     """What project.py said in this process, where no other one is needed."""
-    done = run_here(folder, *words)
+    done = run_here(folder, *words, environment=os.environ | LAMMPS | environment)
     assert done.returncode == code, done.said
     assert 'Traceback' not in done.said
     return done.said
@@ -78,10 +79,10 @@ def jobs_of(folder: Path) -> list[Path]:
     return sorted(folder.glob('workspace/*'))
 
 
-def equilibrated_sweep(folder: Path, replicas: int, sample_steps: int) -> Path:
+def equilibrated_sweep(folder: Path, replicas: int, steps: int, doublings: int) -> Path:
     folder.mkdir()
-    sweep = SWEEP.replace('replicas = 2', f'replicas = {replicas}').replace('{ DOPA = 1 },', '')
-    (folder / 'sweep.toml').write_text(sweep.replace('2560', str(sample_steps)))
+    sweep = small_sweep('{ LSP = 0.5, DOPA = 0.5 }', replicas, steps=steps, doublings=doublings)
+    (folder / 'sweep.toml').write_text(sweep + MEASURED)
     here(folder, 0, 'init', 'sweep.toml')
     here(folder, 0, 'run', '-o', 'build', 'relax', 'equilibrate')
     return folder
@@ -89,17 +90,12 @@ def equilibrated_sweep(folder: Path, replicas: int, sample_steps: int) -> Path:
 
 @pytest.fixture(scope='module')
 def long_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return equilibrated_sweep(tmp_path_factory.mktemp('long') / 'one', 1, LONG)
+    return equilibrated_sweep(tmp_path_factory.mktemp('long') / 'one', 1, LONG, 4)
 
 
 @pytest.fixture(scope='module')
 def short_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = equilibrated_sweep(tmp_path_factory.mktemp('short') / 'two', 2, 1280)
-    # What is neither measured nor drawn takes no time.
-    refused = {each.name: 'not asked for' for each in OBSERVABLES if each.name not in MEASURED}
-    for job in jobs_of(folder):
-        write_results_of(job, **refused)
-    return folder
+    return equilibrated_sweep(tmp_path_factory.mktemp('short') / 'two', 2, 400, 2)
 
 
 @pytest.fixture
@@ -114,11 +110,12 @@ def two_short(short_sweep: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(short_sweep, tmp_path / 'sweep'))
 
 
-def start_sampling(folder: Path, **environment: str) -> subprocess.Popen[str]:
-    process = start(folder, 'run', '-o', 'job', **environment)
+def start_sampling(folder: Path) -> subprocess.Popen[str]:
+    process = start(folder, 'run', '-o', 'job')
     (job,) = jobs_of(folder)
 
     def works() -> bool:
+        assert process.poll() is None, process.communicate()[0]
         progress = read_progress(job)
         return progress is not None and progress.process.endswith(f':{process.pid}')
 
@@ -148,10 +145,10 @@ def test_a_signal_stops_a_run_with_a_checkpoint(one_long: Path, number: signal.S
 @pytest.mark.slow
 def test_a_near_end_of_the_scheduler_s_job_stops_a_run_with_a_checkpoint(one_long: Path) -> None:
     # Of a job of 100 s, the last 10 are kept for leaving.
-    now = int(time.time())
-    times = {'SLURM_JOB_START_TIME': str(now - 84), 'SLURM_JOB_END_TIME': str(now + 16)}
-    said = end(start_sampling(one_long, **times), EXIT_INTERRUPTED)
-    assert time.time() < now + 16
+    end = int(time.time()) + 12
+    times = {'SLURM_JOB_START_TIME': str(end - 100), 'SLURM_JOB_END_TIME': str(end)}
+    said = here(one_long, EXIT_INTERRUPTED, 'run', '-o', 'job', **times)
+    assert end - 10 < time.time() < end
     assert 'sample stopped at step' in said
     assert_is_to_be_continued(one_long)
 
@@ -234,7 +231,7 @@ def test_a_report_that_is_stopped_has_nothing_to_resume(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_of_two_runs_of_one_job_one_works_and_the_other_leaves(one_long: Path) -> None:
     first = start_sampling(one_long)
-    said = end(start(one_long, 'run', '-o', 'job'), EXIT_HELD)
+    said = here(one_long, EXIT_HELD, 'run', '-o', 'job')
     assert f'is being run by process {first.pid} {HERE}' in said
     assert 'sample runs' in here(one_long, 0, 'status', '-d')
     first.send_signal(signal.SIGINT)
@@ -247,9 +244,8 @@ def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long
     first.kill()
     first.communicate()
     assert 'sample to be continued' in here(one_long, 0, 'status', '-d')
-    second = start_sampling(one_long)
-    second.send_signal(signal.SIGTERM)
-    said = end(second, EXIT_INTERRUPTED)
+    at_once = {'SLURM_JOB_END_TIME': str(int(time.time()))}
+    said = here(one_long, EXIT_INTERRUPTED, 'run', '-o', 'job', **at_once)
     assert f'taken over from process {first.pid} {HERE}, which is gone' in said
 
 
