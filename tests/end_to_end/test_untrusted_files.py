@@ -24,7 +24,7 @@ from workflow.stages.checkpoint import (
     read_latest_checkpoint,
 )
 
-EXAMPLES = int(os.environ.get('ISP_FUZZ_EXAMPLES', '30'))
+EXAMPLES = int(os.environ.get('ISP_FUZZ_EXAMPLES', '12'))
 
 
 @pytest.mark.slow
@@ -35,7 +35,7 @@ def test_changed_files_are_read_or_refused_with_a_message(are_foreign: bool) -> 
     if are_foreign:
         pytest.importorskip('MDAnalysis')
     targets = [target for target in TARGETS if (target in FOREIGN) == are_foreign]
-    examples = EXAMPLES // 10 if are_foreign else EXAMPLES
+    examples = EXAMPLES // 12 if are_foreign else EXAMPLES
     done = subprocess.run(
         [*command, *targets, '--examples', str(examples)],
         cwd=ROOT,
