@@ -1,11 +1,15 @@
 """Files that MDAnalysis wrote hold what it was given, and all observables run on them."""
 
+import io
 import sys
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from analysis.io import mdanalysis_trajectory
 from analysis.io.open_trajectory import open_trajectory
 from analysis.observable import analyse
 from analysis.observables import OBSERVABLES
@@ -17,6 +21,23 @@ MDAnalysis = pytest.importorskip('MDAnalysis')
 pytestmark = pytest.mark.filterwarnings('ignore')
 
 MELT = Melt(n_frames=24)
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch):
+    """Read here: each process of its own takes the time of an import. `undo` it for one."""
+
+    def run(call, **_):
+        output = io.TextIOWrapper(io.BytesIO())
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            patch.setattr(sys, 'argv', ['-c', call[-1]])
+            patch.setattr(sys, 'stdout', output)
+            exec(call[2], {})
+        return SimpleNamespace(returncode=0, stdout=output.buffer.getvalue())
+
+    monkeypatch.setattr(mdanalysis_trajectory.subprocess, 'run', run)
+
+
 TYPES = np.array(MELT.TYPES)[MELT.typeid]
 
 
@@ -57,7 +78,8 @@ def refuse(capsys, *arguments):
     return capsys.readouterr().err
 
 
-def test_every_observable_as_on_arrays(tmp_path):
+def test_every_observable_as_on_arrays(tmp_path, monkeypatch):
+    monkeypatch.undo()
     data = write_data(tmp_path / 'a.data', next(MELT.frames()))
     ours = open_trajectory(write(tmp_path / 'a.dcd'), data, is_unwrapped=True)
     every = [each for each in OBSERVABLES if each.needs_trajectory and not each.needs_log]
@@ -172,6 +194,7 @@ def test_what_cannot_be_used_is_refused(tmp_path, capsys, monkeypatch):
     (tmp_path / 'text').write_text('hello')
     assert 'not a LAMMPS data' in refuse(capsys, 'chains', dcd, '--data', tmp_path / 'text')
     xtc = write(tmp_path / 'a.xtc')
+    monkeypatch.undo()
     for path, damaged in ((dcd, psf), (dcd, dcd), (xtc, xtc)):
         whole = damaged.read_bytes()
         damaged.write_bytes(whole[: len(whole) // 3] + b'\xff' * 999 + whole[len(whole) // 3 :])

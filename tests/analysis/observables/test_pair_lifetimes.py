@@ -44,8 +44,8 @@ def test_pairs_that_part_and_meet():
 def test_between_the_radii_a_pair_is_what_it_was():
     """Whatever it does there: made only inside, broken only beyond."""
     mean, generator = 40, np.random.default_rng(2)
-    there = telegraph(1500, len(SITES), 1 / mean, 1 / 30, generator)
-    anion = np.tile(OWN, (1500, 1))
+    there = telegraph(500, len(SITES), 1 / mean, 1 / 30, generator)
+    anion = np.tile(OWN, (500, 1))
     distance = np.where(there, INSIDE, APART)
     is_between = generator.random(there.shape) < 0.5
     # The frame in which it is made or broken is sharp.
