@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 # A test is one of several processes on few cores: more threads than cores only slow it down.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -105,6 +106,18 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture(scope='session', autouse=True)
 def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ[TUNING_CACHE_VARIABLE] = str(tmp_path_factory.getbasetemp() / 'tuning')
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw figures as reports show them, without layout: to have them whole takes five times."""
+
+    def save(figure: Any, path: Path) -> None:
+        figure.set_layout_engine('none')
+        figure.savefig(f'{path}.svg')
+
+    monkeypatch.setattr('workflow.results.figures.save_figure', save)
+    monkeypatch.setattr('workflow.results.relation_figures.save_figure', save)
 
 
 @pytest.fixture(scope='session')

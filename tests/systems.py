@@ -46,7 +46,12 @@ def melt(point: StatePoint, seed: int = 1) -> tuple[Frame, ForceField]:
 
 
 def small_sweep(
-    compositions: str, replicas: int = 1, length: int = 10, steps: int = 2560, doublings: int = 4
+    compositions: str,
+    replicas: int = 1,
+    length: int = 10,
+    steps: int = 2560,
+    doublings: int = 4,
+    period: int = 10,
 ) -> str:
     """The file of a sweep that takes seconds: eight chains, a few hundred steps to prepare."""
     return f"""
@@ -62,9 +67,15 @@ density = 0.85
 
 [protocol]
 time_step = 0.01
+log_period = {period}
 coulomb_error = 1e-2
 push_off = {{ steps = 100 }}
 anneal = {{ kT = 1.5, steps = 100, cooling_steps = 100 }}
 equilibrate = {{ minimum_steps = 400, maximum_steps = 400 }}
-sample = {{ minimum_steps = {steps}, maximum_steps = {steps}, doublings = {doublings} }}
+
+[protocol.sample]
+minimum_steps = {steps}
+maximum_steps = {steps}
+shortest_interval = {period}
+doublings = {doublings}
 """

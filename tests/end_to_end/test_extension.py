@@ -247,6 +247,7 @@ def test_a_job_that_is_analysed_is_left_alone(folder: Path) -> None:
     assert '1 job done before: going on' in edit(folder, sweep(LONGER))
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_a_report_says_that_its_sweep_was_changed_since(folder: Path) -> None:
     refuse_all_but(job_of(folder), 'thermodynamics')
     (folder / 'sweep.toml').write_text(sweep(LONGER).replace('replicas = 1', 'replicas = 2'))

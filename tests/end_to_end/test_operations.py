@@ -95,6 +95,7 @@ def results(folder: Path) -> set[str]:
     return {path.stem for path in job.glob('*.json')} & {*NAMES, 'production'}
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_what_a_sweep_leaves_out_is_not_measured_and_nothing_waits_for_it(
     folder: Path, passes: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +113,7 @@ def test_what_a_sweep_leaves_out_is_not_measured_and_nothing_waits_for_it(
     path.write_text(SWEEP)
     run(folder, monkeypatch, 'init', 'sweep.toml')
     assert not table.is_done(job)
-    run(folder, monkeypatch, 'run')
+    run(folder, monkeypatch, 'run', '-o', '^(?!report$).*')
     assert results(folder) == {*SAMPLED, 'production'}
 
 

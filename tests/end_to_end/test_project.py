@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import ROOT, run_here
 from tests.systems import small_sweep
 from workflow.jobs.files import results_of
-from workflow.jobs.lock import hold
+from workflow.jobs.lock import hold, is_held
 from workflow.jobs.provenance import code_text, code_version
 from workflow.process import EXIT_INTERRUPTED
 from workflow.stages.thermo_writer import read_hdf5
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow
 
 SWEEP = small_sweep('{ DOPA = 1 }, { LSP = 0.5, DOPA = 0.5 }', replicas=2)
 SCHEDULE = BlockSchedule(10, 4)
+SIMULATE = ('simulate', 'sweep.toml', '--engine', 'lammps', '--parallel', '2')
 COLUMNS = 'sweep,lsp_fraction,kT,quantity,unit,mean,ci95_low,ci95_high,n_replicas,converged'
 
 
@@ -38,29 +39,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def simulate(folder: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / 'project.py'), 'simulate', 'sweep.toml', *options]
-    return subprocess.Popen(
-        [*command, '--engine', 'lammps', '--parallel', '2'],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finished(process: subprocess.Popen[str]) -> str:
-    output = process.communicate(timeout=240)[0]
-    assert process.returncode == 0, output
-    return output
-
-
-def assert_every_frame_and_row_once(job: Path) -> None:
+def assert_every_frame_and_row_once(
+    job: Path, last: int = 2560, schedule: BlockSchedule = SCHEDULE
+) -> None:
     with gsd.hoomd.open(job / 'trajectory.gsd') as trajectory:
         steps = [int(frame.configuration.step) for frame in trajectory]
         assert trajectory[-1].particles.image.any()
-    assert steps == [step for step in range(2561) if SCHEDULE.is_due(step)]
-    assert read_hdf5(job / 'thermo.h5')['step'].tolist() == list(range(10, 2561, 10))
+    assert steps == [step for step in range(last + 1) if schedule.is_due(step)]
+    assert read_hdf5(job / 'thermo.h5')['step'].tolist() == list(
+        range(schedule.shortest, last + 1, schedule.shortest)
+    )
 
 
 def assert_everything_says_where_it_comes_from(folder: Path, jobs: list[Path]) -> None:
@@ -92,28 +80,6 @@ def assert_everything_says_where_it_comes_from(folder: Path, jobs: list[Path]) -
     assert f'numpy {version("numpy")}' in html
 
 
-SAMPLING = 'sample.in_progress/thermo.rows'
-
-
-def wait_for(folder: Path, file: str) -> None:
-    """Wait until a job of the sweep has a file."""
-    deadline = time.monotonic() + 60
-    while not list(folder.glob(f'workspace/*/{file}')):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def test_a_lost_terminal_leaves_nothing_running(folder: Path) -> None:
-    process = simulate(folder)
-    wait_for(folder, SAMPLING)
-    process.send_signal(signal.SIGHUP)
-    process.communicate(timeout=60)
-    assert process.returncode == EXIT_INTERRUPTED
-    for job in folder.glob('workspace/*'):
-        with hold(job):  # nobody else does
-            pass
-
-
 def test_a_report_makes_no_jobs(folder: Path) -> None:
     done = run_here(folder, 'report', 'sweep.toml')
     assert done.returncode == 2
@@ -134,17 +100,29 @@ def test_a_stage_that_another_process_has_done_is_not_done_again(folder: Path) -
     assert {path: path.read_bytes() for path in job.glob('*.*')} == before
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> None:
     (folder / 'sweep.toml').write_text(SWEEP.replace('replicas = 2', 'replicas = 1'))
-    process = simulate(folder)
-    wait_for(folder, SAMPLING)
-    process.send_signal(signal.SIGINT)
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / 'project.py'), *SIMULATE],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(folder.glob('workspace/*/sample.in_progress/thermo.rows')):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGHUP)  # its terminal is lost
     assert 'The same command resumes it' in process.communicate(timeout=60)[0]
     assert process.returncode == EXIT_INTERRUPTED
-
-    assert 'wait for' not in finished(simulate(folder))
     jobs = sorted(folder.glob('workspace/*'))
     assert len(jobs) == 2
+    assert not any(map(is_held, jobs))
+
+    done = run_here(folder, *SIMULATE)
+    assert (done.returncode, 'wait for' in done.said) == (0, False), done.said
     for job in jobs:
         assert_every_frame_and_row_once(job)
         assert not list(job.glob('*.in_progress'))
@@ -197,30 +175,24 @@ def test_replicas_differ_in_sequence_and_positions(folder: Path) -> None:
     assert abs(first.particles.position - second.particles.position).max() > 0.1
 
 
-def test_two_mpi_ranks_write_one_set_of_files(folder: Path) -> None:
+def test_two_mpi_ranks_relax_a_melt_that_one_goes_on_with(folder: Path) -> None:
     pytest.importorskip('mpi4py', reason='needs mpi4py')
-    one_job = SWEEP.replace('replicas = 2', 'replicas = 1').replace('{ DOPA = 1 },', '')
-    (folder / 'sweep.toml').write_text(one_job)
-    assert run_here(folder, 'init', 'sweep.toml').returncode == 0
+    (folder / 'sweep.toml').write_text(small_sweep('{ LSP = 0.5, DOPA = 0.5 }'))
+    for words in (['init', 'sweep.toml'], ['run', '-o', 'build']):
+        assert run_here(folder, *words).returncode == 0
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
-
-    def run_on_two(*operations: str) -> None:
-        done = subprocess.run(
-            [sys.executable, str(ROOT / 'project.py'), 'run', '-o', *operations],
-            cwd=folder,
-            env=os.environ | {'ISP_ENGINE': 'lammps', 'ISP_RANKS': '2', 'PATH': path},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-
-    run_on_two('build', 'relax')
-    assert run_here(folder, 'run', '-o', 'equilibrate').returncode == 0  # each costs seconds on two
-    run_on_two('sample')
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'project.py'), 'run', '-o', 'relax'],
+        cwd=folder,
+        env=os.environ | {'ISP_ENGINE': 'lammps', 'ISP_RANKS': '2', 'PATH': path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert run_here(folder, 'run', '-o', 'equilibrate').returncode == 0
     (job,) = folder.glob('workspace/*')
-    assert_every_frame_and_row_once(job)
     runs = json.loads((job / 'signac_job_document.json').read_text())['runs']
-    assert [run.get('ranks') for run in runs] == [2, None, 2]
+    assert [(run.get('ranks'), run['outcome']) for run in runs] == [(2, 'done'), (None, 'done')]
 
 
 def test_a_job_is_run_by_one_process_at_a_time(folder: Path) -> None:

@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, needs_hoomd, run_here
+from tests.end_to_end.test_project import assert_every_frame_and_row_once
 from tests.results.builders import thermodynamics, write_definitions_of, write_results_of
 from tests.systems import small_sweep
+from workflow.cli.simulate import _stop_mark
 from workflow.engines.settings import TUNING_CACHE_VARIABLE
 from workflow.jobs import files as job_files
 from workflow.jobs.lock import EXIT_HELD, JobIsHeld, hold, is_held
@@ -30,6 +32,7 @@ from workflow.process import (
     leave_on_request,
     stop_requests,
 )
+from workflow.sweep.frame_schedule import BlockSchedule
 
 LONG = 1_000_000  # minutes, and too short for settings to be timed
 LAMMPS = {'ISP_ENGINE': 'lammps'}
@@ -79,9 +82,9 @@ def jobs_of(folder: Path) -> list[Path]:
     return sorted(folder.glob('workspace/*'))
 
 
-def equilibrated_sweep(folder: Path, replicas: int, steps: int, doublings: int) -> Path:
+def equilibrated_sweep(folder: Path, replicas: int, **sampling: int) -> Path:
     folder.mkdir()
-    sweep = small_sweep('{ LSP = 0.5, DOPA = 0.5 }', replicas, steps=steps, doublings=doublings)
+    sweep = small_sweep('{ LSP = 0.5, DOPA = 0.5 }', replicas, **sampling)
     (folder / 'sweep.toml').write_text(sweep + MEASURED)
     here(folder, 0, 'init', 'sweep.toml')
     here(folder, 0, 'run', '-o', 'build', 'relax', 'equilibrate')
@@ -90,12 +93,14 @@ def equilibrated_sweep(folder: Path, replicas: int, steps: int, doublings: int) 
 
 @pytest.fixture(scope='module')
 def long_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return equilibrated_sweep(tmp_path_factory.mktemp('long') / 'one', 1, LONG, 4)
+    return equilibrated_sweep(tmp_path_factory.mktemp('long') / 'one', 1, steps=LONG)
 
 
 @pytest.fixture(scope='module')
 def short_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return equilibrated_sweep(tmp_path_factory.mktemp('short') / 'two', 2, 400, 2)
+    # On two ranks that share a core each step takes milliseconds.
+    folder = tmp_path_factory.mktemp('short') / 'two'
+    return equilibrated_sweep(folder, 2, steps=80, doublings=2, period=2)
 
 
 @pytest.fixture
@@ -181,6 +186,13 @@ def test_a_request_outlives_the_stage_that_it_met() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_request_stops_a_sweep(number: signal.Signals) -> None:
+    with _stop_mark() as stop:
+        os.kill(os.getpid(), number)
+        assert stop == {number}
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
@@ -270,6 +282,7 @@ def test_an_operation_of_any_kind_leaves_a_held_job_alone(
     assert '1 job left to the process that runs them' in said
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_a_report_is_written_by_one_process_at_a_time(two_short: Path) -> None:
     for job in jobs_of(two_short):
         write_definitions_of(job)
@@ -333,6 +346,7 @@ def test_simulate_leaves_a_held_job_to_its_holder_and_does_the_rest(two_short: P
     assert 'failed' not in said
     assert not (first / 'trajectory.gsd').exists()
     assert (second / 'msd.json').exists()
+    assert_every_frame_and_row_once(second, 80, BlockSchedule(2, 2))
     runs = json.loads((second / 'signac_job_document.json').read_text())['runs']
     assert [run.get('ranks') for run in runs] == [None, None, 2]
 

@@ -51,6 +51,7 @@ def made(folder: Path, more: str = '', *, replicas: str = '1', decide: str = '')
     return init_sweep(path)
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_the_report_waits_for_what_is_computed_alone(folder: Path) -> None:
     sweep = made(folder)
     ids = [job.id for job in sweep.jobs]

@@ -68,6 +68,7 @@ def test_a_row_is_converted_with_its_interval_and_verdict() -> None:
     assert real_row(row(1.0, 0.5, 1.5), UNITS) is None
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_a_model_with_units_has_them_in_its_report(folder: Path) -> None:
     found = report(write(folder))
     for name in ('report.html', 'report.md'):
@@ -82,6 +83,7 @@ def test_a_model_with_units_has_them_in_its_report(folder: Path) -> None:
     assert ratio == pytest.approx(0.45**-3, rel=1e-4)
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_a_model_without_units_has_none(folder: Path) -> None:
     found = report(write(folder, model='kremer_grest', monomer='M'))
     assert FRICTION not in (found / 'report.html').read_text()

@@ -118,6 +118,7 @@ def test_report_leads_with_the_claims(written: Path) -> None:
     assert 'percolation_probability_any above 1/2 from LSP 0.5 on' in text
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_a_report_of_neutral_chains_is_about_them_alone(tmp_path: Path) -> None:
     found = table(neutral_jobs(0.8, 1.0, 1.2), 'kremer_grest')
     write_results(tmp_path, found, Background(n_jobs=6))
@@ -164,6 +165,7 @@ def test_provenance_joins_runs_that_differ_in_their_own_numbers_alone() -> None:
     assert found[1]['engine'] == 'hoomd'
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_results_made_by_different_code_are_told_apart(tmp_path: Path) -> None:
     made = {'operation': 'clusters', 'code': {'version': '0.9', 'commit': 'f' * 40}}
     result = job_result(state_point(0.0), relaxation=segments_alone({'backbone': 2.0}))

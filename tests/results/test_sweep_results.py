@@ -122,6 +122,7 @@ def test_the_report_command_takes_what_the_sweep_file_says_now(path: Path) -> No
         write_page(sweep, path.parent / 'none/docs.md')
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_a_sweep_recorded_without_a_report_has_the_default(path: Path) -> None:
     sweep = init_sweep(path)
     finish(sweep)

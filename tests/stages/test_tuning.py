@@ -241,7 +241,7 @@ def test_the_error_of_a_mesh_is_its_integral(
 ) -> None:
     sample = random_ions(400, 0.4, 16.0, seed=3)
     forces = []
-    for resolution, assigned in ((12, order), (60, 7)):
+    for resolution, assigned in ((12, order), (36, 7)):
         mesh = CoulombMesh(resolution, assigned, 3.0, kappa, 1e-2, 1e-2, 1.0, differentiation)
         simulation = sample.simulation(LammpsEngine(), mesh=mesh)
         forces.append(simulation.forces())
