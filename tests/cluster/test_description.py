@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -87,6 +87,7 @@ def test_a_program_with_options_starts_the_ranks(command: str) -> None:
     assert Cluster.model_validate({'mpi_command': command}).mpi_command == command
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=30))
 def test_no_text_in_a_cluster_file_spans_lines(text: str) -> None:
     for key in ('account', 'mpi_command', 'modules', 'options', 'prologue'):

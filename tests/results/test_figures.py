@@ -186,6 +186,7 @@ def test_the_overview_without_a_choice_is_the_key_results(series: Series) -> Non
     assert 'temperature' not in keys
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_the_overview_shows_what_is_named_of_what_is_there(tmp_path: Path) -> None:
     segments = segments_alone({'backbone': 2.0, 'DOPA-side': 3.0})
     many = all_series(table([job_result(state_point(0.0, r), relaxation=segments) for r in (0, 1)]))

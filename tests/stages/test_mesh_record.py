@@ -38,7 +38,7 @@ from workflow.sweep.frame_schedule import BlockSchedule
 from workflow.sweep.state_point import as_plain_values
 
 COULOMB_ERROR = 1e-2
-STEPS = 4000
+STEPS = 2000
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_box_that_shrinks_has_its_mesh_chosen_anew(
 ) -> None:
     system, start = dilute
     before = system.meshes.number
-    integrator = ConstantPressure(0.005, 1.0, 1.0, 2.0, 5.0)
+    integrator = ConstantPressure(0.005, 1.0, 1.0, 6.0, 5.0)
     stage = Plan('press', integrator, STEPS, STEPS, 10, BlockSchedule(100, 1))
     folder = StageFolder(tmp_path, 'press')
     for questions in (7, 4):
@@ -129,7 +129,7 @@ def test_the_clock_decides_no_motion(
 ) -> None:
     protocol = {
         'push_off': {'steps': 100},
-        'anneal': {'steps': 600, 'cooling_steps': 200},
+        'anneal': {'steps': 600, 'cooling_steps': 100},
         'coulomb_error': COULOMB_ERROR,
     }
     point = state_point('isp', {'LSP': 1.0}, density=None, pressure=2.0, protocol=protocol)
