@@ -108,16 +108,21 @@ def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ[TUNING_CACHE_VARIABLE] = str(tmp_path_factory.getbasetemp() / 'tuning')
 
 
-@pytest.fixture
-def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+def draw_quickly(patch: pytest.MonkeyPatch) -> None:
     """Draw figures as reports show them, without layout: to have them whole takes five times."""
 
     def save(figure: Any, path: Path) -> None:
         figure.set_layout_engine('none')
         figure.savefig(f'{path}.svg')
 
-    monkeypatch.setattr('workflow.results.figures.save_figure', save)
-    monkeypatch.setattr('workflow.results.relation_figures.save_figure', save)
+    patch.setattr('workflow.results.figures.save_figure', save)
+    patch.setattr('workflow.results.relation_figures.save_figure', save)
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw quickly: for tests to which it counts that figures are there."""
+    draw_quickly(monkeypatch)
 
 
 @pytest.fixture(scope='session')

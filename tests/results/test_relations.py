@@ -257,6 +257,7 @@ def test_a_threshold_is_where_two_sizes_cross() -> None:
     assert 'one system size' in alone.sections['percolation']['refused'][0]['why']
 
 
+@pytest.mark.usefixtures('quick_figures')
 def test_what_is_found_is_written_and_drawn(tmp_path: Path) -> None:
     jobs = [
         job_result(
@@ -282,7 +283,7 @@ def test_what_is_found_is_written_and_drawn(tmp_path: Path) -> None:
         rows = [line for line in csv.DictReader(file) if line['quantity'] == 'activation_energy']
     assert [(line['lsp_fraction'], line['kT']) for line in rows] == [('0.5', '')]
     for stem in ('activation', 'decoupling'):
-        assert (tmp_path / f'figures/{stem}.png').is_file()
+        assert (tmp_path / f'figures/{stem}.svg').is_file()
         assert len((tmp_path / f'figures/{stem}.csv').read_text().splitlines()) > 6
     for name in ('report.html', 'report.md'):
         text = (tmp_path / name).read_text()

@@ -34,6 +34,7 @@ SHORT, LONG = 1_000, 10_000_000
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(TUNING_CACHE_VARIABLE, str(tmp_path / 'cache'))
     monkeypatch.setattr('workflow.stages.tuning._SECONDS', 0.02)
+    monkeypatch.setattr('workflow.stages.tuning._MESHES', 3)
     return tmp_path / 'cache'
 
 
