@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -139,9 +140,16 @@ def assert_is_to_be_continued(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize('number', STOP_SIGNALS)
 def test_a_signal_stops_a_run_with_a_checkpoint(one_long: Path, number: signal.Signals) -> None:
-    process = start_sampling(one_long)
-    process.send_signal(number)
-    said = end(process, EXIT_INTERRUPTED)
+    rows = jobs_of(one_long)[0] / 'sample.in_progress/thermo.rows'
+
+    def ask_once_it_samples() -> None:
+        wait_for(lambda: rows.exists() and rows.stat().st_size)
+        os.kill(os.getpid(), number)
+
+    asking = Thread(target=ask_once_it_samples)
+    asking.start()
+    said = here(one_long, EXIT_INTERRUPTED, 'run', '-o', 'job')
+    asking.join()
     assert 'sample stopped at step' in said
     assert 'Run it again to resume' in said
     assert_is_to_be_continued(one_long)
@@ -241,18 +249,11 @@ def test_a_report_that_is_stopped_has_nothing_to_resume(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_of_two_runs_of_one_job_one_works_and_the_other_leaves(one_long: Path) -> None:
+def test_of_two_runs_of_one_job_one_works_until_it_is_killed(one_long: Path) -> None:
     first = start_sampling(one_long)
     said = here(one_long, EXIT_HELD, 'run', '-o', 'job')
     assert f'is being run by process {first.pid} {HERE}' in said
     assert 'sample runs' in here(one_long, 0, 'status', '-d')
-    first.send_signal(signal.SIGINT)
-    end(first, EXIT_INTERRUPTED)
-
-
-@pytest.mark.slow
-def test_the_job_of_a_killed_run_is_taken_over_and_status_knows_at_once(one_long: Path) -> None:
-    first = start_sampling(one_long)
     first.kill()
     first.communicate()
     assert 'sample to be continued' in here(one_long, 0, 'status', '-d')
