@@ -112,7 +112,7 @@ def test_a_percolating_cluster_lives_for_ever():
 
 def test_frames_too_far_apart():
     """Pairs that part for 40 frames, then for 2: breaks are missed that last less than a frame."""
-    n, anion = 800, np.tile(OWN, (800, 1))
+    n, anion = 400, np.tile(OWN, (400, 1))
     for apart, is_seen in (40, True), (2, False):
         there = telegraph(n, len(SITES), 1 / 40, 1 / apart, np.random.default_rng(4))
         distance = np.where(there, INSIDE, APART)
