@@ -20,7 +20,7 @@ from typing import Any
 
 # A test is one of several processes on few cores: more threads than cores only slow it down.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-os.environ.setdefault('MPIR_CVAR_ENABLE_HEAVY_YIELD', '1')  # so is a rank that waits for another
+os.environ.setdefault('MPIR_CVAR_ENABLE_HEAVY_YIELD', '1')  # a rank that waits leaves its core
 
 import pytest
 

@@ -158,10 +158,10 @@ def test_a_signal_stops_a_run_with_a_checkpoint(one_long: Path, number: signal.S
 @pytest.mark.slow
 def test_a_near_end_of_the_scheduler_s_job_stops_a_run_with_a_checkpoint(one_long: Path) -> None:
     # Of a job of 100 s, the last 10 are kept for leaving.
-    end = int(time.time()) + 12
-    times = {'SLURM_JOB_START_TIME': str(end - 100), 'SLURM_JOB_END_TIME': str(end)}
+    over = int(time.time()) + 12
+    times = {'SLURM_JOB_START_TIME': str(over - 100), 'SLURM_JOB_END_TIME': str(over)}
     said = here(one_long, EXIT_INTERRUPTED, 'run', '-o', 'job', **times)
-    assert end - 10 < time.time() < end
+    assert over - 10 < time.time() < over
     assert 'sample stopped at step' in said
     assert_is_to_be_continued(one_long)
 
