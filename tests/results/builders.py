@@ -170,14 +170,6 @@ def write_results_of(job: Path, **results: Any) -> None:
         (job / f'{name}.json').write_text(json.dumps(content))
 
 
-def refuse_all_but(job: Path, *names: str) -> None:
-    """Refuse the other observables of a job: what is not drawn takes no time."""
-    others = [each.name for each in OBSERVABLES if each.name not in names]
-    for name in others:
-        (job / f'checksums/{name}.json.b2').unlink(missing_ok=True)
-    write_results_of(job, **dict.fromkeys(others, 'not asked for'))
-
-
 def with_result(result: JobResult, name: str, found: Any) -> JobResult:
     return replace(result, outcomes={**result.outcomes, name: Outcome(found)})
 
