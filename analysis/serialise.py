@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,8 +17,17 @@ def to_json(result: Any) -> bytes:
 
 def from_json(kind: Any, content: bytes) -> Any:
     """Read a result of the type `kind`; ValueError, which names the key, if `content` is none."""
+    return _checked(_adapter(kind).validate_json, content)
+
+
+def from_plain(kind: Any, content: Any) -> Any:
+    """Do as `from_json` with what `json` has read."""
+    return _checked(_adapter(kind).validate_python, content)
+
+
+def _checked(read: Callable[[Any], Any], content: Any) -> Any:
     try:
-        return _adapter(kind).validate_json(content)
+        return read(content)
     except ValidationError as error:
         fault = error.errors()[0]
         key = '.'.join(map(str, fault['loc']))

@@ -117,7 +117,7 @@ def _kinds(frame: Frame, group: str) -> list[tuple[str, tuple[str, ...]]]:
     if not members.N:
         return []
     beads = np.asarray(frame.particles.typeid)[np.asarray(members.group)]
-    rows = np.unique(np.column_stack([members.typeid, beads]), axis=0)
+    rows = set(map(tuple, np.column_stack([members.typeid, beads]).tolist()))
     types = frame.particles.types
     kinds = {(members.types[row[0]], tuple(types[number] for number in row[1:])) for row in rows}
     return sorted(kinds)

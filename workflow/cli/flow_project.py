@@ -320,7 +320,8 @@ def _failed_ids(chosen: list[Any]) -> set[str]:
 def main(project: type[JobProject]) -> int:
     """Run a command of this project, or one of signac-flow; give the exit code."""
     show_messages()
-    gc.freeze()  # what is imported stays: looking through it takes a tenth of a command's time
+    gc.freeze()  # what is imported: looking through it takes a tenth of a command's time
+    gc.enable()
     try:
         return _main(project)
     except Interrupted as stopped:

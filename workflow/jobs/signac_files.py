@@ -5,6 +5,7 @@ signac itself ends with a traceback, or only when the file is needed: after a st
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Annotated, Any
 import signac.errors
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from signac.errors import JobsCorruptedError
+from signac.job import calc_id
 
 from user_input import UserError
 from workflow.jobs import files as job_files
+from workflow.jobs.atomic_writes import renaming
 from workflow.sweep.sweep_name import SweepName
 
 PROJECT_DOCUMENT = 'signac_project_document.json'
@@ -100,22 +103,33 @@ def state_point_of(job: Job) -> dict[str, Any]:
     try:
         return dict(job.cached_statepoint)
     except _NO_STATE_POINT:
-        raise _damaged_state_point(job) from None
+        raise _damaged_state_point(job.fn(STATE_POINT)) from None
 
 
 def make_job(project: Project, state_point: dict[str, Any]) -> str:
-    """Make the job of a state point unless it is there; UserError if it is there and damaged."""
-    job = project.open_job(state_point)
+    """Make the job of a state point unless it is there; UserError if it is there and damaged.
+
+    As `Job.init` of signac, which takes three times as long: it copies each state point often.
+    """
+    job_id: str = calc_id(state_point)
+    path = Path(project.workspace, job_id, STATE_POINT)
     try:
-        # Its id: thousands of jobs hold so much that Python's collection of garbage takes as long.
-        return str(job.init().id)
-    except _NO_STATE_POINT:
-        raise _damaged_state_point(job) from None
+        found = calc_id(job_files.read_json(path))
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with renaming(path) as temporary:
+            temporary.write_text(json.dumps(state_point))
+        return job_id
+    except ValueError:
+        found = None
+    if found != job_id:
+        raise _damaged_state_point(path)
+    return job_id
 
 
-def _damaged_state_point(job: Job) -> UserError:
+def _damaged_state_point(path: str | Path) -> UserError:
     return UserError(
-        f'{job.fn(STATE_POINT)}: is damaged or missing: it does not fit the id of its job. Remove '
+        f'{path}: is damaged or missing: it does not fit the id of its job. Remove '
         'the file and run init with the sweep again, which writes a new one; or, if the job '
         'belongs to no sweep, move its folder away.'
     )

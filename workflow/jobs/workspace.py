@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import signac
+from signac.job import calc_id
 
 from user_input import UserError, nearest_name, validate
 from workflow.jobs.signac_files import (
@@ -92,7 +93,7 @@ def changes_since_init(project: Project, sweep: Sweep, model: Model) -> str:
     where = f'{PROJECT_DOCUMENT}, sweep {sweep.name}'
     before = validate(Sweep, content['sweep'], where)
     points = [as_plain_values(each) for each in state_points(sweep, model)]
-    ids = [project.open_job(each).id for each in points]
+    ids = list(map(calc_id, points))
     ids += added_replicas(project, sweep, points)
     return describe_changes(
         Recorded(before, content['jobs'], content['model'].get('hash', '')),

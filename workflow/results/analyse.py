@@ -22,7 +22,7 @@ from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.main_peak import sum_shells
 from analysis.sampling.production import Production, where_energy_settles, where_ions_settle
 from analysis.sampling.run import Run
-from analysis.serialise import from_json, to_json
+from analysis.serialise import from_plain, to_json
 from models.model import Model
 from user_input import UserError
 from workflow.jobs import files as job_files
@@ -113,7 +113,7 @@ def _run(job: JobContext, stage: Stage) -> Run:
     log = _log(job, thermo)
     with products.reading(job.folder, _PRODUCTION) as path:
         content = job_files.read_json(path)
-        production: Production = from_json(Production, json.dumps(content['result']).encode())
+        production: Production = from_plain(Production, content['result'])
     if stage.name != 'sample':
         production = Production(verdict=production.verdict)
     given = read_definitions(job.folder)

@@ -23,7 +23,7 @@ from analysis.sampling.definitions import (
     distances_by_pair,
     pool_definitions,
 )
-from analysis.serialise import from_json, to_json
+from analysis.serialise import from_plain, to_json
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products
@@ -74,7 +74,7 @@ def define(sweep: SweepJobs) -> None:
         pooled = content.get(GIVEN, {}).get('pooled')
         if pooled is None:
             pooled = json.loads(to_json(_pooled(sweep)))
-        definitions = _with_named(from_json(Definitions, json.dumps(pooled).encode()), named)
+        definitions = _with_named(from_plain(Definitions, pooled), named)
         sweeps = sweeps_in(sweep.jobs[0])
         for job in sweep.jobs:
             _give(job, JobDefinitions(sweep.name, definitions), sweeps)
@@ -86,8 +86,7 @@ def _pooled(sweep: SweepJobs) -> Definitions:
     for job in sweep.jobs:
         if job.isfile(job_files.STRUCTURE):
             with products.reading(Path(job.path), STRUCTURE_PRODUCT) as path:
-                result = job_files.read_json(path)['result']
-                found.append(from_json(Structure, json.dumps(result).encode()))
+                found.append(from_plain(Structure, job_files.read_json(path)['result']))
     if not found:
         raise UserError(f'sweep {sweep.name}: no job has sampled, so there is nothing to pool.')
     return pool_definitions(found)

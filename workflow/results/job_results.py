@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from analysis.estimators.estimate import Curve
 from analysis.observable import Observable, Outcome, Quantity
 from analysis.observables import OBSERVABLES
 from analysis.sampling.production import Production
-from analysis.serialise import from_json
+from analysis.serialise import from_plain
 from user_input import UserError
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
@@ -78,7 +77,7 @@ def read_outcome(path: Path, observable: Observable[Any]) -> tuple[Outcome, dict
         content = job_files.read_json(path)
         result = content['result']
         if result is not None:
-            result = from_json(observable.result, json.dumps(result).encode())
+            result = from_plain(observable.result, result)
         return Outcome(result, str(content['refusal'])), dict(content.get(provenance.KEY) or {})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
@@ -90,8 +89,7 @@ def _drifts(folder: Path) -> Mapping[str, Drift]:
     """Read the drifts of the watched series; none where an earlier version found the window."""
     path = folder / job_files.PRODUCTION
     try:
-        content = json.dumps(job_files.read_json(path)['result'])
-        production: Production = from_json(Production, content.encode())
+        production: Production = from_plain(Production, job_files.read_json(path)['result'])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return production.drifts

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.units import Units
-from workflow.results.aggregate import Row, SweepTable
+
+if TYPE_CHECKING:  # `init` states units, and has no results
+    from workflow.results.aggregate import Row, SweepTable
 
 
 def in_real_units(table: SweepTable, units: Units) -> SweepTable:
