@@ -14,7 +14,7 @@ from analysis.observable import analyse
 from analysis.observables import OBSERVABLES
 from analysis.plotting import new_figure
 from analysis.sampling.run import Run
-from analysis.serialise import from_json, to_json
+from analysis.serialise import from_json, from_plain, to_json
 from tests.analysis.builders import (
     GRID,
     MELT_BOX,
@@ -97,11 +97,12 @@ def test_json_gives_the_result_back(observable, results):
     content = to_json(results[observable.name])
     again = from_json(observable.result, content)
     assert to_json(again) == content
+    assert to_json(from_plain(observable.result, json.loads(content))) == content
     assert observable.quantities(again) == observable.quantities(results[observable.name])
     assert observable.notes(again) == observable.notes(results[observable.name])
     json.loads(content, parse_constant=pytest.fail)
     with pytest.raises(ValueError, match='Field required'):
-        from_json(observable.result, b'{}')
+        from_plain(observable.result, {})
 
 
 def assert_told(observable, result, topology):
