@@ -76,9 +76,9 @@ def _as_number(value: Any) -> Any:
 Ratio = Annotated[float, pydantic.BeforeValidator(_as_number)]
 
 
-def count_of_jobs(number: int) -> str:
-    """Write '1 job' or '3 jobs'."""
-    return '1 job' if number == 1 else f'{number} jobs'
+def count_of(number: int, what: str) -> str:
+    """Write '1 job' or '3 jobs', of any countable word with a plural in s."""
+    return f'{number} {what}' if number == 1 else f'{number} {what}s'
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.intervals import student_quantile
+from user_input import count_of
 
 ENOUGH_TEMPERATURES = 6
 ARRHENIUS, VTF, NEITHER = 'Arrhenius', 'VTF', 'neither'
@@ -72,8 +73,8 @@ def fit_activation(temperature: FloatArray, logarithm: FloatArray, at: float) ->
     line = (straight.offset[0], straight.strength[0], 0.0)
     if len(distinct) < ENOUGH_TEMPERATURES:
         few = (
-            f'{len(distinct)} temperatures, {ENOUGH_TEMPERATURES} are needed for a fit: the slope '
-            'of a straight line, as if it were constant'
+            f'{count_of(len(distinct), "temperature")}, {ENOUGH_TEMPERATURES} are needed for a '
+            'fit: the slope of a straight line, as if it were constant'
         )
         few_energy = Estimate(constant.value, constant.low, constant.high, None, few)
         none = Estimate(verdict=few)

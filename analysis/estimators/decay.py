@@ -182,7 +182,7 @@ def _with_interval(
 ) -> Estimate:
     found = np.array([v for v in without_one if v is not None])
     if n_blocks < FEWEST_BLOCKS:
-        few = f'only {n_blocks} stretches of the run have origins there: no interval'
+        few = f'too few stretches of the run have origins there ({n_blocks}): no interval'
         return Estimate(value, interval_verdict=few)
     if len(found) < len(without_one):
         return Estimate(value, interval_verdict='does not hold without one of its blocks')

@@ -15,6 +15,7 @@ from analysis.estimators.inefficiency import (
     too_short,
     varies,
 )
+from user_input import count_of
 
 # An equilibrium that begins in the last third of a series may be no equilibrium at all.
 LEAST_PART_LEFT = 1 / 3
@@ -63,7 +64,9 @@ def detect_equilibration(series: Sequence[float] | FloatArray) -> Equilibration:
     values = np.asarray(series, dtype=np.float64)
     n = len(values)
     if n < FEWEST_INDEPENDENT:
-        return Equilibration(0, float(n), 1.0, False, f'only {n} frames: too few to tell')
+        return Equilibration(
+            0, float(n), 1.0, False, f'only {count_of(n, "frame")}: too few to tell'
+        )
     transient = _fit_transient(values)
     if transient is None:
         return _equilibration(n, 0, statistical_inefficiency(values))

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.inefficiency import statistical_inefficiency, too_short, varies
+from user_input import count_of
 
 CONFIDENCE = 0.95
 # Shorter blocks are correlated by more than the correction for it can make good.
@@ -39,7 +40,7 @@ def mean_with_interval(
         return Estimate(None, None, None, 0.0, 'no values')
     mean = float(values.mean())
     if n < 2 * FEWEST_BLOCKS:
-        return Estimate(mean, None, None, float(n), '', f'only {n} frames: no interval')
+        return Estimate(mean, None, None, float(n), '', f'only {count_of(n, "frame")}: no interval')
     if not varies(values):
         return Estimate(mean, None, None, 1.0, '', 'the same in every frame: no interval')
     g = statistical_inefficiency(values)

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Estimate
 from analysis.estimators.intervals import student_quantile
+from user_input import count_of
 
 ENOUGH_STATES = 4
 # Of the variance of x between the states, how much may be that of its errors.
@@ -26,7 +27,9 @@ def power_law(states: Sequence[FloatArray]) -> Estimate:
     """
     n = len(states)
     if n < ENOUGH_STATES:
-        return Estimate(None, None, None, n, f'{n} states, {ENOUGH_STATES} are needed for a slope')
+        return Estimate(
+            None, None, None, n, f'{count_of(n, "state")}, {ENOUGH_STATES} are needed for a slope'
+        )
     means = np.array([each.mean(axis=1) for each in states])
     deviations = means - means.mean(axis=0)
     moments = deviations.T @ deviations / (n - 1)

@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.intervals import jackknife
-from user_input import UserError
+from user_input import UserError, count_of
 
 BLOCKS = 8
 FEWEST_ROWS = 64
@@ -81,7 +81,7 @@ def relaxation_modulus(
             raise UserError(f'{name} {given}: give a positive number.')
     n = len(pressure['xy'])
     if n < FEWEST_ROWS:
-        raise UserError(f'{n} rows of stress; at least {FEWEST_ROWS} are needed.')
+        raise UserError(f'{count_of(n, "row")} of stress; at least {FEWEST_ROWS} are needed.')
     series = [(pressure[name], 1 / 5) for name in SHEAR]
     series += [(pressure[a] - pressure[b], 1 / 30) for a, b in NORMAL]
     if not all(np.isfinite(values).all() for values, _ in series):

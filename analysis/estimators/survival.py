@@ -187,7 +187,7 @@ class Lives:
             from scipy import special
 
             most = float(special.gammaincinv(self.ends + 1, 0.95))
-            return Estimate(low=self.time / most, verdict=f'only {self.ends} ends were seen')
+            return Estimate(low=self.time / most, verdict=f'ends were seen: only {self.ends}')
         variance, independent = self._variances()
         value, factor = self.time / self.ends, math.exp(QUANTILE * math.sqrt(variance))
         worth = self.ends * independent / variance

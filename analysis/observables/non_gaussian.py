@@ -93,7 +93,7 @@ class _Moments(Displacements[NonGaussianResult]):
         if np.isfinite(value).any():
             top = int(np.nanargmax(value))
             peak = Estimate(
-                float(value[top]), interval_verdict=f'only {len(filled)} stretches of the run'
+                float(value[top]), interval_verdict=f'too few stretches of the run: {len(filled)}'
             )
             if len(filled) >= FEWEST_BLOCKS:
                 low, high = jackknife(value, others)

@@ -18,7 +18,7 @@ from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Qu
 from analysis.observables.choice_of_ions import ChoiceOfIons
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.run import Run
-from user_input import UserError
+from user_input import UserError, count_of
 
 MOST_FRAMES = 20
 FEWEST_FRAMES = 4
@@ -82,7 +82,7 @@ class PairCorrelation(ChoiceOfIons, Observable[PairCorrelationResult]):
         return result.curves
 
     def notes(self, result: PairCorrelationResult) -> list[str]:
-        return [f'{result.n_frames} frames, evenly spread']
+        return [f'{count_of(result.n_frames, "frame")}, evenly spread']
 
 
 class _Histograms(Accumulator[PairCorrelationResult]):

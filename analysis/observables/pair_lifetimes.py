@@ -14,7 +14,7 @@ from analysis.observable import Accumulator, Observable, Panel, Quantity, option
 from analysis.observables.bound_ions import BoundIons
 from analysis.observables.choice_of_ions import ChoiceOfContacts
 from analysis.sampling.run import FEWEST_FRAMES, Run
-from user_input import UserError
+from user_input import UserError, count_of
 
 KINDS = ('pair', 'cage', 'cluster')
 # This part of the window shows which pairs are bound: at its start that is only known of contacts.
@@ -160,8 +160,8 @@ class _Followed(Accumulator[LifetimeResult]):
         steps = run.frames.steps[frames]
         if len(frames) < FEWEST_FRAMES:
             raise UserError(
-                f'{path}: {len(frames)} frames at even spacing; at least {FEWEST_FRAMES} are '
-                'needed.'
+                f'{path}: {count_of(len(frames), "frame")} at even spacing; at least '
+                f'{FEWEST_FRAMES} are needed.'
             )
         if steps[0] == steps[-1]:
             raise UserError(f'{path}: all frames are of step {steps[0]}. Write their steps.')

@@ -14,6 +14,7 @@ from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Qu
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.main_peak import ShellsOfFrames, ShellSums, peak_of
 from analysis.sampling.run import Run
+from user_input import count_of
 
 MOST_FRAMES = 20
 FEWEST_FRAMES = 4
@@ -60,7 +61,7 @@ class StructureFactor(Observable[StructureFactorResult]):
         return {'all': result.curve}
 
     def notes(self, result: StructureFactorResult) -> list[str]:
-        return [f'{result.n_frames} frames, evenly spread']
+        return [f'{count_of(result.n_frames, "frame")}, evenly spread']
 
 
 class _Intensities(Accumulator[StructureFactorResult]):

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.arrays import FloatArray, IntArray
 from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.run import Run
-from user_input import UserError
+from user_input import UserError, count_of
 
 FEWEST_ROWS = 64
 AXES = ('x', 'y', 'z')
@@ -32,7 +32,7 @@ class ChargeMotion:
     """The charges of a run, from the first to the last of the frames that are correlated.
 
     Attributes:
-        volume: Mean, in sigma^3.
+        volumes: Of its rows, else of some frames, in sigma^3, shape (V,).
         interval: Between rows, in tau.
         step: Of each row, shape (R,).
         moved: Displacement of all charges together, in e sigma, shape (3, R); None where the log
@@ -42,7 +42,7 @@ class ChargeMotion:
         remarks: What a reader has to know of the rows.
     """
 
-    volume: float
+    volumes: FloatArray
     interval: float
     step: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     moved: FloatArray | None = None
@@ -55,9 +55,9 @@ class ChargeMotion:
         """Take it from the log of a run, if it has one; UserError if that is of another box."""
         if run.thermo is None:
             boxes = spread_out(run.correlated_frames, SAMPLED_BOXES)
-            volume = float(np.mean([run.frames.read(int(k)).box.volume for k in boxes]))
+            volumes = np.array([run.frames.read(int(k)).box.volume for k in boxes])
             missing = 'no thermo log (--thermo) says how the charges move from step to step'
-            return cls(volume, run.time_step or 1.0, missing=missing)
+            return cls(volumes, run.time_step or 1.0, missing=missing)
         log, frames = run.log('step', 'volume'), run.frames.steps[run.correlated_frames]
         rows = np.flatnonzero((log['step'] >= frames[0]) & (log['step'] <= frames[-1]))
         kinds = ('cation_displacement', 'anion_displacement', 'current')
@@ -66,7 +66,8 @@ class ChargeMotion:
             for kind in kinds
             if all(f'{kind}_{axis}' in run.thermo for axis in AXES)
         }
-        volume = float(np.mean(log['volume'][rows] if len(rows) else log['volume']))
+        volumes = log['volume'][rows] if len(rows) else log['volume']
+        volume = float(np.mean(volumes))
         in_frames = run.frames.read(int(run.correlated_frames[0])).box.volume
         if abs(volume / in_frames - 1) > LARGEST_DIFFERENCE_OF_VOLUMES:
             raise UserError(
@@ -76,21 +77,22 @@ class ChargeMotion:
         unit = run.time_step or 1.0
         if not table:
             missing = 'the log does not say how the charges move, as those of older versions'
-            return cls(volume, unit, missing=missing)
+            return cls(volumes, unit, missing=missing)
         unknown = np.flatnonzero(~np.isfinite(np.concatenate(list(table.values()))).all(axis=0))
         first = int(unknown[-1]) + 1 if len(unknown) else 0
-        remarks = (f'the first {first} rows of the log do not say how the charges move',)
+        remarks = (f'how the charges move is not in the first {count_of(first, "row")} of the log',)
         rows, steps = rows[first:], log['step'][rows[first:]]
         intervals = np.unique(np.diff(steps))
         if len(rows) < FEWEST_ROWS or len(intervals) != 1:
-            missing = f'{len(rows)} rows of the log, at even intervals {FEWEST_ROWS} are needed'
-            return cls(volume, unit, missing=f'too short: {missing}')
+            found = count_of(len(rows), 'row')
+            missing = f'{found} of the log, at even intervals {FEWEST_ROWS} are needed'
+            return cls(volumes, unit, missing=f'too short: {missing}')
         table = {kind: columns[:, first:] for kind, columns in table.items()}
         moved = None
         if 'cation_displacement' in table and 'anion_displacement' in table:
             moved = table['cation_displacement'] - table['anion_displacement']
         return cls(
-            volume,
+            volumes,
             unit * float(intervals[0]),
             steps.astype(np.int64),
             moved,
@@ -98,6 +100,11 @@ class ChargeMotion:
             '',
             (*(remarks if first else ()), *(() if moved is not None else (ALIASED,))),
         )
+
+    @property
+    def volume(self) -> float:
+        """Mean, in sigma^3."""
+        return float(np.mean(self.volumes))
 
     @property
     def mean_currents(self) -> FloatArray | None:

@@ -16,7 +16,7 @@ from analysis.sampling.definitions import Definitions
 from analysis.sampling.frame_selection import evenly_spaced, frames_from
 from analysis.sampling.image_check import missing_images_reason
 from analysis.sampling.production import Production
-from user_input import UserError, nearest_name
+from user_input import UserError, count_of, nearest_name
 
 FEWEST_FRAMES = 8
 
@@ -99,7 +99,9 @@ class Run:
         path, steps = self.frames.path, self.frames.steps
         frames = frames_from(steps, self.production.first_settled_frame)
         if len(frames) < FEWEST_FRAMES:
-            raise UserError(f'{path}: {len(frames)} frames; at least {FEWEST_FRAMES} are needed.')
+            raise UserError(
+                f'{path}: {count_of(len(frames), "frame")}; at least {FEWEST_FRAMES} are needed.'
+            )
         if steps[frames[0]] == steps[frames[-1]]:
             raise UserError(f'{path}: all frames are of step {steps[0]}. Write their steps.')
         return frames

@@ -257,7 +257,7 @@ def test_cut_off_dump(tmp_path):
     path = write_dump(tmp_path / 'a.dump', ion_frames(10))
     text = path.read_text()
     path.write_text(text[: int(len(text) * 0.95)])
-    with pytest.warns(UserWarning, match='first 9 frames'):
+    with pytest.warns(UserWarning, match='whole are used: 9'):
         assert len(open_trajectory(path)) == 9
     lines = text.split('\n')
     path.write_text('\n'.join(lines[:300] + lines[340:]))

@@ -83,7 +83,7 @@ def assert_is_taken_over(folder: Path, before: dict[tuple[int, str], bytes]) -> 
 def test_jobs_have_the_ids_that_init_gives_and_all_their_files(folder: Path) -> None:
     before = contents(folder)
     done = run_here(folder, 'migrate')
-    assert f'2 jobs are now of format {FORMAT}' in done.stdout
+    assert f'2 jobs now of format {FORMAT}' in done.stdout
     assert not (folder / 'workspace' / RECORDED['job']).exists()
     assert_is_taken_over(folder, before)
     assert 'nothing to do' in run_here(folder, 'migrate').stdout

@@ -140,7 +140,7 @@ def test_a_sweep_survives_an_interruption_and_ends_in_a_report(folder: Path) -> 
 
     written = (folder / 'results/small/report.html').stat().st_mtime_ns
     started = time.monotonic()
-    assert '2 of 2 jobs are done already' in run_here(folder, 'simulate', 'sweep.toml').said
+    assert '2 of 2 jobs done already' in run_here(folder, 'simulate', 'sweep.toml').said
     assert time.monotonic() - started < 10
     assert (folder / 'results/small/report.html').stat().st_mtime_ns == written
 

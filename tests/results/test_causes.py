@@ -18,7 +18,7 @@ from workflow.results.causes import causes_of
             'A shorter [protocol.dense_sample] interval.',
         ),
         (
-            ['times longer than half the window: some 10 % off', 'only 3 ends were seen'],
+            ['times longer than half the window: some 10 % off', 'ends were seen: only 3'],
             'A longer [protocol.dense_sample]: raise steps.',
         ),
     ],

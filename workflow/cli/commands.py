@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from user_input import UserError
+from user_input import UserError, count_of
 from workflow.engines.mpi import select_engine
 from workflow.engines.settings import (
     DEVICES,
@@ -96,7 +96,7 @@ def _init(options: argparse.Namespace) -> int:
     from workflow.cli.init import init_sweep
 
     jobs = init_sweep(options.sweep, is_agreed=options.yes).jobs
-    print(f'{len(jobs)} jobs. Next: python project.py status, run, or submit.')
+    print(f'{count_of(len(jobs), "job")}. Next: python project.py status, run, or submit.')
     return 0
 
 
@@ -110,7 +110,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
     engine = _engine(options)
     sweep = init_sweep(options.sweep, is_agreed=options.yes)
-    print(f'{len(sweep.jobs)} jobs on {engine}')
+    print(f'{count_of(len(sweep.jobs), "job")} on {engine}')
     code = simulate_jobs(sweep.jobs, options.parallel)
     while code in (0, 1) and have_ended(sweep.jobs) and look_is_due(recorded(sweep)):
         look = look_at(sweep)
@@ -180,7 +180,7 @@ def _retry(options: argparse.Namespace) -> int:
     if options.later:
         print('Next: python project.py simulate SWEEP, run, or submit.')
         return 0
-    print(f'{len(jobs)} jobs on {engine}')
+    print(f'{count_of(len(jobs), "job")} on {engine}')
     code = simulate_jobs(jobs, options.parallel)
     _point_to_failed(jobs)
     return code
@@ -212,8 +212,8 @@ def _point_to_failed(jobs: Sequence[Any]) -> None:
     failed = failed_among(jobs)
     if failed:
         print(
-            f'{len(failed)} of {len(jobs)} jobs failed. To see why: python project.py failed. '
-            'To run them again: python project.py retry.'
+            f'{len(failed)} of {count_of(len(jobs), "job")} failed. To see why: '
+            'python project.py failed. To run them again: python project.py retry.'
         )
 
 

@@ -31,7 +31,7 @@ from analysis.observables import OBSERVABLES
 from user_input import (
     EXIT_USER_ERROR,
     UserError,
-    count_of_jobs,
+    count_of,
     environment_error,
     exits_on_user_error,
     nearest_name,
@@ -105,7 +105,9 @@ class JobProject(FlowProject):
         chosen = list(self if jobs is None else jobs)
         before = _failed_ids(chosen)
         if before:
-            print(f'{count_of_jobs(len(before))} left out: failed before. {_LOOK}', file=sys.stderr)
+            print(
+                f'{count_of(len(before), "job")} left out: failed before. {_LOOK}', file=sys.stderr
+            )
         self._troubles: dict[type[Exception], set[str]] = {}
         super().run(jobs=jobs, names=self._select(names), **options)
         marked = _failed_ids(chosen) - before
@@ -113,11 +115,13 @@ class JobProject(FlowProject):
         mistaken, held = (self._troubles.get(kind, set()) for kind in (UserError, JobIsHeld))
         if failed:
             what_next = _LOOK if marked else 'The next run resumes it.'
-            raise SimulationFailed(f'{count_of_jobs(len(failed))} failed. {what_next}')
+            raise SimulationFailed(f'{count_of(len(failed), "job")} failed. {what_next}')
         if mistaken:
-            raise UserError(f'{count_of_jobs(len(mistaken))} could not be run, as reported above.')
+            raise UserError(
+                f'{count_of(len(mistaken), "job")} could not be run, as reported above.'
+            )
         if held:
-            raise JobIsHeld(f'{count_of_jobs(len(held))} left to the process that runs them.')
+            raise JobIsHeld(f'{count_of(len(held), "job")} left to the process that runs them.')
 
     def _select(self, names: list[str] | None) -> list[str]:
         """List operations and groups to run; with an analysis, also what it needs before."""
@@ -151,7 +155,7 @@ class JobProject(FlowProject):
             if not outside:
                 return chosen
             print(
-                f'{count_of_jobs(outside)} of no sweep left out: -j JOB takes one all the same, '
+                f'{count_of(outside, "job")} of no sweep left out: -j JOB takes one all the same, '
                 'python project.py prune removes them.',
                 file=sys.stderr,
             )

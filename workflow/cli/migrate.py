@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from user_input import UserError
+from user_input import UserError, count_of
 from workflow.jobs import files as job_files
 from workflow.jobs.atomic_writes import synchronise
 from workflow.jobs.lock import hold
@@ -62,7 +62,7 @@ def migrate() -> None:
     record_format(project)
     jobs = list(project)
     anew = sum(job.isfile(job_files.TRAJECTORY) and not is_done(job) for job in jobs)
-    print(f'{project.path}: {len(jobs)} jobs are now of format {FORMAT}.')
+    print(f'{project.path}: {count_of(len(jobs), "job")} now of format {FORMAT}.')
     if any(name != new.name for name, new in renamed.items()):
         print(
             'Their folders have new names: step limits and precision are no part of them any more.'
@@ -71,7 +71,9 @@ def migrate() -> None:
         where = f'{ASIDE} in the folders of their jobs'
         print(f'{moved} results of an older kind were moved to {where}.')
     if anew:
-        print(f'The next simulate, run or submit analyses {anew} jobs anew; it simulates none.')
+        print(
+            f'The next simulate, run or submit analyses {count_of(anew, "job")} anew; it simulates none.'
+        )
 
 
 @dataclass(frozen=True)

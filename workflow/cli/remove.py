@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from user_input import count_of_jobs
+from user_input import count_of
 from workflow.jobs.failures import composition_text
 from workflow.jobs.workspace import SWEEPS, Job, checked_project, recorded_sweeps, sweep_named
 from workflow.stages.job_context import holding_all
@@ -65,7 +65,7 @@ def _show(jobs: Sequence[Job]) -> str:
         print(f'{job.id}  {composition_text(job)}  {state}  {_megabytes(Path(job.path)):.1f} MB')
     if len(jobs) > _MOST_SHOWN:
         print(f'... and {len(jobs) - _MOST_SHOWN} more')
-    return f'{count_of_jobs(len(jobs))}, {sum(_megabytes(Path(job.path)) for job in jobs):.1f} MB'
+    return f'{count_of(len(jobs), "job")}, {sum(_megabytes(Path(job.path)) for job in jobs):.1f} MB'
 
 
 def _megabytes(folder: Path) -> float:

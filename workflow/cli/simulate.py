@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, TaskID, TaskProgressColumn
 from rich.progress import Progress as Bars
 
-from user_input import EXIT_USER_ERROR, UserError
+from user_input import EXIT_USER_ERROR, UserError, count_of
 from workflow.jobs import files as job_files
 from workflow.jobs.failures import failed_among, is_failed, read_failure, read_refusal
 from workflow.jobs.lock import EXIT_HELD, holder_of
@@ -72,10 +72,10 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
     _define_sweeps(jobs)
     done = sum(map(is_done, jobs))
     if done:
-        print(f'{done} of {len(jobs)} jobs are done already')
+        print(f'{done} of {count_of(len(jobs), "job")} done already')
     left_out = failed_among(jobs)
     if left_out:
-        print(f'{len(left_out)} of {len(jobs)} jobs failed before and are left out')
+        print(f'{len(left_out)} of {count_of(len(jobs), "job")} left out: failed before')
     waiting = [job for job in jobs if not (is_done(job) or is_failed(job.path))]
     with _stop_mark() as stop:
         first = _run_side_by_side(_longest_first(waiting), parallel, stop)
@@ -90,7 +90,7 @@ def simulate_jobs(jobs: Sequence[Job], parallel: int) -> int:
         return EXIT_INTERRUPTED
     if len(defined) < len(sampled):
         print(
-            f'{len(sampled) - len(defined)} jobs are sampled, and wait for the rest of their '
+            f'{count_of(len(sampled) - len(defined), "job")} sampled, waiting for the rest of the '
             'sweep: contact distances and wave number are found from all of it.'
         )
     codes = [_report_end(each) for each in ended] + [1 for _ in left_out]

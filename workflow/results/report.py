@@ -16,6 +16,7 @@ from analysis.estimators.trends import LEVEL
 from analysis.observable import TimeCorrelation
 from analysis.observables import OBSERVABLES
 from models.units import FRICTION, Units
+from user_input import count_of
 from workflow.jobs.atomic_writes import replacing
 from workflow.jobs.provenance import KEY, analysis_table, code_text, code_version
 from workflow.results import described
@@ -213,7 +214,7 @@ def _context(
 def _answer(findings: Sequence[Finding], table: SweepTable, n_jobs: int) -> str:
     """Say in one sentence what a sweep has decided."""
     n_runs = sum(len(state.results) for state in table.states)
-    made_of = f'{n_runs} of {n_jobs} runs of {len(table.states)} states'
+    made_of = f'{n_runs} of {count_of(n_jobs, "run")} of {count_of(len(table.states), "state")}'
     if not findings:
         return f'{made_of}.'
     counts = Counter(finding.verdict for finding in findings)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from user_input import UserError, error_context
+from user_input import UserError, count_of, error_context
 from workflow.jobs import files as job_files
 from workflow.jobs import provenance
 from workflow.jobs.failures import composition_text, read_failure
@@ -141,7 +141,7 @@ def _look_at(sweep: SweepJobs) -> str:
     if longer := lengthen(sweep, wanted, table, findings):
         project = sweep.jobs[0].project
         extend_jobs(sweep.jobs, record_limits(project, {job.id for job in sweep.jobs}))
-        return f'{longer} jobs give only bounds, and sample twice as long.'
+        return f'{count_of(longer, "job")} with bounds alone: sampled twice as long.'
     return str(take_look(sweep, wanted, table, findings))
 
 

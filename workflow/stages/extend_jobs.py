@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from user_input import UserError, count_of_jobs
+from user_input import UserError, count_of
 from workflow.jobs import files as job_files
 from workflow.jobs.lock import JobIsHeld
 from workflow.stages.extension import read_end, reopen
@@ -49,17 +49,18 @@ def extend_jobs(jobs: Iterable[Job], before: Mapping[str, Mapping[str, Limits]])
                     refused.append(str(error))
     if reopened:
         _logger.info(
-            '%s done before: going on from the last state, unless precise.', count_of_jobs(reopened)
+            '%s done before: going on from the last state, unless precise.',
+            count_of(reopened, 'job'),
         )
     if held:
         _logger.info(
             '%s being run: run this again when that is done, to go on from there.',
-            count_of_jobs(held),
+            count_of(held, 'job'),
         )
     if refused:
         _logger.info(
             '%s cannot go on and stay as they are: take more replicas, which narrow intervals '
             'too. The first: %s',
-            count_of_jobs(len(refused)),
+            count_of(len(refused), 'job'),
             refused[0],
         )

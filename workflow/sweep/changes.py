@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from user_input import count_of_jobs
+from user_input import count_of
 from workflow.sweep.limits import Limits
 from workflow.sweep.sweep_file import Sweep
 
@@ -34,7 +34,7 @@ def describe_changes(before: Recorded, after: Recorded, there: Collection[str] =
     if not causes and old == new:
         return ''
     n_there = len((new - old) & set(there))
-    counts = [f'{count_of_jobs(len(old & new))} kept']
+    counts = [f'{count_of(len(old & new), "job")} kept']
     if new - old:
         counts.append(f'{len(new - old)} new')
     if n_there:

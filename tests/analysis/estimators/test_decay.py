@@ -140,5 +140,5 @@ def test_too_few_blocks_give_no_interval():
     decay = decay_times(LAGS, counts * EXPONENTIAL, counts, 300.0)
     assert decay.one_over_e.value == pytest.approx(10, rel=0.05)
     assert decay.one_over_e.low is None
-    assert 'only 2' in decay.one_over_e.interval_verdict
+    assert '(2): no interval' in decay.one_over_e.interval_verdict
     assert decay.mean.low is None

@@ -103,7 +103,7 @@ def test_no_ends_give_a_bound():
     mean, median = found.mean(), median_of(found.survival())
     assert mean.is_bound
     assert mean.low == pytest.approx(99 * 30 / -math.log(0.05))
-    assert 'only 0 ends' in mean.verdict
+    assert 'ends were seen: only 0' in mean.verdict
     assert median.value is None
     assert f'fewer than {FEWEST_AT_RISK}' in median.verdict
 
