@@ -93,6 +93,8 @@ def test_report_says_what_is_against_its_numbers(written: Path) -> None:
     assert 'In 1 of 2 runs of the equilibration stage no equilibrium' in text
     assert '6 of 7' in text
     assert 'Not measured: too few rows (LSP 1, kT = 1, replica 1)' in text
+    page = (written / 'report.md').read_text()
+    assert '\n## Not measured\n\n- Stress relaxation: too few rows (LSP 1, kT = 1, r' in page
     # Beside the key results, and in the section of the relaxation times.
     assert text.count('thermostat time 10 tau, time step 0.005 tau') == 2
 
