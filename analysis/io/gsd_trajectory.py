@@ -200,7 +200,7 @@ def _salvage(path: Path) -> tuple[Any, int]:
         raise UserError(CUT_OFF.format(path=path))
     warnings.warn(
         f'{path}: the end of the file is missing ({os.path.getsize(path)} bytes are left). '
-        f'Whole frames, which are used: {whole} of {promised}.',
+        f'The frames that are whole are used: {whole} of {promised}.',
         stacklevel=2,
     )
     return file, whole

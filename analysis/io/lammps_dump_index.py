@@ -54,8 +54,8 @@ def index_frames(whole: Unpacked) -> tuple[list[int], list[tuple[int, float | No
                 headers.append((header.step, _time_before(file, start)))
             elif is_last and headers:
                 warnings.warn(
-                    f'{path}: the end of the file is missing. Whole frames, '
-                    f'which are used: {len(headers)}.',
+                    f'{path}: the end of the file is missing. The frames '
+                    f'that are whole are used: {len(headers)}.',
                     stacklevel=2,
                 )
                 return [*offsets, start], headers

@@ -81,8 +81,8 @@ class MDAnalysisTrajectory:
             self._load(topology)
         if len(self) < len(self._frames):
             warnings.warn(
-                f'{path}: the end of the file is missing. Whole frames, '
-                f'which are used: {len(self)}.',
+                f'{path}: the end of the file is missing. The frames that '
+                f'are whole are used: {len(self)}.',
                 stacklevel=2,
             )
         warnings.warn(self._units(), stacklevel=2)

@@ -31,6 +31,7 @@ from analysis.geometry.topology import ROUNDED, Snapshot
 from analysis.observable import BlockSums, Correlator
 from analysis.observables.mean_squared_displacement import mean_of_blocks
 from analysis.sampling.charge_motion import ChargeMotion
+from analysis.sampling.constant_volume import change_of_volume
 from analysis.sampling.correlation_plan import BLOCKS
 from analysis.sampling.motion import Paths
 from analysis.sampling.run import Run
@@ -235,7 +236,8 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
 
     def _told(self, estimate: Estimate, *against: str) -> Estimate:
         """Add what speaks against the run, and what else does."""
-        verdict = joined(estimate.verdict, self._run.production.verdict, *against)
+        changes = change_of_volume(self._log.volumes)
+        verdict = joined(estimate.verdict, self._run.production.verdict, changes, *against)
         return replace(estimate, verdict=verdict)
 
     @property

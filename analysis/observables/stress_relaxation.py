@@ -35,6 +35,7 @@ from analysis.estimators.viscoelasticity import (
 from analysis.geometry.chains import count_molecules
 from analysis.observable import Accumulator, Finished, Observable, Panel, Quantity, option
 from analysis.plotting import plot_curves
+from analysis.sampling.constant_volume import change_of_volume
 from analysis.sampling.production import ENERGY
 from analysis.sampling.run import Run
 from user_input import UserError

@@ -97,7 +97,7 @@ def test_a_last_line_without_its_end(tmp_path):
         assert np.array_equal(positions(trajectory), whole)
     # Here the last number may be cut off too: LAMMPS ends its lines with a blank.
     for cut in (2, 3, 9):
-        with pytest.warns(UserWarning, match='Whole frames, which are used: 1.'):
+        with pytest.warns(UserWarning, match='that are whole are used: 1.'):
             assert len(open_trajectory(dump_of(tmp_path, (frame_text(0) * 2)[:-cut]))) == 1
 
 

@@ -147,6 +147,14 @@ def test_a_log_of_another_box_is_refused(free):
         Conductivity().compute(replace(free, thermo=thermo))
 
 
+def test_a_volume_that_drifts_has_a_verdict(free, found):
+    thermo = {**free.thermo, 'volume': free.thermo['volume'] * np.linspace(1, 1.03, ROWS)}
+    drifting = Conductivity(drift='keep').compute(replace(free, thermo=thermo))
+    for name in ('conductivity', 'einstein', 'nernst_einstein', 'haven_ratio'):
+        assert 'the volume drifts by 1.5 %' in getattr(drifting, name).verdict
+        assert not getattr(found, name).verdict
+
+
 def test_equipartition(free, found):
     """<J J>/(3 V kT) = sum q^2/(m V); another mass, or charge of the currents, is found out."""
     assert not found.conductivity.verdict

@@ -330,6 +330,22 @@ def test_a_strained_box_has_a_verdict():
     )
 
 
+@pytest.mark.parametrize(
+    ('relative', 'told'),
+    [
+        (1 + 0.004 * np.random.default_rng(1).normal(size=500), ''),
+        (1 + 0.03 * np.random.default_rng(1).normal(size=500), 'the volume fluctuates by '),
+        (np.linspace(1, 1.03, 500), 'the volume drifts by 1.5 %'),
+    ],
+    ids=['small fluctuations', 'large ones', 'drift'],
+)
+def test_a_volume_that_changes_has_a_verdict(relative, told):
+    log = log_of(maxwell_fluid(500))
+    found = StressRelaxation().compute(run_of_log(log | {'volume': VOLUME * relative}))
+    verdicts = [each.estimate.verdict for each in StressRelaxation().quantities(found)]
+    assert all(('the volume' in each) == bool(told) and told in each for each in verdicts)
+
+
 def test_export_for_reptate(tmp_path):
     file = tmp_path / 'melt.gt'
     found = replace(StressRelaxation(), reptate=file).compute(
