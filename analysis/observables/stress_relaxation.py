@@ -219,10 +219,17 @@ def _correlated(run: Run) -> StressResult:
     if len(intervals) != 1:
         raise UserError('the rows of the log from there on are not at equal intervals.')
     pressure = {axes: log[f'pressure_{axes}'].astype(np.float64) for axes in COMPONENTS}
+    for axes, column in pressure.items():
+        if np.ptp(column) == 0:
+            raise UserError(
+                f"the column 'pressure_{axes}' of the log is {column[0]:g} in every row: no stress "
+                'was measured there. Log all six components of the pressure tensor, every few '
+                'steps.'
+            )
     state = (float(np.mean(log['volume'])), run.kT, time_step * float(intervals[0]))
     found = stress_relaxation(pressure, *state)
 
-    before = (production.verdict, _strain(run))
+    before = (production.verdict, change_of_volume(log['volume']), _strain(run))
 
     def after_production(estimate: Estimate) -> Estimate:
         return replace(estimate, verdict=joined(*before, estimate.verdict))

@@ -235,6 +235,12 @@ def test_viscosity_needs_the_temperature_and_the_time_step():
         StressRelaxation().compute(run_of_log(log_of(maxwell_fluid(500)) | {'step': LATE}))
 
 
+def test_a_stress_that_is_constant_is_refused():
+    log = log_of(maxwell_fluid(500))
+    with pytest.raises(UserError, match="'pressure_yz' of the log is 0.1 in every row"):
+        StressRelaxation().compute(run_of_log(log | {'pressure_yz': np.full(500, 0.1)}))
+
+
 LATE = np.arange(500) * 10 + (np.arange(500) > 300)
 
 
