@@ -63,13 +63,18 @@ def linear_chains(bonds: IntArray) -> list[IntArray]:
     return chains if len(seen) == len(neighbours) else []
 
 
-def count_molecules(n: int, bonds: IntArray) -> int:
-    """Count what `n` particles are joined to by bonds, shape (M, 2); a free particle is one."""
+def molecules(n: int, bonds: IntArray) -> IntArray:
+    """Find which molecule each of `n` particles is in, (N,), from 0 on; bonds (M, 2) join them."""
     from scipy import sparse  # not at the top: importing the project must not load SciPy
     from scipy.sparse import csgraph
 
     matrix = sparse.coo_array((np.ones(len(bonds)), tuple(bonds.T)), shape=(n, n))
-    return int(csgraph.connected_components(matrix, directed=False, return_labels=False))
+    return np.asarray(csgraph.connected_components(matrix, directed=False)[1])
+
+
+def count_molecules(n: int, bonds: IntArray) -> int:
+    """Count the `molecules` of `n` particles; a free particle is one."""
+    return int(molecules(n, bonds).max(initial=-1)) + 1
 
 
 def whole_chains(snapshot: Snapshot, chains: IntArray) -> FloatArray:

@@ -9,9 +9,13 @@ from enum import StrEnum
 import numpy as np
 
 from analysis.arrays import BoolArray, FloatArray, IntArray
+from analysis.geometry.chains import molecules
 from analysis.geometry.shells import unite_shells
 from analysis.geometry.topology import Snapshot, Topology
 from user_input import UserError
+
+# Charges in files have few digits: of a small enough unit all are whole multiples.
+ROUGHLY_WHOLE, MOST_OF_A_UNIT = 0.01, 9
 
 
 class BondedIons(StrEnum):
@@ -33,6 +37,8 @@ class Ions:
         typeid: Index into `type_names`, shape (n,).
         bonded: Pairs of ions that are no contacts, each once, as indices of `indices`, (M, 2).
         remarks: What a reader of the results has to know of charges, shells and bonds.
+        parts: Charges that are parts of that of a molecule (`parts_of_charges`), where each counts
+            as an ion; else empty.
     """
 
     indices: IntArray
@@ -42,6 +48,7 @@ class Ions:
     type_names: tuple[str, ...]
     bonded: IntArray
     remarks: tuple[str, ...]
+    parts: str = ''
 
     @property
     def pairs(self) -> dict[str, tuple[IntArray, IntArray]]:
@@ -82,6 +89,26 @@ def has_ions(topology: Topology) -> bool:
     return bool(np.any(topology.charge > 0) and np.any(topology.charge < 0))
 
 
+def parts_of_charges(topology: Topology) -> str:
+    """List charges that are parts of that of a molecule, by type; empty where all are of ions.
+
+    Those of ions are whole, or few of a unit, of which the least has one, two or three. Others are
+    parts if bonds join charges; or if no bonds are known, and there are three and more.
+    """
+    is_charged = topology.charge != 0
+    sizes = np.unique(np.abs(topology.charge[is_charged]))
+    joins_charges = np.all(is_charged[topology.bonds], axis=1).any()
+    if not joins_charges and (len(topology.bonds) or len(sizes) < 3):
+        return ''
+    in_e, *in_parts = (sizes / unit for unit in (1.0, sizes[0], sizes[0] / 2, sizes[0] / 3))
+    if any(
+        np.abs(each - np.rint(each)).max() < ROUGHLY_WHOLE
+        for each in (in_e, *(each for each in in_parts if each[-1] < MOST_OF_A_UNIT))
+    ):
+        return ''
+    return _listed(topology, topology.charge[is_charged], topology.typeid[is_charged])
+
+
 def find_ions(
     topology: Topology,
     first: Snapshot,
@@ -94,7 +121,8 @@ def find_ions(
 
     A shell and its core are one ion, where the core is (see `unite_shells`), which looks at the
     `first` frame. Ions of named types have the charges of the file where all have the sign that
-    they are named for, and else 1 and -1.
+    they are named for, and else 1 and -1. Where those are parts of the charges of molecules, each
+    stands for its molecule, and has its charge.
 
     Raises:
         UserError: If there are no ions of one of the two kinds, a type has no such name, or
@@ -124,7 +152,14 @@ def find_ions(
     is_cation = np.isin(indices, cations)
     charge, typeid = topology.charge[indices], topology.typeid[indices].astype(np.int64)
     sign = np.where(is_cation, 1.0, -1.0)
-    is_assumed = bool(np.any(charge * sign <= 0))
+    parts, is_assumed = parts_of_charges(topology), False
+    if parts and named:
+        molecule = molecules(len(topology.charge), topology.bonds)
+        charge = np.bincount(molecule, topology.charge)[molecule[indices]]
+        # Of several ions of a molecule, or without bonds, no one knows which has which charge.
+        own = np.bincount(molecule[indices])
+        parts, is_assumed = '', bool(len(topology.bonds) == 0 or own.max() > 1)
+    is_assumed = is_assumed or bool(np.any(charge * sign <= 0))
     pairs = _bonded_pairs(topology, indices, bonded)
     remarks = [_remark_on_charges(topology, charge, typeid, is_assumed)]
     if len(shells):
@@ -142,25 +177,31 @@ def find_ions(
         tuple(topology.type_names),
         pairs,
         tuple(remarks),
+        parts,
     )
 
 
 def _remark_on_charges(
     topology: Topology, charge: FloatArray, typeid: IntArray, is_assumed: bool
 ) -> str:
+    listed = _listed(topology, charge, typeid)
+    if not is_assumed:
+        return f'charges, in the units of the file: {listed}'
+    if not np.any(charge):
+        return 'the file has no charges of the ions: 1 and -1 are assumed'
+    return (
+        f'the charges in the file ({listed}) are not those of the ions that the types are named '
+        'for: 1 and -1 are assumed'
+    )
+
+
+def _listed(topology: Topology, charge: FloatArray, typeid: IntArray) -> str:
     listed = []
     for k in np.unique(typeid):
         low, high = charge[typeid == k].min(), charge[typeid == k].max()
         value = f'{low:.6g}' if high - low <= 1e-6 * abs(high) else f'{low:.6g} to {high:.6g}'
         listed.append(f'{topology.type_names[k]} {value}')
-    if not is_assumed:
-        return f'charges, in the units of the file: {", ".join(listed)}'
-    if not np.any(charge):
-        return 'the file has no charges of the ions: 1 and -1 are assumed'
-    return (
-        f'the charges in the file ({", ".join(listed)}) have not the signs that the types are '
-        'named for: 1 and -1 are assumed'
-    )
+    return ', '.join(listed)
 
 
 def _bonded_pairs(topology: Topology, indices: IntArray, bonded: BondedIons) -> IntArray:

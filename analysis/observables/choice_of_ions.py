@@ -11,6 +11,7 @@ from analysis.observable import one_of, option
 from analysis.sampling.contact_distance import PairCorrelation, contact_distances
 from analysis.sampling.definitions import distances_by_pair, read_contact_distance
 from analysis.sampling.run import Run
+from user_input import UserError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class NamedIons:
         nargs='*',
     )
 
+    def named_ions(self, run: Run, bonded: BondedIons) -> Ions:
+        """Find the ions of a run; errors as `find_ions`, and if atoms would count as ions."""
+        given = (self.cations, self.anions, self.shells, bonded)
+        ions = find_ions(run.topology, run.frames.read(0), *given)
+        if ions.parts:
+            raise UserError(
+                f'{run.frames.path}: the charges ({ions.parts}) are parts of those of molecules: '
+                'atoms would count as ions. Name a type of atom that each cation and each anion '
+                'has once: --cations TYPE --anions TYPE.'
+            )
+        return ions
+
 
 @dataclass(frozen=True)
 class ChoiceOfIons(NamedIons):
@@ -45,10 +58,7 @@ class ChoiceOfIons(NamedIons):
 
     def ions_of(self, run: Run) -> Ions:
         """Find the ions of a run; errors as `find_ions`."""
-        first = run.frames.read(0)
-        return find_ions(
-            run.topology, first, self.cations, self.anions, self.shells, self.bonded_ions
-        )
+        return self.named_ions(run, self.bonded_ions)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.arrays import FloatArray
 from analysis.estimators.estimate import Curve
-from analysis.geometry.ions import BondedIons, find_ions, has_ions
+from analysis.geometry.ions import BondedIons, has_ions
 from analysis.geometry.topology import Topology
 from analysis.observable import (
     FRACTION,
@@ -76,9 +76,8 @@ class Conductivity(NamedIons, TimeCorrelation[ConductivityResult]):
         return has_ions(topology)
 
     def correlator(self, run: Run) -> Correlator[FloatArray, ConductivityResult]:
-        first = run.frames.read(0)
-        given = (self.cations, self.anions, self.shells, BondedIons.KEEP)
-        return Charges(run, find_ions(run.topology, first, *given), self.charge_unit, self.drift)
+        ions = self.named_ions(run, BondedIons.KEEP)
+        return Charges(run, ions, self.charge_unit, self.drift)
 
     def quantities(self, result: ConductivityResult) -> list[Quantity]:
         positive, unit = Quantity.positive, 'e^2/(sigma tau epsilon)'

@@ -11,7 +11,7 @@ from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve, Estimate
 from analysis.estimators.intervals import jackknife
 from analysis.geometry.contact_graph import pairs_in_frames
-from analysis.geometry.ions import Ions, has_ions
+from analysis.geometry.ions import Ions, has_ions, parts_of_charges
 from analysis.geometry.shells import unite_shells
 from analysis.geometry.topology import Snapshot
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity
@@ -67,8 +67,9 @@ class PairCorrelation(ChoiceOfIons, Observable[PairCorrelationResult]):
         return _Histograms(n, ions, spread_out(run.even_frames, MOST_FRAMES))
 
     def _has_ions(self, run: Run) -> bool:
-        # Core and shell of a neutral molecule are no cation and anion.
-        return has_ions(unite_shells(run.topology, run.frames.read(0), self.shells)[0])
+        # Core and shell of a neutral molecule, and partial charges, are no cations and anions.
+        topology, _ = unite_shells(run.topology, run.frames.read(0), self.shells)
+        return has_ions(topology) and not parts_of_charges(topology)
 
     def quantities(self, result: PairCorrelationResult) -> list[Quantity]:
         panel = Panel('pair correlation peaks', r'distance of the peak [$\sigma$]')

@@ -17,7 +17,7 @@ from analysis.estimators.intervals import (
 )
 from analysis.estimators.local_peak import Peak, find_peak
 from analysis.geometry.box import Box
-from analysis.geometry.ions import BondedIons, find_ions, has_ions
+from analysis.geometry.ions import BondedIons, has_ions
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.geometry.wave_vectors import density_modes, lattice_vectors, random_lattice_vectors
 from analysis.observable import NOT_NEGATIVE, Accumulator, Observable, Panel, Quantity
@@ -84,9 +84,7 @@ class PartialStructureFactors(NamedIons, Observable[PartialStructureFactorsResul
         return has_ions(topology)
 
     def begin(self, run: Run) -> Accumulator[PartialStructureFactorsResult]:
-        first = run.frames.read(0)
-        given = (self.cations, self.anions, self.shells, BondedIons.KEEP)
-        ions = find_ions(run.topology, first, *given)
+        ions = self.named_ions(run, BondedIons.KEEP)
         n = len(run.topology.typeid)
         kinds: dict[tuple[bool, float], IntArray] = {}
         of_ion = list(zip(ions.is_cation.tolist(), ions.charge.tolist(), strict=True))

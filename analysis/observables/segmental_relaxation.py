@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.decay import Decay, decay_times
 from analysis.estimators.estimate import Curve
 from analysis.estimators.intervals import jackknife
+from analysis.geometry.ions import parts_of_charges
 from analysis.geometry.shells import unite_shells
 from analysis.geometry.topology import Snapshot, Topology
 from analysis.observable import BlockSums, Correlator, Panel, Quantity, TimeCorrelation, option
@@ -182,6 +183,8 @@ def _groups(run: Run, named: NamedIons) -> dict[str, IntArray]:
     topology, cations, anions = run.topology, named.cations, named.anions
     if not (cations and anions) and np.any(topology.charge):
         topology, _ = unite_shells(topology, run.frames.read(0), named.shells)
+        if parts_of_charges(topology):  # its atoms are no ions
+            topology = replace(topology, charge=np.zeros(len(topology.charge)))
     members = (
         np.arange(len(topology.typeid)),
         topology.indices_of(cations) if cations else np.flatnonzero(topology.charge > 0),

@@ -126,6 +126,29 @@ def test_conductivity_of_a_file_alone(capsys, tmp_path, good):
     assert '1 and -1 are assumed' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    'command', ['clusters', 'association', 'lifetimes', 'bridging', 'conductivity']
+)
+def test_atoms_of_molecular_ions_are_no_ions(capsys, tmp_path, command):
+    """Li, and anions of an atom of -1.6 and two of 0.3."""
+    generator, types = np.random.default_rng(0), np.tile([0, 1, 2, 2], 20)
+    bonds = [[4 * k + 1, 4 * k + j] for k in range(20) for j in (2, 3)]
+    place = generator.uniform(-6, 6, (80, 3))
+    place[types == 2] = np.repeat(place[types == 1], 2, axis=0) + generator.normal(0, 0.2, (40, 3))
+    frames = [
+        frame(10 * k, place + 0.01 * k, 12.0, types=('Li', 'S', 'O'), typeid=types,
+              charge=np.array([1.0, -1.6, 0.3])[types], bonds=bonds, time_step=0.005)
+        for k in range(20)
+    ]  # fmt: skip
+    file = write_gsd(tmp_path / 'salt.gsd', frames)
+    given = ('--kT', 1) if command == 'conductivity' else ('--contact-distance', 2)
+    told = refuse(capsys, command, file, *given)
+    assert 'Li 1, S -1.6, O 0.3' in told
+    assert '--anions TYPE' in told
+    named = [command, file, *given, '--cations', 'Li', '--anions', 'S']
+    assert main([str(each) for each in named]) == 0
+
+
 def test_wrong_files(capsys, tmp_path, good):
     (tmp_path / 'text').write_text('hello')
     (tmp_path / 'empty').write_text('')

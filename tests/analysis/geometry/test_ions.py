@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.geometry.ions import BondedIons, find_ions, has_ions
+from analysis.geometry.ions import BondedIons, find_ions, has_ions, parts_of_charges
 from analysis.io.array_trajectory import ArrayTrajectory
 from user_input import UserError
 
@@ -124,3 +124,39 @@ def test_a_zwitterion_is_two_ions():
         found = ions_of(source)
         assert found.charge.tolist() == [charge, -charge] * 2
         assert found.bonded.tolist() == [[0, 1], [2, 3]]
+
+
+def molecular_salt(unit=1.0, bonds=True):
+    """Two Li and two molecular anions of a P and six F."""
+    types = [0, *[1] + [2] * 6] * 2
+    charge = unit * np.array([1.0, 1.34, -0.39])[types]
+    joined = [[first, first + k] for first in (1, 9) for k in range(1, 7)]
+    return ArrayTrajectory(
+        np.zeros((1, 16, 3)),
+        10.0,
+        typeid=types,
+        type_names=('Li', 'P', 'F'),
+        charge=charge,
+        bonds=joined if bonds else (),
+    )
+
+
+@pytest.mark.parametrize(('unit', 'bonds'), [(1.0, True), (7.5, True), (1.0, False)])
+def test_parts_of_the_charge_of_a_molecule_are_no_ions(unit, bonds):
+    source = molecular_salt(unit, bonds)
+    assert ions_of(source).parts.startswith(f'Li {unit:g}, P {1.34 * unit:g}, F ')
+    named = ions_of(source, ('Li',), ('P',))
+    assert named.indices.tolist() == [0, 1, 8, 9]
+    # Without bonds nobody knows what a molecule is.
+    assert named.charge == pytest.approx(np.tile([1, -1], 2) * (unit if bonds else 1))
+    assert ('are assumed' in named.remarks[0]) == (not bonds)
+    assert not named.parts
+
+
+@pytest.mark.parametrize('charge', [[1, -1], [0.8, -0.8], [8.1, -5.4], [0.94, -1.41], [2.828, -1]])
+def test_scaled_charges_of_ions_are_no_parts(charge):
+    """Of any unit and valence: of bonded ions too, where they are whole multiples of one."""
+    for bonds in ((), [[0, 2], [4, 6]]):
+        source = ArrayTrajectory(np.zeros((1, 8, 3)), 10.0, charge=charge * 4, bonds=bonds)
+        is_told = charge[0] == 2.828 and len(bonds) > 0
+        assert bool(parts_of_charges(source.topology)) == is_told
