@@ -141,8 +141,8 @@ class Displacements(Correlator[FloatArray, R]):
     @property
     def drift(self) -> str:
         """What was done about the drift; UserError if particles were lost at the boundary."""
-        if self._paths.missing_images_reason:
-            raise UserError(f'{self._path}: {self._paths.missing_images_reason}')
+        if self._paths.refusal:
+            raise UserError(f'{self._path}: {self._paths.refusal}')
         return self._paths.drift
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 GROUPS = ('all', 'cations', 'anions')
 # A slash would need quotes as a key of a TOML file.
 WAVE_NUMBERS = {'peak': 'peak', 'pi/sigma': 'pi_over_sigma'}
+# One that is no more has no direction but that of rounding.
+SHORTEST_BOND = 1e-6
 STEMS = ('time', '1_over_e_time')
 NO_BONDS = 'no bonds (write them into the GSD file, or give the LAMMPS data file: --data)'
 
@@ -258,7 +260,15 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
     def remember(self, snapshot: Snapshot) -> _State:
         first, second = self._bonds[:, 0], self._bonds[:, 1]
         vector = snapshot.box.nearest_image(snapshot.positions[second] - snapshot.positions[first])
-        vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
+        length = np.linalg.norm(vector, axis=1, keepdims=True)
+        if length.min(initial=1) < SHORTEST_BOND:
+            one, other = self._bonds[length.argmin()]
+            raise UserError(
+                f'step {snapshot.step}: particles {one} and {other} (counted from 0) are bonded '
+                'and at one place: such a bond has no direction. Give frames after it, or a file '
+                'without it.'
+            )
+        vector /= length
         positions = None
         if self._wave_numbers:
             unwrapped = self._paths.unwrapped(snapshot)
@@ -283,8 +293,8 @@ class _BondsAndPositions(Correlator[_State, RelaxationResult]):
         return np.concatenate(observed)
 
     def conclude(self, sums: BlockSums) -> RelaxationResult:
-        if self._wave_numbers and self._paths.missing_images_reason:
-            self._verdicts.append(f'no F_s: {self._paths.missing_images_reason}')
+        if self._wave_numbers and self._paths.refusal:
+            self._verdicts.append(f'no F_s: {self._paths.refusal}')
             self._wave_numbers = {}
         n = len(self._classes)
         labels = ['$C_1(t)$'] * n + ['$C_2(t)$'] * n

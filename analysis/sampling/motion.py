@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
+from analysis.geometry.box import Box
 from analysis.geometry.chains import count_molecules
 from analysis.geometry.topology import NO_IMAGES, Snapshot, Topology
 
@@ -16,6 +17,8 @@ from analysis.geometry.topology import NO_IMAGES, Snapshot, Topology
 FEWEST_OF_A_SYSTEM = 100
 # LAMMPS keeps images in 10 bits, -512 to 511, or in 21, of which this is a part.
 IMAGE_PERIOD = 1024
+# Of the box, as parts of its edges; that of melts at a constant isotropic pressure is less.
+LARGEST_DEFORMATION = 0.02
 CONSTANT_IMAGES = 'particles cross the boundary and no image changes: ' + NO_IMAGES
 
 DRIFT_OPTION: dict[str, Any] = {
@@ -53,6 +56,8 @@ class Paths:
         # How often the images of each particle have run over, (N, 3).
         self._periods: IntArray | None = None
         self._has_jumped = self._has_crossed = False
+        self._first_box: Box | None = None
+        self._deformation = 0.0
         reason = '--drift' if drift else why_partial(topology)
         if drift == 'keep' or (drift is None and reason):
             self.drift = f'the motion of the centre of mass is kept ({reason})'
@@ -73,6 +78,10 @@ class Paths:
         """
         images, before = snapshot.images, self._before
         self._before = snapshot
+        self._first_box = self._first_box or snapshot.box
+        # Whole numbers are other edges of the same lattice.
+        edges = self._first_box.fractions(snapshot.box.matrix)
+        self._deformation = max(self._deformation, float(np.abs(edges - np.rint(edges)).max()))
         if images is not None and before is not None and before.images is not None:
             jump = images - before.images
             self._has_crossed = self._has_crossed or bool(jump.any())
@@ -93,10 +102,15 @@ class Paths:
         return snapshot.unwrapped
 
     @property
-    def missing_images_reason(self) -> str:
-        """Why the images of all frames so far do not follow the particles; empty if they may."""
+    def refusal(self) -> str:
+        """Why the paths through all frames so far are not those of particles; empty if they are."""
         if self._has_jumped and not self._has_crossed:
             return CONSTANT_IMAGES
+        if self._deformation > LARGEST_DEFORMATION:
+            return (
+                f'the box is deformed by {100 * self._deformation:.2g} %, which moves particles '
+                'too. Give frames of one shape (--first-frame), or a run at constant volume.'
+            )
         return ''
 
     def without_drift(self, positions: FloatArray) -> FloatArray:

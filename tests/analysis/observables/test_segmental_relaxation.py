@@ -184,3 +184,10 @@ def test_relaxation_figures_and_json(tmp_path):
     SegmentalRelaxation().plot(result, ax)
     assert '[' in ax.get_xlabel()
     assert 'F_s(q, t)$' in ax.get_ylabel()
+
+
+def test_a_bond_of_no_length_has_no_direction(tmp_path):
+    frames = list(rotating_dumbbells(range(40), n=4))
+    frames[7].particles.position[5] = frames[7].particles.position[1]
+    with pytest.raises(UserError, match='step 7: particles 1 and 5'):
+        measure(write_gsd(tmp_path / 'a.gsd', frames))

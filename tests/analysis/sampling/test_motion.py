@@ -180,15 +180,13 @@ def test_images_that_run_over_late_are_seen_by_all_that_move(tmp_path):
 
 
 def test_far_and_fast_is_no_image_that_ran_over():
-    box = np.ones(3)
+    box = Box.of(np.ones(3))
     paths = Paths(system(2), 'keep')
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         for k in range(10):
             images = np.full((2, 3), 400 * k)
-            assert np.all(
-                paths.unwrapped(Snapshot(k, Box.of(box), np.zeros((2, 3)), images)) == 400 * k
-            )
+            assert np.all(paths.unwrapped(Snapshot(k, box, np.zeros((2, 3)), images)) == 400 * k)
     with pytest.raises(UserError, match='periodic images'):
         paths.unwrapped(Snapshot(10, box, np.zeros((2, 3)), None))
 
@@ -208,6 +206,30 @@ def test_one_crossing_without_an_image_is_seen_in_all_frames(tmp_path):
     relaxation = SegmentalRelaxation().compute(run)
     assert relaxation.scattering == {}
     assert any('no image changes' in each for each in relaxation.verdicts)
+
+
+@pytest.mark.parametrize(
+    ('deformed', 'is_refused'),
+    [
+        (lambda part: [12, 12, 12], False),
+        (lambda part: [12 * (1 + 0.01 * part)] * 3, False),
+        # The same lattice all the time, described in another way.
+        (lambda part: [12, 12, 12, 0.5 * (-1) ** (part > 0.5), 0, 0], False),
+        (lambda part: [12 * (1 + 0.05 * part)] * 3, True),
+        (lambda part: [12 * (1 + 0.1 * part), 12, 12 / (1 + 0.1 * part)], True),
+        (lambda part: [12, 12, 12, 0.1 * part, 0, 0], True),
+    ],
+    ids=['fixed', 'fluctuations', 'flip', 'expansion', 'stretch', 'shear'],
+)
+def test_a_box_that_is_deformed_moves_particles(tmp_path, deformed, is_refused):
+    frames = [frame(k, each, deformed(k / 59)) for k, each in enumerate(walks(120))]
+    run = run_of(open_trajectory(write_gsd(tmp_path / 'a.gsd', frames)))
+    for observable in (MeanSquaredDisplacement(), NonGaussian()):
+        if is_refused:
+            with pytest.raises(UserError, match='the box is deformed by'):
+                observable.compute(run)
+        else:
+            observable.compute(run)
 
 
 def test_particles_without_masses_weigh_alike():
