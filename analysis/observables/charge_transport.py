@@ -129,7 +129,7 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         return np.array([*mean.T.ravel(), total @ total, dipoles[:, 0] @ total])
 
     def conclude(self, sums: BlockSums) -> ConductivityResult:
-        if reason := self._paths.missing_images_reason:
+        if reason := self._paths.refusal:
             raise UserError(f'{self._run.frames.path}: {reason}')
         # The file may have any unit of charge; the log has e.
         in_e = self._log.unit_of(self._dipoles)
@@ -272,6 +272,9 @@ class Charges(Correlator[FloatArray, ConductivityResult]):
         return [
             self._paths.drift,
             f'unit of charge: {self._unit:.6g} in the units of the file',
+            'that log and frames are of one run is not checked: they have hardly a step in common'
+            if self._log.moved is not None and not self._log.shares_steps_with(self._dipoles)
+            else '',
             # Nothing but the file says what the charges are.
             *(self._of_ions.remarks if self._log.moved is None else self._of_ions.remarks[1:]),
             f'{bonded} bonds join two ions, which count one by one: of molecules with partial '

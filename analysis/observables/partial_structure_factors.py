@@ -26,6 +26,7 @@ from analysis.sampling.frame_selection import spread_out
 from analysis.sampling.main_peak import HIGHEST, VECTORS_PER_SHELL
 from analysis.sampling.production import WATCHED
 from analysis.sampling.run import Run
+from user_input import count_of
 
 # As many frames as make so many positions of particles, but at least so many.
 POSITIONS, FRAMES = 300_000, 60
@@ -129,7 +130,8 @@ class PartialStructureFactors(NamedIons, Observable[PartialStructureFactorsResul
 
     def notes(self, result: PartialStructureFactorsResult) -> list[str]:
         return [
-            f'{result.n_frames} frames, evenly spread, {result.n_blocks} independent blocks; '
+            f'{count_of(result.n_frames, "frame")}, evenly spread, '
+            f'{count_of(result.n_blocks, "independent block")}; '
             f'{result.n_vectors} wave vectors, in shells from {result.curves["all"].x[0]:.3g} on'
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,8 @@ LARGEST_DIFFERENCE_OF_VOLUMES = 0.2
 # precision is less, that of another run more.
 LARGEST_DIFFERENCE_OF_PATHS = 0.1
 FEWEST_COMMON_STEPS = 8
+# Of the time of the frames, in the log.
+LEAST_PART = 0.9
 SAMPLED_BOXES = 20
 ALIASED = (
     'the log has the current of its rows alone, not the displacement of the charges: motion faster '
@@ -87,6 +89,7 @@ class ChargeMotion:
             found = count_of(len(rows), 'row')
             missing = f'{found} of the log, at even intervals {FEWEST_ROWS} are needed'
             return cls(volumes, unit, missing=f'too short: {missing}')
+        part = float((steps[-1] - steps[0]) / (frames[-1] - frames[0]))
         table = {kind: columns[:, first:] for kind, columns in table.items()}
         moved = None
         if 'cation_displacement' in table and 'anion_displacement' in table:
@@ -98,7 +101,15 @@ class ChargeMotion:
             moved,
             table.get('current'),
             '',
-            (*(remarks if first else ()), *(() if moved is not None else (ALIASED,))),
+            (
+                *(remarks if first else ()),
+                *(() if moved is not None else (ALIASED,)),
+                *(
+                    (f'the log has {100 * part:.0f} % of the time of the frames',)
+                    if part < LEAST_PART
+                    else ()
+                ),
+            ),
         )
 
     @property
@@ -113,6 +124,10 @@ class ChargeMotion:
             return self.current
         return np.asarray(np.diff(self.moved) / self.interval)
 
+    def shares_steps_with(self, steps: Collection[int]) -> bool:
+        """Return whether so many frames are at steps of rows that both can be compared."""
+        return len(np.intersect1d(self.step, [*steps])) >= FEWEST_COMMON_STEPS
+
     def unit_of(self, dipoles: Mapping[int, FloatArray]) -> float:
         """Find the unit of dipole moments of frames in that of the log: both tell of one path.
 
@@ -125,8 +140,8 @@ class ChargeMotion:
             UserError: If they do not tell of one path.
         """
         steps = np.array(sorted(dipoles), dtype=np.int64)
-        common, rows, frames = np.intersect1d(self.step, steps, return_indices=True)
-        if self.moved is None or len(common) < FEWEST_COMMON_STEPS:
+        _, rows, frames = np.intersect1d(self.step, steps, return_indices=True)
+        if self.moved is None or not self.shares_steps_with(dipoles):
             return 1.0
         in_log = self.moved[:, rows].T
         of_frames = np.array([dipoles[int(steps[k])] for k in frames])

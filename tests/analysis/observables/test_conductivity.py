@@ -258,6 +258,17 @@ def test_rows_of_an_older_version_in_front(free, found):
     assert result.nernst_einstein == found.nernst_einstein
 
 
+def test_what_log_and_frames_have_in_common(free):
+    half = replace(free, thermo={k: v[: ROWS // 2] for k, v in free.thermo.items()})
+    result = Conductivity(drift='keep').compute(half)
+    assert held_by(result.conductivity, EXACT)
+    assert any('50 % of the time of the frames' in each for each in result.remarks)
+    assert not any('is not checked' in each for each in result.remarks)
+    between = replace(free, thermo={k: v[5::8] for k, v in free.thermo.items()})
+    result = Conductivity(drift='keep').compute(between)
+    assert any('is not checked' in each for each in result.remarks)
+
+
 def test_verdicts(free):
     production = replace(free.production, verdict='drifts')
     result = Conductivity().compute(replace(free, production=production))
