@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.arrays import FloatArray, IntArray
 from analysis.estimators.estimate import Curve
-from analysis.estimators.inefficiency import statistical_inefficiency
+from analysis.estimators.inefficiency import statistical_inefficiency, varies
 from analysis.estimators.intervals import (
     FEWEST_BLOCKS,
     jackknife,
@@ -203,7 +203,9 @@ class _Modes(Accumulator[PartialStructureFactorsResult]):
     def conclude(self) -> PartialStructureFactorsResult:
         table: FloatArray = np.array(self._rows)
         dense = slice(0, self._n_dense)
-        inefficiency = statistical_inefficiency(table[:, 2, dense].sum(axis=1))
+        series = table[:, 2, dense].sum(axis=1)
+        # Ions that never move are one configuration, however many frames show it.
+        inefficiency = statistical_inefficiency(series) if varies(series) else len(table)
         blocks = merge_blocks(table, inefficiency, len(table))
         shared = shared_by_neighbours(inefficiency, len(table) / len(blocks))
         lengths = merge_blocks(np.ones(len(table)), inefficiency, len(table))

@@ -147,3 +147,10 @@ def test_the_top_of_a_peak_that_leans_is_where_it_is(lean):
     peak = find_peak(x, 50 * (curve(x) + noise), np.full(40, 50))
     assert peak.position.value == pytest.approx(1.5, abs=0.02)
     assert peak.height.value == pytest.approx(3.5, rel=0.03)
+
+
+def test_ions_that_never_move_are_one_configuration():
+    place = np.random.default_rng(5).uniform(-6, 6, (40, 3))
+    found = measure(np.repeat(place[None], 60, axis=0), 12.0, np.repeat([1.0, -1.0], 20))
+    assert found.n_blocks == 1
+    assert found.curves['ion-ion'].low is None
