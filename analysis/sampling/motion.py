@@ -12,6 +12,7 @@ from analysis.arrays import FloatArray, IntArray
 from analysis.geometry.box import Box
 from analysis.geometry.chains import count_molecules
 from analysis.geometry.topology import NO_IMAGES, Snapshot, Topology
+from user_input import count_of
 
 # Of so few, each has 1 % or more of the centre of mass, and no melt has so few.
 FEWEST_OF_A_SYSTEM = 100
@@ -57,6 +58,9 @@ class Paths:
         self._periods: IntArray | None = None
         self._has_jumped = self._has_crossed = False
         self._first_box: Box | None = None
+        # Particles that have not moved since the first frame, and their places.
+        self._held: tuple[IntArray, FloatArray] | None = None
+        self._is_asked = drift is not None
         self._deformation = 0.0
         reason = '--drift' if drift else why_partial(topology)
         if drift == 'keep' or (drift is None and reason):
@@ -99,7 +103,13 @@ class Paths:
                 self._periods = self._periods + np.rint(jump / IMAGE_PERIOD).astype(np.int64)
             if self._periods is not None:
                 snapshot = replace(snapshot, images=images - IMAGE_PERIOD * self._periods)
-        return snapshot.unwrapped
+        unwrapped = snapshot.unwrapped
+        if self._held is None:
+            self._held = np.arange(len(unwrapped)), unwrapped
+        particles, places = self._held
+        stays = np.all(unwrapped[particles] == places, axis=1)
+        self._held = particles[stays], places[stays]
+        return unwrapped
 
     @property
     def refusal(self) -> str:
@@ -110,6 +120,12 @@ class Paths:
             return (
                 f'the box is deformed by {100 * self._deformation:.2g} %, which moves particles '
                 'too. Give frames of one shape (--first-frame), or a run at constant volume.'
+            )
+        n_held = 0 if self._held is None or self._is_asked else len(self._held[0])
+        if 0 < n_held < len(self._weights) and self._weights.any():
+            return (
+                f'{count_of(n_held, "particle")} held in place: the centre of mass moves by the '
+                'motion of the rest, which is no drift. Say what to do with it: --drift keep.'
             )
         return ''
 

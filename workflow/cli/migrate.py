@@ -72,7 +72,8 @@ def migrate() -> None:
         print(f'{moved} results of an older kind were moved to {where}.')
     if anew:
         print(
-            f'The next simulate, run or submit analyses {count_of(anew, "job")} anew; it simulates none.'
+            f'The next simulate, run or submit analyses {count_of(anew, "job")} anew; it simulates '
+            'none.'
         )
 
 

@@ -232,6 +232,23 @@ def test_a_box_that_is_deformed_moves_particles(tmp_path, deformed, is_refused):
             observable.compute(run)
 
 
+def test_particles_that_are_held_make_no_drift(tmp_path):
+    frozen = walks(120)
+    frozen[:, :40] = frozen[0, :40]
+    run = run_of(
+        open_trajectory(write_gsd(tmp_path / 'a.gsd', map(frame, range(60), frozen, [9.0] * 60)))
+    )
+    for observable in (MeanSquaredDisplacement, NonGaussian):
+        with pytest.raises(UserError, match='40 particles held in place'):
+            observable().compute(run)
+        observable(drift='keep').compute(run)
+    still = ArrayTrajectory(np.zeros((60, 120, 3)), 9.0)
+    assert (
+        'nothing moves'
+        in MeanSquaredDisplacement().compute(run_of(still)).by_type['A'].diffusion.verdict
+    )
+
+
 def test_particles_without_masses_weigh_alike():
     found = [
         Paths(replace(system(), mass=np.full(120, mass)), 'remove').without_drift(walks(120)[1])
