@@ -185,6 +185,12 @@ def test_files_of_different_runs_are_not_joined(tmp_path):
     other = dump_of(tmp_path, frame_text(1, (*ROWS[:3], ROWS[3].replace('-1', '-2'))), name='two')
     assert "two: frame 0: the column 'q' of atom 4" in refuse([one, other])
     assert 'no such file' in refuse([one, tmp_path / 'none.*'])
+    # Another replica, which goes on where the first has frames, or ends.
+    for frames in (list(ion_frames(16, seed=1))[5:], list(ion_frames(16, seed=1))[8:]):
+        replica = write_gsd(tmp_path / 'replica', frames)
+        assert 'replica: its first frame does not follow' in refuse([first, replica])
+    rest = write_gsd(tmp_path / 'rest', list(ion_frames(30))[20:])
+    assert len(open_trajectory([first, rest])) == 18  # with a gap between
 
 
 @pytest.mark.parametrize(
