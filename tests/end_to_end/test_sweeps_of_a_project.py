@@ -109,7 +109,7 @@ def test_jobs_that_are_run_or_analysed_are_not_deleted(folder: Path, lock: str) 
 def test_a_job_of_two_sweeps_runs_for_as_long_as_both_ask(folder: Path) -> None:
     longer = SWEEP.replace("'small'", "'longer'") + '[protocol.sample]\nmaximum_steps = 3000000\n'
     (folder / 'sweep.toml').write_text(longer)
-    assert '1 jobs' in run_here(folder, 'init', 'sweep.toml').stdout
+    assert '1 job.' in run_here(folder, 'init', 'sweep.toml').stdout
     limits = [json.loads(path.read_text()) for path in folder.glob('workspace/*/limits.json')]
     assert sorted(each['sample']['maximum_steps'] for each in limits) == [2000000] * 4 + [3000000]
     assert 'changed' not in run_here(folder, 'init', 'sweep.toml').stdout

@@ -140,8 +140,8 @@ def test_what_migrate_does_is_reported(
     monkeypatch.setattr(sys, 'argv', ['project.py', 'migrate'])
     assert main() == 0
     told = capsys.readouterr().out
-    assert f'1 results of an older kind were moved to {ASIDE}' in told
-    assert 'analyses 1 jobs anew; it simulates none' in told
+    assert f'Results of an older kind, moved to {ASIDE}' in told
+    assert 'analyses 1 job anew; it simulates none' in told
 
 
 def test_state_points_of_another_layout_are_not_taken_over(

@@ -69,7 +69,7 @@ def migrate() -> None:
         )
     if moved:
         where = f'{ASIDE} in the folders of their jobs'
-        print(f'{moved} results of an older kind were moved to {where}.')
+        print(f'Results of an older kind, moved to {where}: {moved}.')
     if anew:
         print(
             f'The next simulate, run or submit analyses {count_of(anew, "job")} anew; it simulates '
