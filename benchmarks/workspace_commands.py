@@ -67,14 +67,15 @@ class WorkspaceCommands(Benchmark):
 
     def measure(self, size: int, setting: Setting) -> Iterator[Figure]:
         """Measure workspaces of `size` jobs."""
-        folder = setting.scratch / str(size)
-        ours, bare = folder / 'project', folder / 'bare'
         project = [sys.executable, str(ROOT / 'project.py')]
         other = [sys.executable, '-m', 'benchmarks.bare_project']
 
         made: tuple[list[float], list[float]] = ([], [])
         for each in range(1 + _REPETITIONS):  # the first compiles Python's files, if nobody has
-            shutil.rmtree(folder, ignore_errors=True)
+            # Each in a folder of its own: where thousands were just removed, the next ones take
+            # longer to make.
+            folder = setting.scratch / f'{size}_{each}'
+            ours, bare = folder / 'project', folder / 'bare'
             ours.mkdir(parents=True)
             bare.mkdir()
             (bare / OPERATIONS_FILE).write_text(json.dumps(_OPERATIONS))
@@ -105,7 +106,8 @@ class WorkspaceCommands(Benchmark):
         yield _per_job(len(jobs), 'report', 'this project', [report])
         yield from compare('run, nothing to do', 'run', of_bare=['run'])
         yield from compare('status, all done', 'status', of_bare=['status'])
-        shutil.rmtree(folder)
+        for each in range(1 + _REPETITIONS):
+            shutil.rmtree(setting.scratch / f'{size}_{each}')
 
 
 def _finish(folder: Path, jobs: Sequence[Path], done: Path) -> None:
