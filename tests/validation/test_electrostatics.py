@@ -82,6 +82,15 @@ def test_the_achieved_error_is_the_requested_one(seed: int) -> None:
     assert all(LOWEST <= ratio <= HIGHEST for ratio in ratios.values())
 
 
+@pytest.mark.parametrize('requested', [1e-4, 1e-2])
+def test_both_parts_of_the_error_make_up_the_one_aimed_at(requested: float) -> None:
+    sample = random_ions(200, 0.4, 16.0, seed=1)
+    place = (sample.state.positions, sample.charges, np.asarray(sample.state.box, dtype=float))
+    asked = ForceErrorRequest.of(*place, 16.0, requested, 3.5)
+    mesh = choose_mesh(asked, MeshCosts())
+    assert mesh.estimated_error == pytest.approx(asked.aim(measured=False), rel=0.05)
+
+
 def test_an_error_that_no_mesh_reaches_is_refused() -> None:
     sample = random_ions(200, 0.4, 16.0, seed=1)
     state = sample.state
