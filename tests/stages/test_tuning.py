@@ -143,6 +143,19 @@ def test_a_cache_without_a_mesh_is_not_for_ions(melt: tuple[System, State], tmp_
     assert choice.tuning.grid is not None
 
 
+def test_meshes_are_ranked_by_the_cut_off_that_they_settle_at(
+    melt: tuple[System, State], tmp_path: Path
+) -> None:
+    system, state = melt
+    choice = choose_settings(tmp_path / 'a', system, state, INTEGRATOR, SHORT, StopRequest())
+    request = system.force_error(state)
+    assert request is not None
+    assert choice.mesh is not None
+    likely = request.meshes(system.engine.mesh_costs, error_ratio=1.0)[0]
+    assert likely.grid == choice.mesh.grid
+    assert likely.cutoff == pytest.approx(choice.mesh.cutoff, rel=0.1)
+
+
 def test_an_error_that_no_mesh_reaches_is_refused(
     melt: tuple[System, State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

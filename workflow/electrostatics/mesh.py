@@ -191,9 +191,10 @@ class ForceErrorRequest:
         error = (error_ratio or 1.0) * self._correction(chosen) * self._error(chosen)
         return replace(chosen, estimated_error=error)
 
-    def meshes(self, costs: MeshCosts) -> list[CoulombMesh]:
+    def meshes(self, costs: MeshCosts, error_ratio: float | None = None) -> list[CoulombMesh]:
         """List the splits of all grids that reach the error, the cheapest first.
 
+        `error_ratio` is that of `mesh`, for all of them: 1 where the error is still to be measured.
         Errors are estimated for ions without correlations, and then for the charge structure factor
         of this configuration: paired ions screen each other on the scale of a coarse mesh.
         """
@@ -208,7 +209,7 @@ class ForceErrorRequest:
             for grid, bound in sorted(bounds.items(), key=lambda item: item[1]):
                 if bound > 2 * least:
                     break
-                if (mesh := self._split(grid, factor, None)) is not None:
+                if (mesh := self._split(grid, factor, error_ratio)) is not None:
                     cost = costs.of_grid(grid, self.ions.number)
                     cost += costs.of_cutoff(mesh.cutoff, self)
                     priced.append((cost, len(priced), mesh))
@@ -217,6 +218,7 @@ class ForceErrorRequest:
                 return []
             found = [mesh for _, _, mesh in sorted(priced)]
             factor = self._correction(found[0])
+        factor *= error_ratio or 1.0
         return [replace(mesh, estimated_error=factor * self._error(mesh)) for mesh in found]
 
     def _correction(self, mesh: CoulombMesh) -> float:

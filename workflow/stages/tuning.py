@@ -182,10 +182,10 @@ class _Search:
         if self._request is None or self._check is None:
             return Choice(self._system.engine.describe(), tuning)
         request, costs = self._request, self._system.engine.mesh_costs
+        for likely in request.meshes(costs, error_ratio=1.0)[:_MESHES]:
+            if (settled := self.settled(replace(tuning, grid=likely.grid))) is not None:
+                return settled
         mesh = choose_mesh(request, costs)
-        settled = self.settled(replace(tuning, grid=mesh.grid))
-        if settled is not None:
-            return settled
         error, mesh = self._check.error_of(mesh)
         if error <= request.error:
             return Choice(self._system.engine.describe(), tuning, mesh, error)
@@ -207,7 +207,8 @@ class _Search:
         usual = Tuning(self._system.engine.skin)
         tunings = [usual]
         if self._request is not None:
-            meshes = self._request.meshes(self._system.engine.mesh_costs)[:_MESHES]
+            costs = self._system.engine.mesh_costs
+            meshes = self._request.meshes(costs, error_ratio=1.0)[:_MESHES]
             tunings = [replace(usual, grid=mesh.grid) for mesh in meshes]
         # One after the other: to settle a grid takes some time too.
         choices = (choice for each in tunings if (choice := self.settled(each)) is not None)
