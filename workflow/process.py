@@ -128,8 +128,8 @@ def ignore_requests() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
-    """Run tasks that only write files, on the cores that this process may use, up to 8.
+def in_parallel(tasks: Sequence[Callable[[], None]], most: int = _MOST_PROCESSES) -> None:
+    """Run tasks that only write files, on the cores that this process may use, up to `most`.
 
     What fails elsewhere, as for want of memory, is tried again here, where its error is raised.
     """
@@ -151,7 +151,7 @@ def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
         except BaseException:
             sys.exit(1)  # without a traceback
 
-    n = min(len(os.sched_getaffinity(0)), len(tasks), _MOST_PROCESSES)
+    n = min(len(os.sched_getaffinity(0)), len(tasks), most)
     helpers = [fork.Process(target=help_out, daemon=True) for _ in range(n - 1)]
     gc.freeze()  # no collection goes through what is there already, nor makes copies of it
     for each in helpers:
@@ -163,6 +163,13 @@ def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
     if any(each.exitcode for each in helpers):
         for task in tasks:
             task()
+
+
+def keep_to_one_thread() -> None:
+    """Keep freud from taking all cores of the machine, as jobs that run side by side would each."""
+    import freud  # not at the top: `status` must not load it
+
+    freud.parallel.set_num_threads(1)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import nullcontext
@@ -245,6 +246,23 @@ def test_an_observable_of_it_reads_all_of_its_frames(job: Any, trial: Observable
     assert (job.isfile('thermodynamics.json'), path.exists()) == (True, False)
     with pytest.raises(UserError, match='dense_thermo.h5: is missing'):
         analyse.analyse_job(context, {trial.name})
+
+
+def test_on_several_cores_the_results_are_the_same(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, found = job_context(job), []
+    analyse.find_production(context)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: range(3))
+    for cores in ('1', '3'):
+        monkeypatch.setenv('ISP_THREADS', cores)
+        analyse.analyse_job(context, {each.name for each in OBSERVABLES})
+        files = [Path(job.fn(name)) for name in sorted(job_files.RESULTS) if job.isfile(name)]
+        found.append({path.name: json.loads(path.read_text())['result'] for path in files})
+        for path in files:
+            path.unlink()
+    assert len(found[0]) > 3
+    assert found[0] == found[1]
 
 
 def test_a_job_without_the_stage_misses_no_result_of_it(job: Any) -> None:

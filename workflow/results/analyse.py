@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from analysis.geometry.ions import find_ions, has_ions
@@ -25,11 +26,13 @@ from analysis.sampling.run import Run
 from analysis.serialise import from_plain, to_json
 from models.model import Model
 from user_input import UserError
+from workflow.engines.settings import choice_from_environment
 from workflow.jobs import files as job_files
 from workflow.jobs import products, provenance
 from workflow.jobs.definitions import read_definitions
 from workflow.jobs.lock import hold
 from workflow.jobs.products import Product, result_product
+from workflow.process import in_parallel, keep_to_one_thread
 from workflow.results.definitions import STRUCTURE_PRODUCT
 from workflow.stages.job_context import JobContext, remove_leftovers
 from workflow.stages.table import Stage, stage_named, stage_product
@@ -43,6 +46,7 @@ _FRAMES_FOR_SHELLS = 20
 
 def find_production(job: JobContext) -> None:
     """Find from where on the sampled run counts, and there g(r) and S(q) for the whole sweep."""
+    keep_to_one_thread()
     with hold(job.folder):
         remove_leftovers(job)
         if (job.folder / job_files.STRUCTURE).exists():
@@ -66,11 +70,13 @@ def _structure(run: Run) -> Structure:
 def analyse_job(job: JobContext, names: Collection[str]) -> None:
     """Measure those of the named observables that are missing, in one pass over each trajectory.
 
+    Where a simulation has several cores, each observable has a pass of its own, on one of these.
     One that is refused is reported, and leaves a result that says why. One that the job has no
     definitions for yet is left out, as are those that no sweep of the job computes, those of a
     stage that the job does not have, and those of one that is not done where others can be
     measured.
     """
+    keep_to_one_thread()
     with ExitStack() as locks:
         missing = []
         is_defined = (job.folder / job_files.DEFINITIONS).exists()
@@ -84,8 +90,16 @@ def analyse_job(job: JobContext, names: Collection[str]) -> None:
                     missing.append(observable)
         stages = list(dict.fromkeys(stage_named(each.source) for each in missing))
         done = [stage for stage in stages if (job.folder / stage.last_product).exists()]
-        for stage in done or stages:  # of one that is missing, its reader will say so
-            _measure(job, stage, [each for each in missing if each.source == stage.name])
+        cores = choice_from_environment().cores
+        # The last of them take longest.
+        shares = [missing] if cores == 1 else [[each] for each in reversed(missing)]
+        tasks = [
+            partial(_measure, job, stage, own)
+            for stage in done or stages  # of one that is missing, its reader will say so
+            for share in shares
+            if (own := [each for each in share if each.source == stage.name])
+        ]
+        in_parallel(tasks, cores)
 
 
 def _measure(job: JobContext, stage: Stage, observables: Sequence[Observable[Any]]) -> None:

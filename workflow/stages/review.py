@@ -15,6 +15,7 @@ from analysis.sampling.definitions import Definitions
 from analysis.sampling.production import where_energy_settles, where_ions_settle
 from analysis.sampling.run import Run
 from user_input import UserError
+from workflow.process import keep_to_one_thread
 from workflow.stages.stage_folder import StageFolder
 from workflow.stages.thermo_writer import read_rows
 from workflow.sweep.observables_table import ALL_OBSERVABLES, ObservablesTable
@@ -64,6 +65,7 @@ def is_precise(
     """
     if not precision:
         return False
+    keep_to_one_thread()
     trajectory, thermo = open_trajectory(folder.trajectory), read_rows(folder.thermo)
     topology = trajectory.topology
     asked = [
