@@ -30,14 +30,14 @@ from workflow.process import is_running
 _LARGEST_SEED = 900_000_000 - 1
 _SCRATCH_PREFIX = 'isp-lammps-'
 # Measured on a core of 2026, with the few charges of an ionomer (benchmarks/settings_scan.py).
-_SKIN = 0.7
+_SKIN = 0.8
 _MESH_COSTS = MeshCosts(
     orders=(3, 4, 5, 6, 7),
     differentiations=tuple(Differentiation),
-    pair=14.0,
-    neighbour=1.1,
-    transform=1.2,
-    assignment=1.4,
+    pair=8.7,
+    neighbour=0.26,
+    transform=2.0,
+    assignment=1.0,
 )
 
 

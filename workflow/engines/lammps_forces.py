@@ -99,7 +99,8 @@ def force_commands(
     name = 'lj/cut' if is_hybrid else ''
     commands = [
         f'pair_style {"hybrid/overlay" if is_hybrid else ""} {" ".join(styles)}',
-        'pair_modify shift yes',
+        # A list for each style, cut down to its reach, takes longer to make than it saves.
+        f'pair_modify shift yes {"neigh/trim no" if is_hybrid else ""}',
     ]
     for i, j in force_field.type_pairs():
         cutoff = force_field.pair_cutoff[i, j]

@@ -41,8 +41,8 @@ _logger = logging.getLogger(__name__)
 
 # So far from the error aimed at the search for a splitting ends, or after so many tries.
 _CONTENT, _MOST_TRIES = 0.03, 5
-# How many meshes are timed with the usual skin, and which skins with the fastest of them.
-_MESHES, _SKINS = 6, (0.5, 0.6, 0.8, 1.0)
+# How many meshes are timed with the usual skin, and which other skins with the fastest of them.
+_MESHES, _SKINS = 6, (0.4, 0.5, 0.6, 0.8, 1.0)
 # A setting is timed for so many seconds, and enough steps to rebuild the neighbour list in some.
 _SECONDS, _STEPS, _ROUNDS = 0.8, 100, 5
 # A stage is worth it that takes so many times longer, at about so many seconds per bead and step.
@@ -223,7 +223,7 @@ class _Search:
                 for choice in itertools.chain([usual_choice], choices):
                     times[choice] = self._time(choice, integrator, first, steps, stop)
                 of_grid = min(times, key=lambda choice: times[choice])
-                for skin in _SKINS:
+                for skin in set(_SKINS) - {usual.skin}:
                     other = replace(of_grid, tuning=replace(of_grid.tuning, skin=skin))
                     times[other] = self._time(other, integrator, first, steps, stop)
             except SimulationFailed as failure:
