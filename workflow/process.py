@@ -151,7 +151,7 @@ def in_parallel(tasks: Sequence[Callable[[], None]], most: int = _MOST_PROCESSES
         except BaseException:
             sys.exit(1)  # without a traceback
 
-    n = min(len(os.sched_getaffinity(0)), len(tasks), most)
+    n = min(_usable_cores(), len(tasks), most)
     helpers = [fork.Process(target=help_out, daemon=True) for _ in range(n - 1)]
     gc.freeze()  # no collection goes through what is there already, nor makes copies of it
     for each in helpers:
@@ -163,6 +163,13 @@ def in_parallel(tasks: Sequence[Callable[[], None]], most: int = _MOST_PROCESSES
     if any(each.exitcode for each in helpers):
         for task in tasks:
             task()
+
+
+def _usable_cores() -> int:
+    """Count the cores that this process may use; not every cluster keeps a job on its own."""
+    of_job = os.environ.get('SLURM_CPUS_ON_NODE', '')
+    usable = len(os.sched_getaffinity(0))
+    return min(usable, int(of_job)) if of_job.isdecimal() else usable
 
 
 def keep_to_one_thread() -> None:
