@@ -146,7 +146,7 @@ def test_a_cache_without_a_mesh_is_not_for_ions(melt: tuple[System, State], tmp_
 def test_meshes_are_ranked_by_the_cut_off_that_they_settle_at(
     melt: tuple[System, State], tmp_path: Path
 ) -> None:
-    system, state = melt
+    system, state = replace(melt[0], coulomb_error=1e-3), melt[1]
     choice = choose_settings(tmp_path / 'a', system, state, INTEGRATOR, SHORT, StopRequest())
     request = system.force_error(state)
     assert request is not None

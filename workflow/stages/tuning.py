@@ -267,7 +267,7 @@ def _timed(simulation: Simulation, steps: int) -> float:
 
 def _seconds_of_tuning(start: State) -> float:
     each = max(_SECONDS, _STEPS * len(start.positions) * _PER_BEAD)
-    return 2 * each * (_MESHES + len(_SKINS))
+    return 2 * each * (_MESHES + len(_SKINS) - 1)
 
 
 def _processor() -> str:
