@@ -90,36 +90,37 @@ def force_commands(
     """Write the commands of all pair forces, and to `tables` what they read."""
     if isinstance(integrator, contract.SoftPushOff):
         return _soft_pair_commands(force_field, integrator)
-    # The cut-off of lj/cut only fills pairs that are not set below, and all of them are.
+    charges, uncharged, charged = force_field.charges, 'lj/cut', 'lj/cut/coul/long'
+    # Styles that share no pair: beads without charge take no part in Coulomb forces.
+    names = {
+        (i, j): charged if mesh is not None and charges[i] * charges[j] != 0 else uncharged
+        for i, j in force_field.type_pairs()
+    }
+    # The cut-off of Lennard-Jones only fills pairs that are not set below, and all of them are.
+    reaches = {uncharged: '2.5', charged: f'2.5 {mesh.cutoff:.17g}' if mesh else ''}
     kinds = {type(potential) for potential in force_field.extra_pairs.values()}
-    styles = ['lj/cut 2.5', *(words for kind, words in _PAIR_STYLES.items() if kind in kinds)]
-    if mesh is not None:  # a style of its own: beads without charge take no part in it
-        styles.append(f'coul/long {mesh.cutoff:.17g}')
+    styles = [f'{name} {reach}' for name, reach in reaches.items() if name in names.values()]
+    styles += [words for kind, words in _PAIR_STYLES.items() if kind in kinds]
     is_hybrid = len(styles) > 1
-    name = 'lj/cut' if is_hybrid else ''
     commands = [
         f'pair_style {"hybrid/overlay" if is_hybrid else ""} {" ".join(styles)}',
         # A list for each style, cut down to its reach, takes longer to make than it saves.
         f'pair_modify shift yes {"neigh/trim no" if is_hybrid else ""}',
     ]
-    for i, j in force_field.type_pairs():
+    for (i, j), name in names.items():
         cutoff = force_field.pair_cutoff[i, j]
         epsilon = force_field.pair_epsilon[i, j] if cutoff > 0 else 0.0
         sigma = force_field.pair_sigma[i, j]
         # A pair without interaction still needs a positive cut-off in the syntax.
-        commands.append(
-            f'pair_coeff {i + 1} {j + 1} {name} {epsilon:.17g} {sigma:.17g} {cutoff or sigma:.17g}'
-        )
+        values = f'{epsilon:.17g} {sigma:.17g} {cutoff or sigma:.17g}'
+        commands.append(f'pair_coeff {i + 1} {j + 1} {name if is_hybrid else ""} {values}')
     commands += _extra_pair_commands(force_field, tables)
     if mesh is not None:
-        commands += _coulomb_commands(force_field, mesh)
+        commands += _mesh_commands(force_field, mesh)
     return commands
 
 
-def _coulomb_commands(force_field: ForceField, mesh: CoulombMesh) -> Iterator[str]:
-    for i, j in force_field.type_pairs():
-        if force_field.charges[i] * force_field.charges[j] != 0:
-            yield f'pair_coeff {i + 1} {j + 1} coul/long'
+def _mesh_commands(force_field: ForceField, mesh: CoulombMesh) -> Iterator[str]:
     # q_i q_j / (dielectric r) is l_B q_i q_j / r.
     yield f'dielectric {1 / force_field.bjerrum_length:.17g}'
     # The style that passes over beads without charge; its accuracy is overridden by what follows.
