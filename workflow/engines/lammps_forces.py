@@ -91,7 +91,7 @@ def force_commands(
     if isinstance(integrator, contract.SoftPushOff):
         return _soft_pair_commands(force_field, integrator)
     charges, uncharged, charged = force_field.charges, 'lj/cut', 'lj/cut/coul/long'
-    # Beads without charge take no part in Coulomb forces. Styles that share no pair are 12 to 18 %
+    # Beads without charge take no part in Coulomb forces. Styles that share no pair are some 15 %
     # faster than Coulomb forces laid over all others.
     names = {
         (i, j): charged if mesh is not None and charges[i] * charges[j] != 0 else uncharged
