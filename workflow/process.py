@@ -154,12 +154,14 @@ def in_parallel(tasks: Sequence[Callable[[], None]], most: int = _MOST_PROCESSES
     n = min(_usable_cores(), len(tasks), most)
     helpers = [fork.Process(target=help_out, daemon=True) for _ in range(n - 1)]
     gc.freeze()  # no collection goes through what is there already, nor makes copies of it
-    for each in helpers:
-        each.start()
-    work()
-    for each in helpers:
-        each.join()
-    gc.unfreeze()
+    try:
+        for each in helpers:
+            each.start()
+        work()
+        for each in helpers:
+            each.join()
+    finally:
+        gc.unfreeze()
     if any(each.exitcode for each in helpers):
         for task in tasks:
             task()
