@@ -170,7 +170,8 @@ def distribution_rows(engine: str) -> Iterator[Row]:
                 for each in outcomes:
                     each.append((False, False))
                 continue
-            for value, low, high in zip(found.values, found.low, found.high, strict=True):
+            seen = found.values.astype(int).tolist()
+            for value, low, high in zip(seen, found.low, found.high, strict=True):
                 outcomes[value].append((True, bool(low <= truth[value] <= high)))
         for rate, each in zip(rates, outcomes, strict=True):
             yield Coverage.of(
