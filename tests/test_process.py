@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from functools import partial
@@ -44,6 +45,8 @@ def test_no_more_at_once_than_the_slurm_job_has_cores(
 
 def test_an_error_is_that_of_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, 'sched_getaffinity', lambda _: range(4))
+    frozen = gc.get_freeze_count()
     with pytest.raises(ZeroDivisionError):
         in_parallel([lambda: print(1 / 0)] * 3)
+    assert gc.get_freeze_count() == frozen  # else freud lists at exit what was not collected
     in_parallel([])
